@@ -1,0 +1,110 @@
+/* Writers and readers: the ends of a channel.
+ *
+ * Ends come and go in any order. Messages of one writer arrive in order, whole or not at all, at most once per reader;
+ * what a reader missed is counted. Options stand in the address, as in "shm://lab/imu?capacity=4M&full=drop-oldest":
+ *
+ *   capacity=SIZE      bytes a writer's lane or a peer's queue holds (default 1M); K, M, G
+ *   max=SIZE           largest one message (default 16M); the lane grows as far as it must
+ *   full=block|drop-oldest|drop-newest|fail    what a writer does that finds no room (default block)
+ *   from=oldest|last|now|seq:N|-10s            where a reader begins in what is already there (default now)
+ *   observe=1          a reader that never holds a writer back
+ *   readers=N          the first send waits until N readers are there
+ *   timeout=DURATION   how long a blocked send waits (default 10s); 1.5s, 200ms, forever
+ *   codec=json|cbor    how a writer encodes values (default cbor)
+ *   stamp=0            leave the time out of the messages
+ *   keep=0             take the channel away with its last end (default 1: it outlives its ends, like a file)
+ *   create=0           fail when the channel is not there yet
+ *   exclusive=1        refuse a second writer
+ *   mode=0640 group=G  who may open it (default 0600)
+ *   wait=spin|futex|poll                       shm: how a reader waits (default futex, after a short spin)
+ *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
+ */
+#ifndef WEIR_CHANNEL_H
+#define WEIR_CHANNEL_H
+
+#include <weir/base.h>
+#include <weir/error.h>
+#include <weir/message.h>
+#include <weir/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weir_writer weir_writer;
+typedef struct weir_reader weir_reader;
+
+/* Open a writer.
+ * Return: WEIR_OK, WEIR_EADDRESS, WEIR_EACCESS, WEIR_EBUSY, WEIR_ENOENT (create=0), WEIR_ENOSPC, WEIR_EVERSION, WEIR_ENOMEM,
+ * WEIR_ESYSTEM. */
+WEIR_API int weir_writer_open(const char *address, weir_writer **ret, weir_error *err);
+WEIR_API weir_writer *weir_writer_close(weir_writer *writer);
+
+/* Send a message.
+ * @op: NUL-terminated, at most WEIR_OP_MAX bytes; NULL for none.
+ * @meta: a map, or NULL. @data: any value, or NULL. An ndarray as data is sent raw, others in the channel's codec=.
+ * Return: WEIR_OK, WEIR_EAGAIN (full=fail), WEIR_ETIMEOUT (full=block), WEIR_ETOOBIG, WEIR_ECLOSED, WEIR_EENCODE, WEIR_ENOMEM,
+ * WEIR_ENOSPC (the lane cannot grow), WEIR_EFENCED, WEIR_EFORKED. Nothing is sent unless WEIR_OK. */
+WEIR_API int weir_writer_send(weir_writer *writer, const char *op, const weir_value *meta, const weir_value *data,
+                              weir_error *err);
+/* Send an array as it lies in memory. Return: as weir_writer_send, WEIR_EINVAL (shape and size disagree). */
+WEIR_API int weir_writer_send_ndarray(weir_writer *writer, const char *op, const weir_value *meta,
+                                      const weir_ndarray *array, weir_error *err);
+/* Send data that is already encoded; its bytes are checked by whoever reads them.
+ * @codec: enum weir_codec; @type: for raw only, as "f64[4,256]" ("u8[N]" when NULL). */
+WEIR_API int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value *meta, int codec,
+                                    const char *type, const void *data, size_t size, weir_error *err);
+
+/* Send without a copy: reserve room for a raw message of @type in the channel itself, write the elements at *ret_data
+ * (aligned to 64 bytes, *ret_size bytes), then commit or discard. No other send may stand between.
+ * Return: as weir_writer_send, WEIR_EINVAL (the type). */
+WEIR_API int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *meta, const char *type,
+                                 void **ret_data, size_t *ret_size, weir_error *err);
+WEIR_API int weir_writer_commit(weir_writer *writer, weir_error *err);
+WEIR_API void weir_writer_discard(weir_writer *writer);
+
+/* Between cork and uncork messages may be held back, so that many are published, and readers woken, at once.
+ * Uncork publishes. Return: as weir_writer_send. */
+WEIR_API void weir_writer_cork(weir_writer *writer);
+WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
+
+/* How long a send may wait under full=block, from now on; replaces the address's timeout=. */
+WEIR_API void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns);
+/* Wait until @count readers are there. Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_EFORKED. */
+WEIR_API int weir_writer_wait_readers(weir_writer *writer, uint32_t count, int64_t timeout_ns, weir_error *err);
+/* seq of the message sent last; 0 before the first. */
+WEIR_API uint64_t weir_writer_seq(const weir_writer *writer);
+/* Messages that full=drop-newest threw away. */
+WEIR_API uint64_t weir_writer_dropped(const weir_writer *writer);
+
+/* Open a reader. The channel need not be there yet.
+ * Return: as weir_writer_open. */
+WEIR_API int weir_reader_open(const char *address, weir_reader **ret, weir_error *err);
+WEIR_API weir_reader *weir_reader_close(weir_reader *reader);
+
+/* The next message, borrowed until the reader's next call.
+ * Return: WEIR_OK, WEIR_ETIMEOUT (WEIR_EAGAIN is never returned), WEIR_ECLOSED, WEIR_ECORRUPT (one writer's lane is given up, call
+ * again for the others), WEIR_ENOMEM, WEIR_EFENCED, WEIR_EFORKED. */
+WEIR_API int weir_reader_next(weir_reader *reader, int64_t timeout_ns, weir_message **ret, weir_error *err);
+/* Give the message back before the next call, so that the writer may use its room. */
+WEIR_API void weir_reader_release(weir_reader *reader);
+/* Skip to the newest message, also when it was read before. Return: WEIR_OK, WEIR_ENOENT (none yet), as weir_reader_next. */
+WEIR_API int weir_reader_latest(weir_reader *reader, weir_message **ret, weir_error *err);
+/* A file descriptor for poll, epoll and event loops: readable while weir_reader_next has something to do. Call
+ * weir_reader_next with timeout 0 until WEIR_ETIMEOUT, then poll. Owned by the reader; never read or close it.
+ * Return: WEIR_OK, WEIR_ENOTSUP, WEIR_ESYSTEM. */
+WEIR_API int weir_reader_fd(weir_reader *reader, int *ret_fd, weir_error *err);
+/* Messages this reader has missed in all. */
+WEIR_API uint64_t weir_reader_gaps(const weir_reader *reader);
+
+/* The latest message of a channel without opening a reader: what a web page wants. The copy in *ret is the caller's, freed
+ * with weir_message_free.
+ * Return: WEIR_OK, WEIR_ENOENT (no such channel, or no message in it yet), WEIR_EADDRESS, WEIR_EACCESS, WEIR_EVERSION,
+ * WEIR_ECORRUPT, WEIR_ENOMEM, WEIR_ESYSTEM. */
+WEIR_API int weir_latest(const char *address, weir_message **ret, weir_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

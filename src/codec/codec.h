@@ -1,0 +1,58 @@
+/* The contract of a codec, and the table of them.
+ *
+ * A codec is one const ops table in its own folder, listed once in codec.c. tests/conformance/codec_test.c checks these promises
+ * on every one of them:
+ *   1. decode is one pass over the input, iterative, and never reads a byte outside it.
+ *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and everything
+ *      beyond the limits. After a failure the document is empty and reusable.
+ *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 8 x input bytes.
+ *   4. Text and bytes point into the input where they can; the rest lies in the document's arena.
+ *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness, a limit
+ *      is reached, or memory is out. What it wrote in vain is cut off the buffer again.
+ *   6. decode(encode(x)) is x, types included, unless WEIR_PLAIN was asked for.
+ */
+#ifndef WEIR_CODEC_INTERNAL_H
+#define WEIR_CODEC_INTERNAL_H
+
+#include <weir/codec.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "value/value.h"
+
+/* weir_codec_options with the defaults filled in. */
+struct weir_codec_limits {
+    uint32_t flags;
+    uint32_t depth_max;
+    uint64_t values_max;
+};
+
+struct weir_codec_ops {
+    const char *name;       /* "json" */
+    const char *media_type; /* "application/json" */
+    int id;                 /* enum weir_codec */
+    /* @doc is empty. *ret_used is the end of the item; codec.c looks at what follows. */
+    int (*decode)(struct weir_doc *doc, const unsigned char *data, size_t size, const struct weir_codec_limits *limits,
+                  size_t *ret_used, weir_error *err);
+    int (*encode)(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
+                  weir_error *err);
+};
+
+extern const struct weir_codec_ops weir_codec_json; /* codec/json/json.c */
+extern const struct weir_codec_ops weir_codec_cbor; /* codec/cbor/cbor.c */
+extern const struct weir_codec_ops weir_codec_raw;  /* codec/raw/raw.c */
+
+/* The ops of a codec; NULL for none. */
+const struct weir_codec_ops *weir_codec_ops(int codec);
+/* The i-th codec of the table, NULL behind the last. */
+const struct weir_codec_ops *weir_codec_at(size_t index);
+
+/* Raw data names its type beside it: an element, then the shape, then ":col" when the first index moves fastest.
+ *     type = element [ "[" size { "," size } "]" ] [ ":col" ]         f64   u8[4096]   f64[4,256]   f32[3,3]:col
+ * Fill all of @ret but data. Return: WEIR_OK, WEIR_EINVAL. */
+int weir_raw_type_parse(const char *text, size_t size, struct weir_ndarray *ret, weir_error *err);
+enum { WEIR_RAW_TYPE_MAX = 340 }; /* bytes of the longest type, with the NUL */
+/* Write the type of @array with a NUL. Return: its length. */
+size_t weir_raw_type_write(const struct weir_ndarray *array, char *text);
+
+#endif

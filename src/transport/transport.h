@@ -1,0 +1,166 @@
+/* The contract of a transport, and the table of them.
+ *
+ * A transport is one const ops table in its own folder, listed once in transport.c. tests/conformance/transport_test.c checks these
+ * promises on every one of them:
+ *   1. Ends open in any order; either side may restart and the other carries on.
+ *   2. Frames of one writer arrive in order, whole or not at all, at most once per reader.
+ *   3. A full channel does what place->full says; what a reader missed is in inbound.gap, exactly.
+ *   4. kill -9 of any end at any instruction leaves the others working and the channel usable; kernel locks say who lives.
+ *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
+ *   6. What lies in shared places is read once into a private copy and checked there before use.
+ *   7. A channel outlives its ends unless keep=0; then its last end takes it away.
+ *
+ * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One state is used
+ * by one thread at a time. State memory is zeroed by the core and aligned to 64 bytes.
+ */
+#ifndef WEIR_TRANSPORT_H
+#define WEIR_TRANSPORT_H
+
+#include <stdint.h>
+#include <weir/error.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+enum weir_role {
+    WEIR_ROLE_WRITER = 1, /* sends */
+    WEIR_ROLE_READER = 2, /* receives; holds writers back unless place->is_observer */
+    WEIR_ROLE_CLIENT = 3, /* sends requests, receives replies as an observer */
+    WEIR_ROLE_SERVER = 4  /* receives requests as a reader, sends replies; one per channel */
+};
+
+enum weir_full { WEIR_FULL_BLOCK = 0, WEIR_FULL_DROP_OLDEST = 1, WEIR_FULL_DROP_NEWEST = 2, WEIR_FULL_FAIL = 3 };
+enum weir_from { WEIR_FROM_NOW = 0, WEIR_FROM_OLDEST = 1, WEIR_FROM_LAST = 2, WEIR_FROM_SEQ = 3, WEIR_FROM_AGO = 4 };
+enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2 };
+
+/* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
+enum weir_option {
+    WEIR_OPTION_WAIT = 1,   /* wait= */
+    WEIR_OPTION_LISTEN = 2  /* listen=, connect= */
+};
+
+enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
+
+struct weir_transport_ops;
+
+/* A parsed address (channel/address.c makes it). */
+struct weir_place {
+    const struct weir_transport_ops *transport;
+    char text[WEIR_PLACE_TEXT_MAX]; /* the address without its options, for sentences: "shm://lab/imu" */
+    char name[WEIR_PLACE_TEXT_MAX]; /* what follows "://": "lab/imu", "/run/imu.sock" */
+    uint64_t capacity;              /* bytes of a lane or of a peer's queue */
+    uint64_t size_max;              /* bytes of the largest frame */
+    enum weir_full full;
+    enum weir_from from;
+    int64_t from_value; /* SEQ: the number; AGO: ns */
+    enum weir_wait_how wait;
+    uint32_t readers;   /* the first send waits for so many */
+    int64_t timeout_ns; /* of a blocked send */
+    int codec;          /* enum weir_codec for values */
+    uint32_t mode;      /* 0600 */
+    char group[64];     /* empty: none */
+    uint8_t is_observer;
+    uint8_t is_kept;
+    uint8_t is_kept_given; /* keep= stood in the address */
+    uint8_t may_create;
+    uint8_t is_exclusive;
+    uint8_t is_stamped;
+    uint8_t must_listen;
+    uint8_t must_connect;
+};
+
+/* Room for one frame, given by reserve. */
+struct weir_slot {
+    unsigned char *bytes; /* aligned to 64 */
+    uint64_t seq;         /* the frame's */
+};
+
+/* A frame that arrived. bytes lives until the state's next call to next, release, seek or close. */
+struct weir_inbound {
+    const unsigned char *bytes; /* aligned to 64; private or trusted, so it does not change under the reader */
+    uint64_t word;              /* its first 8 bytes */
+    size_t size;
+    uint64_t gap;    /* frames of that writer missed just before */
+    uint32_t writer; /* which writer: a small number */
+    uint64_t peer;   /* whom to answer, for reserve */
+    uint32_t uid;    /* the writer's user, as the kernel says */
+};
+
+enum weir_ready { WEIR_READY_TO_READ = 1, WEIR_READY_TO_WRITE = 2 };
+enum { WEIR_COMMIT_MORE = 1 }; /* more follows at once: publishing and waking may wait for flush */
+
+/* Called for each channel that is there, with or without ends. */
+struct weir_listing {
+    char address[WEIR_PLACE_TEXT_MAX];
+    uint64_t bytes;    /* store used */
+    uint64_t messages; /* sent so far by all writers */
+    int64_t last_time; /* ns since the epoch of the newest message, 0 when none */
+    int has_ends;      /* a living process holds it */
+};
+typedef int weir_listing_fn(const struct weir_listing *listing, void *user);
+/* Called for each thing clean removes (or would). */
+typedef int weir_clean_fn(const char *path, const char *what, uint64_t size, void *user);
+
+struct weir_transport_ops {
+    const char *scheme;  /* "shm" */
+    uint32_t options;    /* enum weir_option, or-ed */
+    size_t state_size;
+
+    /* Is place->name one this transport can use? Says why not. */
+    int (*check)(const struct weir_place *place, weir_error *err);
+
+    int (*open)(void *state, const struct weir_place *place, enum weir_role role, weir_error *err);
+    void (*close)(void *state);
+
+    /* Room for a frame of @size bytes, for @peer only (0: everybody). Return: WEIR_OK, WEIR_EAGAIN (no room now: the core waits
+     * for WEIR_READY_TO_WRITE, fails, or skips, as full= says), WEIR_ETOOBIG, WEIR_ENOSPC, WEIR_ECLOSED, WEIR_EFENCED. */
+    int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
+    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. */
+    int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
+    /* Give the reservation back unused. */
+    void (*discard)(void *state);
+    /* full=drop-newest found no room: use up one seq, so that readers count the gap. */
+    void (*skip)(void *state);
+    /* Publish and wake for what was committed with WEIR_COMMIT_MORE. */
+    int (*flush)(void *state, weir_error *err);
+    /* How many readers are there now (not observers). */
+    int (*readers)(void *state, uint32_t *ret);
+
+    /* The next frame. Return: WEIR_OK, WEIR_EAGAIN, WEIR_ECLOSED, WEIR_ECORRUPT, WEIR_EFENCED, WEIR_ENOMEM. */
+    int (*next)(void *state, struct weir_inbound *ret, weir_error *err);
+    void (*release)(void *state);
+    /* Move to the newest frame (WEIR_FROM_LAST), behind it (WEIR_FROM_NOW) or to the oldest. Return: WEIR_OK, WEIR_EAGAIN (LAST: none
+     * there yet). */
+    int (*seek)(void *state, enum weir_from from, int64_t value, weir_error *err);
+
+    /* Wait until the end is ready (or may be: spurious returns are fine). @what: enum weir_ready; @deadline: monotonic ns.
+     * Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_ESYSTEM. */
+    int (*wait)(void *state, uint32_t what, int64_t deadline, weir_error *err);
+    /* A descriptor that is readable while next has something; from then on a next that returns WEIR_EAGAIN re-arms it. */
+    int (*fd)(void *state, int *ret, weir_error *err);
+
+    /* For a client: WEIR_OK while a server is there, WEIR_ENOENT when there is none, WEIR_EPEER when the one that was there at
+     * the last request has gone since. Readers and writers: WEIR_OK. */
+    int (*peer_state)(void *state);
+
+    /* Append the newest frame, whole, to @out (empty, its data aligned to 64), without opening an end. *ret as for next, its bytes in @out.
+     * Return: WEIR_OK, WEIR_ENOENT, others as open. */
+    int (*latest)(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret, weir_error *err);
+
+    int (*list)(weir_listing_fn *listing_fn, void *user, weir_error *err);
+    int (*clean)(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+};
+
+extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
+extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
+
+/* The i-th transport of the table, NULL behind the last. */
+const struct weir_transport_ops *weir_transport_at(size_t index);
+/* The transport of @scheme (need not be NUL-terminated); NULL for none. */
+const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t size);
+
+/* For ops tables: operations that do not apply. */
+int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
+int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+
+#endif
