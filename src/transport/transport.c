@@ -1,0 +1,32 @@
+/* The table of transports: one line each. */
+#include "transport/transport.h"
+
+#include <string.h>
+
+static const struct weir_transport_ops *const transports[] = {
+    &weir_transport_shm,
+    &weir_transport_unix,
+};
+
+enum { TRANSPORT_COUNT = sizeof(transports) / sizeof(transports[0]) };
+
+const struct weir_transport_ops *weir_transport_at(size_t index) {
+    return index < TRANSPORT_COUNT ? transports[index] : NULL;
+}
+
+const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t size) {
+    for (size_t i = 0; i < TRANSPORT_COUNT; i++)
+        if (strlen(transports[i]->scheme) == size && memcmp(transports[i]->scheme, scheme, size) == 0)
+            return transports[i];
+    return NULL;
+}
+
+int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err) {
+    (void)listing_fn, (void)user, (void)err;
+    return WEIR_OK;
+}
+
+int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err) {
+    (void)is_dry_run, (void)clean_fn, (void)user, (void)err;
+    return WEIR_OK;
+}
