@@ -1,0 +1,10 @@
+# WEIR_VERSION as the public header states it.
+set(weir_header "${CMAKE_CURRENT_LIST_DIR}/../include/weir/base.h")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${weir_header}")
+set(WEIR_VERSION "")
+foreach(part MAJOR MINOR PATCH)
+    file(STRINGS "${weir_header}" line REGEX "^#define WEIR_VERSION_${part} [0-9]+$")
+    string(REGEX MATCH "[0-9]+$" number "${line}")
+    list(APPEND WEIR_VERSION "${number}")
+endforeach()
+list(JOIN WEIR_VERSION "." WEIR_VERSION)
