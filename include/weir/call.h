@@ -27,6 +27,16 @@ WEIR_API weir_client *weir_client_close(weir_client *client);
 WEIR_API int weir_client_call(weir_client *client, const char *op, const weir_value *meta, const weir_value *data,
                               int64_t timeout_ns, weir_message **ret, weir_error *err);
 
+/* The two halves of a call, for event loops and for waits that must notice other things: send the request, then receive its
+ * reply, again and again until that returns something other than WEIR_ETIMEOUT. A client has one call under way: sending the
+ * next, in whichever way, gives the earlier one up.
+ * Return: weir_client_send as weir_writer_send; weir_client_receive as weir_client_call, and WEIR_EINVAL (nothing was sent). */
+WEIR_API int weir_client_send(weir_client *client, const char *op, const weir_value *meta, const weir_value *data,
+                              weir_error *err);
+WEIR_API int weir_client_receive(weir_client *client, int64_t timeout_ns, weir_message **ret, weir_error *err);
+/* As weir_reader_fd: readable while weir_client_receive has something to do. */
+WEIR_API int weir_client_fd(weir_client *client, int *ret_fd, weir_error *err);
+
 /* Open a server: one per address.
  * Return: as weir_writer_open; WEIR_EBUSY when somebody serves there already. */
 WEIR_API int weir_server_open(const char *address, weir_server **ret, weir_error *err);

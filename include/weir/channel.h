@@ -70,6 +70,8 @@ WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
 
 /* How long a send may wait under full=block, from now on; replaces the address's timeout=. */
 WEIR_API void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns);
+/* What it is now: what the address said, or what was set; WEIR_FOREVER for no end. */
+WEIR_API int64_t weir_writer_timeout(const weir_writer *writer);
 /* Wait until @count readers are there. Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_EFORKED. */
 WEIR_API int weir_writer_wait_readers(weir_writer *writer, uint32_t count, int64_t timeout_ns, weir_error *err);
 /* seq of the message sent last; 0 before the first. */
