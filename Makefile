@@ -1,0 +1,55 @@
+# What people type. The build itself is CMake's: CMakeLists.txt, CMakePresets.json.
+BUILD ?= build/release
+PREFIX ?= /usr/local
+export DESTDIR
+
+.PHONY: help build demo test bench asan fuzz install clean
+
+help:
+	@echo 'make demo      the whole story: sensors in Python, computation in C++ and Fortran, a live page in PHP'
+	@echo 'make build     the library, the command and the bindings, in $(BUILD)'
+	@echo 'make test      every suite; ends with "N passed, N failed"'
+	@echo 'make bench     weir and its peers side by side'
+	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR where one is given'
+	@echo 'make asan      the C unit tests under address and undefined-behaviour sanitizers'
+	@echo 'make fuzz      the fuzz targets, each for FUZZ_SECONDS=30'
+	@echo 'make clean     remove build/'
+	@echo 'The first call installs what the machine lacks (tools/setup, with sudo where needed).'
+
+build:
+	@tools/setup build
+	@cmake --preset release -B $(BUILD) >/dev/null
+	@cmake --build $(BUILD)
+
+demo:
+	@tools/setup demo
+	@cmake --preset release -B $(BUILD) >/dev/null
+	@cmake --build $(BUILD)
+	@exec $(BUILD)/bin/weir demo
+
+test:
+	@tools/setup test
+	@tools/test --build $(BUILD)
+
+bench:
+	@tools/setup bench
+	@cmake --preset release -B $(BUILD) -DWEIR_BENCH=ON >/dev/null
+	@cmake --build $(BUILD)
+	@bench/run --build $(BUILD)
+
+asan:
+	@tools/setup test
+	@cmake --workflow --preset asan
+
+fuzz:
+	@cmake --workflow --preset fuzz
+	@tools/fuzz build/fuzz $(or $(FUZZ_SECONDS),30)
+
+install:
+	@tools/setup build
+	@cmake --preset release -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
+	@cmake --build $(BUILD)
+	@cmake --install $(BUILD)
+
+clean:
+	rm -rf build
