@@ -123,7 +123,7 @@ struct weir_transport_ops {
     void (*skip)(void *state);
     /* Publish and wake for what was committed with WEIR_COMMIT_MORE. */
     int (*flush)(void *state, weir_error *err);
-    /* How many readers are there now (not observers). */
+    /* How many readers are there now (not observers). Handles what has arrived meanwhile; does not wait. */
     int (*readers)(void *state, uint32_t *ret);
 
     /* The next frame. Return: WEIR_OK, WEIR_EAGAIN, WEIR_ECLOSED, WEIR_ECORRUPT, WEIR_EFENCED, WEIR_ENOMEM. */
@@ -140,7 +140,8 @@ struct weir_transport_ops {
     int (*fd)(void *state, int *ret, weir_error *err);
 
     /* For a client: WEIR_OK while a server is there, WEIR_ENOENT when there is none, WEIR_EPEER when the one that was there at
-     * the last request has gone since. Readers and writers: WEIR_OK. */
+     * the last request (commit) has gone since. A client that is not connected tries to connect; it does not wait. Other
+     * roles: WEIR_OK. */
     int (*peer_state)(void *state);
 
     /* Append the newest frame, whole, to @out (empty, its data aligned to 64), without opening an end. *ret as for next, its bytes in @out.

@@ -1,0 +1,357 @@
+/* Addresses. One table holds every option: its name, which transports know it, and how its value is read into the place.
+ *
+ * What must stay true: nothing in an address is ignored. What is not understood is refused with the list of what is. */
+#include "channel/address.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "codec/codec.h"
+
+enum {
+    CAPACITY_DEFAULT = 1 << 20,
+    CAPACITY_MIN = 4096,
+    TIMEOUT_DEFAULT_S = 10,
+    MODE_DEFAULT = 0600,
+    NUMBER_TEXT_MAX = 40,
+};
+static const uint64_t CAPACITY_MAX = UINT64_C(1) << 32;
+static const uint64_t MESSAGE_MAX = UINT64_C(1) << 31;
+
+/* ---- numbers with units ---- */
+
+static int digits_parse(const char *text, size_t size, uint64_t *ret) {
+    uint64_t value = 0;
+    if (size == 0 || size > 19)
+        return WEIR_EINVAL;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return WEIR_EINVAL;
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret = value;
+    return WEIR_OK;
+}
+
+int weir_size_parse(const char *text, size_t size, uint64_t *ret) {
+    unsigned shift = 0;
+    uint64_t value;
+    if (size > 0) {
+        const char *unit = memchr("KMG", text[size - 1], 3);
+        shift = unit ? 10 * (unsigned)(1 + (text[size - 1] == 'M') + 2 * (text[size - 1] == 'G')) : 0;
+        size -= unit != NULL;
+    }
+    if (digits_parse(text, size, &value) || value > UINT64_MAX >> shift)
+        return WEIR_EINVAL;
+    *ret = value << shift;
+    return WEIR_OK;
+}
+
+static const struct {
+    const char *name;
+    double ns;
+} units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"", 1e9}};
+
+/* A plain decimal number, "12" or "0.5": what both forms of a duration begin with. Return: its length, 0 for none. */
+static size_t decimal_length(const char *text, size_t size) {
+    size_t digits = 0, length = 0;
+    int has_point = 0;
+    for (; length < size; length++) {
+        if (text[length] >= '0' && text[length] <= '9')
+            digits++;
+        else if (text[length] == '.' && !has_point && digits > 0)
+            has_point = 1;
+        else
+            break;
+    }
+    return digits > 0 && text[length - 1] != '.' ? length : 0;
+}
+
+int weir_duration_parse(const char *text, size_t size, int64_t *ret_ns) {
+    if (size == 7 && memcmp(text, "forever", 7) == 0) {
+        *ret_ns = WEIR_FOREVER;
+        return WEIR_OK;
+    }
+    size_t length = decimal_length(text, size);
+    if (length == 0 || length > NUMBER_TEXT_MAX)
+        return WEIR_EINVAL;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strlen(units[i].name) != size - length || memcmp(units[i].name, text + length, size - length) != 0)
+            continue;
+        double ns = weir_f64_read(text, length) * units[i].ns;
+        if (ns > 9.2e18)
+            return WEIR_EINVAL;
+        *ret_ns = (int64_t)(ns + 0.5);
+        return WEIR_OK;
+    }
+    return WEIR_EINVAL;
+}
+
+/* ---- options ---- */
+
+/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL. */
+typedef int option_fn(weir_view value, struct weir_place *place);
+
+static int view_is(weir_view view, const char *text) {
+    return view.size == strlen(text) && memcmp(view.data, text, view.size) == 0;
+}
+
+static int switch_read(weir_view value, uint8_t *ret) {
+    if (!view_is(value, "0") && !view_is(value, "1"))
+        return WEIR_EINVAL;
+    *ret = value.data[0] == '1';
+    return WEIR_OK;
+}
+
+static int word_read(weir_view value, const char *const *words, unsigned count, unsigned *ret) {
+    for (unsigned i = 0; i < count; i++) {
+        if (!view_is(value, words[i]))
+            continue;
+        *ret = i;
+        return WEIR_OK;
+    }
+    return WEIR_EINVAL;
+}
+
+static int capacity_option(weir_view value, struct weir_place *place) {
+    int status = weir_size_parse(value.data, value.size, &place->capacity);
+    return status || place->capacity < CAPACITY_MIN || place->capacity > CAPACITY_MAX ? WEIR_EINVAL : WEIR_OK;
+}
+
+static int max_option(weir_view value, struct weir_place *place) {
+    int status = weir_size_parse(value.data, value.size, &place->size_max);
+    return status || place->size_max < 64 || place->size_max > MESSAGE_MAX ? WEIR_EINVAL : WEIR_OK;
+}
+
+static int full_option(weir_view value, struct weir_place *place) {
+    static const char *const words[] = {"block", "drop-oldest", "drop-newest", "fail"};
+    unsigned index = 0;
+    int status = word_read(value, words, 4, &index);
+    place->full = (enum weir_full)index;
+    return status;
+}
+
+static int from_option(weir_view value, struct weir_place *place) {
+    static const char *const words[] = {"now", "oldest", "last"};
+    unsigned index = 0;
+    uint64_t seq;
+    if (word_read(value, words, 3, &index) == WEIR_OK) {
+        place->from = (enum weir_from)index;
+        return WEIR_OK;
+    }
+    if (value.size > 4 && memcmp(value.data, "seq:", 4) == 0) {
+        place->from = WEIR_FROM_SEQ;
+        if (digits_parse(value.data + 4, value.size - 4, &seq) || seq > INT64_MAX)
+            return WEIR_EINVAL;
+        place->from_value = (int64_t)seq;
+        return WEIR_OK;
+    }
+    place->from = WEIR_FROM_AGO;
+    if (value.size < 2 || value.data[0] != '-')
+        return WEIR_EINVAL;
+    int status = weir_duration_parse(value.data + 1, value.size - 1, &place->from_value);
+    return status || place->from_value < 0 ? WEIR_EINVAL : WEIR_OK;
+}
+
+static int timeout_option(weir_view value, struct weir_place *place) {
+    return weir_duration_parse(value.data, value.size, &place->timeout_ns);
+}
+
+static int codec_option(weir_view value, struct weir_place *place) {
+    char name[16];
+    if (value.size >= sizeof(name))
+        return WEIR_EINVAL;
+    memcpy(name, value.data, value.size);
+    name[value.size] = '\0';
+    if (weir_codec_find(name, &place->codec, NULL) || place->codec == WEIR_CODEC_RAW || !weir_codec_ops(place->codec))
+        return WEIR_EINVAL;
+    return WEIR_OK;
+}
+
+static int readers_option(weir_view value, struct weir_place *place) {
+    uint64_t count;
+    if (digits_parse(value.data, value.size, &count) || count > 1000)
+        return WEIR_EINVAL;
+    place->readers = (uint32_t)count;
+    return WEIR_OK;
+}
+
+static int mode_option(weir_view value, struct weir_place *place) {
+    uint32_t mode = 0;
+    if (value.size < 3 || value.size > 4)
+        return WEIR_EINVAL;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] < '0' || value.data[i] > '7')
+            return WEIR_EINVAL;
+        mode = mode * 8 + (uint32_t)(value.data[i] - '0');
+    }
+    place->mode = mode;
+    return (mode & 0600) == 0600 && mode <= 0666 ? WEIR_OK : WEIR_EINVAL;
+}
+
+static int group_option(weir_view value, struct weir_place *place) {
+    if (value.size == 0 || value.size >= sizeof(place->group))
+        return WEIR_EINVAL;
+    memcpy(place->group, value.data, value.size);
+    place->group[value.size] = '\0';
+    return WEIR_OK;
+}
+
+static int keep_option(weir_view value, struct weir_place *place) {
+    place->is_kept_given = 1;
+    return switch_read(value, &place->is_kept);
+}
+
+static int wait_option(weir_view value, struct weir_place *place) {
+    static const char *const words[] = {"futex", "spin", "poll"};
+    unsigned index = 0;
+    int status = word_read(value, words, 3, &index);
+    place->wait = (enum weir_wait_how)index;
+    return status;
+}
+
+#define SWITCH_OPTION(option, field)                                                                                   \
+    static int option(weir_view value, struct weir_place *place) {                                                     \
+        return switch_read(value, &place->field);                                                                      \
+    }
+SWITCH_OPTION(observe_option, is_observer)
+SWITCH_OPTION(create_option, may_create)
+SWITCH_OPTION(exclusive_option, is_exclusive)
+SWITCH_OPTION(stamp_option, is_stamped)
+SWITCH_OPTION(listen_option, must_listen)
+SWITCH_OPTION(connect_option, must_connect)
+
+static const struct {
+    const char *name;
+    option_fn *read;
+    uint32_t transports; /* enum weir_option that the transport must have; 0: all have it */
+    const char *form;    /* what a right value looks like */
+} options[] = {
+    {"capacity", capacity_option, 0, "a size from 4K to 4G, such as 1M"},
+    {"max", max_option, 0, "a size from 64 to 2G, such as 16M"},
+    {"full", full_option, 0, "block, drop-oldest, drop-newest or fail"},
+    {"from", from_option, 0, "oldest, last, now, seq:N or a duration ago such as -10s"},
+    {"observe", observe_option, 0, "0 or 1"},
+    {"readers", readers_option, 0, "a number up to 1000"},
+    {"timeout", timeout_option, 0, "a duration such as 1.5s, 200ms or forever"},
+    {"codec", codec_option, 0, "json or cbor"},
+    {"stamp", stamp_option, 0, "0 or 1"},
+    {"keep", keep_option, 0, "0 or 1"},
+    {"create", create_option, 0, "0 or 1"},
+    {"exclusive", exclusive_option, 0, "0 or 1"},
+    {"mode", mode_option, 0, "an octal mode that lets the owner read and write, such as 0640"},
+    {"group", group_option, 0, "a group's name or number"},
+    {"wait", wait_option, WEIR_OPTION_WAIT, "futex, spin or poll"},
+    {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
+    {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
+};
+enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
+
+static int transport_has(const struct weir_transport_ops *transport, size_t option) {
+    return (options[option].transports & ~transport->options) == 0;
+}
+
+static int unknown_option(weir_view name, const struct weir_place *place, weir_error *err) {
+    char known[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (transport_has(place->transport, i))
+            used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", used ? " " : "", options[i].name);
+    return weir_fail(err, WEIR_EADDRESS, "%s: %s:// has no option \"%.*s\"; it has: %s", place->text,
+                     place->transport->scheme, (int)(name.size < 60 ? name.size : 60), name.data, known);
+}
+
+static int option_parse(weir_view option, struct weir_place *place, weir_error *err) {
+    const char *equals = memchr(option.data, '=', option.size);
+    weir_view name = {option.data, equals ? (size_t)(equals - option.data) : option.size};
+    if (!equals)
+        return weir_fail(err, WEIR_EADDRESS, "%s: the option \"%.*s\" has no value; write option=value", place->text,
+                         (int)(name.size < 60 ? name.size : 60), name.data);
+    weir_view value = {equals + 1, option.size - name.size - 1};
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (!view_is(name, options[i].name) || !transport_has(place->transport, i))
+            continue;
+        if (options[i].read(value, place) == WEIR_OK)
+            return WEIR_OK;
+        return weir_fail(err, WEIR_EADDRESS, "%s: %s=%.*s is not valid; it must be %s", place->text, options[i].name,
+                         (int)(value.size < 60 ? value.size : 60), value.data, options[i].form);
+    }
+    return unknown_option(name, place, err);
+}
+
+static int options_parse(const char *text, struct weir_place *place, weir_error *err) {
+    while (*text) {
+        size_t size = strcspn(text, "&");
+        int status = option_parse((weir_view){text, size}, place, err);
+        if (status)
+            return status;
+        text += size;
+        text += *text == '&';
+    }
+    if (place->must_listen && place->must_connect)
+        return weir_fail(err, WEIR_EADDRESS, "%s: listen=1 and connect=1 exclude each other; leave one out",
+                         place->text);
+    return WEIR_OK;
+}
+
+/* ---- the address ---- */
+
+static int unknown_scheme(const char *address, size_t size, weir_error *err) {
+    char known[128] = "";
+    size_t used = 0;
+    const struct weir_transport_ops *transport;
+    for (size_t i = 0; (transport = weir_transport_at(i)) != NULL; i++)
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s://", used ? " " : "", transport->scheme);
+    return weir_fail(err, WEIR_EADDRESS, "%.100s: there is no transport \"%.*s\"; there are: %s", address,
+                     (int)(size < 40 ? size : 40), address, known);
+}
+
+static int place_parse(const char *address, struct weir_place *place, weir_error *err) {
+    const char *separator = strstr(address, "://");
+    const char *question = strchr(address, '?');
+    if (separator && question && separator > question)
+        separator = NULL;
+    const char *scheme = separator ? address : "shm";
+    size_t scheme_size = separator ? (size_t)(separator - address) : 3;
+    const char *name = separator ? separator + 3 : address;
+    size_t name_size = question ? (size_t)(question - name) : strlen(name);
+
+    place->transport = weir_transport_find(scheme, scheme_size);
+    if (!place->transport)
+        return unknown_scheme(address, scheme_size, err);
+    if (name_size == 0)
+        return weir_fail(err, WEIR_EADDRESS, "%.100s: the address names no channel; write %s://NAME", address,
+                         place->transport->scheme);
+    if (name_size > WEIR_NAME_MAX || memchr(name, '\n', name_size))
+        return weir_fail(err, WEIR_EADDRESS, "%.60s...: a channel's name has at most %d bytes and no line end",
+                         address, WEIR_NAME_MAX);
+    snprintf(place->name, sizeof(place->name), "%.*s", (int)name_size, name);
+    snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, (int)name_size, name);
+    return WEIR_OK;
+}
+
+int weir_address_parse(const char *address, struct weir_place *ret, weir_error *err) {
+    struct weir_place place = {
+        .capacity = CAPACITY_DEFAULT,
+        .size_max = WEIR_BYTES_MAX,
+        .timeout_ns = TIMEOUT_DEFAULT_S * INT64_C(1000000000),
+        .codec = WEIR_CODEC_CBOR,
+        .mode = MODE_DEFAULT,
+        .is_kept = 1,
+        .may_create = 1,
+        .is_stamped = 1,
+    };
+    if (!address)
+        return weir_fail(err, WEIR_EADDRESS, "no address was given; write one such as shm://lab/imu");
+    int status = place_parse(address, &place, err);
+    if (status)
+        return status;
+    const char *question = strchr(address, '?');
+    status = question ? options_parse(question + 1, &place, err) : WEIR_OK;
+    if (status == WEIR_OK)
+        status = place.transport->check(&place, err);
+    if (status == WEIR_OK)
+        *ret = place;
+    return status;
+}

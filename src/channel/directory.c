@@ -1,0 +1,216 @@
+/* The directory: what is there, as one document. Channels come from the transports that can list theirs and from the records of live ends,
+ * joined by their address without options. */
+#include <weir/directory.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "channel/record.h"
+#include "os/process.h"
+#include "transport/transport.h"
+
+/* Everything found, before it is grouped. Both arrays grow by doubling. */
+struct found {
+    struct weir_listing *channels;
+    size_t channel_count, channel_capacity;
+    struct weir_record *ends;
+    size_t end_count, end_capacity;
+};
+
+static int array_grow(void **array, size_t count, size_t *capacity, size_t item_size) {
+    if (count < *capacity)
+        return WEIR_OK;
+    size_t wanted = *capacity ? *capacity * 2 : 16;
+    void *grown = realloc(*array, wanted * item_size);
+    if (!grown)
+        return WEIR_ENOMEM;
+    *array = grown;
+    *capacity = wanted;
+    return WEIR_OK;
+}
+
+static int channel_found(const struct weir_listing *listing, void *user) {
+    struct found *found = user;
+    int status = array_grow((void **)&found->channels, found->channel_count, &found->channel_capacity, sizeof(*listing));
+    if (status == WEIR_OK)
+        found->channels[found->channel_count++] = *listing;
+    return status;
+}
+
+static struct weir_listing *channel_of(const struct found *found, const char *place) {
+    for (size_t i = 0; i < found->channel_count; i++)
+        if (strcmp(found->channels[i].address, place) == 0)
+            return &found->channels[i];
+    return NULL;
+}
+
+/* A live end, and its channel where no transport has listed it (sockets). */
+static int end_found(const struct weir_record *record, const char *path, void *user) {
+    struct found *found = user;
+    (void)path;
+    int status = array_grow((void **)&found->ends, found->end_count, &found->end_capacity, sizeof(*record));
+    if (status)
+        return status;
+    memcpy(&found->ends[found->end_count++], record, sizeof(*record));
+    struct weir_listing *channel = channel_of(found, record->place);
+    if (channel)
+        return WEIR_OK;
+    struct weir_listing listing = {.has_ends = 1};
+    memcpy(listing.address, record->place, sizeof(listing.address));
+    return channel_found(&listing, found);
+}
+
+/* What the ends of a channel know that its transport did not say. */
+static void channel_complete(struct weir_listing *channel, const struct found *found) {
+    for (size_t i = 0; i < found->end_count; i++) {
+        const struct weir_record *end = &found->ends[i];
+        if (strcmp(end->place, channel->address) != 0)
+            continue;
+        int64_t last_time = atomic_load_explicit(&end->last_time, memory_order_relaxed);
+        channel->has_ends = 1;
+        if (last_time > channel->last_time)
+            channel->last_time = last_time;
+    }
+}
+
+static const char *role_name(uint32_t role) {
+    switch (role) {
+    case WEIR_ROLE_WRITER:
+        return "writer";
+    case WEIR_ROLE_READER:
+        return "reader";
+    case WEIR_ROLE_CLIENT:
+        return "client";
+    case WEIR_ROLE_SERVER:
+        return "server";
+    case WEIR_RECORD_OBSERVER:
+        return "observer";
+    default:
+        return "unknown";
+    }
+}
+
+static void put_text(weir_doc *doc, const char *key, const char *text) {
+    weir_put_key(doc, key);
+    weir_put_text(doc, text, strlen(text));
+}
+
+static void put_number(weir_doc *doc, const char *key, uint64_t number) {
+    weir_put_key(doc, key);
+    weir_put_u64(doc, number);
+}
+
+static void put_time(weir_doc *doc, const char *key, int64_t time) {
+    weir_put_key(doc, key);
+    if (time > 0)
+        weir_put_i64(doc, time);
+    else
+        weir_put_null(doc);
+}
+
+static void end_put(weir_doc *doc, struct weir_record *end) {
+    char user[64];
+    weir_process_user(end->uid, user, sizeof(user));
+    weir_begin_map(doc);
+    put_text(doc, "role", role_name(end->role));
+    put_number(doc, "pid", (uint64_t)end->pid);
+    put_text(doc, "user", user);
+    put_text(doc, "program", end->program);
+    put_text(doc, "address", end->address);
+    put_time(doc, "since", end->since);
+    put_number(doc, "messages", atomic_load_explicit(&end->messages, memory_order_relaxed));
+    put_number(doc, "bytes", atomic_load_explicit(&end->bytes, memory_order_relaxed));
+    put_number(doc, "waits", atomic_load_explicit(&end->waits, memory_order_relaxed));
+    put_number(doc, "gaps", atomic_load_explicit(&end->gaps, memory_order_relaxed));
+    weir_end(doc);
+}
+
+static void channel_put(weir_doc *doc, struct weir_listing *channel, const struct found *found) {
+    char scheme[16] = "";
+    const char *separator = strstr(channel->address, "://");
+    if (separator && (size_t)(separator - channel->address) < sizeof(scheme))
+        memcpy(scheme, channel->address, (size_t)(separator - channel->address));
+    channel_complete(channel, found);
+    weir_begin_map(doc);
+    put_text(doc, "address", channel->address);
+    put_text(doc, "transport", scheme);
+    put_text(doc, "state", channel->has_ends ? "live" : "idle");
+    put_number(doc, "bytes", channel->bytes);
+    put_number(doc, "messages", channel->messages);
+    put_time(doc, "last", channel->last_time);
+    weir_put_key(doc, "ends");
+    weir_begin_array(doc);
+    for (size_t i = 0; i < found->end_count; i++)
+        if (strcmp(found->ends[i].place, channel->address) == 0)
+            end_put(doc, &found->ends[i]);
+    weir_end(doc);
+    weir_end(doc);
+}
+
+static int channel_order(const void *a, const void *b) {
+    return strcmp(((const struct weir_listing *)a)->address, ((const struct weir_listing *)b)->address);
+}
+
+static int find_all(struct found *found, weir_error *err) {
+    const struct weir_transport_ops *transport;
+    int status = WEIR_OK;
+    for (size_t i = 0; status == WEIR_OK && (transport = weir_transport_at(i)) != NULL; i++)
+        status = transport->list(channel_found, found, err);
+    return status ? status : weir_record_each(end_found, NULL, 0, found);
+}
+
+int weir_directory_list(weir_doc *doc, weir_error *err) {
+    struct found found = {0};
+    const weir_value *root;
+    int status = find_all(&found, err);
+    if (found.channel_count > 1)
+        qsort(found.channels, found.channel_count, sizeof(*found.channels), channel_order);
+    weir_doc_clear(doc);
+    weir_begin_array(doc);
+    for (size_t i = 0; status == WEIR_OK && i < found.channel_count; i++)
+        channel_put(doc, &found.channels[i], &found);
+    weir_end(doc);
+    if (status == WEIR_OK)
+        status = weir_doc_finish(doc, &root, err);
+    else
+        weir_fail(err, status, "the directory of live ends cannot be read");
+    free(found.channels);
+    free(found.ends);
+    return status;
+}
+
+/* ---- cleaning ---- */
+
+static void removed_put(const char *path, const char *what, uint64_t size, void *user) {
+    weir_doc *doc = user;
+    weir_begin_map(doc);
+    put_text(doc, "path", path);
+    put_text(doc, "what", what);
+    put_number(doc, "size", size);
+    weir_end(doc);
+}
+
+static int dead_found(const struct weir_record *record, const char *path, void *user) {
+    removed_put(path, record ? "record of a dead end" : "damaged record of an end", sizeof(*record), user);
+    return WEIR_OK;
+}
+
+static int thing_removed(const char *path, const char *what, uint64_t size, void *user) {
+    removed_put(path, what, size, user);
+    return WEIR_OK;
+}
+
+int weir_directory_clean(weir_doc *doc, int dry_run, weir_error *err) {
+    const struct weir_transport_ops *transport;
+    const weir_value *root;
+    int status = WEIR_OK;
+    weir_doc_clear(doc);
+    weir_begin_array(doc);
+    for (size_t i = 0; status == WEIR_OK && (transport = weir_transport_at(i)) != NULL; i++)
+        status = transport->clean(dry_run, thing_removed, doc, err);
+    if (status == WEIR_OK && weir_record_each(NULL, dead_found, dry_run, doc) != WEIR_OK)
+        status = weir_fail(err, WEIR_ESYSTEM, "the directory of live ends cannot be read");
+    weir_end(doc);
+    return status ? status : weir_doc_finish(doc, &root, err);
+}

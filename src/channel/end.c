@@ -1,0 +1,302 @@
+/* The end: opening, sending, receiving. Everything here is the same for every transport; what differs is behind end->ops.
+ *
+ * What must stay true: a message is sent whole or not at all, so nothing is reserved before everything that can fail (encoding, layout)
+ * has been done; a frame's bytes are used only while end->is_holding; no clock is read and no system call made unless there is
+ * something to wait for. */
+#include "channel/end.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "channel/address.h"
+#include "codec/codec.h"
+#include "os/fork.h"
+#include "value/value.h"
+
+enum { STATE_ALIGNMENT = 64 };
+static const int64_t NAP_NS = 1000000;
+
+/* ---- open and close ---- */
+
+static uint32_t record_role(const struct weir_end *end) {
+    return end->role == WEIR_ROLE_READER && end->place.is_observer ? (uint32_t)WEIR_RECORD_OBSERVER : end->role;
+}
+
+int weir_end_open(struct weir_end *end, const char *address, enum weir_role role, weir_error *err) {
+    int status = weir_address_parse(address, &end->place, err);
+    if (status)
+        return status;
+    end->ops = end->place.transport;
+    end->role = role;
+    end->generation = weir_fork_generation();
+    end->awaits_readers = role == WEIR_ROLE_WRITER && end->place.readers > 0;
+    size_t size = (end->ops->state_size + STATE_ALIGNMENT - 1) & ~(size_t)(STATE_ALIGNMENT - 1);
+    end->state = aligned_alloc(STATE_ALIGNMENT, size);
+    if (!end->state)
+        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", end->place.text);
+    memset(end->state, 0, size);
+    status = end->ops->open(end->state, &end->place, role, err);
+    if (status) {
+        free(end->state);
+        end->state = NULL;
+        return status;
+    }
+    weir_record_open(&end->record, record_role(end), end->place.text, address);
+    return WEIR_OK;
+}
+
+void weir_end_close(struct weir_end *end) {
+    weir_record_close(&end->record);
+    end->ops->close(end->state);
+    free(end->state);
+    weir_message_fini(&end->message);
+    weir_buffer_fini(&end->meta);
+    weir_buffer_fini(&end->data);
+}
+
+int weir_end_check(const struct weir_end *end, weir_error *err) {
+    if (__builtin_expect(end->generation == weir_fork_generation(), 1))
+        return WEIR_OK;
+    return weir_fail(err, WEIR_EFORKED, "%s was opened before fork(); open it again in the child", end->place.text);
+}
+
+/* ---- sending ---- */
+
+int weir_end_encode_data(struct weir_end *end, const weir_value *data, struct weir_outgoing *out, weir_error *err) {
+    out->codec = 0;
+    if (!data)
+        return WEIR_OK;
+    end->data.size = 0;
+    int status = weir_encode(data, end->place.codec, NULL, &end->data, err);
+    if (status)
+        return status;
+    out->codec = end->place.codec;
+    out->data = end->data.data;
+    out->size = end->data.size;
+    return WEIR_OK;
+}
+
+int weir_end_encode_meta(struct weir_end *end, const weir_value *meta, struct weir_outgoing *out, weir_error *err) {
+    out->meta = (weir_view){0};
+    if (!meta)
+        return WEIR_OK;
+    if (weir_value_kind(meta) != WEIR_KIND_MAP)
+        return weir_fail(err, WEIR_EINVAL, "%s: a message's metadata must be a map", end->place.text);
+    end->meta.size = 0;
+    int status = weir_encode(meta, WEIR_CODEC_CBOR, NULL, &end->meta, err);
+    if (status == WEIR_OK)
+        out->meta = (weir_view){(const char *)end->meta.data, end->meta.size};
+    return status;
+}
+
+/* Fill end->frame from @out and work out its size. */
+static int frame_lay_out(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
+    end->frame = (struct weir_frame){
+        .kind = (uint8_t)out->kind,
+        .codec = (uint8_t)out->codec,
+        .flags = (uint8_t)((end->place.is_stamped ? WEIR_FRAME_TIME : 0) | (out->id ? WEIR_FRAME_ID : 0) |
+                           (out->codec == WEIR_CODEC_RAW ? WEIR_FRAME_ALIGNED : 0)),
+        .id = out->id,
+        .op = {out->op, out->op ? out->op_size : 0},
+        .type = out->type,
+        .meta = out->meta,
+        .data = {out->data, out->size},
+    };
+    if (end->frame.op.size > WEIR_OP_MAX)
+        return weir_fail(err, WEIR_EINVAL, "%s: an op has at most %d bytes, this one has %zu", end->place.text,
+                         WEIR_OP_MAX, end->frame.op.size);
+    if (weir_frame_layout(&end->frame) != WEIR_OK || end->frame.size > end->place.size_max)
+        return weir_fail(err, WEIR_ETOOBIG, "%s: a message of %zu bytes is over the limit of %llu; raise max= in the address",
+                         end->place.text, end->frame.data.size, (unsigned long long)end->place.size_max);
+    return WEIR_OK;
+}
+
+static void nap(void) {
+    nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+}
+
+int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadline, weir_error *err) {
+    uint32_t there = 0;
+    for (;;) {
+        int status = end->ops->readers(end->state, &there);
+        if (status || there >= count)
+            return status;
+        if (weir_deadline_left(deadline) == 0)
+            return weir_fail(err, WEIR_ETIMEOUT, "%s: %u of %u readers are there", end->place.text, there, count);
+        nap();
+    }
+}
+
+static int no_room(const struct weir_end *end, weir_error *err) {
+    if (end->role == WEIR_ROLE_CLIENT)
+        return weir_fail(err, WEIR_ETIMEOUT, "%s: the server takes no more requests at the moment", end->place.text);
+    return weir_fail(err, WEIR_ETIMEOUT,
+                     "%s: no room, because a reader is not reading; choose full=drop-oldest, or raise timeout= or capacity=",
+                     end->place.text);
+}
+
+/* The reservation found no room: do what full= says. Return: WEIR_OK to try again; WEIR_EAGAIN when the message was skipped. */
+static int full_handle(struct weir_end *end, int64_t *deadline, weir_error *err) {
+    if (end->role == WEIR_ROLE_WRITER && end->place.full == WEIR_FULL_FAIL)
+        return weir_fail(err, WEIR_EAGAIN, "%s: no room now, because a reader is not reading fast enough",
+                         end->place.text);
+    if (end->role == WEIR_ROLE_WRITER && end->place.full == WEIR_FULL_DROP_NEWEST) {
+        end->ops->skip(end->state);
+        end->dropped++;
+        return WEIR_EAGAIN;
+    }
+    if (*deadline == INT64_MIN)
+        *deadline = weir_deadline(end->place.timeout_ns);
+    weir_record_count(&end->record.shown->waits, 1);
+    int status = end->ops->wait(end->state, WEIR_READY_TO_WRITE, *deadline, err);
+    return status == WEIR_ETIMEOUT ? no_room(end, err) : status;
+}
+
+static int frame_reserve(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
+    int64_t deadline = out->deadline;
+    for (;;) {
+        int status = end->ops->reserve(end->state, out->peer, end->frame.size, &end->slot, err);
+        if (__builtin_expect(status != WEIR_EAGAIN, 1))
+            return status;
+        status = full_handle(end, &deadline, err);
+        if (status)
+            return status;
+    }
+}
+
+int weir_end_reserve(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
+    int status = weir_end_check(end, err);
+    if (status)
+        return status;
+    if (end->is_reserved)
+        return weir_fail(err, WEIR_EINVAL, "%s: a message is reserved; commit or discard it first", end->place.text);
+    status = frame_lay_out(end, out, err);
+    if (status == WEIR_OK && __builtin_expect(end->awaits_readers, 0)) {
+        status = weir_end_await_readers(end, end->place.readers, weir_deadline(end->place.timeout_ns), err);
+        end->awaits_readers = status != WEIR_OK;
+    }
+    if (status == WEIR_OK)
+        status = frame_reserve(end, out, err);
+    end->is_reserved = status == WEIR_OK;
+    return status;
+}
+
+int weir_end_commit(struct weir_end *end, weir_error *err) {
+    struct weir_record *record = end->record.shown;
+    end->frame.seq = end->slot.seq;
+    if (end->place.is_stamped)
+        end->frame.time = weir_clock_realtime();
+    uint64_t word = weir_frame_write(&end->frame, end->slot.bytes);
+    end->is_reserved = 0;
+    int status = end->ops->commit(end->state, word, end->is_corked ? WEIR_COMMIT_MORE : 0, err);
+    if (status)
+        return status;
+    end->seq = end->frame.seq;
+    weir_record_count(&record->messages, 1);
+    weir_record_count(&record->bytes, end->frame.size);
+    atomic_store_explicit(&record->last_time, end->frame.time, memory_order_relaxed);
+    return WEIR_OK;
+}
+
+void weir_end_discard(struct weir_end *end) {
+    if (end->is_reserved)
+        end->ops->discard(end->state);
+    end->is_reserved = 0;
+}
+
+int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
+    uint64_t dropped = end->dropped;
+    int status = weir_end_reserve(end, out, err);
+    if (status)
+        return status == WEIR_EAGAIN && end->dropped > dropped ? WEIR_OK : status;
+    return weir_end_commit(end, err);
+}
+
+/* ---- receiving ---- */
+
+void weir_end_release(struct weir_end *end) {
+    if (end->is_holding)
+        end->ops->release(end->state);
+    end->is_holding = 0;
+    end->is_ahead = 0;
+}
+
+/* Is the frame in end->message one that this call waits for? */
+static int is_wanted(const struct weir_end *end, uint32_t kinds, uint64_t id) {
+    const struct weir_frame *frame = &end->message.frame;
+    return (kinds >> frame->kind & 1) && (id == 0 || frame->id == id);
+}
+
+/* One step: the next frame that is wanted and there. */
+static int frame_fetch(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err) {
+    struct weir_inbound inbound;
+    for (;;) {
+        int status = end->ops->next(end->state, &inbound, err);
+        if (status)
+            return status;
+        end->is_holding = 1;
+        end->gaps += inbound.gap;
+        inbound.gap += end->gap_carried;
+        status = weir_message_set(&end->message, &inbound);
+        if (status == WEIR_OK && is_wanted(end, kinds, id)) {
+            end->gap_carried = 0;
+            return WEIR_OK;
+        }
+        end->gap_carried = inbound.gap;
+        weir_end_release(end);
+        if (status)
+            return weir_fail(err, status, "%s: writer %u (uid %u) sent a frame that is %s", end->place.text, inbound.writer,
+                             inbound.uid, status == WEIR_EVERSION ? "of another version of weir" : "damaged");
+    }
+}
+
+static void count_received(struct weir_end *end) {
+    struct weir_record *record = end->record.shown;
+    weir_record_count(&record->messages, 1);
+    weir_record_count(&record->bytes, end->message.frame.size);
+    atomic_store_explicit(&record->gaps, end->gaps, memory_order_relaxed);
+    atomic_store_explicit(&record->last_time, end->message.frame.time, memory_order_relaxed);
+}
+
+int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err) {
+    int status = weir_end_check(end, err);
+    if (status)
+        return status;
+    if (end->is_ahead && is_wanted(end, kinds, id)) {
+        end->is_ahead = 0;
+        count_received(end);
+        return WEIR_OK;
+    }
+    weir_end_release(end);
+    while ((status = frame_fetch(end, kinds, id, err)) == WEIR_EAGAIN) {
+        if (deadline == 0)
+            return weir_fail(err, WEIR_ETIMEOUT, "%s: no message now", end->place.text);
+        weir_record_count(&end->record.shown->waits, 1);
+        status = end->ops->wait(end->state, WEIR_READY_TO_READ, deadline, err);
+        if (status == WEIR_ETIMEOUT)
+            return weir_fail(err, WEIR_ETIMEOUT, "%s: no message came in time", end->place.text);
+        if (status)
+            return status;
+    }
+    if (status == WEIR_OK)
+        count_received(end);
+    return status;
+}
+
+int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err) {
+    int status = weir_end_check(end, err);
+    if (status || end->is_ahead)
+        return status;
+    weir_end_release(end);
+    status = frame_fetch(end, kinds, 0, err);
+    end->is_ahead = status == WEIR_OK;
+    return status;
+}
+
+int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err) {
+    int status = weir_end_check(end, err);
+    return status ? status : end->ops->fd(end->state, ret_fd, err);
+}

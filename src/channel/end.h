@@ -1,0 +1,110 @@
+/* The end: what writers, readers, clients and servers have in common. It sits between the public calls and a transport's state, and
+ * does what is the same for every transport: building frames, waiting, filtering by kind, counting. */
+#ifndef WEIR_CHANNEL_END_H
+#define WEIR_CHANNEL_END_H
+
+#include "channel/message.h"
+#include "channel/record.h"
+#include "codec/codec.h"
+#include "transport/transport.h"
+
+struct weir_end {
+    struct weir_place place;
+    const struct weir_transport_ops *ops;
+    void *state;              /* the transport's, aligned to 64 */
+    uint64_t generation;      /* os/fork.h: the process that opened it */
+    enum weir_role role;
+    struct weir_record_file record;
+
+    /* receiving */
+    struct weir_message message; /* the one handed out, or looked ahead */
+    uint8_t is_ahead;            /* message was fetched by a peek and not yet handed out */
+    uint8_t is_holding;          /* message's bytes are the transport's until release */
+    uint64_t gap_carried;        /* missed before frames that were not for this end */
+    uint64_t gaps;
+
+    /* sending */
+    struct weir_buffer meta; /* scratch: metadata as CBOR */
+    struct weir_buffer data; /* scratch: data as encoded */
+    struct weir_frame frame; /* between reserve and commit */
+    struct weir_slot slot;
+    uint8_t is_reserved;
+    uint8_t is_corked;
+    uint8_t awaits_readers; /* readers=N and the first send has not been made */
+    uint64_t seq;
+    uint64_t dropped;
+};
+
+/* Parse the address and open the transport. @end is zeroed caller's storage.
+ * Return: as weir_writer_open; after a failure there is nothing to close. */
+int weir_end_open(struct weir_end *end, const char *address, enum weir_role role, weir_error *err);
+void weir_end_close(struct weir_end *end);
+
+/* WEIR_OK, or WEIR_EFORKED in a child of the process that opened it. */
+int weir_end_check(const struct weir_end *end, weir_error *err);
+
+/* What to send. */
+struct weir_outgoing {
+    enum weir_frame_kind kind;
+    const char *op;          /* NULL: none */
+    size_t op_size;
+    weir_view meta;          /* a CBOR map; empty: none */
+    int codec;               /* enum weir_codec of data; 0: no data */
+    weir_view type;          /* raw data only */
+    const void *data;        /* NULL with a size: the caller writes it at end->slot before weir_end_commit */
+    size_t size;
+    uint64_t id;             /* 0: none */
+    uint64_t peer;           /* 0: everybody */
+    int64_t deadline;        /* INT64_MIN: place.timeout_ns from when it has to wait */
+};
+
+/* Encode metadata and data (NULL: none) into the end's scratch buffers and let @out point there until the next encoding.
+ * Return: WEIR_OK, WEIR_EINVAL (metadata that is no map), WEIR_EENCODE, WEIR_ELIMIT, WEIR_ENOMEM. */
+int weir_end_encode_meta(struct weir_end *end, const weir_value *meta, struct weir_outgoing *out, weir_error *err);
+int weir_end_encode_data(struct weir_end *end, const weir_value *data, struct weir_outgoing *out, weir_error *err);
+/* Reserve room for a frame and write all of it that is known; waits, fails or skips as full= says.
+ * Return: as weir_writer_send; WEIR_EAGAIN with end->dropped counted up: the message was skipped, which weir_end_send turns into
+ * WEIR_OK. */
+int weir_end_reserve(struct weir_end *end, const struct weir_outgoing *out, weir_error *err);
+int weir_end_commit(struct weir_end *end, weir_error *err);
+void weir_end_discard(struct weir_end *end);
+/* Wait until @count readers are there. Return: WEIR_OK, WEIR_ETIMEOUT. */
+int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadline, weir_error *err);
+/* reserve and commit. */
+int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_error *err);
+
+/* The next frame of kind @kinds (1 << enum weir_frame_kind, or-ed) and, when @id is not 0, of that id, in end->message. Frames of other kinds
+ * are passed over. The message before is released.
+ * Return: as weir_reader_next. */
+int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err);
+/* The same without waiting, leaving the frame to be found by the next weir_end_next. Return: WEIR_OK, WEIR_EAGAIN, others as above. */
+int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err);
+void weir_end_release(struct weir_end *end);
+int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err);
+
+#define WEIR_KINDS_MESSAGE (1u << WEIR_FRAME_MESSAGE)
+#define WEIR_KINDS_REQUEST (1u << WEIR_FRAME_REQUEST)
+#define WEIR_KINDS_ANSWER (1u << WEIR_FRAME_REPLY | 1u << WEIR_FRAME_ERROR)
+
+/* The objects behind the public names are ends and what is theirs alone. */
+struct weir_writer {
+    struct weir_end end;
+    char op[WEIR_OP_MAX]; /* of a reserved message */
+    char type[WEIR_RAW_TYPE_MAX];
+};
+struct weir_reader {
+    struct weir_end end;
+};
+struct weir_client {
+    struct weir_end end;
+    uint64_t id;                    /* of the last call: a random beginning, then counted up */
+    struct weir_outgoing request;   /* of that call; what it points at is in .op and the end's scratch buffers */
+    char op[WEIR_OP_MAX];
+    uint8_t is_under_way;           /* the reply has not been received */
+    uint8_t is_pending;             /* no server was there: not sent yet */
+};
+struct weir_server {
+    struct weir_end end;
+};
+
+#endif

@@ -1,0 +1,169 @@
+/* Writers. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/channel.h>
+#include <weir/codec.h>
+
+#include "base/clock.h"
+#include "channel/end.h"
+#include "codec/codec.h"
+
+int weir_writer_open(const char *address, weir_writer **ret, weir_error *err) {
+    weir_writer *writer = calloc(1, sizeof(*writer));
+    if (!writer)
+        return weir_fail(err, WEIR_ENOMEM, "out of memory for a writer");
+    int status = weir_end_open(&writer->end, address, WEIR_ROLE_WRITER, err);
+    if (status)
+        free(writer);
+    else
+        *ret = writer;
+    return status;
+}
+
+weir_writer *weir_writer_close(weir_writer *writer) {
+    if (writer) {
+        weir_writer_discard(writer);
+        weir_end_close(&writer->end);
+    }
+    free(writer);
+    return NULL;
+}
+
+/* A message without its data yet. */
+static int message_begin(weir_writer *writer, const char *op, const weir_value *meta, struct weir_outgoing *ret,
+                         weir_error *err) {
+    *ret = (struct weir_outgoing){
+        .kind = WEIR_FRAME_MESSAGE, .op = op, .op_size = op ? strlen(op) : 0, .deadline = INT64_MIN};
+    return meta ? weir_end_encode_meta(&writer->end, meta, ret, err) : WEIR_OK;
+}
+
+int weir_writer_send(weir_writer *writer, const char *op, const weir_value *meta, const weir_value *data,
+                     weir_error *err) {
+    weir_ndarray array;
+    if (weir_value_kind(data) == WEIR_KIND_NDARRAY && weir_get_ndarray(data, NULL, &array) == WEIR_OK && !array.big_endian)
+        return weir_writer_send_ndarray(writer, op, meta, &array, err);
+    struct weir_outgoing out;
+    int status = message_begin(writer, op, meta, &out, err);
+    if (status == WEIR_OK)
+        status = weir_end_encode_data(&writer->end, data, &out, err);
+    return status ? status : weir_end_send(&writer->end, &out, err);
+}
+
+int weir_writer_send_ndarray(weir_writer *writer, const char *op, const weir_value *meta, const weir_ndarray *array,
+                             weir_error *err) {
+    char type[WEIR_RAW_TYPE_MAX];
+    struct weir_outgoing out;
+    size_t element = weir_element_size(array->element);
+    if (!element || array->rank > WEIR_RANK_MAX || array->big_endian ||
+        weir_ndarray_count(array) != array->size / element || array->size % element || (array->size && !array->data))
+        return weir_fail(err, WEIR_EINVAL, "%s: the array's %zu bytes do not fit its shape and element type",
+                         writer->end.place.text, array->size);
+    int status = message_begin(writer, op, meta, &out, err);
+    if (status)
+        return status;
+    out.codec = WEIR_CODEC_RAW;
+    out.type = (weir_view){type, weir_raw_type_write(array, type)};
+    out.data = array->data ? array->data : type; /* an empty array: nothing is read, but the frame is complete */
+    out.size = array->size;
+    return weir_end_send(&writer->end, &out, err);
+}
+
+int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value *meta, int codec, const char *type,
+                           const void *data, size_t size, weir_error *err) {
+    weir_ndarray array = {.element = WEIR_U8, .rank = 1, .shape = {size}, .data = data, .size = size};
+    struct weir_outgoing out;
+    int status = WEIR_OK;
+    if (codec == WEIR_CODEC_RAW) {
+        status = type ? weir_raw_type_parse(type, strlen(type), &array, err) : WEIR_OK;
+        if (status)
+            return status;
+        if (array.size != size)
+            return weir_fail(err, WEIR_EINVAL, "%s: %s is %zu bytes, you gave %zu", writer->end.place.text, type,
+                             array.size, size);
+        array.data = data;
+        return weir_writer_send_ndarray(writer, op, meta, &array, err);
+    }
+    if (!weir_codec_ops(codec))
+        return weir_fail(err, WEIR_ENOTSUP, "%s: codec %d is not built in", writer->end.place.text, codec);
+    if (type)
+        return weir_fail(err, WEIR_EINVAL, "%s: only raw data has a type", writer->end.place.text);
+    status = message_begin(writer, op, meta, &out, err);
+    if (status)
+        return status;
+    out.codec = codec;
+    out.data = data;
+    out.size = size;
+    return weir_end_send(&writer->end, &out, err);
+}
+
+int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *meta, const char *type, void **ret_data,
+                        size_t *ret_size, weir_error *err) {
+    weir_ndarray array;
+    struct weir_outgoing out;
+    uint64_t dropped = writer->end.dropped;
+    int status = weir_raw_type_parse(type, strlen(type), &array, err);
+    if (status == WEIR_OK)
+        status = message_begin(writer, op, meta, &out, err);
+    if (status)
+        return status;
+    out.codec = WEIR_CODEC_RAW;
+    out.type = (weir_view){type, strlen(type)};
+    out.size = array.size;
+    status = weir_end_reserve(&writer->end, &out, err);
+    if (status == WEIR_EAGAIN && writer->end.dropped > dropped)
+        return weir_fail(err, WEIR_EAGAIN, "%s: no room, the message is dropped (full=drop-newest)", writer->end.place.text);
+    if (status)
+        return status;
+    /* The header goes in front of the data at commit, when the seq and time are known; its parts must not move until then. */
+    memcpy(writer->type, type, out.type.size);
+    memcpy(writer->op, op ? op : "", out.op_size);
+    writer->end.frame.type.data = writer->type;
+    writer->end.frame.op.data = writer->op;
+    *ret_data = writer->end.slot.bytes + writer->end.frame.data_offset;
+    *ret_size = array.size;
+    return WEIR_OK;
+}
+
+int weir_writer_commit(weir_writer *writer, weir_error *err) {
+    int status = weir_end_check(&writer->end, err);
+    if (status == WEIR_OK && !writer->end.is_reserved)
+        status = weir_fail(err, WEIR_EINVAL, "%s: nothing is reserved", writer->end.place.text);
+    return status ? status : weir_end_commit(&writer->end, err);
+}
+
+void weir_writer_discard(weir_writer *writer) {
+    if (weir_end_check(&writer->end, NULL) == WEIR_OK)
+        weir_end_discard(&writer->end);
+}
+
+void weir_writer_cork(weir_writer *writer) {
+    writer->end.is_corked = 1;
+}
+
+int weir_writer_uncork(weir_writer *writer, weir_error *err) {
+    int status = weir_end_check(&writer->end, err);
+    writer->end.is_corked = 0;
+    return status ? status : writer->end.ops->flush(writer->end.state, err);
+}
+
+void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns) {
+    writer->end.place.timeout_ns = timeout_ns;
+}
+
+int64_t weir_writer_timeout(const weir_writer *writer) {
+    return writer->end.place.timeout_ns;
+}
+
+int weir_writer_wait_readers(weir_writer *writer, uint32_t count, int64_t timeout_ns, weir_error *err) {
+    int status = weir_end_check(&writer->end, err);
+    return status ? status : weir_end_await_readers(&writer->end, count, weir_deadline(timeout_ns), err);
+}
+
+uint64_t weir_writer_seq(const weir_writer *writer) {
+    return writer->end.seq;
+}
+
+uint64_t weir_writer_dropped(const weir_writer *writer) {
+    return writer->end.dropped;
+}
