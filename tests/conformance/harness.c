@@ -1,0 +1,196 @@
+/* The harness: scratch places, children, checkable messages. */
+#include "harness.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const schemes[] = {"shm", "unix"};
+enum { SCHEME_COUNT = sizeof(schemes) / sizeof(schemes[0]), CASE_MAX = 128, ADDRESS_BUFFERS = 6 };
+
+static int count_fds(void) {
+    int count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    assert_non_null(directory);
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
+    (void)info, (void)type, (void)walk;
+    return remove(path);
+}
+
+static int setup(void **state) {
+    struct scratch *scratch = calloc(1, sizeof(*scratch));
+    scratch->scheme = *state;
+    strcpy(scratch->directory, "/dev/shm/weir-test-XXXXXX");
+    if (!mkdtemp(scratch->directory))
+        return -1;
+    setenv("WEIR_SHM_DIR", scratch->directory, 1);
+    scratch->fd_count = count_fds();
+    *state = scratch;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct scratch *scratch = *state;
+    int leaked = count_fds() - scratch->fd_count;
+    int children = waitpid(-1, NULL, WNOHANG) != -1;
+    if (leaked)
+        fprintf(stderr, "%d descriptors leaked\n", leaked);
+    if (children)
+        fprintf(stderr, "a child process was left behind\n");
+    nftw(scratch->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    free(scratch);
+    return leaked || children ? -1 : 0;
+}
+
+int conformance_run(const char *suite, const struct conformance_case *cases, size_t count) {
+    static struct CMUnitTest tests[CASE_MAX];
+    static char names[CASE_MAX][96];
+    size_t used = 0;
+    const char *only = getenv("WEIR_TEST_SCHEME");
+    for (size_t i = 0; i < SCHEME_COUNT; i++) {
+        if (only && strcmp(only, schemes[i]) != 0)
+            continue;
+        for (size_t j = 0; j < count && used < CASE_MAX; j++, used++) {
+            snprintf(names[used], sizeof(names[used]), "%s: %s", schemes[i], cases[j].name);
+            tests[used] = (struct CMUnitTest){names[used], cases[j].run, setup, teardown, (void *)schemes[i]};
+        }
+    }
+    const char *pattern = getenv("WEIR_TEST_FILTER");
+    if (pattern)
+        cmocka_set_test_filter(pattern);
+    return _cmocka_run_group_tests(suite, tests, used, NULL, NULL);
+}
+
+const char *address(const struct scratch *scratch, const char *name, const char *options) {
+    static char buffers[ADDRESS_BUFFERS][256];
+    static unsigned next;
+    char *text = buffers[next++ % ADDRESS_BUFFERS];
+    if (strcmp(scratch->scheme, "shm") == 0)
+        snprintf(text, sizeof(buffers[0]), "shm://%s%s", name, options);
+    else
+        snprintf(text, sizeof(buffers[0]), "%s://%s/%s.sock%s", scratch->scheme, scratch->directory, name, options);
+    return text;
+}
+
+weir_writer *open_writer(const char *address) {
+    weir_writer *writer = NULL;
+    weir_error err = {0};
+    if (weir_writer_open(address, &writer, &err) != WEIR_OK)
+        fail_msg("%s: %s", weir_err_name(err.code), err.text);
+    return writer;
+}
+
+weir_reader *open_reader(const char *address) {
+    weir_reader *reader = NULL;
+    weir_error err = {0};
+    if (weir_reader_open(address, &reader, &err) != WEIR_OK)
+        fail_msg("%s: %s", weir_err_name(err.code), err.text);
+    return reader;
+}
+
+/* Padding that depends on the number, so that a torn or mixed message shows. */
+static unsigned char padding_byte(int64_t number, size_t index) {
+    return (unsigned char)((uint64_t)number * 31 + index * 7);
+}
+
+int send_number(weir_writer *writer, int64_t number, size_t padding) {
+    weir_doc *doc = NULL;
+    const weir_value *root;
+    unsigned char *bytes = malloc(padding + 1);
+    for (size_t i = 0; i < padding; i++)
+        bytes[i] = padding_byte(number, i);
+    int status = weir_doc_new(&doc);
+    if (status == WEIR_OK)
+        status = weir_pack(doc, &root, NULL, "{s:i, s:y}", "n", (long)number, "pad", bytes, padding);
+    if (status == WEIR_OK)
+        status = weir_writer_send(writer, "number", NULL, root, NULL);
+    weir_doc_free(doc);
+    free(bytes);
+    return status;
+}
+
+int64_t message_number(weir_message *message) {
+    const weir_value *data = NULL;
+    int64_t number = -1;
+    weir_view bytes;
+    weir_error err = {0};
+    if (weir_message_data(message, &data, &err) || weir_get_i64(data, "n", &number) ||
+        weir_get_bytes(data, "pad", &bytes)) {
+        fprintf(stderr, "a message of %zu bytes cannot be read: %s\n", weir_message_bytes(message).size, err.text);
+        return -1;
+    }
+    for (size_t i = 0; i < bytes.size; i++) {
+        if ((unsigned char)bytes.data[i] == padding_byte(number, i))
+            continue;
+        fprintf(stderr, "message %lld is torn at byte %zu\n", (long long)number, i);
+        return -1;
+    }
+    return number;
+}
+
+int64_t next_number(weir_reader *reader) {
+    weir_message *message = NULL;
+    weir_error err = {0};
+    int status = weir_reader_next(reader, 10 * SECOND, &message, &err);
+    if (status != WEIR_OK) {
+        fprintf(stderr, "next: %s: %s\n", weir_err_name(status), err.text);
+        return -1;
+    }
+    return message_number(message);
+}
+
+pid_t start(int (*run)(const char *address), const char *address) {
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        alarm(60);
+        _exit(run(address));
+    }
+    return child;
+}
+
+void finish(pid_t child, int status) {
+    int got = 0;
+    while (waitpid(child, &got, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    if (status < 0)
+        assert_true(WIFSIGNALED(got) && WTERMSIG(got) == -status);
+    else
+        assert_true(WIFEXITED(got) && WEXITSTATUS(got) == status);
+}
+
+void check_in_child(int holds, const char *condition, const char *file, int line) {
+    if (holds)
+        return;
+    fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, condition);
+    _exit(99);
+}
+
+static int file_count;
+static int count_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
+    (void)info, (void)type;
+    file_count += walk->level > 0 && path[walk->base] != '.';
+    return 0;
+}
+
+int count_files(const char *path) {
+    file_count = 0;
+    nftw(path, count_entry, 16, FTW_PHYS);
+    return file_count;
+}

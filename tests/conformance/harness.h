@@ -1,0 +1,56 @@
+/* What the conformance tests share: a scratch place per test, child processes, and messages that can be checked.
+ *
+ * Every test runs once per transport of the table (a new transport adds a line in harness.c), in its own scratch directory, and fails
+ * when it leaves descriptors, files or processes behind. */
+#ifndef WEIR_TESTS_HARNESS_H
+#define WEIR_TESTS_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+#include <weir/weir.h>
+
+#define SECOND INT64_C(1000000000)
+
+/* One test's place. */
+struct scratch {
+    const char *scheme;
+    char directory[64];
+    int fd_count; /* open before the test */
+};
+
+/* The tests of a suite, each once per transport, as cmocka wants them. */
+struct conformance_case {
+    const char *name;
+    CMUnitTestFunction run;
+};
+int conformance_run(const char *suite, const struct conformance_case *cases, size_t count);
+
+/* The address of channel @name in the scratch place, with @options ("" or "?a=b&..."). One of a few static buffers. */
+const char *address(const struct scratch *scratch, const char *name, const char *options);
+
+weir_writer *open_writer(const char *address);
+weir_reader *open_reader(const char *address);
+
+/* Send {"n": number} padded with @padding bytes. Return: what weir_writer_send returns. */
+int send_number(weir_writer *writer, int64_t number, size_t padding);
+/* Read the next message, which must come within 10 s. Return: its number. */
+int64_t next_number(weir_reader *reader);
+/* The number in a message; fails the test when its padding is not what was sent. */
+int64_t message_number(weir_message *message);
+
+/* Run @run in a child process that exits with what it returns. */
+pid_t start(int (*run)(const char *address), const char *address);
+/* Wait for a child; it must have exited with @status (or, when negative, been killed by that signal). */
+void finish(pid_t child, int status);
+/* In children: leave with a line on stderr unless it holds. */
+#define CHECK(condition) check_in_child((condition), #condition, __FILE__, __LINE__)
+void check_in_child(int holds, const char *condition, const char *file, int line);
+/* Names under @path that do not begin with '.', counted in depth. */
+int count_files(const char *path);
+
+#endif
