@@ -1,0 +1,127 @@
+/* What the commands share: their table's shape, options, exit codes, output, and waits that Ctrl-C ends.
+ *
+ * A command is one file cmd_NAME.c with one `const struct cli_command cli_NAME`, listed once in main.c. Its options are read into
+ * the targets before run is called with what is left, the positional arguments. Data goes to stdout through cli_print and
+ * cli_print_line, talk to stderr through cli_say and cli_fail. */
+#ifndef WEIR_CLI_H
+#define WEIR_CLI_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <weir/weir.h>
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILURE = 1,
+    CLI_USAGE = 2,
+    CLI_ABSENT = 3,   /* no such channel, or no message in it yet */
+    CLI_TIMEOUT = 4,
+    CLI_ENCODING = 5, /* a type or an encoding that does not fit */
+    CLI_ACCESS = 6,
+    CLI_LOST = 7,     /* messages lost, under --strict */
+    CLI_PEER = 8,     /* the other end died */
+    CLI_SIGNAL = 128  /* + the signal's number: Ctrl-C is 130 */
+};
+
+enum cli_kind {
+    CLI_FLAG = 1, /* int */
+    CLI_TEXT,     /* const char * */
+    CLI_COUNT,    /* uint64_t */
+    CLI_DURATION, /* int64_t, ns */
+    CLI_NUMBER    /* double, above 0 */
+};
+
+struct cli_option {
+    const char *name; /* "timeout" for --timeout; one letter, "n", for -n; NULL ends the list */
+    enum cli_kind kind;
+    void *target;
+    const char *value; /* how help calls the value, "D"; NULL for a flag */
+    const char *help;  /* one line */
+};
+
+struct cli_command {
+    const char *name;
+    const char *summary;  /* one line for the list of commands */
+    const char *usage;    /* what follows "weir NAME" */
+    const char *examples; /* lines for `weir help NAME` */
+    const struct cli_option *options;
+    int arguments_min;
+    int arguments_max;
+    /* @argv: the positional arguments. Return: the exit code. */
+    int (*run)(int argc, char **argv);
+};
+
+extern const struct cli_command cli_pub, cli_sub, cli_get, cli_call, cli_serve, cli_ls, cli_gc, cli_convert, cli_demo;
+
+/* ---- options.c ---- */
+
+/* Read the options in argv[0..argc-1] and move what is positional to the front. Return: CLI_OK, or CLI_USAGE (said why). */
+int cli_options(const struct cli_command *command, int argc, char **argv, int *ret_argc);
+/* "1.5s", "200ms", "forever". Return: 0, or -1. */
+int cli_duration(const char *text, int64_t *ret_ns);
+/* @address with an option added, or replaced, as in "shm://x?from=last"; the caller frees it. NULL when there is no memory. */
+char *cli_address(const char *address, const char *option, const char *value);
+
+/* ---- talk.c: stderr ---- */
+
+/* One line "weir: ..." on stderr; bytes that could command a terminal are shown as '?'. */
+void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, and return @exit. */
+int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Say err->text and return the exit code for enum weir_err @status. */
+int cli_error(int status, const weir_error *err);
+int cli_exit_of(int status);
+
+/* ---- output.c: stdout ---- */
+
+/* Write, buffered. Once the reader of the pipe is gone nothing more is written and cli_is_over says so. */
+void cli_print(const char *data, size_t size);
+void cli_print_line(weir_buffer *buffer); /* its content, a line end; then clears it */
+void cli_flush(void);
+/* 1 when nobody reads stdout any more, or it cannot be written. */
+int cli_is_over(void);
+/* What the process ends with: @exit, or CLI_FAILURE (said why) when stdout could not be written. */
+int cli_finish(int exit);
+/* 1 when stdout is a terminal. */
+int cli_is_terminal(void);
+/* Begin and end of a style, "" where there is to be no colour. */
+const char *cli_style(const char *style);
+#define CLI_BOLD "\033[1m"
+#define CLI_DIM "\033[2m"
+#define CLI_PLAIN "\033[0m"
+/* "350ms", "12s", "5m"; "64M", "1.5K". @text: 16 bytes. */
+const char *cli_age(int64_t ns, char *text);
+const char *cli_size(uint64_t bytes, char *text);
+/* Append a value for people: arrays shortened, ndarrays as "f64[4,256] min/mean/max". */
+void cli_readable(const weir_value *value, weir_buffer *out);
+/* Append text with what could command a terminal escaped. */
+void cli_readable_text(weir_view text, weir_buffer *out);
+/* A value as JSON of the plain form, with a line end, to stdout; NULL prints null. Return: exit code. */
+int cli_print_value(const weir_value *value, uint32_t flags);
+
+/* ---- signals.c: Ctrl-C and waiting ---- */
+
+/* From now on SIGINT and SIGTERM only set a flag, the second one ends the process at once; before, they end it at once. */
+void cli_signals_begin(void);
+/* 0, or the number of the signal that came. */
+int cli_is_interrupted(void);
+int64_t cli_clock(void);
+/* The monotonic moment @timeout_ns from now, INT64_MAX for WEIR_FOREVER. */
+int64_t cli_deadline(int64_t timeout_ns);
+/* How long to wait next, at most 100 ms. */
+int64_t cli_slice(int64_t deadline);
+/* 1 when @status says that one slice passed in vain, the deadline is not over, and nobody interrupted. */
+int cli_keep_waiting(int status, int64_t deadline);
+/* Sleep until a monotonic moment or an interruption. */
+void cli_sleep_until(int64_t moment);
+
+/* ---- input.c ---- */
+
+/* Append what @fd has to @buffer. Return: bytes, 0 at the end or when interrupted, -1 (said why). */
+int64_t cli_read(int fd, weir_buffer *buffer, const char *name);
+/* Append all of @fd. Return: exit code. */
+int cli_read_all(int fd, weir_buffer *buffer, const char *name);
+/* Decode JSON that the user gave as @what ("DATA", "line 3 of standard input"). Return: exit code (said why). */
+int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, const weir_value **ret);
+
+#endif

@@ -1,0 +1,133 @@
+/* weir convert: one codec to another, through the one document model. Nothing is written before all of the input has been read
+ * and understood, so bad input leaves OUT as it was. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static struct {
+    const char *from, *to;
+    int is_canonical, is_strict, is_plain, is_sequence;
+} args;
+
+static const struct cli_option options[] = {
+    {"from", CLI_TEXT, &args.from, "CODEC", "json or cbor"},
+    {"to", CLI_TEXT, &args.to, "CODEC", "json, cbor, or pretty (indented JSON)"},
+    {"canonical", CLI_FLAG, &args.is_canonical, NULL, "the one deterministic form"},
+    {"strict", CLI_FLAG, &args.is_strict, NULL, "refuse what the codec cannot say, and repeated keys"},
+    {"plain", CLI_FLAG, &args.is_plain, NULL, "the readable form people expect, which may lose types"},
+    {"sequence", CLI_FLAG, &args.is_sequence, NULL, "any number of items after each other"},
+    {0},
+};
+
+struct conversion {
+    int from, to;
+    weir_codec_options decode, encode;
+};
+
+static int conversion_read(struct conversion *conversion, weir_error *err) {
+    int is_pretty = args.to && strcmp(args.to, "pretty") == 0;
+    conversion->decode = conversion->encode = (weir_codec_options)WEIR_CODEC_OPTIONS_INIT;
+    conversion->decode.flags = (args.is_strict ? WEIR_STRICT : 0) | (args.is_sequence ? WEIR_SEQUENCE : 0);
+    conversion->encode.flags = (args.is_strict ? WEIR_STRICT : 0) | (args.is_plain ? WEIR_PLAIN : 0) |
+                               (args.is_canonical ? WEIR_CANONICAL : 0) | (is_pretty ? WEIR_PRETTY : 0);
+    int status = weir_codec_find(args.from, &conversion->from, err);
+    if (status)
+        return status;
+    return weir_codec_find(is_pretty ? "json" : args.to, &conversion->to, err);
+}
+
+/* White space between and behind the items of a JSON sequence. */
+static size_t blanks(const struct conversion *conversion, weir_view input) {
+    size_t size = 0;
+    while (conversion->from == WEIR_CODEC_JSON && size < input.size && strchr(" \t\r\n", input.data[size]) && input.data[size])
+        size++;
+    return size;
+}
+
+static int convert(const struct conversion *conversion, weir_view input, weir_buffer *output, weir_error *err) {
+    weir_doc *doc = NULL;
+    size_t offset = 0, used = 0;
+    int status = weir_doc_new(&doc);
+    if (args.is_sequence)
+        offset = blanks(conversion, input);
+    while (status == WEIR_OK && (offset < input.size || !args.is_sequence)) {
+        status = weir_decode(doc, conversion->from, input.data + offset, input.size - offset, &conversion->decode, &used, err);
+        if (status == WEIR_OK)
+            status = weir_encode(weir_doc_root(doc), conversion->to, &conversion->encode, output, err);
+        if (status == WEIR_OK && conversion->to == WEIR_CODEC_JSON)
+            status = weir_buffer_append(output, "\n", 1);
+        offset += used;
+        offset += blanks(conversion, (weir_view){input.data + offset, input.size - offset});
+        if (!args.is_sequence)
+            break;
+    }
+    weir_doc_free(doc);
+    return status;
+}
+
+static int input_read(const char *path, weir_buffer *input) {
+    int is_stdin = !path || strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return cli_fail(errno == EACCES ? CLI_ACCESS : CLI_FAILURE, "%s: %s", path, strerror(errno));
+    int exit = cli_read_all(fd, input, is_stdin ? "standard input" : path);
+    if (!is_stdin)
+        close(fd);
+    return exit;
+}
+
+static int output_write(const char *path, weir_view output) {
+    if (!path || strcmp(path, "-") == 0) {
+        cli_print(output.data, output.size);
+        return CLI_OK;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    size_t done = 0;
+    while (fd >= 0 && done < output.size) {
+        ssize_t size = write(fd, output.data + done, output.size - done);
+        if (size < 0 && errno != EINTR)
+            break;
+        done += size > 0 ? (size_t)size : 0;
+    }
+    if (fd < 0 || done < output.size || close(fd) != 0)
+        return cli_fail(errno == EACCES ? CLI_ACCESS : CLI_FAILURE, "%s: %s", path, strerror(errno));
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv) {
+    struct conversion conversion;
+    weir_buffer *input = NULL, *output = NULL;
+    weir_error err = {0};
+    if (!args.from || !args.to)
+        return cli_fail(CLI_USAGE, "convert: say --from and --to; usage: weir convert %s", cli_convert.usage);
+    int status = conversion_read(&conversion, &err);
+    if (status)
+        return cli_error(status, &err);
+    if (weir_buffer_new(&input) || weir_buffer_new(&output)) {
+        weir_buffer_free(input);
+        return cli_fail(CLI_FAILURE, "out of memory");
+    }
+    int exit = input_read(argc > 0 ? argv[0] : NULL, input);
+    if (exit == CLI_OK) {
+        status = convert(&conversion, weir_buffer_view(input), output, &err);
+        exit = status ? cli_error(status, &err) : output_write(argc > 1 ? argv[1] : NULL, weir_buffer_view(output));
+    }
+    weir_buffer_free(input);
+    weir_buffer_free(output);
+    return exit;
+}
+
+const struct cli_command cli_convert = {
+    .name = "convert",
+    .summary = "convert between JSON and CBOR",
+    .usage = "--from json|cbor --to json|cbor|pretty [--canonical] [--strict] [--plain] [--sequence] [IN [OUT]]",
+    .examples = "  weir convert --from cbor --to pretty reading.cbor\n"
+                "  weir convert --from json --to cbor --canonical < a.json > a.cbor\n"
+                "  weir convert --from json --to cbor --sequence log.jsonl log.cborseq\n",
+    .options = options,
+    .arguments_max = 2,
+    .run = run,
+};

@@ -1,0 +1,54 @@
+/* Input: descriptors read in slices, so that Ctrl-C ends a wait for a silent pipe, and JSON given by the user. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { CHUNK = 64 * 1024, SLICE_MS = 100 };
+
+int64_t cli_read(int fd, weir_buffer *buffer, const char *name) {
+    static char chunk[CHUNK];
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    while (!cli_is_interrupted()) {
+        int ready = poll(&item, 1, SLICE_MS);
+        if (ready == 0 || (ready < 0 && errno == EINTR))
+            continue;
+        ssize_t size = read(fd, chunk, sizeof(chunk));
+        if (size < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (size < 0) {
+            cli_say("%s: %s", name, strerror(errno));
+            return -1;
+        }
+        if (weir_buffer_append(buffer, chunk, (size_t)size) != WEIR_OK) {
+            cli_say("%s: out of memory", name);
+            return -1;
+        }
+        return size;
+    }
+    return 0;
+}
+
+int cli_read_all(int fd, weir_buffer *buffer, const char *name) {
+    int64_t size;
+    do
+        size = cli_read(fd, buffer, name);
+    while (size > 0);
+    if (size < 0)
+        return CLI_FAILURE;
+    return cli_is_interrupted() ? CLI_SIGNAL + cli_is_interrupted() : CLI_OK;
+}
+
+int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, const weir_value **ret) {
+    weir_error err = {0};
+    int status = weir_decode(doc, WEIR_CODEC_JSON, text, size, NULL, NULL, &err);
+    if (status == WEIR_EPARSE)
+        return cli_fail(CLI_ENCODING, "%s is no JSON: %s; for text write '\"hello\"', or pipe it with --stdin lines", what,
+                        err.text);
+    if (status)
+        return cli_error(status, &err);
+    *ret = weir_doc_root(doc);
+    return CLI_OK;
+}
