@@ -54,6 +54,7 @@ static int serve(const char *address) {
         CHECK(status == WEIR_OK);
         serve_one(server, request);
     }
+    return 0;
 }
 
 static void stop(pid_t server) {

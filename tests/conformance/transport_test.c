@@ -352,6 +352,7 @@ static int write_for_ever(const char *address) {
     CHECK(weir_writer_open(address, &writer, NULL) == WEIR_OK);
     for (int64_t i = 1;; i++)
         CHECK(send_number(writer, i, (size_t)(i % 5000)) == WEIR_OK);
+    return 0;
 }
 
 static void test_killed_writers_leave_whole_messages(void **state) {
