@@ -5,7 +5,8 @@
  *   1. decode is one pass over the input, iterative, and never reads a byte outside it.
  *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and everything
  *      beyond the limits. After a failure the document is empty and reusable.
- *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 8 x input bytes.
+ *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 16 x input bytes
+ *      (one cell for the smallest value, which is one byte).
  *   4. Text and bytes point into the input where they can; the rest lies in the document's arena.
  *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness, a limit
  *      is reached, or memory is out. What it wrote in vain is cut off the buffer again.
@@ -51,8 +52,15 @@ const struct weir_codec_ops *weir_codec_at(size_t index);
  *     type = element [ "[" size { "," size } "]" ] [ ":col" ]         f64   u8[4096]   f64[4,256]   f32[3,3]:col
  * Fill all of @ret but data. Return: WEIR_OK, WEIR_EINVAL. */
 int weir_raw_type_parse(const char *text, size_t size, struct weir_ndarray *ret, weir_error *err);
-enum { WEIR_RAW_TYPE_MAX = 340 }; /* bytes of the longest type, with the NUL */
+enum { WEIR_RAW_TYPE_MAX = WEIR_NDARRAY_TYPE_MAX }; /* bytes of the longest type, with the NUL */
 /* Write the type of @array with a NUL. Return: its length. */
 size_t weir_raw_type_write(const struct weir_ndarray *array, char *text);
+/* What raw data says of @value: an ndarray is itself, bytes are u8[n], a number is rank 0. Its data is borrowed from @value and
+ * its elements may still be big-endian; weir_encode writes them little-endian. Return: WEIR_OK, WEIR_EENCODE. */
+int weir_raw_describe(const struct weir_value *value, struct weir_ndarray *ret, weir_error *err);
+/* Make the document of raw data of a parsed type: a number for rank 0, otherwise an ndarray whose elements are @data, borrowed.
+ * Return: WEIR_OK, WEIR_EPARSE (the sizes disagree), WEIR_ENOMEM. */
+int weir_raw_document(struct weir_doc *doc, const struct weir_ndarray *type, const void *data, size_t size,
+                      weir_error *err);
 
 #endif

@@ -22,7 +22,7 @@
 struct weir_value {
     uint8_t kind;   /* enum weir_kind */
     uint8_t flags;  /* enum weir_cell_flags */
-    uint16_t aux;   /* BYTES: BSON subtype; TIME: enum weir_time_unit; NDARRAY: element | rank << 8 */
+    uint16_t aux;   /* TIME: enum weir_time_unit; NDARRAY: element | rank << 8; ARRAY, MAP: while open, tags around it */
     uint32_t count; /* TEXT, BYTES, BIGINT, DECIMAL: bytes; ARRAY: items; MAP: pairs; NDARRAY: shape cells; TAGGED: space */
     union {
         int64_t i64; /* INT64, TIME; BOOL: 0 or 1 */
@@ -51,13 +51,19 @@ struct weir_doc {
     size_t count;
     size_t capacity;
     struct weir_arena arena;
-    size_t open;     /* builder: index + 1 of the innermost open container, 0 at the root */
-    uint32_t depth;  /* builder: open containers */
-    int status;      /* builder: sticky enum weir_err */
-    int is_finished; /* the root may be read */
+    size_t ceiling;      /* decoding: growing ahead stops at this many cells, 0 for none */
+    size_t open;         /* builder: index + 1 of the innermost open container, 0 at the root */
+    uint32_t depth;      /* builder: open containers, and the tags around them and pending */
+    uint32_t tags;       /* builder: tags that still wait for their content */
+    int status;          /* builder: sticky enum weir_err */
+    const char *problem; /* builder: what the status is about */
+    int is_finished;     /* the root may be read */
 };
 
-/* Make room for @more cells. Return: WEIR_OK, WEIR_ENOMEM. */
+/* What the documents of this library hold at most in one integer, so that changing its form takes bounded time. */
+enum { WEIR_DIGITS_MAX = 4932, WEIR_MAGNITUDE_MAX = 2048 /* bytes; 10^4932 < 2^16384 */ };
+
+/* Make room for @more cells. Doubles, but not beyond the ceiling unless it must. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_doc_grow(struct weir_doc *doc, size_t more);
 
 /* The next cell, to be filled by the caller; NULL when there is no memory. Moves earlier cells: keep indices, not pointers. */
@@ -84,9 +90,45 @@ static inline const struct weir_value *weir_value_after(const struct weir_value 
     }
 }
 
+/* The next value in depth-first order: what a walk over all cells steps with, into containers and tags. */
+static inline const struct weir_value *weir_value_next(const struct weir_value *value) {
+    if (value->kind == WEIR_KIND_NDARRAY)
+        return value + 1 + value->count;
+    return value + (value->kind == WEIR_KIND_DECIMAL ? 2 : 1);
+}
+
+/* Append a copy of a value of another document, with all it points at. Return: WEIR_OK, WEIR_ENOMEM (nothing was appended). */
+int weir_doc_append(struct weir_doc *doc, const struct weir_value *value);
+
+/* A total order that is 0 exactly for equal values (weir_value_equal); otherwise below or above 0, for sorting. */
+int weir_value_compare(const struct weir_value *a, const struct weir_value *b);
+/* Whether two keys of a map are equal: *ret is the second of them, or NULL. Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_map_repeated_key(const struct weir_value *map, const struct weir_value **ret);
+
+/* The magnitude of a BIGINT or DECIMAL, whichever way it is kept, as decimal digits (no sign, no NUL; "0" for zero) or as bytes,
+ * most significant first, without leading zeros (none for zero). _max says how much room that needs, whatever the form.
+ * Return: WEIR_OK, WEIR_ELIMIT (an integer beyond WEIR_DIGITS_MAX or WEIR_MAGNITUDE_MAX). */
+size_t weir_magnitude_digits_max(const struct weir_value *value);
+size_t weir_magnitude_bytes_max(const struct weir_value *value);
+int weir_magnitude_digits(const struct weir_value *value, char *text, size_t *ret_size);
+int weir_magnitude_bytes(const struct weir_value *value, unsigned char *bytes, size_t *ret_size);
+/* Fill one cell with an integer of digits only: INT64 or UINT64 where that fits, else BIGINT whose data is @digits, borrowed.
+ * Return: WEIR_OK, WEIR_EINVAL (not digits), WEIR_ELIMIT. */
+int weir_integer_from_digits(struct weir_value *cell, const char *digits, size_t size, int is_negative);
+
 /* An ndarray's cells as the public struct; the value must be an NDARRAY. */
 void weir_value_ndarray(const struct weir_value *value, struct weir_ndarray *ret);
-/* Append an ndarray's cells, its data borrowed. Return: WEIR_OK, WEIR_EINVAL (shape and size disagree, rank), WEIR_ENOMEM. */
+/* Append an ndarray's cells, its data borrowed. What means nothing is dropped, so that equal arrays have equal cells: the order
+ * of rank 0 and 1, the endianness of single bytes. Return: WEIR_OK, WEIR_EINVAL (shape and size disagree, rank), WEIR_ENOMEM. */
 int weir_doc_ndarray(struct weir_doc *doc, const struct weir_ndarray *array);
+/* WEIR_OK when element, rank, order, shape and size of @array agree; WEIR_EINVAL. */
+int weir_ndarray_check(const struct weir_ndarray *array);
+/* The type as text, "f64[4,256]:col", with a NUL; at most WEIR_NDARRAY_TYPE_MAX bytes. Return: its length. */
+enum { WEIR_NDARRAY_TYPE_MAX = 340 };
+size_t weir_ndarray_type(const struct weir_ndarray *array, char *text);
+/* The element at @position (in elements, as they lie in memory) as a number of its own. */
+void weir_ndarray_element(const struct weir_ndarray *array, uint64_t position, struct weir_value *ret);
+/* Copy @array's elements to @to, least significant byte first whatever they were. */
+void weir_ndarray_little_endian(const struct weir_ndarray *array, unsigned char *to);
 
 #endif

@@ -1,0 +1,158 @@
+/* The table of codecs, and what all of them share: defaults, limits on bytes, what may follow a document, and leaving nothing
+ * behind after a failure.
+ */
+#include "codec/codec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A new codec adds one line, here and nowhere else. */
+static const struct weir_codec_ops *const codecs[] = {
+    &weir_codec_raw,
+};
+enum { CODEC_COUNT = sizeof(codecs) / sizeof(codecs[0]) };
+
+/* Codecs that have a number and a name but are not built in. */
+static const struct {
+    int id;
+    const char *name;
+} reserved[] = {{WEIR_CODEC_SMILE, "smile"}, {WEIR_CODEC_BSON, "bson"}};
+enum { RESERVED_COUNT = sizeof(reserved) / sizeof(reserved[0]) };
+
+const struct weir_codec_ops *weir_codec_at(size_t index) {
+    return index < CODEC_COUNT ? codecs[index] : NULL;
+}
+
+const struct weir_codec_ops *weir_codec_ops(int codec) {
+    for (size_t i = 0; i < CODEC_COUNT; i++)
+        if (codecs[i]->id == codec)
+            return codecs[i];
+    return NULL;
+}
+
+const char *weir_codec_name(int codec) {
+    const struct weir_codec_ops *ops = weir_codec_ops(codec);
+    if (ops)
+        return ops->name;
+    for (size_t i = 0; i < RESERVED_COUNT; i++)
+        if (reserved[i].id == codec)
+            return reserved[i].name;
+    return "?";
+}
+
+/* "json, cbor, raw", for sentences. */
+static const char *known_codecs(char *text, size_t size) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < CODEC_COUNT && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", codecs[i]->name);
+    return text;
+}
+
+enum { KNOWN_MAX = 80 };
+
+int weir_codec_find(const char *name, int *ret_codec, weir_error *err) {
+    char known[KNOWN_MAX];
+    for (size_t i = 0; name && i < CODEC_COUNT; i++)
+        if (strcmp(codecs[i]->name, name) == 0) {
+            *ret_codec = codecs[i]->id;
+            return WEIR_OK;
+        }
+    for (size_t i = 0; name && i < RESERVED_COUNT; i++)
+        if (strcmp(reserved[i].name, name) == 0)
+            return weir_fail(err, WEIR_EINVAL, "the codec %s is not built into this library; use one of %s", name,
+                             known_codecs(known, sizeof(known)));
+    return weir_fail(err, WEIR_EINVAL, "there is no codec \"%s\"; the known ones are %s", name ? name : "",
+                     known_codecs(known, sizeof(known)));
+}
+
+static int not_built_in(int codec, weir_error *err) {
+    char known[KNOWN_MAX];
+    return weir_fail(err, WEIR_ENOTSUP, "codec %d (%s) is not built into this library; use one of %s", codec,
+                     weir_codec_name(codec), known_codecs(known, sizeof(known)));
+}
+
+/* The options with the defaults filled in. An older caller's struct ends earlier: what it does not have is 0. */
+static weir_codec_options options_complete(const weir_codec_options *options) {
+    weir_codec_options complete = WEIR_CODEC_OPTIONS_INIT;
+    if (options)
+        memcpy(&complete, options,
+               options->struct_size < sizeof(complete) ? options->struct_size : sizeof(complete));
+    if (complete.depth_max == 0)
+        complete.depth_max = WEIR_DEPTH_MAX;
+    if (complete.values_max == 0)
+        complete.values_max = WEIR_VALUES_MAX;
+    if (complete.bytes_max == 0)
+        complete.bytes_max = UINT64_MAX;
+    return complete;
+}
+
+static struct weir_codec_limits limits_of(const weir_codec_options *options) {
+    return (struct weir_codec_limits){options->flags, options->depth_max, options->values_max};
+}
+
+/* Only JSON has bytes that mean nothing between its values. */
+static size_t blanks(int codec, const unsigned char *data, size_t size) {
+    size_t count = 0;
+    if (codec == WEIR_CODEC_JSON)
+        while (count < size && memchr(" \t\n\r", data[count], 4))
+            count++;
+    return count;
+}
+
+enum { CELLS_SPARE = 1024 }; /* room that small inputs may grow into at once: 16 KiB */
+
+static int decode(const struct weir_codec_ops *ops, weir_doc *doc, const unsigned char *data, size_t size,
+                  const weir_codec_options *options, size_t *used, weir_error *err) {
+    if (size > options->bytes_max)
+        return weir_fail(err, WEIR_ELIMIT, "%s: %zu bytes, the limit is %llu; raise bytes_max", ops->name, size,
+                         (unsigned long long)options->bytes_max);
+    struct weir_codec_limits limits = limits_of(options);
+    doc->ceiling = size < SIZE_MAX - CELLS_SPARE ? size + CELLS_SPARE : SIZE_MAX;
+    int status = ops->decode(doc, data, size, &limits, used, err);
+    if (status != WEIR_OK)
+        return status;
+    *used += blanks(ops->id, data + *used, size - *used);
+    if (*used < size && !(options->flags & WEIR_SEQUENCE))
+        return weir_fail_at(err, WEIR_EPARSE, *used, "%s: more bytes behind the document", ops->name);
+    return WEIR_OK;
+}
+
+int weir_decode(weir_doc *doc, int codec, const void *data, size_t size, const weir_codec_options *options,
+                size_t *ret_used, weir_error *err) {
+    weir_doc_clear(doc);
+    const struct weir_codec_ops *ops = weir_codec_ops(codec);
+    if (!ops)
+        return not_built_in(codec, err);
+    weir_codec_options complete = options_complete(options);
+    size_t used = 0;
+    int status = decode(ops, doc, data ? data : (const unsigned char *)"", size, &complete, &used, err);
+    if (status != WEIR_OK) {
+        weir_doc_clear(doc);
+        return status;
+    }
+    doc->is_finished = 1;
+    if (ret_used)
+        *ret_used = used;
+    return WEIR_OK;
+}
+
+int weir_encode(const weir_value *value, int codec, const weir_codec_options *options, weir_buffer *out,
+                weir_error *err) {
+    const struct weir_codec_ops *ops = weir_codec_ops(codec);
+    if (!ops)
+        return not_built_in(codec, err);
+    if (!value)
+        return weir_fail(err, WEIR_EENCODE, "%s: there is no value to encode; build and finish a document first",
+                         ops->name);
+    weir_codec_options complete = options_complete(options);
+    struct weir_codec_limits limits = limits_of(&complete);
+    size_t start = out->size;
+    int status = ops->encode(value, &limits, out, err);
+    if (status == WEIR_OK && out->size - start > complete.bytes_max)
+        status = weir_fail(err, WEIR_ELIMIT, "%s: the value takes %zu bytes, the limit is %llu; raise bytes_max",
+                           ops->name, out->size - start, (unsigned long long)complete.bytes_max);
+    if (status != WEIR_OK)
+        out->size = start;
+    return status;
+}
