@@ -1,0 +1,282 @@
+/* weir pub: send messages, from the command line or from standard input.
+ *
+ * A send that finds no room waits in slices of 100 ms, so that Ctrl-C ends it; nothing is sent unless the library says so, so trying
+ * again never sends twice. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "numbers.h"
+
+static struct {
+    const char *op, *meta, *codec, *type, *source;
+    uint64_t count;
+    double rate;
+    int is_json;
+} args;
+
+static const struct cli_option options[] = {
+    {"op", CLI_TEXT, &args.op, "OP", "what the message is, or asks for"},
+    {"meta", CLI_TEXT, &args.meta, "JSON", "metadata, a JSON object"},
+    {"codec", CLI_TEXT, &args.codec, "C", "json or cbor (default cbor)"},
+    {"type", CLI_TEXT, &args.type, "T", "send raw numbers of this type: f64[3], u8[2,2], f32"},
+    {"stdin", CLI_TEXT, &args.source, "HOW", "lines: each line a text; json: each line a JSON value; raw: bytes"},
+    {"n", CLI_COUNT, &args.count, "N", "send N messages (default: DATA once; --stdin: all; --rate: until Ctrl-C)"},
+    {"rate", CLI_NUMBER, &args.rate, "HZ", "messages per second"},
+    {"json", CLI_FLAG, &args.is_json, NULL, "print {\"v\":1,\"seq\":N} for each message sent"},
+    {0},
+};
+
+/* What a run sends. Exactly one of value and array is used. */
+struct publisher {
+    weir_writer *writer;
+    weir_doc *doc, *meta_doc;
+    const weir_value *meta;
+    const weir_value *value;
+    weir_ndarray array;
+    int is_array;
+    uint64_t sent;
+    int64_t started; /* monotonic ns, for the rate */
+    int64_t timeout_ns;
+};
+
+static int interrupted(void) {
+    return CLI_SIGNAL + cli_is_interrupted();
+}
+
+static void seq_print(uint64_t seq) {
+    char text[64];
+    int size = snprintf(text, sizeof(text), "{\"v\":1,\"seq\":%" PRIu64 "}\n", seq);
+    cli_print(text, (size_t)size);
+    cli_flush();
+}
+
+static int send(struct publisher *publisher) {
+    weir_error err = {0};
+    int64_t deadline = cli_deadline(publisher->timeout_ns);
+    int status;
+    if (args.rate > 0)
+        cli_sleep_until(publisher->started + (int64_t)((double)publisher->sent * 1e9 / args.rate));
+    if (cli_is_interrupted())
+        return interrupted();
+    do {
+        weir_writer_set_timeout(publisher->writer, cli_slice(deadline));
+        status = publisher->is_array
+                     ? weir_writer_send_ndarray(publisher->writer, args.op, publisher->meta, &publisher->array, &err)
+                     : weir_writer_send(publisher->writer, args.op, publisher->meta, publisher->value, &err);
+    } while (cli_keep_waiting(status, deadline));
+    if (status == WEIR_ETIMEOUT && cli_is_interrupted())
+        return interrupted();
+    if (status)
+        return cli_error(status, &err);
+    publisher->sent++;
+    if (args.is_json)
+        seq_print(weir_writer_seq(publisher->writer));
+    return CLI_OK;
+}
+
+static int is_enough(const struct publisher *publisher) {
+    return args.count > 0 && publisher->sent >= args.count;
+}
+
+/* Send the value just decoded, as numbers of args.type where there is one. */
+static int value_send(struct publisher *publisher) {
+    if (!args.type)
+        return send(publisher);
+    void *numbers = aligned_alloc(64, (publisher->array.size + 64) & ~(size_t)63);
+    if (!numbers)
+        return cli_fail(CLI_FAILURE, "out of memory");
+    int exit = cli_numbers(publisher->value, args.type, &publisher->array, numbers);
+    publisher->array.data = numbers;
+    if (exit == CLI_OK)
+        exit = send(publisher);
+    free(numbers);
+    return exit;
+}
+
+static int data_send(struct publisher *publisher, const char *data) {
+    int exit = CLI_OK;
+    int is_endless = args.rate > 0 && args.count == 0;
+    uint64_t count = args.count ? args.count : 1;
+    if (args.type && !data)
+        return cli_fail(CLI_USAGE, "pub: --type needs DATA, or --stdin raw");
+    if (data)
+        exit = cli_json(data, strlen(data), "DATA", publisher->doc, &publisher->value);
+    while (exit == CLI_OK && (is_endless || publisher->sent < count))
+        exit = value_send(publisher);
+    return exit;
+}
+
+/* ---- standard input ---- */
+
+static int line_send(struct publisher *publisher, const char *line, size_t size, uint64_t number) {
+    char what[64];
+    weir_error err = {0};
+    snprintf(what, sizeof(what), "line %" PRIu64 " of standard input", number);
+    if (strcmp(args.source, "json") == 0) {
+        int exit = cli_json(line, size, what, publisher->doc, &publisher->value);
+        return exit ? exit : value_send(publisher);
+    }
+    weir_doc_clear(publisher->doc);
+    weir_refer_text(publisher->doc, line, size);
+    if (weir_doc_finish(publisher->doc, &publisher->value, &err))
+        return cli_fail(CLI_ENCODING, "%s is no UTF-8 text; send bytes with --stdin raw", what);
+    return send(publisher);
+}
+
+/* Send the whole lines of @input; at its end also one without a line end. *ret_used: bytes done with. */
+static int lines_send(struct publisher *publisher, weir_view input, int is_end, uint64_t *number, size_t *ret_used) {
+    size_t used = 0;
+    int exit = CLI_OK;
+    while (exit == CLI_OK && used < input.size && !is_enough(publisher)) {
+        const char *end = memchr(input.data + used, '\n', input.size - used);
+        size_t size = end ? (size_t)(end - input.data) - used : input.size - used;
+        if (!end && !is_end)
+            break;
+        exit = line_send(publisher, input.data + used, size, ++*number);
+        used += size + (end != NULL);
+    }
+    *ret_used = used;
+    return exit;
+}
+
+/* Send whole pieces of args.type's size; without a type all of @input at its end. */
+static int raw_send(struct publisher *publisher, weir_view input, int is_end, size_t *ret_used) {
+    size_t used = 0;
+    int exit = CLI_OK;
+    if (!args.type) {
+        if (!is_end)
+            return CLI_OK;
+        publisher->array = (weir_ndarray){.element = WEIR_U8, .rank = 1, .shape = {input.size}, .size = input.size};
+        publisher->array.data = input.data;
+        *ret_used = input.size;
+        return send(publisher);
+    }
+    size_t size = publisher->array.size;
+    for (; exit == CLI_OK && input.size - used >= size && !is_enough(publisher); used += size) {
+        publisher->array.data = input.data + used;
+        exit = send(publisher);
+    }
+    *ret_used = used;
+    if (exit == CLI_OK && is_end && used < input.size && !is_enough(publisher))
+        return cli_fail(CLI_ENCODING, "standard input ends in the middle of a %s: %zu of %zu bytes", args.type,
+                        input.size - used, size);
+    return exit;
+}
+
+static int buffer_cut(weir_buffer **buffer, size_t used) {
+    weir_buffer *rest = NULL;
+    weir_view view = weir_buffer_view(*buffer);
+    if (used == 0)
+        return CLI_OK;
+    if (weir_buffer_new(&rest) || weir_buffer_append(rest, view.data + used, view.size - used)) {
+        weir_buffer_free(rest);
+        return cli_fail(CLI_FAILURE, "out of memory");
+    }
+    weir_buffer_free(*buffer);
+    *buffer = rest;
+    return CLI_OK;
+}
+
+static int stdin_send(struct publisher *publisher) {
+    weir_buffer *input = NULL;
+    uint64_t number = 0;
+    int is_raw = strcmp(args.source, "raw") == 0, is_end = 0;
+    int exit = weir_buffer_new(&input) ? cli_fail(CLI_FAILURE, "out of memory") : CLI_OK;
+    while (exit == CLI_OK && !is_end && !is_enough(publisher)) {
+        size_t used = 0;
+        int64_t size = cli_read(STDIN_FILENO, input, "standard input");
+        if (size < 0)
+            exit = CLI_FAILURE;
+        else if (cli_is_interrupted())
+            exit = interrupted();
+        is_end = size == 0;
+        if (exit == CLI_OK)
+            exit = is_raw ? raw_send(publisher, weir_buffer_view(input), is_end, &used)
+                          : lines_send(publisher, weir_buffer_view(input), is_end, &number, &used);
+        if (exit == CLI_OK && !is_end)
+            exit = buffer_cut(&input, used);
+    }
+    weir_buffer_free(input);
+    return exit;
+}
+
+/* ---- setting up ---- */
+
+static int arguments_check(const char *data) {
+    static const char *const sources[] = {"lines", "json", "raw"};
+    int is_known = !args.source;
+    for (size_t i = 0; args.source && i < 3; i++)
+        is_known |= strcmp(args.source, sources[i]) == 0;
+    if (!is_known)
+        return cli_fail(CLI_USAGE, "pub: --stdin %s: there are lines, json and raw", args.source);
+    if (args.source && data)
+        return cli_fail(CLI_USAGE, "pub: DATA and --stdin exclude each other");
+    if (args.type && args.source && strcmp(args.source, "lines") == 0)
+        return cli_fail(CLI_USAGE, "pub: --type goes with DATA, --stdin json or --stdin raw");
+    return CLI_OK;
+}
+
+static int publisher_init(struct publisher *publisher) {
+    if (weir_doc_new(&publisher->doc) || weir_doc_new(&publisher->meta_doc))
+        return cli_fail(CLI_FAILURE, "out of memory");
+    int is_raw = args.source && strcmp(args.source, "raw") == 0;
+    int exit = args.type ? cli_type(args.type, &publisher->array) : CLI_OK;
+    publisher->is_array = args.type || is_raw;
+    if (exit == CLI_OK && args.type && is_raw && publisher->array.size == 0)
+        exit = cli_fail(CLI_USAGE, "pub: --stdin raw cannot be cut into pieces of %s, which has no bytes", args.type);
+    if (exit == CLI_OK && args.meta)
+        exit = cli_json(args.meta, strlen(args.meta), "--meta", publisher->meta_doc, &publisher->meta);
+    if (exit == CLI_OK && args.meta && weir_value_kind(publisher->meta) != WEIR_KIND_MAP)
+        exit = cli_fail(CLI_ENCODING, "--meta must be a JSON object such as {\"unit\":\"V\"}");
+    return exit;
+}
+
+static int writer_open(struct publisher *publisher, const char *address) {
+    weir_error err = {0};
+    char *with_codec = args.codec ? cli_address(address, "codec", args.codec) : NULL;
+    if (args.codec && !with_codec)
+        return cli_fail(CLI_FAILURE, "out of memory");
+    int status = weir_writer_open(with_codec ? with_codec : address, &publisher->writer, &err);
+    free(with_codec);
+    if (status)
+        return cli_error(status, &err);
+    publisher->timeout_ns = weir_writer_timeout(publisher->writer);
+    publisher->started = cli_clock();
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv) {
+    struct publisher publisher = {0};
+    const char *data = argc > 1 ? argv[1] : NULL;
+    int exit = arguments_check(data);
+    if (exit)
+        return exit;
+    exit = publisher_init(&publisher);
+    if (exit == CLI_OK)
+        exit = writer_open(&publisher, argv[0]);
+    cli_signals_begin();
+    if (exit == CLI_OK)
+        exit = args.source ? stdin_send(&publisher) : data_send(&publisher, data);
+    weir_writer_close(publisher.writer);
+    weir_doc_free(publisher.doc);
+    weir_doc_free(publisher.meta_doc);
+    return exit;
+}
+
+const struct cli_command cli_pub = {
+    .name = "pub",
+    .summary = "send messages",
+    .usage = "ADDR [DATA] [--op OP] [--meta JSON] [--codec C] [--type T] [--stdin lines|json|raw] [-n N] [--rate HZ] [--json]",
+    .examples = "  weir pub lab/temp 21.5\n"
+                "  weir pub lab/temp '{\"celsius\":21.5}' --op reading --meta '{\"sensor\":\"t1\"}'\n"
+                "  weir pub lab/accel '[0.1,0.2,9.8]' --type f64[3] --rate 100\n"
+                "  journalctl -f | weir pub lab/log --stdin lines\n",
+    .options = options,
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .run = run,
+};

@@ -1,0 +1,197 @@
+/* weir serve: answer calls with a shell command.
+ *
+ * Each request runs the command once: the request's data as JSON on its stdin, its operation in $WEIR_OP. What it prints is the
+ * reply, as JSON where it is JSON and as text otherwise; a command that fails makes the call fail with its last line of stderr. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child.h"
+#include "cli.h"
+
+static struct {
+    const char *op, *command;
+    uint64_t count;
+    int is_json;
+} args;
+
+static const struct cli_option options[] = {
+    {"op", CLI_TEXT, &args.op, "OP", "the operation to serve; others are refused"},
+    {"command", CLI_TEXT, &args.command, "CMD", "run by sh: request on stdin, $WEIR_OP, reply on stdout"},
+    {"n", CLI_COUNT, &args.count, "N", "end after N requests"},
+    {"json", CLI_FLAG, &args.is_json, NULL, "print a JSON object for each request served"},
+    {0},
+};
+
+struct service {
+    weir_server *server;
+    weir_buffer *in, *out, *talk;
+    weir_doc *doc;
+};
+
+/* The line that says most about a failure: the last that is not empty. The text's end is cut to it. */
+static const char *last_line(weir_buffer *talk, char *line, size_t size) {
+    weir_view view = weir_buffer_view(talk);
+    size_t end = view.size;
+    while (end > 0 && (view.data[end - 1] == '\n' || view.data[end - 1] == ' '))
+        end--;
+    size_t begin = end;
+    while (begin > 0 && view.data[begin - 1] != '\n')
+        begin--;
+    snprintf(line, size, "%.*s", (int)(end - begin), end > begin ? view.data + begin : "");
+    return line;
+}
+
+/* The reply from what the command printed. Return: enum weir_err. */
+static int reply_build(struct service *service, const weir_value **ret, weir_error *err) {
+    weir_view out = weir_buffer_view(service->out);
+    size_t size = out.size;
+    while (size > 0 && (out.data[size - 1] == '\n' || out.data[size - 1] == '\r'))
+        size--;
+    *ret = NULL;
+    if (size == 0)
+        return WEIR_OK;
+    if (weir_decode(service->doc, WEIR_CODEC_JSON, out.data, size, NULL, NULL, NULL) == WEIR_OK) {
+        *ret = weir_doc_root(service->doc);
+        return WEIR_OK;
+    }
+    weir_doc_clear(service->doc);
+    weir_refer_text(service->doc, out.data, size);
+    if (weir_doc_finish(service->doc, ret, NULL) == WEIR_OK)
+        return WEIR_OK;
+    weir_doc_clear(service->doc); /* no UTF-8: bytes as they are */
+    weir_refer_bytes(service->doc, out.data, out.size);
+    return weir_doc_finish(service->doc, ret, err);
+}
+
+static int answer(struct service *service, weir_message *request, int status, weir_error *err) {
+    char line[400];
+    const weir_value *reply = NULL;
+    if (status) {
+        if (!*last_line(service->talk, line, sizeof(line)))
+            snprintf(line, sizeof(line), "the command ended with %d and said nothing", status);
+        return weir_server_fail(service->server, request, status, line, err);
+    }
+    int failure = reply_build(service, &reply, err);
+    return failure ? failure : weir_server_reply(service->server, request, NULL, reply, err);
+}
+
+/* The request's data as JSON into service->in. */
+static int request_encode(struct service *service, weir_message *request, weir_error *err) {
+    weir_codec_options plain = WEIR_CODEC_OPTIONS_INIT;
+    const weir_value *data = NULL;
+    plain.flags = WEIR_PLAIN;
+    int status = weir_message_data(request, &data, err);
+    if (status == WEIR_OK && data)
+        status = weir_encode(data, WEIR_CODEC_JSON, &plain, service->in, err);
+    return status ? status : weir_buffer_append(service->in, data ? "\n" : "null\n", data ? 1 : 5);
+}
+
+static int op_refuse(struct service *service, weir_message *request, const char *op, weir_error *err) {
+    char sentence[600];
+    snprintf(sentence, sizeof(sentence), "there is no operation \"%s\" here; there is \"%s\"", op, args.op);
+    return weir_server_fail(service->server, request, 404, sentence, err);
+}
+
+static void served_print(struct service *service, const char *op, int status) {
+    weir_codec_options plain = WEIR_CODEC_OPTIONS_INIT;
+    const weir_value *root = NULL;
+    weir_error err = {0};
+    plain.flags = WEIR_PLAIN;
+    weir_buffer_clear(service->out);
+    if (weir_pack(service->doc, &root, &err, "{s:i s:s s:d}", "v", 1L, "op", op, "status", status) == WEIR_OK &&
+        weir_encode(root, WEIR_CODEC_JSON, &plain, service->out, &err) == WEIR_OK)
+        cli_print_line(service->out);
+    cli_flush();
+}
+
+/* One request. Return: exit code; a request that cannot be answered is told and the next one is served. */
+static int serve_one(struct service *service, weir_message *request) {
+    char op[WEIR_OP_MAX + 1];
+    weir_error err = {0};
+    int status = 0, failure;
+    weir_view view = weir_message_op(request);
+    snprintf(op, sizeof(op), "%.*s", (int)view.size, view.data ? view.data : "");
+    weir_buffer_clear(service->in);
+    weir_buffer_clear(service->out);
+    weir_buffer_clear(service->talk);
+    if (args.op && strcmp(op, args.op) != 0) {
+        status = 404;
+        failure = op_refuse(service, request, op, &err);
+    } else if ((failure = request_encode(service, request, &err)) != WEIR_OK) {
+        status = cli_exit_of(failure);
+        failure = weir_server_fail(service->server, request, status, err.text, &err);
+    } else {
+        setenv("WEIR_OP", op, 1);
+        int exit = cli_child_run(args.command, weir_buffer_view(service->in), service->out, service->talk, &status);
+        if (exit || cli_is_interrupted())
+            return exit ? exit : CLI_SIGNAL + cli_is_interrupted();
+        weir_view talk = weir_buffer_view(service->talk);
+        if (talk.size > 0)
+            fwrite(talk.data, 1, talk.size, stderr);
+        failure = answer(service, request, status, &err);
+    }
+    if (failure)
+        cli_error(failure, &err);
+    if (args.is_json)
+        served_print(service, op, status);
+    return CLI_OK;
+}
+
+static int serve(struct service *service) {
+    weir_message *request = NULL;
+    weir_error err = {0};
+    for (uint64_t count = 0; !args.count || count < args.count;) {
+        int status;
+        do
+            status = weir_server_next(service->server, cli_slice(INT64_MAX), &request, &err);
+        while (cli_keep_waiting(status, INT64_MAX));
+        if (cli_is_interrupted())
+            return CLI_SIGNAL + cli_is_interrupted();
+        if (status == WEIR_ECORRUPT) { /* one client is given up, the others go on */
+            cli_error(status, &err);
+            continue;
+        }
+        int exit = status ? cli_error(status, &err) : serve_one(service, request);
+        if (exit)
+            return exit;
+        count++;
+    }
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv) {
+    (void)argc;
+    struct service service = {0};
+    weir_error err = {0};
+    int exit;
+    if (!args.command)
+        return cli_fail(CLI_USAGE, "serve: say --command, what answers; usage: weir serve %s", cli_serve.usage);
+    if (weir_buffer_new(&service.in) || weir_buffer_new(&service.out) || weir_buffer_new(&service.talk) ||
+        weir_doc_new(&service.doc)) {
+        exit = cli_fail(CLI_FAILURE, "out of memory");
+    } else {
+        int status = weir_server_open(argv[0], &service.server, &err);
+        cli_signals_begin();
+        exit = status ? cli_error(status, &err) : serve(&service);
+    }
+    weir_server_close(service.server);
+    weir_buffer_free(service.in);
+    weir_buffer_free(service.out);
+    weir_buffer_free(service.talk);
+    weir_doc_free(service.doc);
+    return exit;
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .summary = "answer calls with a shell command",
+    .usage = "ADDR --op OP --command CMD [-n N] [--json]",
+    .examples = "  weir serve lab/sum --op sum --command 'jq add'\n"
+                "  weir call lab/sum sum '[1,2,3]'                  prints 6\n",
+    .options = options,
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};
