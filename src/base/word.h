@@ -1,0 +1,59 @@
+/* Eight bytes as one number, the first byte least significant on every machine: what reads text many characters at a time; and
+ * the full product of two such numbers. */
+#ifndef WEIR_BASE_WORD_H
+#define WEIR_BASE_WORD_H
+
+#include <stdint.h>
+#include <string.h>
+
+static inline uint64_t weir_word_at(const void *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+static inline void weir_word_put(void *bytes, uint64_t word) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(bytes, &word, sizeof(word));
+}
+
+struct weir_product {
+    uint64_t high;
+    uint64_t low;
+};
+
+static inline struct weir_product weir_multiply(uint64_t a, uint64_t b) {
+#ifdef __SIZEOF_INT128__
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (struct weir_product){(uint64_t)(product >> 64), (uint64_t)product};
+#else
+    uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+    uint64_t middle = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
+    uint64_t other = (a & UINT32_MAX) * (b >> 32) + (middle & UINT32_MAX);
+    return (struct weir_product){(a >> 32) * (b >> 32) + (middle >> 32) + (other >> 32), a * b};
+#endif
+}
+
+/* ---- eight decimal digits in a word ---- */
+
+/* How many of the bytes of @word, from the first, are digits '0' to '9'. */
+static inline unsigned weir_word_digits(uint64_t word) {
+    uint64_t high = word & UINT64_C(0xF0F0F0F0F0F0F0F0); /* 3 for digits and ":;<=>?" */
+    uint64_t over = (word & UINT64_C(0x0F0F0F0F0F0F0F0F)) + UINT64_C(0x0606060606060606); /* above 15 for these six */
+    uint64_t other = (high ^ UINT64_C(0x3030303030303030)) | (over & UINT64_C(0x1010101010101010));
+    return other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
+}
+
+/* The number that eight digits say. For fewer, shift the word left, so that what comes in is 0. */
+static inline uint32_t weir_word_decimal(uint64_t word) {
+    word = (word & UINT64_C(0x0F0F0F0F0F0F0F0F)) * 2561 >> 8;
+    word = (word & UINT64_C(0x00FF00FF00FF00FF)) * 6553601 >> 16;
+    return (uint32_t)((word & UINT64_C(0x0000FFFF0000FFFF)) * UINT64_C(42949672960001) >> 32);
+}
+
+#endif
