@@ -116,6 +116,16 @@ int weir_magnitude_bytes(const struct weir_value *value, unsigned char *bytes, s
  * Return: WEIR_OK, WEIR_EINVAL (not digits), WEIR_ELIMIT. */
 int weir_integer_from_digits(struct weir_value *cell, const char *digits, size_t size, int is_negative);
 
+/* Times as text in UTC, "2013-03-21T20:04:00.25Z". Only the one spelling that weir_time_write gives is read back.
+ * write: at most WEIR_TIME_TEXT_MAX bytes with the NUL; returns the length. read: WEIR_OK, WEIR_EINVAL. */
+enum { WEIR_TIME_TEXT_MAX = 36 };
+size_t weir_time_write(char *text, int64_t ns);
+int weir_time_read(const char *text, size_t size, int64_t *ret);
+/* A time as whole seconds, rounded down, and the nanoseconds above them; and back. join: WEIR_OK, WEIR_EINVAL (beyond int64). */
+#define WEIR_NS_PER_S INT64_C(1000000000)
+void weir_time_split(int64_t ns, int64_t *ret_seconds, uint32_t *ret_ns);
+int weir_time_join(int64_t seconds, uint32_t ns, int64_t *ret);
+
 /* An ndarray's cells as the public struct; the value must be an NDARRAY. */
 void weir_value_ndarray(const struct weir_value *value, struct weir_ndarray *ret);
 /* Append an ndarray's cells, its data borrowed. What means nothing is dropped, so that equal arrays have equal cells: the order
