@@ -47,25 +47,35 @@ static size_t blanks(const struct conversion *conversion, weir_view input) {
     return size;
 }
 
-static int convert(const struct conversion *conversion, weir_view input, weir_buffer *output, weir_error *err) {
+static int item_convert(const struct conversion *conversion, weir_view input, weir_doc *doc, weir_buffer *output,
+                        size_t *ret_used, weir_error *err) {
+    int status = weir_decode(doc, conversion->from, input.data, input.size, &conversion->decode, ret_used, err);
+    if (status == WEIR_OK)
+        status = weir_encode(weir_doc_root(doc), conversion->to, &conversion->encode, output, err);
+    if (status == WEIR_OK && conversion->to == WEIR_CODEC_JSON)
+        status = weir_buffer_append(output, "\n", 1);
+    return status;
+}
+
+static int convert(const struct conversion *conversion, weir_view input, weir_buffer *output) {
     weir_doc *doc = NULL;
-    size_t offset = 0, used = 0;
+    weir_error err = {0};
+    size_t used = 0, offset = 0, number = 0;
     int status = weir_doc_new(&doc);
-    if (args.is_sequence)
-        offset = blanks(conversion, input);
-    while (status == WEIR_OK && (offset < input.size || !args.is_sequence)) {
-        status = weir_decode(doc, conversion->from, input.data + offset, input.size - offset, &conversion->decode, &used, err);
-        if (status == WEIR_OK)
-            status = weir_encode(weir_doc_root(doc), conversion->to, &conversion->encode, output, err);
-        if (status == WEIR_OK && conversion->to == WEIR_CODEC_JSON)
-            status = weir_buffer_append(output, "\n", 1);
-        offset += used;
+    if (status == WEIR_OK && !args.is_sequence)
+        status = item_convert(conversion, input, doc, output, &used, &err);
+    while (status == WEIR_OK && args.is_sequence) {
         offset += blanks(conversion, (weir_view){input.data + offset, input.size - offset});
-        if (!args.is_sequence)
+        if (offset == input.size)
             break;
+        number++;
+        status = item_convert(conversion, (weir_view){input.data + offset, input.size - offset}, doc, output, &used, &err);
+        offset += status ? 0 : used;
     }
     weir_doc_free(doc);
-    return status;
+    if (status && number > 0)
+        return cli_fail(cli_exit_of(status), "item %zu, which begins at byte %zu: %s", number, offset, err.text);
+    return status ? cli_error(status, &err) : CLI_OK;
 }
 
 static int input_read(const char *path, weir_buffer *input) {
@@ -111,10 +121,10 @@ static int run(int argc, char **argv) {
         return cli_fail(CLI_FAILURE, "out of memory");
     }
     int exit = input_read(argc > 0 ? argv[0] : NULL, input);
-    if (exit == CLI_OK) {
-        status = convert(&conversion, weir_buffer_view(input), output, &err);
-        exit = status ? cli_error(status, &err) : output_write(argc > 1 ? argv[1] : NULL, weir_buffer_view(output));
-    }
+    if (exit == CLI_OK)
+        exit = convert(&conversion, weir_buffer_view(input), output);
+    if (exit == CLI_OK)
+        exit = output_write(argc > 1 ? argv[1] : NULL, weir_buffer_view(output));
     weir_buffer_free(input);
     weir_buffer_free(output);
     return exit;

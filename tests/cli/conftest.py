@@ -1,0 +1,102 @@
+"""What the command's tests share: a store of their own per test, the command run to its end or started, addresses of each transport.
+
+Nothing waits by sleeping: `until` polls with a deadline, and writers that must not be early say readers=1."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+COMMAND = os.path.join(os.environ["WEIR_BUILD"], "bin", "weir")
+DEADLINE_S = 20
+
+
+def until(condition, what):
+    """Poll until condition() is true, and return what it gave."""
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError("in vain for %d s: %s" % (DEADLINE_S, what))
+
+
+class Weir:
+    """The command in one test's scratch store."""
+
+    def __init__(self, folder):
+        self.folder, self.started = folder, []
+        self.environment = {**os.environ, "WEIR_SHM_DIR": folder}
+        self.environment.pop("NO_COLOR", None)
+
+    def run(self, *arguments, stdin=b"", code=0):
+        """Run to the end; check the exit code. Gives the CompletedProcess with bytes."""
+        stdin = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run([COMMAND, *arguments], input=stdin, capture_output=True, env=self.environment,
+                              timeout=DEADLINE_S)
+        assert done.returncode == code, "%s: %d\n%s" % (" ".join(arguments), done.returncode, done.stderr.decode())
+        return done
+
+    def out(self, *arguments, **options):
+        return self.run(*arguments, **options).stdout.decode()
+
+    def error(self, code, *arguments, **options):
+        """The one sentence that a failure says."""
+        done = self.run(*arguments, code=code, **options)
+        said = done.stderr.decode()
+        assert said.startswith("weir: ") and said.endswith("\n") and said.count("\n") == 1, said
+        assert done.stdout == b""
+        return said
+
+    def start(self, *arguments, **options):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
+        process = subprocess.Popen([COMMAND, *arguments], env=self.environment, **options)
+        self.started.append(process)
+        return process
+
+    def finish(self, process, code=0):
+        """What a started command printed, as (out, error) texts."""
+        out, error = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == code, "%s: %d\n%s" % (process.args, process.returncode, (error or b"").decode())
+        return (out or b"").decode(), (error or b"").decode()
+
+    def channels(self):
+        return [json.loads(line) for line in self.out("ls", "--json").splitlines()]
+
+    def ends(self, role):
+        return [end for channel in self.channels() for end in channel["ends"] if end["role"] == role]
+
+    def until_end(self, role, process):
+        """Wait until a started command has its end open."""
+        def is_there():
+            assert process.poll() is None, process.communicate()
+            return [end for end in self.ends(role) if end["pid"] == process.pid]
+        return until(is_there, "a %s of process %d" % (role, process.pid))
+
+    def stop_all(self):
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture
+def weir():
+    folder = tempfile.mkdtemp(prefix="weir-cli-", dir="/dev/shm")
+    command = Weir(folder)
+    yield command
+    command.stop_all()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["shm", "unix"])
+def place(request, weir):
+    """A function from a name to its address in this test's place, for each transport."""
+    if request.param == "shm":
+        return lambda name, options="": "shm://%s%s" % (name, options)
+    return lambda name, options="": "unix://%s/%s.sock%s" % (weir.folder, name.replace("/", "-"), options)

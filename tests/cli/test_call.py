@@ -1,0 +1,113 @@
+"""weir call and weir serve, on each transport."""
+import json
+import os
+import signal
+
+import pytest
+
+
+@pytest.fixture
+def serve(weir, place):
+    """Start a server and wait until it is there; gives the address to call."""
+    def start(*options):
+        process = weir.start("serve", place("lab/server"), *options)
+        weir.until_end("server", process)
+        start.process = process
+        return place("lab/server")
+    return start
+
+
+def test_reply_is_json(weir, serve):
+    address = serve("--op", "sum", "--command", "jq -c add")
+    assert weir.out("call", address, "sum", "[1,2,3.5]") == "6.5\n"
+    assert weir.out("call", address, "sum", '["a","b"]') == '"ab"\n'
+
+
+def test_reply_that_is_no_json_is_text(weir, serve):
+    address = serve("--op", "who", "--command", "printf 'operation %s' \"$WEIR_OP\"")
+    assert weir.out("call", address, "who") == '"operation who"\n'
+
+
+def test_no_reply_data(weir, serve):
+    assert weir.out("call", serve("--op", "x", "--command", "true"), "x", "1") == "null\n"
+
+
+def test_whole_reply(weir, serve):
+    address = serve("--op", "x", "--command", "cat")
+    reply = json.loads(weir.out("call", address, "x", '{"a":1}', "--json", "--meta", '{"who":"me"}'))
+    assert reply["v"] == 1 and reply["data"] == {"a": 1}
+
+
+def test_large_request_and_reply(weir, serve):
+    numbers = list(range(20000))
+    address = serve("--op", "echo", "--command", "cat")
+    assert json.loads(weir.out("call", address, "echo", json.dumps(numbers))) == numbers
+
+
+def test_command_that_does_not_read_its_input(weir, serve):
+    address = serve("--op", "x", "--command", "echo 1")
+    assert weir.out("call", address, "x", json.dumps("x" * 100000)) == "1\n"
+
+
+def test_failing_command_fails_the_call_with_its_last_words(weir, serve):
+    address = serve("--op", "x", "--command", "echo first >&2; echo the disk is gone >&2; exit 9")
+    assert "the disk is gone" in weir.error(1, "call", address, "x")
+    silent = weir.error(1, "call", address, "x")
+    assert "first" not in silent
+
+
+def test_silent_failure_names_the_exit_code(weir, serve):
+    assert "ended with 7" in weir.error(1, "call", serve("--op", "x", "--command", "exit 7"), "x")
+
+
+def test_other_operation_is_refused(weir, serve):
+    said = weir.error(1, "call", serve("--op", "sum", "--command", "cat"), "product")
+    assert '"product"' in said and '"sum"' in said
+
+
+def test_serve_ends_after_n(weir, serve):
+    address = serve("--op", "x", "--command", "cat", "-n", "2", "--json")
+    weir.run("call", address, "x", "1")
+    weir.run("call", address, "y", code=1)
+    out, _ = weir.finish(serve.process)
+    served = [json.loads(line) for line in out.splitlines()]
+    assert served == [{"v": 1, "op": "x", "status": 0}, {"v": 1, "op": "y", "status": 404}]
+
+
+def test_nobody_serves(weir, place):
+    assert "lab" in weir.error(4, "call", place("lab/nobody"), "x", "--timeout", "50ms")
+
+
+def test_second_server_is_refused(weir, serve):
+    address = serve("--op", "x", "--command", "cat")
+    assert "server" in weir.error(1, "serve", address, "--op", "x", "--command", "cat")
+
+
+def test_server_that_dies_ends_the_call_with_8(weir, serve):
+    mark = os.path.join(weir.folder, "mark")
+    os.mkfifo(mark)
+    address = serve("--op", "x", "--command", "echo here > %s; sleep 60" % mark)
+    call = weir.start("call", address, "x", "--timeout", "20s")
+    with open(mark) as file:
+        assert file.read() == "here\n"
+    serve.process.send_signal(signal.SIGKILL)
+    _, said = weir.finish(call, 8)
+    assert said.startswith("weir: ")
+
+
+def test_ctrl_c_ends_serve_and_call_with_130(weir, serve):
+    mark = os.path.join(weir.folder, "mark")
+    os.mkfifo(mark)
+    address = serve("--op", "x", "--command", "echo here > %s; exec sleep 60" % mark)
+    call = weir.start("call", address, "x", "--timeout", "forever")
+    with open(mark) as file:
+        assert file.read() == "here\n"
+    call.send_signal(signal.SIGINT)
+    weir.finish(call, 130)
+    serve.process.send_signal(signal.SIGINT)
+    weir.finish(serve.process, 130)
+
+
+def test_bad_data_and_meta(weir):
+    assert "DATA is no JSON" in weir.error(5, "call", "lab/x", "op", "{")
+    assert "--meta" in weir.error(5, "call", "lab/x", "op", "1", "--meta", "[1]")

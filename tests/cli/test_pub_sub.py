@@ -1,0 +1,207 @@
+"""weir pub and weir sub: their fixed forms on each transport."""
+import json
+import signal
+import struct
+
+import pytest
+
+
+def received(weir, process, code=0):
+    out, _ = weir.finish(process, code)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_message_arrives_with_all_its_parts(weir, place):
+    sub = weir.start("sub", place("lab/a"), "-n", "1")
+    weir.run("pub", place("lab/a", "?readers=1"), '{"x":[1,2.5,null]}', "--op", "reading", "--meta", '{"unit":"V"}')
+    (message,) = received(weir, sub)
+    assert list(message) == ["v", "seq", "time", "op", "meta", "data"]
+    assert (message["v"], message["seq"], message["op"]) == (1, 1, "reading")
+    assert message["meta"] == {"unit": "V"}
+    assert message["data"] == {"x": [1, 2.5, None]}
+    assert message["time"] > 1_600_000_000_000_000_000
+
+
+def test_message_without_data(weir, place):
+    sub = weir.start("sub", place("lab/a"), "-n", "1", "--json")
+    weir.run("pub", place("lab/a", "?readers=1"), "--op", "tick")
+    (message,) = received(weir, sub)
+    assert (message["op"], message["meta"], message["data"]) == ("tick", None, None)
+
+
+@pytest.mark.parametrize("codec", ["json", "cbor"])
+def test_raw_gives_the_bytes_of_the_codec(weir, place, codec):
+    sub = weir.start("sub", place("lab/a"), "-n", "1", "--raw")
+    weir.run("pub", place("lab/a", "?readers=1"), "[1, 2]", "--codec", codec)
+    out, _ = sub.communicate(timeout=20)
+    assert out == {"json": b"[1,2]", "cbor": b"\x82\x01\x02"}[codec]
+
+
+def test_pretty_is_indented_json(weir, place):
+    sub = weir.start("sub", place("lab/a"), "-n", "1", "--pretty")
+    weir.run("pub", place("lab/a", "?readers=1"), '{"a":{"b":1}}')
+    out, _ = weir.finish(sub)
+    assert json.loads(out)["data"] == {"a": {"b": 1}}
+    assert out.count("\n") > 5
+
+
+@pytest.mark.parametrize("type_, data, packed", [
+    ("f64[3]", "[0.1,0.2,9.8]", struct.pack("<3d", 0.1, 0.2, 9.8)),
+    ("f32", "1.5", struct.pack("<f", 1.5)),
+    ("i16[2]", "[-32768,32767]", struct.pack("<2h", -32768, 32767)),
+    ("u64[1]", "[18446744073709551615]", struct.pack("<Q", 2**64 - 1)),
+    ("u8[2,3]", "[[1,2,3],[4,5,6]]", bytes([1, 2, 3, 4, 5, 6])),
+    ("u8[2,3]:col", "[[1,2,3],[4,5,6]]", bytes([1, 4, 2, 5, 3, 6])),
+    ("u8[2,2]", "[1,2,3,4]", bytes([1, 2, 3, 4])),
+])
+def test_typed_data_is_sent_raw(weir, place, type_, data, packed):
+    sub = weir.start("sub", place("lab/a"), "-n", "1", "--raw")
+    weir.run("pub", place("lab/a", "?readers=1"), data, "--type", type_)
+    out, _ = sub.communicate(timeout=20)
+    assert out == packed
+
+
+@pytest.mark.parametrize("type_, data", [
+    ("u8[2]", "[1,256]"), ("u8[2]", "[1,-1]"), ("i8", "128"), ("u8[2]", "[1]"), ("u8[2,2]", "[[1,2],[3]]"),
+    ("f64[2]", '["a","b"]'), ("f64[2]", "5"), ("u32[1]", "[1.5]"), ("f65[2]", "[1,2]"), ("f64[2", "[1,2]"),
+    ("f64[2]x", "[1,2]"), ("f64[]", "[]"),
+])
+def test_data_that_does_not_fit_its_type(weir, type_, data):
+    assert "weir: " in weir.error(5, "pub", "lab/a", data, "--type", type_)
+
+
+def test_stdin_lines(weir, place):
+    sub = weir.start("sub", place("lab/a"), "-n", "3", "--json")
+    weir.run("pub", place("lab/a", "?readers=1"), "--stdin", "lines", stdin="one\n\nlast ünended")
+    assert [m["data"] for m in received(weir, sub)] == ["one", "", "last ünended"]
+
+
+def test_stdin_json(weir, place):
+    sub = weir.start("sub", place("lab/a"), "-n", "2", "--json")
+    weir.run("pub", place("lab/a", "?readers=1"), "--stdin", "json", stdin='{"a":1}\n[true]\n')
+    assert [m["data"] for m in received(weir, sub)] == [{"a": 1}, [True]]
+
+
+def test_stdin_raw_in_pieces(weir, place):
+    sub = weir.start("sub", place("lab/a"), "-n", "2", "--json")
+    weir.run("pub", place("lab/a", "?readers=1"), "--stdin", "raw", "--type", "f64[2]",
+             stdin=struct.pack("<4d", 1, 2, 3, 4))
+    assert [m["data"] for m in received(weir, sub)] == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_stdin_raw_as_one_message(weir, place):
+    content = bytes(range(256)) * 1000
+    sub = weir.start("sub", place("lab/a"), "-n", "1", "--raw")
+    weir.run("pub", place("lab/a", "?readers=1"), "--stdin", "raw", stdin=content)
+    assert sub.communicate(timeout=20)[0] == content
+
+
+def test_stdin_raw_that_ends_in_the_middle(weir):
+    said = weir.error(5, "pub", "lab/a", "--stdin", "raw", "--type", "f64", stdin=b"123456789012")
+    assert "4 of 8 bytes" in said
+
+
+def test_bad_line_names_its_number(weir):
+    assert "line 2 of standard input" in weir.error(5, "pub", "lab/a", "--stdin", "json", stdin="1\n{\n")
+    said = weir.error(5, "pub", "lab/b", "--stdin", "lines", stdin=b"ok\n\xff\n")
+    assert "line 2 of standard input" in said and "--stdin raw" in said
+
+
+def test_count_and_rate_send_so_many(weir, place):
+    sub = weir.start("sub", place("lab/a"), "-n", "5", "--json")
+    out = weir.out("pub", place("lab/a", "?readers=1"), "7", "-n", "5", "--rate", "1000", "--json")
+    assert [json.loads(line) for line in out.splitlines()] == [{"v": 1, "seq": n} for n in range(1, 6)]
+    assert [m["seq"] for m in received(weir, sub)] == [1, 2, 3, 4, 5]
+
+
+def test_count_limits_stdin(weir):
+    out = weir.out("pub", "lab/a", "--stdin", "lines", "-n", "2", "--json", stdin="a\nb\nc\nd\n")
+    assert len(out.splitlines()) == 2
+
+
+def test_negative_number_is_data(weir):
+    weir.run("pub", "lab/a", "-5")
+    assert weir.out("get", "lab/a") == "-5\n"
+
+
+def test_from_oldest_and_from_last(weir):
+    weir.run("pub", "lab/a", "--stdin", "json", stdin="1\n2\n3\n")
+    out = weir.out("sub", "lab/a", "--from", "oldest", "-n", "3")
+    assert [json.loads(line)["data"] for line in out.splitlines()] == [1, 2, 3]
+    assert json.loads(weir.out("sub", "lab/a", "--from", "last", "-n", "1"))["data"] == 3
+    assert json.loads(weir.out("sub", "lab/a", "--from", "seq:2", "-n", "1"))["data"] == 2
+    assert json.loads(weir.out("sub", "lab/a", "--from", "-10m", "-n", "1"))["data"] == 1
+
+
+def test_sub_times_out(weir, place):
+    said = weir.error(4, "sub", place("lab/nobody"), "--timeout", "50ms")
+    assert "lab" in said and "50ms" in said
+
+
+def test_full_channel_times_out(weir):
+    """A writer that must wait for a reader gives up when the address says so."""
+    said = weir.error(4, "pub", "lab/a?readers=1&timeout=50ms", "1")
+    assert "lab/a" in said
+
+
+def test_ctrl_c_ends_sub_with_130(weir, place):
+    sub = weir.start("sub", place("lab/a"))
+    weir.until_end("reader", sub)
+    sub.send_signal(signal.SIGINT)
+    assert weir.finish(sub, 130) == ("", "")
+
+
+def test_ctrl_c_ends_a_waiting_pub_with_130(weir, place):
+    pub = weir.start("pub", place("lab/a", "?readers=1&timeout=forever"), "1")
+    weir.until_end("writer", pub)
+    pub.send_signal(signal.SIGINT)
+    assert weir.finish(pub, 130) == ("", "")
+
+
+def test_ctrl_c_ends_an_endless_pub(weir):
+    pub = weir.start("pub", "lab/a?full=drop-oldest", "1", "--rate", "50")
+    weir.until_end("writer", pub)
+    pub.send_signal(signal.SIGINT)
+    weir.finish(pub, 130)
+
+
+def test_sub_into_a_closed_pipe_ends_quietly(weir, place):
+    sub = weir.start("sub", place("lab/a"))
+    weir.until_end("reader", sub)
+    sub.stdout.close()
+    pub = weir.start("pub", place("lab/a", "?readers=1&full=drop-oldest"), "1", "--rate", "50")
+    assert sub.wait(timeout=20) == 0
+    assert sub.stderr.read() == b""
+    assert pub.poll() is None
+
+
+def test_output_that_cannot_be_written_is_told(weir):
+    weir.run("pub", "lab/a", "1")
+    with open("/dev/full", "wb") as full:
+        process = weir.start("get", "lab/a", stdout=full)
+        _, said = weir.finish(process, 1)
+    assert "standard output" in said
+
+
+def lose_messages(weir, *options):
+    """A stopped observer misses what a small channel forgets."""
+    sub = weir.start("sub", "lab/a?observe=1", *options)
+    weir.until_end("reader", sub)
+    sub.send_signal(signal.SIGSTOP)
+    weir.run("pub", "lab/a?capacity=4K&full=drop-oldest", '"%s"' % ("x" * 200), "-n", "500")
+    sub.send_signal(signal.SIGCONT)
+    return sub
+
+
+def test_loss_ends_a_strict_sub_with_7(weir):
+    sub = lose_messages(weir, "--strict")
+    _, said = weir.finish(sub, 7)
+    assert "messages lost before seq" in said
+
+
+def test_loss_is_told_and_shown_without_strict(weir):
+    sub = lose_messages(weir, "-n", "2")
+    out, said = weir.finish(sub)
+    first = json.loads(out.splitlines()[0])
+    assert first["gap"] > 0 and first["seq"] == first["gap"] + 1
+    assert "%d messages lost before seq %d" % (first["gap"], first["seq"]) in said

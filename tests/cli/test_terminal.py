@@ -1,0 +1,75 @@
+"""What a person sees: tables, colour and shortened values on a terminal only, and nothing that commands it."""
+import os
+import pty
+import re
+import subprocess
+
+from conftest import COMMAND
+
+
+def shown(weir, *arguments, code=0, **environment):
+    """Run with a terminal as stdout; gives what it shows."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([COMMAND, *arguments], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE,
+                               env={**weir.environment, "TERM": "xterm", **environment})
+    os.close(slave)
+    pieces = []
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # Linux says EIO when the last user of the slave has closed it
+            break
+        if not piece:
+            break
+        pieces.append(piece)
+    os.close(master)
+    process.communicate(timeout=20)
+    assert process.returncode == code
+    return b"".join(pieces).decode()
+
+
+def line_of(weir, *options, **environment):
+    return shown(weir, "sub", "lab/a", "--from", "last", "-n", "1", *options, **environment)
+
+
+def test_readable_line(weir):
+    weir.run("pub", "lab/a", '{"temp":21.5,"name":"t1","list":[1,2,3]}', "--op", "reading")
+    line = line_of(weir, NO_COLOR="1")
+    assert re.fullmatch(r' +1 +\S+ reading \{temp: 21.5, name: "t1", list: \[1, 2, 3\]\}\r\n', line), line
+
+
+def test_colour_unless_forbidden(weir):
+    weir.run("pub", "lab/a", "1")
+    assert "\033[" in line_of(weir)
+    assert "\033[" not in line_of(weir, NO_COLOR="1")
+    assert "\033[" not in line_of(weir, TERM="dumb")
+
+
+def test_long_arrays_are_shortened(weir):
+    numbers = ",".join(str(n) for n in range(1024))
+    weir.run("pub", "lab/a", "[%s]" % numbers)
+    assert "… 1016 more]" in line_of(weir, NO_COLOR="1")
+    weir.run("pub", "lab/a", "[%s]" % numbers, "--type", "f64[4,256]")
+    assert "f64[4,256] 0/511.5/1023" in line_of(weir, NO_COLOR="1")
+    weir.run("pub", "lab/a", "[1,2,4]", "--type", "i16[3]")
+    assert "i16[3] 1 2 4" in line_of(weir, NO_COLOR="1")
+
+
+def test_text_cannot_command_the_terminal(weir):
+    weir.run("pub", "lab/a", r'{"k\u001b[2J":"\u001b]0;owned\u0007\u009b31m\u007f"}', "--op", "a\033[31mb")
+    line = line_of(weir, NO_COLOR="1")
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", line)
+    assert "\\u001b[2J" in line and "a\\u001b[31mb" in line
+
+
+def test_json_also_on_a_terminal(weir):
+    weir.run("pub", "lab/a", "1")
+    assert line_of(weir, "--json").startswith('{"v":1,')
+
+
+def test_ls_is_a_table(weir):
+    assert shown(weir, "ls") == ""
+    weir.run("pub", "lab/a", "1", "-n", "3")
+    lines = shown(weir, "ls", NO_COLOR="1").splitlines()
+    assert lines[0].split() == ["STATE", "MESSAGES", "LAST", "SIZE", "ENDS", "ADDRESS"]
+    assert lines[1].split()[:2] == ["idle", "3"] and lines[1].endswith("0w 0r       shm://lab/a")

@@ -1,0 +1,137 @@
+"""Help, version, and what the command says to things that cannot be: what, who, and the way out."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from conftest import COMMAND
+
+SOURCE = os.environ["WEIR_SOURCE"]
+VERBS = ["pub", "sub", "get", "call", "serve", "ls", "gc", "convert", "demo"]
+
+
+def test_version(weir):
+    with open(os.path.join(SOURCE, "include", "weir", "base.h")) as file:
+        version = ".".join(re.findall(r"#define WEIR_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", file.read()))
+    assert weir.out("--version") == "weir %s\n" % version
+
+
+def test_help_lists_every_command(weir):
+    text = weir.out("help")
+    assert weir.out("--help") == text
+    for verb in VERBS:
+        assert re.search(r"^  %s +\w" % verb, text, re.M), verb
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_command(weir, verb):
+    text = weir.out("help", verb)
+    assert weir.out(verb, "--help") == text
+    assert "usage: weir %s" % verb in text and "examples:" in text
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_man_page_names_every_option(weir, verb):
+    options = re.findall(r"^  (--?[\w-]+) ", weir.out("help", verb), re.M)
+    with open(os.path.join(SOURCE, "docs", "man", "weir-%s.1" % verb)) as file:
+        page = file.read()
+    documented = set(re.findall(r"^\.It Fl (\S+)", page, re.M))
+    assert {option[1:] for option in options} == documented
+    assert page.index(".Sh EXAMPLES") < page.index(".Sh DESCRIPTION")
+
+
+def test_no_command(weir):
+    done = weir.run(code=2)
+    assert done.stdout == b"" and b"usage: weir COMMAND" in done.stderr
+
+
+def test_unknown_command(weir):
+    said = weir.error(2, "publish")
+    assert '"publish"' in said and " pub " in said
+    weir.error(2, "help", "publish")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["pub", "lab/a", "1", "--opp", "x"], ["--opp", "--op", "--meta"]),
+    (["pub", "lab/a", "1", "-x"], ["-x"]),
+    (["pub"], ["usage: weir pub ADDR"]),
+    (["pub", "lab/a", "1", "2"], ['"2"', "usage: weir pub"]),
+    (["pub", "lab/a", "1", "--op"], ["--op", "needs a value"]),
+    (["pub", "lab/a", "1", "-n", "many"], ["-n many"]),
+    (["pub", "lab/a", "1", "--rate", "0"], ["--rate 0"]),
+    (["pub", "lab/a", "1", "--json=yes"], ["--json"]),
+    (["pub", "lab/a", "--stdin", "xml"], ["lines, json and raw"]),
+    (["pub", "lab/a", "1", "--stdin", "json"], ["exclude each other"]),
+    (["pub", "lab/a", "--type", "f64"], ["--type"]),
+    (["sub", "lab/a", "--timeout", "soon"], ["--timeout soon", "1.5s"]),
+    (["sub", "lab/a", "--json", "--raw"], ["exclude each other"]),
+    (["serve", "lab/a", "--op", "x"], ["--command"]),
+    (["call", "lab/a"], ["usage: weir call ADDR OP"]),
+    (["ls", "lab/a"], ["one argument too many"]),
+])
+def test_usage_errors(weir, arguments, words):
+    said = weir.error(2, *arguments)
+    for word in words:
+        assert word in said
+
+
+@pytest.mark.parametrize("address, words", [
+    ("ftp://lab/a", ["ftp", "shm://", "unix://"]),
+    ("lab/a?colour=red", ["colour", "capacity"]),
+    ("lab/a?capacity=much", ["capacity=much"]),
+    ("lab/a?full", ["full", "option=value"]),
+    ("lab/../a", [".."]),
+    ("../a", [".."]),
+    ("", ["address"]),
+    ("unix://relative.sock", ["relative.sock"]),
+])
+@pytest.mark.parametrize("verb", ["pub", "sub", "get", "call", "serve"])
+def test_addresses_that_cannot_be(weir, verb, address, words):
+    rest = {"pub": ["1"], "call": ["op"], "serve": ["--op", "x", "--command", "true"]}.get(verb, [])
+    said = weir.error(2, verb, address, *rest)
+    for word in words:
+        assert word in said
+
+
+@pytest.mark.parametrize("data", ["hello", "{", "[1,]", "01", "'a'", "", "1 2", "nul"])
+def test_data_that_is_no_json(weir, data):
+    said = weir.error(5, "pub", "lab/a", data)
+    assert "DATA is no JSON" in said and "'\"hello\"'" in said and "--stdin lines" in said
+
+
+def test_meta_that_is_no_object(weir):
+    assert "--meta" in weir.error(5, "pub", "lab/a", "1", "--meta", "[1]")
+    assert "--meta is no JSON" in weir.error(5, "pub", "lab/a", "1", "--meta", "unit")
+
+
+def test_unknown_codec(weir):
+    assert "codec" in weir.error(2, "pub", "lab/a", "1", "--codec", "xml")
+
+
+def test_channel_that_must_be_there(weir):
+    weir.error(3, "sub", "lab/a?create=0", "--timeout", "1s")
+
+
+def test_control_characters_in_arguments_do_not_reach_the_terminal(weir):
+    said = weir.error(2, "pub", "lab/a", "1", "--\033[31mred")
+    assert "\033" not in said
+
+
+def test_full_store(weir):
+    """A store without room refuses a channel, says so, and leaves nothing behind."""
+    script = ('mount -t tmpfs -o size=64k none "$WEIR_SHM_DIR" || exit 99\n'
+              '"$0" pub lab/a "1"; code=$?; find "$WEIR_SHM_DIR" -type f -size +0 >&2; exit $code')
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    done = subprocess.run(unshare + ["sh", "-c", script, COMMAND], capture_output=True, text=True, env=weir.environment)
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip("cannot mount a small file system here: " + done.stderr.strip())
+    assert done.returncode == 1, done.stderr
+    said = done.stderr.splitlines()
+    assert len(said) == 1 and said[0].startswith("weir: ") and "lab/a" in said[0], said
+
+
+def test_store_that_cannot_be(weir):
+    weir.environment["WEIR_SHM_DIR"] = os.path.join(weir.folder, "missing")
+    said = weir.error(3, "pub", "lab/a", "1")
+    assert "missing" in said
