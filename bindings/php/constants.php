@@ -93,7 +93,7 @@ const SEQUENCE = 16; // decode: other items may follow; ret_used says where the 
 // limits
 const DEPTH_MAX = 64; // default: containers and tags inside each other
 const BYTES_MAX = 16777216; // default: bytes of one encoded message
-const VALUES_MAX = 16777216; // default: values in one document; also bounded by 8 bytes of document per byte of input
+const VALUES_MAX = 16777216; // default: values in one document; it takes at most 16 bytes per byte of input
 
 const ERROR_NAMES = [
     0 => 'WEIR_OK',

@@ -1,0 +1,325 @@
+/* Writers, readers, observers, and the latest value. Options stand in the address: see weir/channel.h. */
+#ifndef WEIR_CHANNEL_HPP
+#define WEIR_CHANNEL_HPP
+
+#include <weir/message.hpp>
+
+namespace weir {
+
+/* What goes with the data: w.send(x, {.op = "spectrum", .meta = weir::map{{"unit", "V"}}}). A map made outside of a loop costs
+ * nothing in it. */
+struct send_options {
+    text_arg op{};
+    value meta{};
+};
+
+namespace detail {
+
+/* Turns what a caller sends into the value that the C functions take. Its document is kept, so that a loop allocates nothing. */
+class argument {
+public:
+    template <typename T> const weir_value *from(const T &source) {
+        if constexpr (std::convertible_to<const T &, value>) {
+            return value(source).raw();
+        } else {
+            if (!builder_)
+                builder_.emplace();
+            builder_->clear();
+            return builder_->refer(source).finish().raw();
+        }
+    }
+
+private:
+    std::optional<builder> builder_;
+};
+
+template <typename T>
+concept array_argument = std::same_as<T, ndarray> || array_like<const T>;
+
+} // namespace detail
+
+class writer;
+
+/* Room for an array in the channel itself: write the elements, then commit. Destroyed before that, nothing is sent. */
+template <element_type T> class reservation {
+public:
+    reservation(weir_writer *owner, const weir_ndarray &shape, T *data) noexcept : owner_(owner), raw_(shape), data_(data) {}
+    reservation(reservation &&other) noexcept
+        : owner_(std::exchange(other.owner_, nullptr)), raw_(other.raw_), data_(other.data_) {}
+    reservation &operator=(reservation &&) = delete;
+    ~reservation() {
+        if (owner_)
+            weir_writer_discard(owner_);
+    }
+
+    std::span<T> span() const noexcept { return {data_, weir_ndarray_count(&raw_)}; }
+    T &operator[](std::size_t index) const noexcept { return data_[index]; }
+    /* The element at these indices, as many as there are dimensions, in row order. Not checked. */
+    template <std::integral... I> T &operator()(I... index) const noexcept {
+        std::size_t place = 0, dimension = 0;
+        ((place = place * raw_.shape[dimension++] + static_cast<std::size_t>(index)), ...);
+        return data_[place];
+    }
+    void commit() {
+        weir_error e;
+        detail::check(weir_writer_commit(std::exchange(owner_, nullptr), &e), e);
+    }
+
+private:
+    weir_writer *owner_;
+    weir_ndarray raw_;
+    T *data_;
+};
+
+/* While it lives messages may be held back, so that many are published, and readers woken, at once. */
+class batch {
+public:
+    explicit batch(weir_writer *owner) noexcept : owner_(owner) { weir_writer_cork(owner_); }
+    batch(batch &&other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+    batch &operator=(batch &&) = delete;
+    /* Publishes too, but a destructor cannot say what failed. */
+    ~batch() {
+        if (owner_)
+            weir_writer_uncork(owner_, nullptr);
+    }
+    void publish() {
+        weir_error e;
+        detail::check(weir_writer_uncork(std::exchange(owner_, nullptr), &e), e);
+    }
+
+private:
+    weir_writer *owner_;
+};
+
+class writer {
+public:
+    explicit writer(const text_arg &address) {
+        weir_writer *made;
+        weir_error e;
+        detail::check(weir_writer_open(address.c_str(), &made, &e), e);
+        handle_.reset(made);
+    }
+
+    /* Send anything that builder::put takes. An array or a contiguous range of numbers goes as it lies in memory.
+     * Throws again_error (full=fail), timeout_error (full=block), too_big_error, closed_error, ...; then nothing was sent. */
+    template <typename T> void send(const T &data, const send_options &options = {}) {
+        weir_error e;
+        if constexpr (detail::array_argument<T>) {
+            const weir_ndarray &array = to_array(data).raw();
+            detail::check(weir_writer_send_ndarray(raw(), options.op.c_str(), options.meta.raw(), &array, &e), e);
+        } else {
+            const weir_value *v = argument_.from(data);
+            detail::check(weir_writer_send(raw(), options.op.c_str(), options.meta.raw(), v, &e), e);
+        }
+    }
+    /* Send a message without data. */
+    void send(const send_options &options) { send(value(), options); }
+    /* Send data that is already encoded. @type: of raw data, as "f64[4,256]". */
+    void send_bytes(codec encoded, std::span<const std::byte> bytes, const text_arg &type = {},
+                    const send_options &options = {}) {
+        weir_error e;
+        detail::check(weir_writer_send_bytes(raw(), options.op.c_str(), options.meta.raw(), static_cast<int>(encoded),
+                                             type.c_str(), bytes.data(), bytes.size(), &e),
+                      e);
+    }
+
+    /* Send without a copy: auto r = w.reserve<double>({4, 256}); fill r; r.commit(). */
+    template <element_type T> reservation<T> reserve(extents shape, const send_options &options = {}) {
+        weir_ndarray raw_array{};
+        if (shape.size() > WEIR_RANK_MAX)
+            throw invalid_error("an array has at most " + std::to_string(int{WEIR_RANK_MAX}) + " dimensions");
+        raw_array.element = static_cast<std::uint32_t>(detail::element_of<T>());
+        raw_array.rank = static_cast<std::uint32_t>(shape.size());
+        std::ranges::copy(shape, raw_array.shape);
+        char type[WEIR_RANK_MAX * 21 + 8];
+        write_type(raw_array, type);
+        void *data;
+        std::size_t size;
+        weir_error e;
+        detail::check(
+            weir_writer_reserve(raw(), options.op.c_str(), options.meta.raw(), type, &data, &size, &e), e);
+        return reservation<T>(raw(), raw_array, static_cast<T *>(data));
+    }
+    template <element_type T> reservation<T> reserve(std::size_t count, const send_options &options = {}) {
+        return reserve<T>({static_cast<std::uint64_t>(count)}, options);
+    }
+
+    batch hold() noexcept { return batch(raw()); }
+
+    /* How long a send may wait under full=block. */
+    void set_timeout(weir::timeout wait) noexcept { weir_writer_set_timeout(raw(), wait.ns()); }
+    /* Wait until @count readers are there; false when they were not in time. */
+    bool wait_readers(std::uint32_t count, weir::timeout wait = forever) {
+        weir_error e;
+        int status = weir_writer_wait_readers(raw(), count, wait.ns(), &e);
+        if (status == WEIR_ETIMEOUT)
+            return false;
+        detail::check(status, e);
+        return true;
+    }
+    /* seq of the message sent last; 0 before the first. */
+    std::uint64_t seq() const noexcept { return weir_writer_seq(raw()); }
+    /* Messages that full=drop-newest threw away. */
+    std::uint64_t dropped() const noexcept { return weir_writer_dropped(raw()); }
+    weir_writer *raw() const noexcept { return handle_.get(); }
+
+private:
+    template <typename T> static ndarray to_array(const T &data) noexcept {
+        if constexpr (std::same_as<T, ndarray>)
+            return data;
+        else
+            return as_array(data);
+    }
+
+    /* detail::type_text without an allocation. */
+    static void write_type(const weir_ndarray &array, char *type) noexcept {
+        std::string_view name = weir_element_name(array.element);
+        type += name.copy(type, name.size());
+        for (std::uint32_t i = 0; i < array.rank; i++) {
+            *type++ = i ? ',' : '[';
+            type = std::to_chars(type, type + 20, array.shape[i]).ptr;
+        }
+        if (array.rank)
+            *type++ = ']';
+        *type = 0;
+    }
+
+    detail::handle<weir_writer, weir_writer_close> handle_;
+    detail::argument argument_;
+};
+
+class reader;
+
+/* The messages of a reader, one after the other, until none has come for @wait or the channel is closed. */
+class message_range {
+public:
+    class iterator {
+    public:
+        using value_type = message_ref;
+        using difference_type = std::ptrdiff_t;
+
+        iterator() noexcept = default;
+        iterator(reader *source, timeout wait) : source_(source), wait_(wait) { ++*this; }
+        const message_ref &operator*() const noexcept { return *current_; }
+        const message_ref *operator->() const noexcept { return &*current_; }
+        iterator &operator++();
+        void operator++(int) { ++*this; }
+        bool operator==(std::default_sentinel_t) const noexcept { return !current_; }
+
+    private:
+        reader *source_ = nullptr;
+        timeout wait_ = forever;
+        std::optional<message_ref> current_;
+    };
+
+    message_range(reader &source, timeout wait) noexcept : source_(&source), wait_(wait) {}
+    iterator begin() const { return iterator(source_, wait_); }
+    std::default_sentinel_t end() const noexcept { return {}; }
+
+private:
+    reader *source_;
+    timeout wait_;
+};
+
+class reader {
+public:
+    explicit reader(const text_arg &address) {
+        weir_reader *made;
+        weir_error e;
+        detail::check(weir_reader_open(address.c_str(), &made, &e), e);
+        handle_.reset(made);
+    }
+
+    /* The next message, borrowed until the reader's next call; nothing when none came in time.
+     * Throws closed_error, corrupt_error (one writer's lane is given up, go on for the others), ... */
+    std::optional<message_ref> next(weir::timeout wait = forever) {
+        weir_message *found;
+        weir_error e;
+        int status = weir_reader_next(raw(), wait.ns(), &found, &e);
+        if (status == WEIR_ETIMEOUT)
+            return std::nullopt;
+        detail::check(status, e);
+        return message_ref(found);
+    }
+    /* Skip to the newest message, also when it was read before; nothing when there is none yet. */
+    std::optional<message_ref> latest() {
+        weir_message *found;
+        weir_error e;
+        int status = weir_reader_latest(raw(), &found, &e);
+        if (status == WEIR_ENOENT)
+            return std::nullopt;
+        detail::check(status, e);
+        return message_ref(found);
+    }
+
+    /* for (auto &m : reader): until the channel is closed; reader.within(2s): or nothing came for two seconds. */
+    message_range::iterator begin() { return {this, forever}; }
+    std::default_sentinel_t end() const noexcept { return {}; }
+    message_range within(weir::timeout wait) noexcept { return {*this, wait}; }
+
+    /* Give the message back before the next call, so that the writer may use its room. */
+    void release() noexcept { weir_reader_release(raw()); }
+    /* For poll, epoll and event loops: readable while next has something to do. Then call next(0s) until nothing comes. Owned by
+     * the reader. */
+    int fd() {
+        int found;
+        weir_error e;
+        detail::check(weir_reader_fd(raw(), &found, &e), e);
+        return found;
+    }
+    /* Messages this reader has missed in all. */
+    std::uint64_t gaps() const noexcept { return weir_reader_gaps(raw()); }
+    weir_reader *raw() const noexcept { return handle_.get(); }
+
+private:
+    detail::handle<weir_reader, weir_reader_close> handle_;
+};
+
+inline message_range::iterator &message_range::iterator::operator++() {
+    try {
+        current_ = source_->next(wait_);
+    } catch (const closed_error &) {
+        current_.reset();
+    }
+    return *this;
+}
+
+/* A reader that never holds a writer back: observe=1 in the address. */
+class observer : public reader {
+public:
+    explicit observer(const text_arg &address) : reader(observing(address.view())) {}
+
+private:
+    static std::string observing(std::string_view address) {
+        const char separator = address.find('?') == std::string_view::npos ? '?' : '&';
+        return std::string(address) + separator + "observe=1";
+    }
+};
+
+/* The latest message of a channel without opening a reader. Throws not_found_error: no such channel, or no message in it yet. */
+inline message latest(const text_arg &address) {
+    weir_message *found;
+    weir_error e;
+    detail::check(weir_latest(address.c_str(), &found, &e), e);
+    return message(found);
+}
+
+/* The channels this user can see: weir/directory.h says what stands in the list. */
+inline document directory() {
+    document list;
+    weir_error e;
+    detail::check(weir_directory_list(list.raw(), &e), e);
+    return list;
+}
+
+/* Take away what the dead left; says what it was. */
+inline document clean(bool is_dry_run = false) {
+    document list;
+    weir_error e;
+    detail::check(weir_directory_clean(list.raw(), is_dry_run, &e), e);
+    return list;
+}
+
+} // namespace weir
+
+#endif
