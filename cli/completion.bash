@@ -1,0 +1,14 @@
+# Bash completion for weir: commands, their options as help states them, and the addresses that are there.
+_weir() {
+    local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]}
+    if [ "$COMP_CWORD" -eq 1 ] || { [ "$COMP_CWORD" -eq 2 ] && [ "$verb" = help ]; }; then
+        mapfile -t COMPREPLY < <(compgen -W "help --version $(weir help | sed -n 's/^  \([a-z]*\) .*/\1/p')" -- "$word")
+    elif [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(weir help "$verb" | sed -n 's/^  \(--*[a-z-]*\) .*/\1/p')" -- "$word")
+    elif [ "$COMP_CWORD" -eq 2 ] && [[ " pub sub get call serve " == *" $verb "* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(weir ls | cut -f1 | sed 's|^shm://||')" -- "$word")
+    else
+        compopt -o default
+    fi
+}
+complete -F _weir weir
