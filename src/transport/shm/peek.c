@@ -1,0 +1,159 @@
+/* Lanes read by pread. A file that shrinks gives a short read where a mapping would give SIGBUS, and a value that is wanted once is had
+ * for less than a mapping and its page faults cost.
+ *
+ * The rule that makes it safe is the observers': read the bytes, then read `oldest`; when it has not passed them, they were whole. */
+#include "transport/shm/peek.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <weir/error.h>
+
+#include "frame/frame.h"
+#include "transport/shm/segment.h"
+
+enum { ATTEMPTS = 16, GLANCE_SIZE = 24 };
+
+/* Private copies of the shared structures, without atomics. */
+struct page_copy {
+    uint64_t tail;
+    uint64_t last;
+    uint64_t next_seq;
+    uint64_t oldest;
+    uint32_t forward;
+};
+
+static int open_error(void) {
+    return errno == ENOENT ? WEIR_ENOENT : errno == EACCES ? WEIR_EACCESS : errno == EBADF ? WEIR_ECORRUPT : WEIR_ESYSTEM;
+}
+
+int weir_peek_lanes(int directory, uint32_t generation[WEIR_SHM_LANES]) {
+    struct weir_channel_header header;
+    const size_t size = WEIR_SHM_LANES * sizeof(uint32_t);
+    int fd = weir_channel_file(directory, "channel", O_RDONLY, WEIR_SHM_CHANNEL_SIZE);
+    if (fd < 0)
+        return open_error();
+    ssize_t head = pread(fd, &header, sizeof(header), 0);
+    ssize_t table = pread(fd, generation, size, WEIR_SHM_PAGE + offsetof(struct weir_channel_page, generation));
+    close(fd);
+    if (head != sizeof(header) || table != (ssize_t)size || memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
+        return WEIR_ECORRUPT;
+    return header.version == WEIR_SHM_VERSION && header.lanes == WEIR_SHM_LANES ? WEIR_OK : WEIR_EVERSION;
+}
+
+static int page_read(int fd, struct page_copy *ret) {
+    unsigned char bytes[sizeof(struct weir_lane_page)];
+    atomic_thread_fence(memory_order_seq_cst);
+    if (pread(fd, bytes, sizeof(bytes), WEIR_SHM_PAGE) != sizeof(bytes))
+        return WEIR_ECORRUPT;
+    memcpy(&ret->tail, bytes + offsetof(struct weir_lane_page, tail), 8);
+    memcpy(&ret->last, bytes + offsetof(struct weir_lane_page, last), 8);
+    memcpy(&ret->next_seq, bytes + offsetof(struct weir_lane_page, next_seq), 8);
+    memcpy(&ret->oldest, bytes + offsetof(struct weir_lane_page, oldest), 8);
+    memcpy(&ret->forward, bytes + offsetof(struct weir_lane_page, forward), 4);
+    return WEIR_OK;
+}
+
+/* Read @size ring bytes from @position on; they may run over the ring's end. */
+static int ring_read(const struct weir_peek *peek, uint64_t position, void *to, size_t size) {
+    uint64_t at = position & (peek->header.capacity - 1);
+    size_t first = size < peek->header.capacity - at ? size : (size_t)(peek->header.capacity - at);
+    if (pread(peek->fd, to, first, (off_t)(peek->header.ring_offset + at)) != (ssize_t)first)
+        return WEIR_ECORRUPT;
+    if (first < size && pread(peek->fd, (char *)to + first, size - first, (off_t)peek->header.ring_offset) != (ssize_t)(size - first))
+        return WEIR_ECORRUPT;
+    return WEIR_OK;
+}
+
+/* Open segment @generation, into peek->fd and header. */
+static int segment_open(int directory, unsigned lane, uint32_t generation, struct weir_peek *peek) {
+    char name[40];
+    struct stat about;
+    weir_segment_name(name, lane, generation);
+    peek->fd = weir_channel_file(directory, name, O_RDONLY, 2 * WEIR_SHM_PAGE);
+    if (peek->fd < 0)
+        return open_error();
+    if (fstat(peek->fd, &about) == 0 && weir_segment_header(peek->fd, lane, generation, &peek->header) == WEIR_OK) {
+        peek->uid = about.st_uid;
+        return WEIR_OK;
+    }
+    close(peek->fd);
+    peek->fd = -1;
+    return WEIR_ECORRUPT;
+}
+
+/* Look at the frame that the page calls the newest. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile, or none), WEIR_ECORRUPT. */
+static int glance(struct weir_peek *peek, struct page_copy *page) {
+    uint64_t head[GLANCE_SIZE / 8];
+    int status = page_read(peek->fd, page);
+    if (status || page->last == WEIR_SHM_NO_FRAME)
+        return status ? status : WEIR_EAGAIN;
+    peek->position = page->last & ~(uint64_t)(WEIR_SHM_LINE - 1);
+    status = ring_read(peek, peek->position, head, sizeof(head));
+    struct page_copy after;
+    if (status == WEIR_OK)
+        status = page_read(peek->fd, &after);
+    if (status == WEIR_OK && after.oldest > peek->position)
+        return WEIR_EAGAIN;
+    peek->word = head[0];
+    peek->seq = head[1];
+    peek->time = head[0] >> 56 & WEIR_FRAME_TIME ? (int64_t)head[2] : 0;
+    uint32_t size = weir_frame_word_size(peek->word);
+    if (status == WEIR_OK && (size < WEIR_FRAME_HEADER_SIZE || weir_shm_span(size) > weir_shm_span_max(peek->header.capacity)))
+        status = WEIR_ECORRUPT;
+    return status;
+}
+
+int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct weir_peek *ret) {
+    struct weir_peek peek = {.fd = -1};
+    struct page_copy page = {0};
+    int is_older = 0; /* we have gone back to the segment before an empty one */
+    int status = segment_open(directory, lane, generation, &peek);
+    for (int attempts = 0; status == WEIR_OK && attempts < ATTEMPTS; attempts++) {
+        status = glance(&peek, &page);
+        peek.sent = page.next_seq > peek.sent + 1 ? page.next_seq - 1 : peek.sent;
+        if (status != WEIR_EAGAIN && !(page.forward && !is_older && status == WEIR_OK))
+            break;
+        status = WEIR_OK;
+        uint32_t other = 0;
+        if (page.forward && !is_older)
+            other = page.forward;
+        else if (page.last == WEIR_SHM_NO_FRAME && peek.header.generation > 1)
+            other = peek.header.generation - 1, is_older = 1;
+        else if (page.last == WEIR_SHM_NO_FRAME)
+            status = WEIR_EAGAIN;
+        if (other) {
+            close(peek.fd);
+            status = segment_open(directory, lane, other, &peek);
+            status = status == WEIR_ENOENT && is_older ? WEIR_EAGAIN : status;
+        }
+    }
+    ret->sent = peek.sent;
+    if (status == WEIR_OK)
+        *ret = peek;
+    else if (peek.fd >= 0)
+        close(peek.fd);
+    return status;
+}
+
+int weir_peek_copy(const struct weir_peek *peek, struct weir_buffer *to) {
+    size_t size = weir_frame_word_size(peek->word);
+    struct page_copy page;
+    to->size = 0;
+    unsigned char *room = weir_buffer_room(to, size);
+    if (!room)
+        return WEIR_ENOMEM;
+    int status = ring_read(peek, peek->position, room, size);
+    if (status == WEIR_OK)
+        status = page_read(peek->fd, &page);
+    if (status)
+        return status;
+    if (page.oldest > peek->position)
+        return WEIR_EAGAIN;
+    memcpy(room, &peek->word, sizeof(peek->word)); /* the same word that its size was checked by */
+    to->size = size;
+    return WEIR_OK;
+}

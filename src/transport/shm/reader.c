@@ -1,0 +1,340 @@
+/* The merge of lanes, and waiting for them.
+ *
+ * What must stay true: a lane that is damaged, or whose writer is stopped or dead, holds up no other; no lane gets more than BURST frames
+ * in a row while others have some; looking for a frame makes no system call and reads no clock. */
+#include "transport/shm/reader.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "frame/frame.h"
+
+enum { BURST = 16, TELL_PARTS = 8, NAP_NS = 200 * 1000 };
+
+/* ---- open and close ---- */
+
+static int slot_find(struct weir_shm_reader *reader, weir_error *err) {
+    unsigned slot = WEIR_NO_SLOT;
+    if (reader->channel->access >= WEIR_CHANNEL_READ) {
+        int status = weir_slot_take(reader->channel, reader->is_holding, &slot);
+        if (status == WEIR_EBUSY && reader->is_holding)
+            return weir_fail(err, WEIR_EBUSY, "%s has %d readers already; observe=1 needs no place", reader->channel->text,
+                             WEIR_SHM_SLOTS);
+        if (status != WEIR_OK && status != WEIR_EBUSY)
+            return weir_fail(err, status, "%s: no place among its readers can be taken", reader->channel->text);
+    }
+    weir_sleeper_init(&reader->sleeper, slot);
+    return WEIR_OK;
+}
+
+/* Read lane @lane from now on; where from is said next. */
+static int lane_add(struct weir_shm_reader *reader, unsigned lane, uint32_t generation, weir_error *err) {
+    struct weir_lane_view *view = &reader->lanes[lane];
+    if (reader->is_holding)
+        view->cursor = &weir_channel_slot(reader->channel, reader->sleeper.slot)->cursor[lane];
+    int was_given_up = view->is_given_up;
+    int status = weir_view_open(view, reader->channel, lane, generation, err);
+    if (status == WEIR_OK && !was_given_up)
+        reader->order[reader->count++] = (uint8_t)lane;
+    return status;
+}
+
+/* What a lane that came after us wants: nothing of it may be missed unnoticed. */
+static int lane_welcome(struct weir_shm_reader *reader, unsigned lane, uint32_t generation, weir_error *err) {
+    struct weir_lane_view *view = &reader->lanes[lane];
+    uint64_t expected = view->is_given_up ? view->expected : 1;
+    int status = lane_add(reader, lane, generation, err);
+    if (status == WEIR_OK)
+        status = weir_view_to_oldest(view, reader->channel, err);
+    if (status == WEIR_OK)
+        view->expected = expected;
+    return status;
+}
+
+/* Look which lanes there are. @is_open: this is the open, where to begin is still to be said. */
+static int lanes_notice(struct weir_shm_reader *reader, int is_open, weir_error *err) {
+    uint64_t changed = atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_acquire);
+    for (unsigned lane = 0; lane < WEIR_SHM_LANES; lane++) {
+        struct weir_lane_view *view = &reader->lanes[lane];
+        uint32_t generation = atomic_load_explicit(&reader->channel->page->generation[lane], memory_order_acquire);
+        if (generation == 0 || lane == reader->own_lane)
+            continue;
+        if (view->is_open && !(view->is_given_up && generation > view->segment.generation))
+            continue;
+        int status = is_open ? lane_add(reader, lane, generation, err) : lane_welcome(reader, lane, generation, err);
+        if (status)
+            return status;
+    }
+    reader->lanes_seen = changed;
+    return WEIR_OK;
+}
+
+int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel *channel, const struct weir_place *place,
+                         int is_holding, unsigned own_lane, weir_error *err) {
+    reader->channel = channel;
+    reader->is_holding = (uint8_t)is_holding;
+    reader->own_lane = own_lane;
+    reader->how = place->wait;
+    int status = slot_find(reader, err);
+    if (status)
+        return status;
+    reader->is_open = 1;
+    if (is_holding && own_lane < WEIR_SHM_LANES)
+        atomic_store(&weir_channel_slot(channel, reader->sleeper.slot)->cursor[own_lane], UINT64_MAX);
+    weir_spin_init(&reader->spin);
+    status = lanes_notice(reader, 1, err);
+    if (status == WEIR_OK)
+        status = weir_shm_reader_seek(reader, place->from, place->from_value, err);
+    if (status == WEIR_EAGAIN) /* from=last, and nothing there yet */
+        status = WEIR_OK;
+    if (status)
+        weir_shm_reader_close(reader);
+    return status;
+}
+
+void weir_shm_reader_close(struct weir_shm_reader *reader) {
+    if (!reader->is_open)
+        return;
+    for (unsigned i = 0; i < WEIR_SHM_LANES; i++)
+        weir_view_close(&reader->lanes[i]);
+    if (reader->sleeper.slot != WEIR_NO_SLOT) {
+        weir_slot_drop(reader->channel, reader->sleeper.slot);
+        weir_space_tell(reader->channel);
+    }
+    weir_shm_reader_abandon(reader);
+}
+
+void weir_shm_reader_abandon(struct weir_shm_reader *reader) {
+    if (reader->is_open)
+        weir_sleeper_fini(&reader->sleeper);
+    weir_buffer_fini(&reader->copy);
+    reader->is_open = 0;
+}
+
+/* ---- next and release ---- */
+
+static void space_tell(struct weir_shm_reader *reader) {
+    reader->untold = 0;
+    weir_space_tell(reader->channel);
+}
+
+void weir_shm_reader_release(struct weir_shm_reader *reader) {
+    struct weir_lane_view *view = reader->held;
+    if (!view)
+        return;
+    reader->held = NULL;
+    reader->untold += view->next - view->position;
+    view->position = view->next;
+    if (!view->cursor)
+        return;
+    atomic_store_explicit(view->cursor, view->position, memory_order_release);
+    if (__builtin_expect(reader->untold > view->segment.capacity / TELL_PARTS, 0))
+        space_tell(reader);
+}
+
+/* Hand out the frame at @bytes. */
+static void frame_give(struct weir_shm_reader *reader, struct weir_lane_view *view, const unsigned char *bytes, uint64_t word,
+                       struct weir_inbound *ret) {
+    uint64_t seq;
+    memcpy(&seq, bytes + sizeof(word), sizeof(seq));
+    uint64_t missed = view->expected && seq > view->expected ? seq - view->expected : 0;
+    view->expected = seq + 1;
+    view->next = view->position + weir_shm_span(weir_frame_word_size(word));
+    reader->held = view;
+    *ret = (struct weir_inbound){
+        .bytes = bytes,
+        .word = word,
+        .size = weir_frame_word_size(word),
+        .gap = missed,
+        .writer = view->segment.lane + 1,
+        .peer = view->segment.lane + 1,
+        .uid = view->segment.uid,
+    };
+}
+
+static int lane_give_up(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
+    view->is_given_up = 1;
+    if (view->cursor)
+        atomic_store_explicit(view->cursor, UINT64_MAX, memory_order_release);
+    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up", channel->text,
+                     view->segment.lane + 1, view->segment.uid);
+}
+
+/* Take a frame that must be copied. */
+static int frame_copy(struct weir_shm_reader *reader, struct weir_lane_view *view, struct weir_inbound *ret, weir_error *err) {
+    uint64_t word;
+    int status = weir_view_copy(view, reader->channel, &reader->copy, err);
+    if (status == WEIR_ECORRUPT)
+        return lane_give_up(view, reader->channel, err);
+    if (status == WEIR_ENOMEM)
+        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message", reader->channel->text);
+    if (status)
+        return status;
+    memcpy(&word, reader->copy.data, sizeof(word));
+    frame_give(reader, view, reader->copy.data, word, ret);
+    return WEIR_OK;
+}
+
+/* The next frame of one lane. */
+static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_view *view, struct weir_inbound *ret, weir_error *err) {
+    for (;;) {
+        _Atomic(uint64_t) *at = weir_segment_word(&view->segment, view->position);
+        uint64_t word = atomic_load_explicit(at, memory_order_acquire);
+        if (word != 0 && __builtin_expect(view->is_in_place, 1)) {
+            uint32_t size = weir_frame_word_size(word);
+            if (__builtin_expect(size < WEIR_FRAME_HEADER_SIZE || weir_shm_span(size) > view->segment.span_max, 0))
+                return lane_give_up(view, reader->channel, err);
+            frame_give(reader, view, (const unsigned char *)at, word, ret);
+            return WEIR_OK;
+        }
+        if (word != 0)
+            return frame_copy(reader, view, ret, err);
+        int status = weir_view_follow(view, reader->channel, err);
+        if (status == WEIR_ECORRUPT)
+            return lane_give_up(view, reader->channel, err);
+        if (status)
+            return status;
+    }
+}
+
+static int merge_next(struct weir_shm_reader *reader, struct weir_inbound *ret, weir_error *err) {
+    if (__builtin_expect(atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) != reader->lanes_seen,
+                         0)) {
+        int status = lanes_notice(reader, 0, err);
+        if (status)
+            return status;
+    }
+    for (unsigned tries = 0; tries <= reader->count && reader->count > 0; tries++) {
+        struct weir_lane_view *view = &reader->lanes[reader->order[reader->current]];
+        if (reader->burst < BURST && !view->is_given_up) {
+            int status = lane_next(reader, view, ret, err);
+            reader->burst++;
+            if (status != WEIR_EAGAIN)
+                return status;
+        }
+        reader->burst = 0;
+        reader->current = reader->current + 1 < reader->count ? reader->current + 1 : 0;
+    }
+    return WEIR_EAGAIN;
+}
+
+int weir_shm_reader_next(struct weir_shm_reader *reader, struct weir_inbound *ret, weir_error *err) {
+    weir_shm_reader_release(reader);
+    int status = merge_next(reader, ret, err);
+    if (__builtin_expect(status != WEIR_EAGAIN, 1))
+        return status;
+    if (reader->is_holding && reader->untold)
+        space_tell(reader);
+    if (reader->sleeper.fd >= 0 && weir_sleeper_arm(&reader->sleeper, reader->channel))
+        status = merge_next(reader, ret, err);
+    return status;
+}
+
+/* ---- seek ---- */
+
+/* The lane with the newest frame, by time, is left at that frame, the others at their ends. */
+static int seek_last(struct weir_shm_reader *reader, weir_error *err) {
+    struct weir_lane_view *winner = NULL;
+    struct weir_glance best = {0};
+    for (unsigned i = 0; i < reader->count; i++) {
+        struct weir_lane_view *view = &reader->lanes[reader->order[i]];
+        struct weir_glance seen;
+        int status = view->is_given_up ? WEIR_EAGAIN : weir_view_to_last(view, reader->channel, &seen, err);
+        if (status == WEIR_EAGAIN)
+            continue;
+        if (status)
+            return status;
+        struct weir_lane_view *loser = winner && seen.time < best.time ? view : winner;
+        if (loser != view) {
+            winner = view;
+            best = seen;
+        }
+        status = loser ? weir_view_to_end(loser, reader->channel, err) : WEIR_OK;
+        if (status)
+            return status;
+    }
+    return winner ? WEIR_OK : WEIR_EAGAIN;
+}
+
+static int seek_lane(struct weir_shm_reader *reader, struct weir_lane_view *view, enum weir_from from, int64_t value,
+                     weir_error *err) {
+    if (from == WEIR_FROM_NOW)
+        return weir_view_to_end(view, reader->channel, err);
+    int status = weir_view_to_oldest(view, reader->channel, err);
+    if (status || from == WEIR_FROM_OLDEST)
+        return status;
+    uint64_t seq = from == WEIR_FROM_SEQ ? (uint64_t)value : 0;
+    int64_t time = from == WEIR_FROM_AGO ? weir_clock_realtime() - value : INT64_MIN;
+    return weir_view_forward(view, reader->channel, seq, time, err);
+}
+
+int weir_shm_reader_seek(struct weir_shm_reader *reader, enum weir_from from, int64_t value, weir_error *err) {
+    weir_shm_reader_release(reader);
+    int status = lanes_notice(reader, reader->lanes_seen == 0, err);
+    if (status == WEIR_OK && from == WEIR_FROM_LAST)
+        status = seek_last(reader, err);
+    else
+        for (unsigned i = 0; status == WEIR_OK && i < reader->count; i++) {
+            struct weir_lane_view *view = &reader->lanes[reader->order[i]];
+            if (!view->is_given_up)
+                status = seek_lane(reader, view, from, value, err);
+        }
+    if (reader->is_holding)
+        space_tell(reader);
+    return status;
+}
+
+/* ---- waiting ---- */
+
+static int is_ready(void *user) {
+    const struct weir_shm_reader *reader = user;
+    for (unsigned i = 0; i < reader->count; i++)
+        if (weir_view_is_ready(&reader->lanes[reader->order[i]]))
+            return 1;
+    return atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) != reader->lanes_seen;
+}
+
+static int nap_until(struct weir_shm_reader *reader, int64_t deadline) {
+    while (!is_ready(reader)) {
+        int64_t left = weir_deadline_left(deadline);
+        if (left == 0)
+            return WEIR_ETIMEOUT;
+        nanosleep(&(struct timespec){.tv_nsec = left < NAP_NS ? (long)left : NAP_NS}, NULL);
+    }
+    return WEIR_OK;
+}
+
+static int sleep_until(struct weir_shm_reader *reader, int64_t deadline) {
+    if (weir_spin_until(&reader->spin, is_ready, reader))
+        return WEIR_OK;
+    for (;;) {
+        int64_t left = weir_deadline_left(deadline);
+        if (left == 0)
+            return WEIR_ETIMEOUT;
+        weir_sleeper_begin(&reader->sleeper, reader->channel);
+        if (!is_ready(reader))
+            weir_sleeper_sleep(&reader->sleeper, reader->channel, left);
+        weir_sleeper_end(&reader->sleeper, reader->channel);
+        if (is_ready(reader))
+            return WEIR_OK;
+    }
+}
+
+int weir_shm_reader_wait(struct weir_shm_reader *reader, int64_t deadline) {
+    if (is_ready(reader))
+        return WEIR_OK;
+    if (deadline == 0)
+        return WEIR_ETIMEOUT;
+    if (reader->how == WEIR_WAIT_SPIN)
+        return weir_spin_long(is_ready, reader, deadline) ? WEIR_OK : WEIR_ETIMEOUT;
+    if (reader->how == WEIR_WAIT_POLL)
+        return nap_until(reader, deadline);
+    return sleep_until(reader, deadline);
+}
+
+int weir_shm_reader_fd(struct weir_shm_reader *reader, int *ret, weir_error *err) {
+    int status = weir_sleeper_fd(&reader->sleeper, reader->channel, err);
+    if (status == WEIR_OK)
+        *ret = reader->sleeper.fd;
+    return status;
+}

@@ -1,0 +1,52 @@
+/* Segments of lanes: making, opening and mapping the files lane.N.G. Shared by the writing and the reading side. */
+#ifndef WEIR_SHM_SEGMENT_H
+#define WEIR_SHM_SEGMENT_H
+
+#include "transport/shm/channel.h"
+
+struct weir_segment {
+    unsigned char *ring; /* of capacity bytes, twice in a row */
+    struct weir_lane_page *page;
+    uint64_t mask;     /* capacity - 1 */
+    uint64_t span_max; /* of one frame */
+    uint64_t base;
+    uint64_t capacity;
+    uint32_t lane;
+    uint32_t generation;
+    uint32_t flags; /* enum weir_lane_flags */
+    uint32_t uid;   /* whose file it is, as the kernel says */
+    unsigned char *map;
+    size_t map_size;
+};
+
+/* The commit word of the frame at @position. */
+static inline _Atomic(uint64_t) *weir_segment_word(const struct weir_segment *segment, uint64_t position) {
+    return (_Atomic(uint64_t) *)(segment->ring + (position & segment->mask));
+}
+
+/* What a lane's segment is to be. */
+struct weir_segment_wish {
+    uint32_t lane;
+    uint32_t generation;
+    uint32_t flags;
+    uint64_t capacity; /* any number; rounded up to what a ring can have */
+    uint64_t base;
+    uint64_t next_seq;
+};
+
+/* "lane.N.G" */
+void weir_segment_name(char name[40], uint32_t lane, uint32_t generation);
+/* The smallest capacity a ring can have that is at least @capacity. */
+uint64_t weir_segment_capacity(uint64_t capacity);
+/* Make the file, complete before it has its name; one left there by a dead writer is replaced. */
+int weir_segment_make(const struct weir_shm_channel *channel, const struct weir_segment_wish *wish, weir_error *err);
+/* Open and map one. Return: WEIR_OK, WEIR_ENOENT (no sentence), WEIR_EACCESS, WEIR_ECORRUPT, WEIR_ENOMEM, WEIR_ESYSTEM. */
+int weir_segment_open(const struct weir_shm_channel *channel, uint32_t lane, uint32_t generation, int is_writer,
+                      struct weir_segment *ret, weir_error *err);
+void weir_segment_close(struct weir_segment *segment);
+
+/* Read and check the immutable header of the lane file @fd, with its size, by system calls only (for those who do not map).
+ * Return: WEIR_OK, WEIR_ECORRUPT. */
+int weir_segment_header(int fd, uint32_t lane, uint32_t generation, struct weir_lane_header *ret);
+
+#endif

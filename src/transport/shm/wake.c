@@ -1,0 +1,250 @@
+/* Waking. The question of each side and why no wake-up is lost:
+ *
+ *     writer: store commit word | load ticket        reader: ticket + 1 | load commit words | sleep on wake
+ *
+ * Both bars are full barriers. The reader's is weir_barrier_all, which passes one on the writer's processor too; where a process cannot
+ * take part it uses fences (writer) or short naps (reader). The futex value is read before the ticket grows, so a wake-up between the
+ * reader's last look and its sleep changes the value and the sleep returns at once.
+ *
+ * A writer that dies after its commit and before its wake-up leaves a sleeper to its slice (at most 100 ms). */
+#include "transport/shm/wake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "os/futex.h"
+
+enum { SPIN_BATCH = 8 };
+static const int64_t SLICE_NS = 100 * 1000 * 1000;
+static const int64_t SLICE_UNKNOWN_NS = 5 * 1000 * 1000; /* nobody wakes us: without a slot */
+static const int64_t SLICE_NO_BARRIER_NS = 1000 * 1000;
+static const int64_t SLICE_SPACE_NS = 10 * 1000 * 1000;
+static const int64_t SPIN_MIN_NS = 2000;
+static const int64_t SPIN_START_NS = 20 * 1000;
+static const int64_t SPIN_MAX_NS = 50 * 1000;
+
+/* ---- writers wake readers ---- */
+
+void weir_waker_init(struct weir_waker *waker) {
+    *waker = (struct weir_waker){.must_fence = !weir_barrier_register()};
+    for (unsigned i = 0; i < WEIR_SHM_SLOTS; i++)
+        waker->fifo[i] = -1;
+}
+
+void weir_waker_fini(struct weir_waker *waker) {
+    for (unsigned i = 0; i < WEIR_SHM_SLOTS; i++) {
+        if (waker->fifo[i] >= 0)
+            close(waker->fifo[i]);
+        waker->fifo[i] = -1;
+    }
+}
+
+static int fifo_open(const struct weir_shm_channel *channel, unsigned slot) {
+    char name[16];
+    struct stat about;
+    snprintf(name, sizeof(name), "wake.%u", slot);
+    /* For reading and writing: then opening does not wait for the other side, and as there is always a reader, ourselves, writing
+     * never raises SIGPIPE in the host. */
+    int fd = openat(channel->fd, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0 && (fstat(fd, &about) != 0 || !S_ISFIFO(about.st_mode))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void descriptor_signal(struct weir_waker *waker, const struct weir_shm_channel *channel, unsigned slot) {
+    uint32_t arming = atomic_load(&weir_channel_slot(channel, slot)->arming);
+    if (waker->answered[slot] == arming)
+        return;
+    waker->answered[slot] = arming;
+    if (waker->fifo[slot] < 0)
+        waker->fifo[slot] = fifo_open(channel, slot);
+    if (waker->fifo[slot] >= 0) {
+        ssize_t count = write(waker->fifo[slot], "", 1);
+        (void)count; /* a full FIFO is readable, which is all that is wanted */
+    }
+}
+
+void weir_waker_wake(struct weir_waker *waker, const struct weir_shm_channel *channel) {
+    waker->ticket = atomic_load(&channel->cursors->ticket);
+    uint64_t armed = atomic_load(&channel->cursors->armed);
+    for (; armed; armed &= armed - 1)
+        descriptor_signal(waker, channel, (unsigned)__builtin_ctzll(armed));
+    if (atomic_load(&channel->cursors->waiting) == 0)
+        return;
+    atomic_fetch_add(&channel->page->wake, 1);
+    weir_futex_wake(&channel->page->wake);
+}
+
+/* ---- readers sleep ---- */
+
+void weir_sleeper_init(struct weir_sleeper *sleeper, unsigned slot) {
+    *sleeper = (struct weir_sleeper){.slot = slot, .fd = -1, .slice_ns = slot == WEIR_NO_SLOT ? SLICE_UNKNOWN_NS : SLICE_NS};
+}
+
+void weir_sleeper_fini(struct weir_sleeper *sleeper) {
+    if (sleeper->fd >= 0)
+        close(sleeper->fd);
+    sleeper->fd = -1;
+}
+
+static void ticket_take(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    atomic_fetch_add(&channel->cursors->ticket, 1);
+    if (!weir_barrier_all())
+        sleeper->slice_ns = SLICE_NO_BARRIER_NS;
+}
+
+void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    sleeper->word = atomic_load(&channel->page->wake);
+    if (sleeper->slot == WEIR_NO_SLOT)
+        return;
+    atomic_fetch_or(&channel->cursors->waiting, UINT64_C(1) << sleeper->slot);
+    ticket_take(sleeper, channel);
+}
+
+void weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns) {
+    weir_futex_wait(&channel->page->wake, sleeper->word, left_ns < sleeper->slice_ns ? left_ns : sleeper->slice_ns);
+}
+
+void weir_sleeper_end(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    if (sleeper->slot != WEIR_NO_SLOT)
+        atomic_fetch_and(&channel->cursors->waiting, ~(UINT64_C(1) << sleeper->slot));
+}
+
+/* ---- descriptors ---- */
+
+static int fifo_make(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    char name[16];
+    snprintf(name, sizeof(name), "wake.%u", sleeper->slot);
+    /* The FIFO of an earlier reader in this slot is used again, so that writers that have it open stay right. */
+    if (mkfifoat(channel->fd, name, 0600) != 0 && errno != EEXIST)
+        return -1;
+    int fd = fifo_open(channel, sleeper->slot);
+    if (fd >= 0 && !channel->is_private && fchmod(fd, 0600 | (channel->mode & 066)) != 0 && errno != EPERM) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static int timer_make(void) {
+    struct itimerspec every = {.it_interval = {.tv_nsec = SLICE_UNKNOWN_NS}, .it_value = {.tv_nsec = SLICE_UNKNOWN_NS}};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err) {
+    if (sleeper->fd >= 0)
+        return WEIR_OK;
+    sleeper->fd = sleeper->slot == WEIR_NO_SLOT ? timer_make() : fifo_make(sleeper, channel);
+    if (sleeper->fd < 0)
+        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", channel->text);
+    /* Readable until next has looked and found nothing, as nobody knows yet whether there is something. */
+    if (sleeper->slot != WEIR_NO_SLOT && write(sleeper->fd, "", 1) < 0 && errno != EAGAIN)
+        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", channel->text);
+    return WEIR_OK;
+}
+
+/* Take what was written. Return: 1 when there was something. */
+static int descriptor_drain(const struct weir_sleeper *sleeper) {
+    char bytes[256];
+    int had_some = 0;
+    while (read(sleeper->fd, bytes, sizeof(bytes)) > 0)
+        had_some = 1;
+    return had_some;
+}
+
+int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    if (!descriptor_drain(sleeper) && sleeper->is_armed)
+        return 0;
+    sleeper->is_armed = 1;
+    if (sleeper->slot == WEIR_NO_SLOT)
+        return 1;
+    atomic_fetch_add(&weir_channel_slot(channel, sleeper->slot)->arming, 1);
+    atomic_fetch_or(&channel->cursors->armed, UINT64_C(1) << sleeper->slot);
+    ticket_take(sleeper, channel);
+    return 1;
+}
+
+/* ---- room for writers ---- */
+
+void weir_space_tell(const struct weir_shm_channel *channel) {
+    struct weir_cursors_head *cursors = channel->cursors;
+    atomic_thread_fence(memory_order_seq_cst); /* our cursor first, then the question whether somebody waits for it */
+    if (atomic_load_explicit(&cursors->blocked, memory_order_relaxed) == 0)
+        return;
+    atomic_exchange(&cursors->blocked, 0);
+    atomic_fetch_add(&cursors->space, 1);
+    weir_futex_wake(&cursors->space);
+}
+
+uint32_t weir_space_begin(const struct weir_shm_channel *channel, unsigned lane) {
+    uint32_t word = atomic_load(&channel->cursors->space);
+    atomic_fetch_or(&channel->cursors->blocked, UINT64_C(1) << lane);
+    atomic_thread_fence(memory_order_seq_cst);
+    return word;
+}
+
+void weir_space_sleep(const struct weir_shm_channel *channel, uint32_t word, int64_t left_ns) {
+    weir_futex_wait(&channel->cursors->space, word, left_ns < SLICE_SPACE_NS ? left_ns : SLICE_SPACE_NS);
+}
+
+/* ---- spinning ---- */
+
+static void spin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+void weir_spin_init(struct weir_spin *spin) {
+    cpu_set_t cpus;
+    int count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    spin->limit_ns = count > 1 ? SPIN_START_NS : 0;
+}
+
+static int spin_batch(weir_ready_fn *ready, void *user) {
+    for (int i = 0; i < SPIN_BATCH; i++) {
+        if (ready(user))
+            return 1;
+        spin_pause();
+    }
+    return 0;
+}
+
+int weir_spin_until(struct weir_spin *spin, weir_ready_fn *ready, void *user) {
+    if (spin->limit_ns == 0)
+        return ready(user);
+    int64_t end = weir_clock_monotonic() + spin->limit_ns;
+    do {
+        if (spin_batch(ready, user)) {
+            spin->limit_ns = spin->limit_ns > SPIN_MAX_NS / 2 ? SPIN_MAX_NS : spin->limit_ns * 2;
+            return 1;
+        }
+    } while (weir_clock_monotonic() < end);
+    spin->limit_ns = spin->limit_ns < SPIN_MIN_NS * 2 ? SPIN_MIN_NS : spin->limit_ns / 2;
+    return 0;
+}
+
+int weir_spin_long(weir_ready_fn *ready, void *user, int64_t deadline) {
+    for (;;) {
+        if (spin_batch(ready, user))
+            return 1;
+        if (weir_deadline_left(deadline) == 0)
+            return 0;
+    }
+}
