@@ -409,6 +409,9 @@ void weir_channel_settle(struct weir_shm_channel *channel, const struct weir_pla
 static void last_one_out(struct weir_shm_channel *channel) {
     if (atomic_load(&channel->page->keep) == WEIR_CHANNEL_KEEP || channel->store.uid != geteuid())
         return;
+    /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it, both would be
+     * refused and nobody would do it. This way whoever gives up last is not refused. */
+    weir_lock_drop(channel->members_fd, WEIR_SHM_LOCK_MEMBERS);
     if (weir_lock_take(channel->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK)
         weir_channel_remove(&channel->store, channel->entry, channel->fd);
 }
