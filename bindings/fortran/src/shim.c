@@ -1,0 +1,324 @@
+/* Fortran arrays into messages and out of them; shim.h says what the orders mean.
+ *
+ * Arrays that are received are allocated here, with CFI_allocate, so that Fortran can deallocate them. A target is touched
+ * only when the new memory is complete: after a failure the caller's array is what it was.
+ */
+#include "shim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "convert.h"
+
+/* weir_raw.f90 spells these structs out. */
+_Static_assert(sizeof(weir_error) == 504 && sizeof(weir_view) == 2 * sizeof(size_t) && sizeof(weir_codec_options) == 24,
+               "weir_raw.f90 has other sizes");
+
+int64_t weir_fortran_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* ---- errors ---- */
+
+static int fail(weir_error *err, int code, const char *text) {
+    if (err) {
+        memset(err, 0, sizeof *err);
+        err->code = code;
+        snprintf(err->text, sizeof err->text, "%s", text);
+    }
+    return code;
+}
+
+/* "real(8) array of rank 2", as a Fortran programmer would say. */
+static void asked_for(const CFI_cdesc_t *x, char *text, size_t size) {
+    const char *kind = x->type == CFI_type_float || x->type == CFI_type_double ? "real" : "integer";
+    if (x->rank)
+        snprintf(text, size, "%s(%zu) array of rank %d", kind, x->elem_len, (int)x->rank);
+    else
+        snprintf(text, size, "%s(%zu) scalar", kind, x->elem_len);
+}
+
+static int fail_type(weir_error *err, const weir_value *value, const CFI_cdesc_t *x, const char *why) {
+    char text[480], type[200], wanted[64];
+    asked_for(x, wanted, sizeof wanted);
+    snprintf(text, sizeof text, "the data is %s, you asked for %s %s%s%s",
+             value ? weir_value_type(value, type, sizeof type) : "absent", *wanted == 'i' ? "an" : "a", wanted,
+             *why ? ": " : "", why);
+    return fail(err, WEIR_ETYPE, text);
+}
+
+/* ---- descriptors ---- */
+
+/* The element type of a Fortran array; 0 for none that channels carry. */
+static uint32_t element_of(const CFI_cdesc_t *x, int is_unsigned) {
+    uint32_t base = is_unsigned ? WEIR_U8 : WEIR_I8;
+    if (x->type == CFI_type_int8_t)
+        return base;
+    if (x->type == CFI_type_int16_t)
+        return base + 1;
+    if (x->type == CFI_type_int32_t)
+        return base + 2;
+    if (x->type == CFI_type_int64_t)
+        return base + 3;
+    if (x->type == CFI_type_float)
+        return WEIR_F32;
+    return x->type == CFI_type_double ? WEIR_F64 : 0;
+}
+
+/* The layout of an ndarray, its indices in the order @x shall have them. */
+static void layout_of(const weir_ndarray *array, int order, struct weir_fortran_layout *ret) {
+    int64_t step = (int64_t)weir_element_size(array->element);
+    int rank = (int)array->rank;
+    ret->rank = rank;
+    for (int k = 0; k < rank; k++) {
+        int axis = array->order == WEIR_COLUMN ? k : rank - 1 - k; /* from the fastest index on */
+        int index = order == WEIR_FORTRAN_REVERSED ? rank - 1 - axis : axis;
+        ret->shape[index] = array->shape[axis];
+        ret->step[index] = step;
+        step *= (int64_t)array->shape[axis];
+    }
+}
+
+/* A descriptor like @x's with memory of its own. Return: WEIR_OK, WEIR_ENOMEM. */
+static int allocate_like(const CFI_cdesc_t *x, CFI_cdesc_t *fresh, const uint64_t *shape) {
+    CFI_index_t lower[WEIR_RANK_MAX], upper[WEIR_RANK_MAX];
+    for (int i = 0; i < x->rank; i++) {
+        lower[i] = 1;
+        upper[i] = (CFI_index_t)shape[i];
+    }
+    if (CFI_establish(fresh, NULL, CFI_attribute_allocatable, x->type, x->elem_len, x->rank, NULL) != CFI_SUCCESS ||
+        CFI_allocate(fresh, lower, upper, x->elem_len) != CFI_SUCCESS)
+        return WEIR_ENOMEM;
+    return WEIR_OK;
+}
+
+/* Give @x the memory of @fresh. */
+static void replace(CFI_cdesc_t *x, const CFI_cdesc_t *fresh) {
+    if (x->base_addr)
+        CFI_deallocate(x);
+    x->base_addr = fresh->base_addr;
+    for (int i = 0; i < x->rank; i++)
+        x->dim[i] = fresh->dim[i];
+}
+
+/* ---- receiving ---- */
+
+/* The value at a path of the data; and the whole data for errors. */
+static int find(weir_message *message, const char *path, const weir_value **ret, weir_error *err) {
+    const weir_value *root;
+    char text[300];
+    int status = weir_message_data(message, &root, err);
+    if (status)
+        return status;
+    if (!root)
+        return fail(err, WEIR_ENOENT, "this message carries no data");
+    if (weir_get(root, path, ret) == WEIR_OK)
+        return WEIR_OK;
+    snprintf(text, sizeof text, "there is no value at '%.200s' in this message", path);
+    return fail(err, WEIR_ENOENT, text);
+}
+
+/* The shape of nested arrays of numbers, by their first items. Return: 1 when they are @rank deep. */
+static int nested_shape(const weir_value *value, int rank, uint64_t *shape) {
+    for (int i = 0; i < rank; i++) {
+        weir_iter it;
+        if (weir_value_kind(value) != WEIR_KIND_ARRAY)
+            return 0;
+        shape[i] = weir_value_count(value);
+        weir_iter_init(&it, value);
+        if (shape[i] == 0) {
+            memset(shape + i, 0, (size_t)(rank - i) * sizeof *shape);
+            return 1;
+        }
+        weir_iter_next(&it);
+        value = it.value;
+    }
+    return 1;
+}
+
+struct nest {
+    unsigned char *target;
+    uint32_t element;
+    size_t width;
+    int rank;
+    uint64_t shape[WEIR_RANK_MAX];
+};
+
+static int store_leaf(const weir_value *value, const struct nest *nest, uint64_t at) {
+    void *target = nest->target + at * nest->width;
+    int64_t i64;
+    uint64_t u64;
+    double f64;
+    if (weir_value_kind(value) == WEIR_KIND_FLOAT32 || weir_value_kind(value) == WEIR_KIND_FLOAT64)
+        return weir_get_f64(value, NULL, &f64) ? WEIR_ETYPE : weir_fortran_store_f64(target, nest->element, f64);
+    if (weir_get_i64(value, NULL, &i64) == WEIR_OK)
+        return weir_fortran_store_i64(target, nest->element, i64);
+    return weir_get_u64(value, NULL, &u64) ? WEIR_ETYPE : weir_fortran_store_u64(target, nest->element, u64);
+}
+
+/* Store what is below @value, the @level-th index being fixed by @at. Depth is bounded by the rank. */
+static int store_nest(const weir_value *value, const struct nest *nest, int level, uint64_t at, uint64_t step) {
+    weir_iter it;
+    if (level == nest->rank)
+        return store_leaf(value, nest, at);
+    if (weir_value_kind(value) != WEIR_KIND_ARRAY || weir_value_count(value) != nest->shape[level])
+        return WEIR_ETYPE;
+    weir_iter_init(&it, value);
+    for (uint64_t i = 0; weir_iter_next(&it); i++) {
+        int status = store_nest(it.value, nest, level + 1, at + i * step, step * nest->shape[level]);
+        if (status)
+            return status;
+    }
+    return WEIR_OK;
+}
+
+static int take_nested(const weir_value *value, CFI_cdesc_t *x, weir_error *err) {
+    CFI_CDESC_T(WEIR_RANK_MAX) storage;
+    CFI_cdesc_t *fresh = (CFI_cdesc_t *)&storage;
+    struct nest nest = {.element = element_of(x, 0), .width = x->elem_len, .rank = x->rank};
+    if (!nested_shape(value, x->rank, nest.shape))
+        return fail_type(err, value, x, "");
+    if (allocate_like(x, fresh, nest.shape))
+        return fail(err, WEIR_ENOMEM, "out of memory for the array");
+    nest.target = fresh->base_addr;
+    if (store_nest(value, &nest, 0, 0, 1)) {
+        CFI_deallocate(fresh);
+        return fail_type(err, value, x, "not all items are numbers that fit, or the rows differ in length");
+    }
+    replace(x, fresh);
+    return WEIR_OK;
+}
+
+static int take_ndarray(const weir_value *value, const weir_ndarray *array, CFI_cdesc_t *x, int order,
+                        weir_error *err) {
+    CFI_CDESC_T(WEIR_RANK_MAX) storage;
+    CFI_cdesc_t *fresh = (CFI_cdesc_t *)&storage;
+    struct weir_fortran_layout layout;
+    if (array->rank != (uint32_t)x->rank)
+        return fail_type(err, value, x, "");
+    layout_of(array, order, &layout);
+    if (allocate_like(x, fresh, layout.shape))
+        return fail(err, WEIR_ENOMEM, "out of memory for the array");
+    if (weir_fortran_copy(fresh->base_addr, element_of(x, 0), array->data, array->element, (int)array->big_endian,
+                          &layout)) {
+        CFI_deallocate(fresh);
+        return fail_type(err, value, x, "an element does not fit");
+    }
+    replace(x, fresh);
+    return WEIR_OK;
+}
+
+int weir_fortran_take(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err) {
+    const weir_value *value;
+    weir_ndarray array;
+    int status = find(message, path, &value, err);
+    if (status)
+        return status;
+    if (weir_get_ndarray(value, NULL, &array) == WEIR_OK)
+        return take_ndarray(value, &array, x, order, err);
+    if (order == WEIR_FORTRAN_REVERSED)
+        return fail_type(err, value, x, "lists of numbers have no memory order to keep, leave order= away");
+    return take_nested(value, x, err);
+}
+
+static int point(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err) {
+    CFI_CDESC_T(WEIR_RANK_MAX) storage;
+    CFI_cdesc_t *shown = (CFI_cdesc_t *)&storage;
+    struct weir_fortran_layout layout;
+    CFI_index_t extents[WEIR_RANK_MAX], lower[WEIR_RANK_MAX];
+    const weir_value *value;
+    weir_ndarray array;
+    int status = find(message, path, &value, err);
+    if (status)
+        return status;
+    if (weir_get_ndarray(value, NULL, &array) || array.rank != (uint32_t)x->rank)
+        return fail_type(err, value, x, "");
+    if (array.element != element_of(x, 0) || (array.big_endian && weir_element_size(array.element) > 1))
+        return fail_type(err, value, x, "a pointer cannot convert, read into an allocatable array");
+    if (array.rank > 1 && (array.order == WEIR_COLUMN) == (order == WEIR_FORTRAN_REVERSED))
+        return fail_type(err, value, x,
+                         order == WEIR_FORTRAN_REVERSED
+                             ? "its memory is in column order, a pointer sees it without order='reversed'"
+                             : "its memory is in row order, a pointer sees it only with order='reversed', or read into "
+                               "an allocatable array");
+    layout_of(&array, order, &layout);
+    for (int i = 0; i < x->rank; i++) {
+        extents[i] = (CFI_index_t)layout.shape[i];
+        lower[i] = 1;
+    }
+    if (CFI_establish(shown, (void *)array.data, CFI_attribute_pointer, x->type, x->elem_len, x->rank, extents) ||
+        CFI_setpointer(x, shown, lower))
+        return fail(err, WEIR_EINVAL, "this array cannot be shown by a pointer");
+    return WEIR_OK;
+}
+
+int weir_fortran_point(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err) {
+    int status = point(message, path, x, order, err);
+    if (status)
+        x->base_addr = NULL; /* rather no target than one that is gone */
+    return status;
+}
+
+/* ---- sending ---- */
+
+/* Describe @x as it lies or, where it is not dense or row order is asked for, a copy of it in *ret_copy. */
+static int describe(const CFI_cdesc_t *x, int order, int is_unsigned, weir_ndarray *ret, void **ret_copy,
+                    weir_error *err) {
+    struct weir_fortran_layout layout = {.rank = x->rank};
+    uint64_t count = 1;
+    memset(ret, 0, sizeof *ret);
+    ret->element = element_of(x, is_unsigned);
+    if (!ret->element)
+        return fail(err, WEIR_ETYPE, "channels carry integers of 8 to 64 bits and reals of 32 or 64: convert the array");
+    ret->rank = (uint32_t)x->rank;
+    ret->order = order == WEIR_FORTRAN_SAME && x->rank > 1 ? WEIR_COLUMN : WEIR_ROW;
+    int is_dense = 1;
+    for (int i = 0; i < x->rank; i++) {
+        uint64_t extent = (uint64_t)x->dim[i].extent;
+        ret->shape[order == WEIR_FORTRAN_REVERSED ? x->rank - 1 - i : i] = extent;
+        is_dense &= extent < 2 || x->dim[i].sm == (CFI_index_t)(count * x->elem_len);
+        /* A copy runs along the first index of its layout: for row order that is the last of @x. */
+        int axis = order == WEIR_FORTRAN_ROW ? x->rank - 1 - i : i;
+        layout.shape[axis] = extent;
+        layout.step[axis] = x->dim[i].sm;
+        count *= extent;
+    }
+    ret->size = (size_t)count * x->elem_len;
+    ret->data = x->base_addr;
+    if (is_dense && (order != WEIR_FORTRAN_ROW || x->rank < 2))
+        return WEIR_OK;
+    *ret_copy = malloc(ret->size ? ret->size : 1);
+    if (!*ret_copy)
+        return fail(err, WEIR_ENOMEM, "out of memory for a copy of the array");
+    ret->data = *ret_copy;
+    return weir_fortran_copy(*ret_copy, ret->element, x->base_addr, ret->element, WEIR_FORTRAN_BIG, &layout);
+}
+
+int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
+                      int is_unsigned, weir_error *err) {
+    weir_ndarray array;
+    void *copy = NULL;
+    int status = describe(x, order, is_unsigned, &array, &copy, err);
+    if (status == WEIR_OK)
+        status = weir_writer_send_ndarray(writer, op, meta, &array, err);
+    free(copy);
+    return status;
+}
+
+int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsigned, const weir_value **ret,
+                     weir_error *err) {
+    weir_ndarray array;
+    void *copy = NULL;
+    int status = describe(x, order, is_unsigned, &array, &copy, err);
+    weir_doc_clear(doc);
+    if (status == WEIR_OK) {
+        weir_put_ndarray(doc, &array);
+        status = weir_doc_finish(doc, ret, err);
+    }
+    free(copy);
+    return status;
+}

@@ -1,0 +1,37 @@
+/* Arrays of Fortran, seen from C through their descriptors (Fortran 2018, ISO_Fortran_binding.h).
+ *
+ * One C function serves every type and every rank: the descriptor says which. How indices map is the caller's choice:
+ *   WEIR_FORTRAN_SAME       x(i,j) is the element that row-order languages call x[i-1][j-1]; the shape is the same on both
+ *                           sides, and data that lies the other way is rearranged. Never silently transposed.
+ *   WEIR_FORTRAN_REVERSED   memory as it lies: row-order data of shape (4,256) is x(256,4) here. Nothing is rearranged,
+ *                           unless the data lies in column order.
+ *   WEIR_FORTRAN_ROW        sending only: the same shape and indices, rearranged into row order for the channel.
+ */
+#ifndef WEIR_FORTRAN_SHIM_H
+#define WEIR_FORTRAN_SHIM_H
+
+#include <ISO_Fortran_binding.h>
+
+#include <weir/weir.h>
+
+enum weir_fortran_order { WEIR_FORTRAN_SAME = 0, WEIR_FORTRAN_REVERSED = 1, WEIR_FORTRAN_ROW = 2 };
+
+/* Allocate @x anew and fill it from the value at @path (NULL or "": the data itself) of a message's data: an ndarray, or an
+ * array of numbers, as many deep as @x has dimensions. Elements are converted only when nothing is lost.
+ * Return: WEIR_OK, WEIR_ENOENT, WEIR_ETYPE, WEIR_ENOMEM, or as weir_message_data. On failure @x is as it was. */
+int weir_fortran_take(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err);
+/* Point @x at the ndarray where it lies in the message.
+ * Return: as weir_fortran_take; WEIR_ETYPE also where the memory's order, element type or byte order asks for a copy. */
+int weir_fortran_point(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err);
+
+/* Send @x. @is_unsigned: integers are bit patterns of unsigned ones. */
+int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
+                      int is_unsigned, weir_error *err);
+/* Build a document of @x alone, its elements copied: what calls and maps are made of. */
+int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsigned, const weir_value **ret,
+                     weir_error *err);
+
+/* The wall clock, ns since the epoch. */
+int64_t weir_fortran_now(void);
+
+#endif

@@ -1,0 +1,470 @@
+/* Writers, and reservations: room in the channel itself that is filled in place.
+ *
+ * A reservation's memory is the channel's. It is exported read-write while its `with` block runs; if anything still holds
+ * on to it afterwards, nothing is sent, and the writer refuses every use until the last array is gone: an array that
+ * outlives its reservation may see memory that nobody uses, never memory that somebody else was given.
+ * The library's own waiting is switched off (timeout 0); this file waits in slices for as long as self->timeout_ns says.
+ */
+#include "module.h"
+
+enum { LONG_SEND = 64 * 1024 }; /* bytes from which a copy is worth giving the interpreter lock away */
+
+static int usable(struct weir_py_writer *self) {
+    if (!weir_py_usable(self->writer, self->is_busy, "writer"))
+        return 0;
+    if (self->is_reserved) {
+        PyErr_SetString(PyExc_RuntimeError, "a reservation of this writer is open: leave its with block first");
+        return 0;
+    }
+    if (self->exports) {
+        PyErr_SetString(PyExc_BufferError, "an array still shows a reservation of this writer: delete it first");
+        return 0;
+    }
+    return 1;
+}
+
+static PyObject *writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"address", NULL};
+    PyObject *address;
+    weir_error err;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U:Writer", names, &address))
+        return NULL;
+    const char *text = PyUnicode_AsUTF8(address);
+    struct weir_py_writer *self = text ? (struct weir_py_writer *)type->tp_alloc(type, 0) : NULL;
+    if (!self)
+        return NULL;
+    self->address = Py_NewRef(address);
+    int status = weir_doc_new(&self->data_doc) || weir_doc_new(&self->meta_doc) ? WEIR_ENOMEM : WEIR_OK;
+    if (status != WEIR_OK) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    Py_BEGIN_ALLOW_THREADS
+    status = weir_writer_open(text, &self->writer, &err);
+    Py_END_ALLOW_THREADS
+    if (status != WEIR_OK) {
+        Py_DECREF(self);
+        return weir_py_raise(&err);
+    }
+    self->timeout_ns = weir_writer_timeout(self->writer);
+    return (PyObject *)self;
+}
+
+static void writer_dealloc(PyObject *object) {
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    weir_writer_close(self->writer);
+    weir_doc_free(self->data_doc);
+    weir_doc_free(self->meta_doc);
+    Py_XDECREF(self->address);
+    Py_TYPE(object)->tp_free(object);
+}
+
+static PyObject *writer_close(PyObject *object, PyObject *unused) {
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    (void)unused;
+    if (!self->writer)
+        Py_RETURN_NONE;
+    if (!usable(self))
+        return NULL;
+    weir_writer *writer = self->writer;
+    self->writer = NULL;
+    Py_BEGIN_ALLOW_THREADS
+    weir_writer_close(writer);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+/* ---- sending ---- */
+
+struct sending {
+    weir_writer *writer;
+    const struct weir_py_parcel *parcel;
+    const Py_buffer *bytes; /* send_bytes only */
+    int codec;
+    const char *type;
+};
+
+static int send_attempt(void *context, int64_t timeout_ns, weir_error *err) {
+    struct sending *s = context;
+    const struct weir_py_parcel *p = s->parcel;
+    weir_writer_set_timeout(s->writer, timeout_ns);
+    if (s->bytes)
+        return weir_writer_send_bytes(s->writer, p->op, p->meta, s->codec, s->type, s->bytes->buf, (size_t)s->bytes->len,
+                                      err);
+    if (p->is_array)
+        return weir_writer_send_ndarray(s->writer, p->op, p->meta, &p->array, err);
+    return weir_writer_send(s->writer, p->op, p->meta, p->data, err);
+}
+
+/* Send a parcel and unpack it. Return: None, or NULL with an exception. */
+static PyObject *send_parcel(struct weir_py_writer *self, struct sending *sending, struct weir_py_parcel *parcel) {
+    weir_error err;
+    size_t size = sending->bytes ? (size_t)sending->bytes->len : parcel->array.size;
+    sending->writer = self->writer;
+    sending->parcel = parcel;
+    int status = weir_py_wait(send_attempt, sending, self->timeout_ns, size >= LONG_SEND, &self->is_busy, &err);
+    weir_py_unpack(parcel);
+    if (status == WEIR_OK)
+        Py_RETURN_NONE;
+    return status < 0 ? NULL : weir_py_raise(&err);
+}
+
+static PyObject *writer_send(PyObject *object, PyObject *args, PyObject *kwargs) {
+    static const char *const names[] = {"data", "op", "meta", NULL};
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    PyObject *values[3] = {NULL, NULL, NULL}, *entries;
+    struct weir_py_parcel parcel;
+    struct sending sending = {.bytes = NULL};
+    if (!usable(self) || weir_py_arguments("send", args, kwargs, names, 1, values, &entries) < 0)
+        return NULL;
+    int status = weir_py_pack(&parcel, self->data_doc, self->meta_doc, values[0], values[1], values[2], entries);
+    Py_XDECREF(entries);
+    if (status < 0)
+        return NULL;
+    return send_parcel(self, &sending, &parcel);
+}
+
+static int codec_of(PyObject *name, int *ret_codec) {
+    weir_error err;
+    const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;
+    if (!text) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "codec is a str, as 'cbor'");
+        return -1;
+    }
+    if (weir_codec_find(text, ret_codec, &err) == WEIR_OK)
+        return 0;
+    weir_py_raise(&err);
+    return -1;
+}
+
+static PyObject *writer_send_bytes(PyObject *object, PyObject *args, PyObject *kwargs) {
+    static const char *const names[] = {"data", "codec", "type", "op", "meta", NULL};
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    PyObject *values[5] = {NULL}, *entries, *result = NULL;
+    struct weir_py_parcel parcel;
+    struct sending sending = {.codec = WEIR_CODEC_RAW};
+    Py_buffer bytes;
+    if (!usable(self) || weir_py_arguments("send_bytes", args, kwargs, names, 2, values, &entries) < 0)
+        return NULL;
+    if (!values[0] || !values[1]) {
+        PyErr_SetString(PyExc_TypeError, "send_bytes() needs data and codec");
+    } else if (codec_of(values[1], &sending.codec) == 0 && PyObject_GetBuffer(values[0], &bytes, PyBUF_SIMPLE) == 0) {
+        sending.bytes = &bytes;
+        sending.type = values[2] && values[2] != Py_None ? PyUnicode_AsUTF8(values[2]) : NULL;
+        if (!PyErr_Occurred() &&
+            weir_py_pack(&parcel, self->data_doc, self->meta_doc, NULL, values[3], values[4], entries) == 0)
+            result = send_parcel(self, &sending, &parcel);
+        PyBuffer_Release(&bytes);
+    }
+    Py_XDECREF(entries);
+    return result;
+}
+
+static PyObject *writer_cork(PyObject *object, PyObject *unused) {
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    (void)unused;
+    if (!usable(self))
+        return NULL;
+    weir_writer_cork(self->writer);
+    Py_RETURN_NONE;
+}
+
+static PyObject *writer_uncork(PyObject *object, PyObject *unused) {
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    weir_error err;
+    (void)unused;
+    if (!usable(self))
+        return NULL;
+    weir_writer_set_timeout(self->writer, self->timeout_ns);
+    if (weir_writer_uncork(self->writer, &err) != WEIR_OK)
+        return weir_py_raise(&err);
+    Py_RETURN_NONE;
+}
+
+struct readers {
+    weir_writer *writer;
+    uint32_t count;
+};
+
+static int readers_attempt(void *context, int64_t timeout_ns, weir_error *err) {
+    struct readers *readers = context;
+    return weir_writer_wait_readers(readers->writer, readers->count, timeout_ns, err);
+}
+
+static PyObject *writer_wait_readers(PyObject *object, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"count", "timeout", NULL};
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    struct readers readers = {self->writer, 1};
+    PyObject *seconds = NULL;
+    int64_t timeout_ns;
+    weir_error err;
+    if (!usable(self) || !PyArg_ParseTupleAndKeywords(args, kwargs, "|IO:wait_readers", names, &readers.count, &seconds) ||
+        weir_py_timeout(seconds, &timeout_ns) < 0)
+        return NULL;
+    int status = weir_py_wait(readers_attempt, &readers, timeout_ns, 0, &self->is_busy, &err);
+    if (status == WEIR_OK)
+        Py_RETURN_NONE;
+    return status < 0 ? NULL : weir_py_raise(&err);
+}
+
+/* ---- attributes ---- */
+
+static PyObject *get_seq(PyObject *object, void *unused) {
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    (void)unused;
+    return weir_py_usable(self->writer, self->is_busy, "writer")
+               ? PyLong_FromUnsignedLongLong(weir_writer_seq(self->writer))
+               : NULL;
+}
+
+static PyObject *get_dropped(PyObject *object, void *unused) {
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    (void)unused;
+    return weir_py_usable(self->writer, self->is_busy, "writer")
+               ? PyLong_FromUnsignedLongLong(weir_writer_dropped(self->writer))
+               : NULL;
+}
+
+static PyObject *get_closed(PyObject *object, void *unused) {
+    (void)unused;
+    return PyBool_FromLong(!((struct weir_py_writer *)object)->writer);
+}
+
+static PyObject *get_address(PyObject *object, void *unused) {
+    (void)unused;
+    return Py_NewRef(((struct weir_py_writer *)object)->address);
+}
+
+static PyObject *get_timeout(PyObject *object, void *unused) {
+    int64_t timeout_ns = ((struct weir_py_writer *)object)->timeout_ns;
+    (void)unused;
+    return timeout_ns == WEIR_FOREVER ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)timeout_ns * 1e-9);
+}
+
+static int set_timeout(PyObject *object, PyObject *seconds, void *unused) {
+    (void)unused;
+    if (seconds)
+        return weir_py_timeout(seconds, &((struct weir_py_writer *)object)->timeout_ns);
+    PyErr_SetString(PyExc_AttributeError, "timeout cannot be deleted: set it to None to wait without end");
+    return -1;
+}
+
+static PyGetSetDef writer_attributes[] = {
+    {"seq", get_seq, NULL, "seq of the message sent last; 0 before the first", NULL},
+    {"dropped", get_dropped, NULL, "messages that full=drop-newest threw away", NULL},
+    {"closed", get_closed, NULL, "whether close() was called", NULL},
+    {"address", get_address, NULL, "the address it was opened with", NULL},
+    {"timeout", get_timeout, set_timeout, "seconds a send may wait under full=block; None: without end", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* ---- reservations ---- */
+
+struct reservation {
+    PyObject_HEAD
+    struct weir_py_writer *writer;
+    PyObject *op;
+    PyObject *meta;
+    PyObject *memory; /* the memoryview handed out, between enter and exit */
+    weir_ndarray array;
+};
+
+static int element_named(const char *name, uint32_t *ret) {
+    for (uint32_t element = WEIR_U8; element <= WEIR_F64; element++) {
+        if (strcmp(weir_element_name(element), name) == 0) {
+            *ret = element;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_ValueError, "there is no element type '%s': use u8 u16 u32 u64 i8 i16 i32 i64 f32 f64", name);
+    return -1;
+}
+
+/* The shape, an int or a sequence of them. The library checks sizes; here only what would not fit. */
+static int shape_of(PyObject *object, weir_ndarray *array) {
+    PyObject *list = PyLong_Check(object) ? PyTuple_Pack(1, object) : PySequence_Tuple(object);
+    if (!list)
+        return -1;
+    Py_ssize_t rank = PyTuple_GET_SIZE(list);
+    array->size = weir_element_size(array->element);
+    if (rank < 1 || rank > WEIR_RANK_MAX)
+        PyErr_Format(PyExc_ValueError, "a shape has 1 to %d sizes, not %zd", WEIR_RANK_MAX, rank);
+    for (Py_ssize_t i = 0; !PyErr_Occurred() && i < rank; i++) {
+        array->shape[i] = PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(list, i));
+        if (!PyErr_Occurred() && __builtin_mul_overflow(array->size, array->shape[i], &array->size))
+            PyErr_SetString(PyExc_OverflowError, "this shape is too big for memory");
+    }
+    array->rank = (uint32_t)rank;
+    Py_DECREF(list);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static PyObject *writer_reserve(PyObject *object, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"element", "shape", "order", "op", "meta", NULL};
+    const char *element, *order = "row";
+    PyObject *shape, *op = Py_None, *meta = Py_None;
+    weir_ndarray array = {.rank = 0};
+    if (!usable((struct weir_py_writer *)object) ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "sO|s$OO:reserve", names, &element, &shape, &order, &op, &meta) ||
+        element_named(element, &array.element) < 0 || shape_of(shape, &array) < 0)
+        return NULL;
+    if (strcmp(order, "column") == 0)
+        array.order = WEIR_COLUMN;
+    else if (strcmp(order, "row") != 0)
+        return PyErr_Format(PyExc_ValueError, "order is 'row' or 'column', not '%s'", order);
+    struct reservation *self = PyObject_New(struct reservation, &weir_py_reservation_type);
+    if (!self)
+        return NULL;
+    self->writer = (struct weir_py_writer *)Py_NewRef(object);
+    self->op = Py_NewRef(op);
+    self->meta = Py_NewRef(meta);
+    self->memory = NULL;
+    self->array = array;
+    return (PyObject *)self;
+}
+
+struct reserving {
+    weir_writer *writer;
+    struct weir_py_parcel parcel;
+    char type[400];
+    void *data;
+    size_t size;
+};
+
+static int reserve_attempt(void *context, int64_t timeout_ns, weir_error *err) {
+    struct reserving *r = context;
+    weir_writer_set_timeout(r->writer, timeout_ns);
+    return weir_writer_reserve(r->writer, r->parcel.op, r->parcel.meta, r->type, &r->data, &r->size, err);
+}
+
+static void write_type(const weir_ndarray *array, char *text, size_t size) {
+    size_t used = (size_t)snprintf(text, size, "%s", weir_element_name(array->element));
+    for (uint32_t i = 0; i < array->rank; i++)
+        used += (size_t)snprintf(text + used, size - used, "%c%llu", i ? ',' : '[', (unsigned long long)array->shape[i]);
+    snprintf(text + used, size - used, "]%s", array->order == WEIR_COLUMN ? ":col" : "");
+}
+
+static PyObject *reservation_show(struct reservation *self) {
+    struct weir_py_writer *writer = self->writer;
+    PyObject *array = weir_py_array_show(&self->array, (PyObject *)writer, &writer->exports, 0);
+    self->memory = array ? PyMemoryView_FromObject(array) : NULL;
+    Py_XDECREF(array);
+    if (!self->memory)
+        weir_writer_discard(writer->writer);
+    else
+        writer->is_reserved = 1;
+    return Py_XNewRef(self->memory);
+}
+
+static PyObject *reservation_enter(PyObject *object, PyObject *unused) {
+    struct reservation *self = (struct reservation *)object;
+    struct weir_py_writer *writer = self->writer;
+    struct reserving reserving = {.writer = writer->writer};
+    weir_error err;
+    (void)unused;
+    if (!usable(writer) ||
+        weir_py_pack(&reserving.parcel, writer->data_doc, writer->meta_doc, NULL, self->op, self->meta, NULL) < 0)
+        return NULL;
+    write_type(&self->array, reserving.type, sizeof reserving.type);
+    int status = weir_py_wait(reserve_attempt, &reserving, writer->timeout_ns, 0, &writer->is_busy, &err);
+    weir_py_unpack(&reserving.parcel);
+    if (status != WEIR_OK)
+        return status < 0 ? NULL : weir_py_raise(&err);
+    self->array.data = reserving.data;
+    self->array.size = reserving.size;
+    return reservation_show(self);
+}
+
+/* End the memoryview. Return: 1 when nothing shows the memory any more. */
+static int reservation_hide(struct reservation *self) {
+    PyObject *done = PyObject_CallMethod(self->memory, "release", NULL);
+    int is_released = done != NULL;
+    Py_XDECREF(done);
+    Py_CLEAR(self->memory);
+    if (!is_released)
+        PyErr_Clear();
+    return is_released && self->writer->exports == 0;
+}
+
+static PyObject *reservation_exit(PyObject *object, PyObject *args) {
+    struct reservation *self = (struct reservation *)object;
+    struct weir_py_writer *writer = self->writer;
+    PyObject *type = Py_None, *value, *trace;
+    weir_error err;
+    if (!PyArg_ParseTuple(args, "OOO", &type, &value, &trace))
+        return NULL;
+    if (!self->memory) {
+        PyErr_SetString(PyExc_RuntimeError, "this reservation is not open");
+        return NULL;
+    }
+    int is_hidden = reservation_hide(self);
+    writer->is_reserved = 0;
+    if (type != Py_None || !is_hidden) {
+        weir_writer_discard(writer->writer);
+        if (type != Py_None)
+            Py_RETURN_NONE;
+        PyErr_SetString(PyExc_BufferError, "an array still shows the reserved memory, so nothing was sent: delete it before "
+                                           "the with block ends");
+        return NULL;
+    }
+    if (weir_writer_commit(writer->writer, &err) != WEIR_OK)
+        return weir_py_raise(&err);
+    Py_RETURN_NONE;
+}
+
+static void reservation_dealloc(PyObject *object) {
+    struct reservation *self = (struct reservation *)object;
+    if (self->memory) {
+        reservation_hide(self);
+        weir_writer_discard(self->writer->writer);
+        self->writer->is_reserved = 0;
+    }
+    Py_DECREF(self->writer);
+    Py_DECREF(self->op);
+    Py_DECREF(self->meta);
+    PyObject_Free(self);
+}
+
+static PyMethodDef reservation_methods[] = {
+    {"__enter__", reservation_enter, METH_NOARGS, "Reserve the room; gives a writable memoryview of it."},
+    {"__exit__", reservation_exit, METH_VARARGS, "Send it, or give the room back after an exception."},
+    {NULL, NULL, 0, NULL},
+};
+
+PyTypeObject weir_py_reservation_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "weir.core.Reservation",
+    .tp_basicsize = sizeof(struct reservation),
+    .tp_dealloc = reservation_dealloc,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_doc = "Room in the channel, to be filled inside a with block.",
+    .tp_methods = reservation_methods,
+};
+
+/* ---- the type ---- */
+
+#define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
+
+static PyMethodDef writer_methods[] = {
+    {"send", KEYWORDS(writer_send), "send(data=None, *, op=None, meta=None, **entries): send a message; entries go into meta."},
+    {"send_bytes", KEYWORDS(writer_send_bytes),
+     "send_bytes(data, codec, *, type=None, op=None, meta=None, **entries): send data that is already encoded."},
+    {"reserve", KEYWORDS(writer_reserve),
+     "reserve(element, shape, order='row', *, op=None, meta=None): room in the channel, filled in a with block."},
+    {"cork", writer_cork, METH_NOARGS, "Hold messages back until uncork()."},
+    {"uncork", writer_uncork, METH_NOARGS, "Publish what was held back."},
+    {"wait_readers", KEYWORDS(writer_wait_readers), "wait_readers(count=1, timeout=None): wait until readers are there."},
+    {"close", writer_close, METH_NOARGS, "Close it. A second time does nothing."},
+    {NULL, NULL, 0, NULL},
+};
+
+PyTypeObject weir_py_writer_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "weir.core.Writer",
+    .tp_basicsize = sizeof(struct weir_py_writer),
+    .tp_new = writer_new,
+    .tp_dealloc = writer_dealloc,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_doc = "The sending end of a channel.",
+    .tp_methods = writer_methods,
+    .tp_getset = writer_attributes,
+};
