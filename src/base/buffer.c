@@ -59,11 +59,12 @@ weir_view weir_buffer_view(const weir_buffer *buffer) {
 }
 
 int weir_buffer_append(weir_buffer *buffer, const void *data, size_t size) {
+    if (size == 0)
+        return WEIR_OK; /* an empty buffer has no memory to point into yet */
     unsigned char *room = weir_buffer_room(buffer, size);
     if (!room)
         return WEIR_ENOMEM;
-    if (size > 0)
-        memcpy(room, data, size);
+    memcpy(room, data, size);
     buffer->size += size;
     return WEIR_OK;
 }
