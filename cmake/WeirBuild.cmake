@@ -30,7 +30,8 @@ endif()
 if(WEIR_SANITIZE)
     # Instrumented code makes gcc see overflows that are not there.
     target_compile_options(weir_flags INTERFACE
-        $<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-array-bounds -Wno-stringop-overflow -Wno-maybe-uninitialized>)
+        "$<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-array-bounds;-Wno-maybe-uninitialized>"
+        "$<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-stringop-overflow;-Wno-stringop-overread>")
     add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()

@@ -1,5 +1,5 @@
-# What goes where on `make install`: library, headers, pkg-config, CMake package, man pages. Command and bindings install
-# themselves. pkg-config and CMake files find the rest relative to themselves, so an installed tree may be moved.
+# What goes where on `make install`: library, headers, pkg-config, CMake package, man pages. Command and bindings
+# install themselves. pkg-config and CMake files find the rest relative to themselves, so an installed tree may be moved.
 include(CMakePackageConfigHelpers)
 
 set(weir_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/weir")

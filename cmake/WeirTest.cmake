@@ -1,16 +1,17 @@
-# Tests. CTest holds the list of suites; tools/test runs them and counts their cases, which it reads in the way that the suite's
-# label names: cmocka, pytest or tap.
+# Tests. CTest holds the list of suites; tools/test runs them and counts their cases, which it reads in the way that
+# the suite's label names: cmocka, pytest or tap.
 enable_testing()
 
 # weir_test(NAME LABEL TIMEOUT COMMAND...): what the helpers below share. The environment tells a test where things are;
 # memory that cannot be had is NULL also under a sanitizer, because refusing it properly is tested.
 function(weir_test name label timeout)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
-    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout} ENVIRONMENT
-        "WEIR_SOURCE=${PROJECT_SOURCE_DIR};WEIR_BUILD=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;ASAN_OPTIONS=allocator_may_return_null=1")
+    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
+    set_property(TEST ${name} PROPERTY ENVIRONMENT "WEIR_SOURCE=${PROJECT_SOURCE_DIR}" "WEIR_BUILD=${PROJECT_BINARY_DIR}"
+        PYTHONDONTWRITEBYTECODE=1 ASAN_OPTIONS=allocator_may_return_null=1)
 endfunction()
 
-# weir_add_test(NAME SOURCE...): a cmocka program. It links the library's static form, so it may call what is not exported.
+# weir_add_test(NAME SOURCE...): a cmocka program. It links the library's static form, so it may call what is hidden.
 function(weir_add_test name)
     if(NOT WEIR_TESTS)
         return()
