@@ -8,6 +8,7 @@
 
 /* A new codec adds one line, here and nowhere else. */
 static const struct weir_codec_ops *const codecs[] = {
+    &weir_codec_json,
     &weir_codec_cbor,
     &weir_codec_raw,
 };

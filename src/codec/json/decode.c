@@ -1,0 +1,565 @@
+/* JSON to cells, one pass, no recursion.
+ *
+ * The stack of open containers lies in their own cells: while a container is open its span holds the index of its parent plus
+ * one, and its count the items before the one that is being read. A map that is closed with a single key "$..." may be a wrapper
+ * and is given to unwrap.c.
+ *
+ * The grammar is compiled twice. When the input ends in ']' or '}', as nearly every document does, that byte stops every scan
+ * for a digit, a blank or a sign, so that only texts, words and closing brackets need to look at the end of the input; the other
+ * form looks before each byte.
+ *
+ * Room is kept for two cells before each item: a key and its value. */
+#include <math.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "base/word.h"
+#include "codec/json/block.h"
+#include "codec/json/json.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+enum {
+    WRAPPED_DEPTH = 3,        /* levels of JSON that one level of a document may take: {"$map":[[ */
+    LAST_DEPTH = 4,           /* and more for the value at the bottom: {"$array":{"dims":[ */
+    INPUT_PER_CELL = 8,       /* bytes, a guess that is low for most documents; cells grow when it was too high */
+    TRAILING_BLANKS_MAX = 16, /* looked at behind a last bracket */
+    KEY_SHOWN_MAX = 80,       /* bytes of a key in a sentence */
+    NUMBER_ROOM = 48          /* bytes that reading a number in words may look at */
+};
+static const size_t input_max = UINT32_MAX; /* bytes looked at, so that sizes and counts fit a cell */
+
+/* ---- failures: out of line, they are never hurried ---- */
+
+__attribute__((cold, noinline)) const unsigned char *weir_json_bad(struct json_reader *reader, const unsigned char *at,
+                                                                   const char *what) {
+    uint64_t offset = (uint64_t)(at - reader->begin);
+    if (at < reader->end)
+        reader->status = weir_fail_at(reader->err, WEIR_EPARSE, offset, "json: %s", what);
+    else if (reader->input_size > input_max)
+        reader->status = weir_fail_at(reader->err, WEIR_ELIMIT, offset, "json: one value of more than 4 GiB");
+    else
+        reader->status = weir_fail_at(reader->err, WEIR_EPARSE, reader->input_size, "json: the input ends before its value");
+    return NULL;
+}
+
+__attribute__((cold, noinline)) const unsigned char *weir_json_out_of_memory(struct json_reader *reader) {
+    reader->status = weir_fail(reader->err, WEIR_ENOMEM, "json: out of memory");
+    return NULL;
+}
+
+static __attribute__((cold, noinline)) const unsigned char *beyond(struct json_reader *reader, const unsigned char *at,
+                                                                   const char *what) {
+    reader->status = weir_fail_at(reader->err, WEIR_ELIMIT, (uint64_t)(at - reader->begin), "json: %s", what);
+    return NULL;
+}
+
+/* ---- blanks ---- */
+
+static inline int is_blank(unsigned char c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* The first byte from @p on that is no blank, or the end. */
+static const unsigned char *blanks_end(const unsigned char *p, const unsigned char *end) {
+    while (end - p >= BLOCK_SIZE) {
+        block_mask marks = block_marks(p);
+        if (marks)
+            return p + block_index(marks);
+        p += BLOCK_SIZE;
+    }
+    while (p < end && is_blank(*p))
+        p++;
+    return p;
+}
+
+/* ---- numbers ---- */
+
+static inline int is_digit(unsigned char c) {
+    return (unsigned char)(c - '0') < 10;
+}
+
+static inline void put_f64(struct weir_value *cell, double value) {
+    *cell = (struct weir_value){.kind = WEIR_KIND_FLOAT64, .as.f64 = value};
+}
+
+/* An integer of up to 19 digits. */
+ALWAYS_INLINE int put_integer(struct weir_value *cell, uint64_t magnitude, int is_negative) {
+    *cell = (struct weir_value){.kind = WEIR_KIND_INT64, .as.u64 = is_negative ? 0 - magnitude : magnitude};
+    if (LIKELY(magnitude <= INT64_MAX) && LIKELY(magnitude != 0 || !is_negative))
+        return 1;
+    if (magnitude == 0)
+        put_f64(cell, -0.0);
+    else if (!is_negative)
+        cell->kind = WEIR_KIND_UINT64;
+    return magnitude <= (uint64_t)INT64_MAX + 1 || !is_negative;
+}
+
+static const unsigned char *put_digits(struct json_reader *reader, const unsigned char *digits,
+                                       const unsigned char *end, int is_negative, struct weir_value *cell) {
+    if (weir_integer_from_digits(cell, (const char *)digits, (size_t)(end - digits), is_negative) != WEIR_OK)
+        return beyond(reader, digits, "an integer of more than 4932 digits; send it as text");
+    if (is_negative && cell->kind == WEIR_KIND_INT64 && cell->as.i64 == 0)
+        put_f64(cell, -0.0);
+    return end;
+}
+
+/* Step over digits, at least one. Return: NULL, with the failure noted, when there is none. */
+static const unsigned char *digits_end(struct json_reader *reader, const unsigned char *p) {
+    if (p == reader->end || !is_digit(*p))
+        return weir_json_bad(reader, p, "a digit is missing");
+    while (p < reader->end && is_digit(*p))
+        p++;
+    return p;
+}
+
+/* Any number, byte by byte. */
+static const unsigned char *number_of_any_length(struct json_reader *reader, const unsigned char *p,
+                                                 struct weir_value *cell) {
+    const unsigned char *begin = p;
+    const unsigned char *end = reader->end;
+    int is_negative = *p == '-';
+    p += is_negative;
+    const unsigned char *digits = p;
+    p = digits_end(reader, p);
+    if (!p)
+        return NULL;
+    if (*digits == '0' && p - digits > 1)
+        return weir_json_bad(reader, digits + 1, "a digit behind a leading zero");
+    if (p == end || (*p != '.' && *p != 'e' && *p != 'E'))
+        return put_digits(reader, digits, p, is_negative, cell);
+    if (*p == '.')
+        p = digits_end(reader, p + 1);
+    if (p && p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        p = digits_end(reader, p + (p < end && (*p == '-' || *p == '+')));
+    }
+    if (!p)
+        return NULL;
+    put_f64(cell, weir_f64_read((const char *)begin, (size_t)(p - begin)));
+    return isinf(cell->as.f64) ? beyond(reader, begin, "a number beyond float64; send it as {\"$numberDecimal\": \"...\"}")
+                               : p;
+}
+
+/* Digits that follow one another are read eight at a time. *mantissa takes them up; it is right while they are 19 or less.
+ * Return: how many, or 24 and more. */
+ALWAYS_INLINE unsigned digits_read(const unsigned char *p, uint64_t *mantissa) {
+    static const uint32_t powers[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    unsigned total = 0;
+    for (;;) {
+        uint64_t word = weir_word_at(p + total);
+        unsigned count = weir_word_digits(word);
+        if (LIKELY(count > 0))
+            *mantissa = *mantissa * powers[count] + weir_word_decimal(word << (64 - 8 * count));
+        total += count;
+        if (LIKELY(count < 8) || total >= 24)
+            return total;
+    }
+}
+
+/* The fraction and exponent of a number, whose integer part ends at @p. Return: what follows; NULL when it must be read byte
+ * by byte. */
+ALWAYS_INLINE const unsigned char *real_read(const unsigned char *p, uint64_t mantissa, unsigned count, int is_negative,
+                                             struct weir_value *cell) {
+    unsigned fraction = 0;
+    if (*p == '.') {
+        fraction = digits_read(p + 1, &mantissa);
+        p += 1 + fraction;
+        if (UNLIKELY(fraction == 0 || count + fraction > 19))
+            return NULL;
+    }
+    int exponent = -(int)fraction;
+    if (UNLIKELY((*p | 0x20) == 'e')) {
+        int is_below = p[1] == '-';
+        p += 1 + (is_below || p[1] == '+');
+        if (!is_digit(*p))
+            return NULL;
+        int value = *p++ - '0';
+        for (int i = 0; i < 3 && is_digit(*p); i++)
+            value = value * 10 + (*p++ - '0');
+        exponent += is_below ? -value : value;
+        if (is_digit(*p))
+            return NULL;
+    }
+    double value = weir_f64_from_decimal(mantissa, exponent, is_negative, 0, NULL, 0);
+    put_f64(cell, value);
+    return UNLIKELY(isinf(value)) ? NULL : p;
+}
+
+/* The number at @p, with NUMBER_ROOM bytes to look at. Return: what follows; NULL when it must be read byte by byte. */
+ALWAYS_INLINE const unsigned char *number_in_words(const unsigned char *p, struct weir_value *cell) {
+    int is_negative = *p == '-';
+    const unsigned char *digits = p + is_negative;
+    uint64_t mantissa = 0;
+    unsigned count = digits_read(digits, &mantissa);
+    if (UNLIKELY(count == 0 || count > 19 || (*digits == '0' && count > 1)))
+        return NULL;
+    const unsigned char *next = digits + count;
+    if (*next == '.' || UNLIKELY((*next | 0x20) == 'e'))
+        return real_read(next, mantissa, count, is_negative, cell);
+    return LIKELY(put_integer(cell, mantissa, is_negative)) ? next : NULL;
+}
+
+/* A number among the last bytes of the input: read where zeros follow them. */
+static __attribute__((noinline)) const unsigned char *number_near_end(struct json_reader *reader, const unsigned char *p,
+                                                                      struct weir_value *cell) {
+    unsigned char room[NUMBER_ROOM] = {0};
+    memcpy(room, p, (size_t)(reader->end - p));
+    const unsigned char *next = number_in_words(room, cell);
+    return next ? p + (next - room) : number_of_any_length(reader, p, cell);
+}
+
+/* The number at @p, which is a digit or '-'. */
+ALWAYS_INLINE const unsigned char *number(struct json_reader *reader, const unsigned char *p, struct weir_value *cell) {
+    if (UNLIKELY(reader->end - p < NUMBER_ROOM))
+        return number_near_end(reader, p, cell);
+    const unsigned char *next = number_in_words(p, cell);
+    return LIKELY(next != NULL) ? next : number_of_any_length(reader, p, cell);
+}
+
+/* ---- texts and words ---- */
+
+/* The text whose first byte is @p. Here only texts of less than a block, without escapes and in ASCII. */
+ALWAYS_INLINE const unsigned char *text(struct json_reader *reader, const unsigned char *p, struct weir_value *cell) {
+    if (LIKELY(reader->end - p >= BLOCK_SIZE)) {
+        block_mask marks = block_specials_or_high(p);
+        unsigned size = block_index(marks | BLOCK_LAST);
+        if (LIKELY(p[size] == '"')) {
+            *cell = (struct weir_value){
+                .kind = WEIR_KIND_TEXT, .flags = WEIR_CELL_CLEAN, .count = size, .as.data = p};
+            return p + size + 1;
+        }
+    }
+    return weir_json_text(reader, p, cell);
+}
+
+static const unsigned char *word_match(struct json_reader *reader, const unsigned char *p, const char *word) {
+    for (; *word; word++, p++)
+        if (p == reader->end || *p != (unsigned char)*word)
+            return weir_json_bad(reader, p, "no value begins like this");
+    return p;
+}
+
+static const unsigned char *word(struct json_reader *reader, const unsigned char *p, struct weir_value *cell) {
+    switch (*p) {
+    case 't':
+        *cell = (struct weir_value){.kind = WEIR_KIND_BOOL, .as.i64 = 1};
+        return word_match(reader, p, "true");
+    case 'f':
+        *cell = (struct weir_value){.kind = WEIR_KIND_BOOL};
+        return word_match(reader, p, "false");
+    case 'n':
+        *cell = (struct weir_value){.kind = WEIR_KIND_NULL};
+        return word_match(reader, p, "null");
+    default:
+        return weir_json_bad(reader, p, "no value begins like this");
+    }
+}
+
+/* A value that is no container. */
+ALWAYS_INLINE const unsigned char *scalar(struct json_reader *reader, const unsigned char *p, struct weir_value *cell) {
+    if (*p == '"')
+        return text(reader, p + 1, cell);
+    if (is_digit(*p) || *p == '-')
+        return number(reader, p, cell);
+    return word(reader, p, cell);
+}
+
+/* ---- depth: what a wrapper adds to the levels of JSON does not count ---- */
+
+static struct weir_value *parent_of(const struct json_reader *reader, const struct weir_value *container) {
+    return container && container->as.span > 0 ? reader->doc->cells + (container->as.span - 1) : NULL;
+}
+
+/* What an open container may become, judged by its first key. */
+static enum json_wrapper wrapper_of(const struct weir_value *container) {
+    if (!container || container->kind != WEIR_KIND_MAP || container->count > 0)
+        return JSON_WRAPPER_NONE;
+    return weir_json_wrapper(container + 1);
+}
+
+/* Levels of the document, from the root to the open container @at, whose wrapper is known to the caller. */
+static uint32_t levels(const struct json_reader *reader, const struct weir_value *at, enum json_wrapper wrapper) {
+    uint32_t count = 0;
+    while (at) {
+        const struct weir_value *parent = parent_of(reader, at);
+        const struct weir_value *grandparent = parent_of(reader, parent);
+        if (wrapper != JSON_WRAPPER_NONE)
+            count += wrapper == JSON_WRAPPER_TAG;
+        else if (wrapper_of(parent) != JSON_WRAPPER_NONE)
+            count += wrapper_of(parent) == JSON_WRAPPER_PAIRS;
+        else if (wrapper_of(grandparent) == JSON_WRAPPER_PAIRS)
+            count += at->kind != WEIR_KIND_ARRAY;
+        else
+            count += wrapper_of(grandparent) != JSON_WRAPPER_LEAF;
+        at = parent;
+        wrapper = wrapper_of(at);
+    }
+    return count;
+}
+
+static __attribute__((cold, noinline)) int is_too_deep(struct json_reader *reader, const struct weir_value *open,
+                                                       uint32_t depth) {
+    reader->is_deep = 1;
+    return !reader->is_wrapped || depth > (uint64_t)reader->depth_max * WRAPPED_DEPTH + LAST_DEPTH ||
+           levels(reader, open, wrapper_of(open)) > reader->depth_max;
+}
+
+/* ---- containers ---- */
+
+/* Room for two more cells. *cell and *open move with the cells. Return: where there is room for less than two; NULL. */
+static __attribute__((noinline)) struct weir_value *more_cells(struct json_reader *reader, const unsigned char *p,
+                                                               struct weir_value **cell, struct weir_value **open) {
+    struct weir_doc *doc = reader->doc;
+    size_t open_index = *open ? (size_t)(*open - doc->cells) : 0;
+    doc->count = (size_t)(*cell - doc->cells);
+    if (doc->count >= reader->cells_max) {
+        beyond(reader, p, "more values than the limit allows; raise values_max");
+        return NULL;
+    }
+    if (weir_doc_grow(doc, 2) != WEIR_OK) {
+        weir_json_out_of_memory(reader);
+        return NULL;
+    }
+    *cell = doc->cells + doc->count;
+    *open = *open ? doc->cells + open_index : NULL;
+    size_t usable = doc->capacity - 1;
+    return doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
+}
+
+/* The key of @map that came before, refused under WEIR_STRICT. Return: 0 with the failure noted. */
+static int keys_differ(struct json_reader *reader, const struct weir_value *map, const unsigned char *p) {
+    const struct weir_value *key;
+    if (weir_map_repeated_key(map, &key) != WEIR_OK)
+        return weir_json_out_of_memory(reader) != NULL;
+    if (!key)
+        return 1;
+    if (key->kind != WEIR_KIND_TEXT)
+        return weir_json_bad(reader, p, "a key comes again in the map that ends here") != NULL;
+    if (key->as.data >= reader->begin && key->as.data < reader->end)
+        p = key->as.data - 1;
+    int size = key->count < KEY_SHOWN_MAX ? (int)key->count : KEY_SHOWN_MAX;
+    reader->status = weir_fail_at(reader->err, WEIR_EPARSE, (uint64_t)(p - reader->begin), "json: the key \"%.*s\" again",
+                                  size, (const char *)key->as.data);
+    return 0;
+}
+
+/* Whether more is to be done at the end of a map or array than to note its span. */
+ALWAYS_INLINE int is_special(const struct json_reader *reader, const struct weir_value *open, uint32_t depth) {
+    return depth > reader->depth_max || (reader->flags & WEIR_STRICT) ||
+           (open->count == 1 && open->kind == WEIR_KIND_MAP && open[1].count > 0 && *open[1].as.data == '$');
+}
+
+/* End a map or array that reaches to *cell: perhaps it is a wrapper, repeats a key under WEIR_STRICT, or is a level beyond the
+ * limit that turns out not to belong to a wrapper. A wrapper becomes fewer cells, so that they do not move.
+ * Return: 0 with the failure noted. */
+static __attribute__((noinline)) int close_specially(struct json_reader *reader, const unsigned char *p,
+                                                     struct weir_value **cell, struct weir_value *open,
+                                                     uint32_t depth) {
+    struct weir_doc *doc = reader->doc;
+    doc->count = (size_t)(*cell - doc->cells);
+    int unwrapped = JSON_UNWRAPPED_NOT;
+    if (reader->is_wrapped && open->kind == WEIR_KIND_MAP && open->count == 1)
+        unwrapped = weir_json_unwrap(doc, (size_t)(open - doc->cells));
+    if (unwrapped == JSON_UNWRAPPED_DONE) {
+        *cell = doc->cells + doc->count;
+        return !(reader->flags & WEIR_STRICT) || open->kind != WEIR_KIND_MAP || keys_differ(reader, open, p);
+    }
+    if (unwrapped < 0)
+        return weir_json_out_of_memory(reader) != NULL;
+    if (unwrapped == JSON_UNWRAPPED_BAD && (reader->flags & WEIR_STRICT))
+        return weir_json_bad(reader, p, "a wrapper with contents that it cannot have") != NULL;
+    if (depth > reader->depth_max && levels(reader, open, JSON_WRAPPER_NONE) > reader->depth_max)
+        return beyond(reader, p, "containers inside each other beyond the limit; raise depth_max") != NULL;
+    if (unwrapped == JSON_UNWRAPPED_BAD && reader->is_deep)
+        return beyond(reader, p, "a wrapper that is none, with containers beyond the limit; raise depth_max") != NULL;
+    open->flags = 0;
+    open->as.span = (uint64_t)(*cell - open);
+    return open->kind != WEIR_KIND_MAP || !(reader->flags & WEIR_STRICT) || keys_differ(reader, open, p);
+}
+
+/* ---- the grammar ---- */
+
+#define ENDED(p) (is_checked && UNLIKELY((p) == reader->end))
+#define SKIP_BLANKS(p)                                                                                                 \
+    do {                                                                                                               \
+        if (!ENDED(p) && *(p) <= ' ')                                                                                  \
+            (p) = blanks_end(p, reader->end);                                                                          \
+        if (ENDED(p))                                                                                                  \
+            return weir_json_bad(reader, p, "");                                                                       \
+    } while (0)
+
+/* Read the map or array that begins at @p. Return: what follows it; NULL on failure.
+ * @is_checked: whether the end of the input must be looked for before each byte. */
+ALWAYS_INLINE const unsigned char *container(struct json_reader *reader, const unsigned char *p, const int is_checked) {
+    struct weir_doc *doc = reader->doc;
+    struct weir_value *cell = doc->cells;
+    struct weir_value *open = NULL;
+    struct weir_value *limit = NULL;
+    uint32_t depth = 0;
+    uint32_t count = 0;
+    goto value;
+
+next_in_array:
+    count++;
+    SKIP_BLANKS(p);
+    if (UNLIKELY(*p != ',')) {
+        if (UNLIKELY(*p != ']'))
+            return weir_json_bad(reader, p, "neither ',' nor ']' behind an item");
+        goto close;
+    }
+    p++;
+    SKIP_BLANKS(p);
+
+value:
+    if (UNLIKELY(cell >= limit) && !(limit = more_cells(reader, p, &cell, &open)))
+        return NULL;
+    if (*p == '{' || *p == '[')
+        goto begin;
+    p = scalar(reader, p, cell);
+    if (UNLIKELY(!p))
+        return NULL;
+    cell++;
+    goto next_in_array;
+
+next_in_map:
+    count++;
+    SKIP_BLANKS(p);
+    if (UNLIKELY(*p != ',')) {
+        if (UNLIKELY(*p != '}'))
+            return weir_json_bad(reader, p, "neither ',' nor '}' behind a value");
+        goto close;
+    }
+    p++;
+    SKIP_BLANKS(p);
+
+key:
+    if (UNLIKELY(cell >= limit) && !(limit = more_cells(reader, p, &cell, &open)))
+        return NULL;
+    if (UNLIKELY(*p != '"'))
+        return weir_json_bad(reader, p, "a key must be a text in '\"'");
+    p = text(reader, p + 1, cell);
+    if (UNLIKELY(!p))
+        return NULL;
+    cell++;
+    SKIP_BLANKS(p);
+    if (UNLIKELY(*p != ':'))
+        return weir_json_bad(reader, p, "no ':' behind a key");
+    p++;
+    SKIP_BLANKS(p);
+    if (*p == '{' || *p == '[')
+        goto begin;
+    p = scalar(reader, p, cell);
+    if (UNLIKELY(!p))
+        return NULL;
+    cell++;
+    goto next_in_map;
+
+begin:
+    if (UNLIKELY(++depth > reader->depth_max) && is_too_deep(reader, open, depth))
+        return beyond(reader, p, "containers inside each other beyond the limit; raise depth_max");
+    if (LIKELY(open != NULL))
+        open->count = count;
+    *cell = (struct weir_value){.kind = *p == '{' ? WEIR_KIND_MAP : WEIR_KIND_ARRAY,
+                                .flags = WEIR_CELL_OPEN,
+                                .as.span = open ? (uint64_t)(open - doc->cells) + 1 : 0};
+    open = cell++;
+    count = 0;
+    p++;
+    SKIP_BLANKS(p);
+    if (open->kind == WEIR_KIND_MAP) {
+        if (*p != '}')
+            goto key;
+    } else if (*p != ']') {
+        goto value;
+    }
+
+close:
+    p++;
+    open->count = count;
+    uint64_t parent = open->as.span;
+    if (UNLIKELY(is_special(reader, open, depth))) {
+        if (!close_specially(reader, p - 1, &cell, open, depth))
+            return NULL;
+    } else {
+        open->flags = 0;
+        open->as.span = (uint64_t)(cell - open);
+    }
+    depth--;
+    if (parent == 0) {
+        doc->count = (size_t)(cell - doc->cells);
+        return p;
+    }
+    if (UNLIKELY(p == reader->end))
+        return weir_json_bad(reader, p, "");
+    open = doc->cells + (parent - 1);
+    count = open->count;
+    if (open->kind == WEIR_KIND_MAP)
+        goto next_in_map;
+    goto next_in_array;
+}
+
+static const unsigned char *container_checked(struct json_reader *reader, const unsigned char *p) {
+    return container(reader, p, 1);
+}
+
+static const unsigned char *container_unchecked(struct json_reader *reader, const unsigned char *p) {
+    return container(reader, p, 0);
+}
+
+/* Behind the bracket that the input ends in, but for a few blanks; NULL when it ends otherwise. */
+static const unsigned char *last_bracket_end(const unsigned char *begin, const unsigned char *end) {
+    const unsigned char *p = end;
+    while (p > begin && end - p < TRAILING_BLANKS_MAX && is_blank(p[-1]))
+        p--;
+    return p > begin && (p[-1] == ']' || p[-1] == '}') ? p : NULL;
+}
+
+static const unsigned char *root_scalar(struct json_reader *reader, const unsigned char *p) {
+    struct weir_value *cell = weir_doc_cell(reader->doc);
+    if (!cell)
+        return weir_json_out_of_memory(reader);
+    p = scalar(reader, p, cell);
+    if (p && p < reader->end && !is_blank(*p) && cell->kind != WEIR_KIND_TEXT)
+        return weir_json_bad(reader, p, "more bytes behind a number or word");
+    return p;
+}
+
+static const unsigned char *root(struct json_reader *reader, const unsigned char *p) {
+    if (*p != '{' && *p != '[')
+        return root_scalar(reader, p);
+    if (weir_doc_grow(reader->doc, (size_t)(reader->end - p) / INPUT_PER_CELL + 2) != WEIR_OK)
+        return weir_json_out_of_memory(reader);
+    const unsigned char *bracket_end = last_bracket_end(p, reader->end);
+    if (!bracket_end)
+        return container_checked(reader, p);
+    reader->end = bracket_end;
+    return container_unchecked(reader, p);
+}
+
+static const unsigned char *byte_order_mark_end(const unsigned char *data, size_t size) {
+    return size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? data + 3 : data;
+}
+
+int weir_json_decode(struct weir_doc *doc, const unsigned char *data, size_t size,
+                     const struct weir_codec_limits *limits, size_t *ret_used, weir_error *err) {
+    struct json_reader reader = {
+        .doc = doc,
+        .begin = data,
+        .end = data + (size < input_max ? size : input_max),
+        .input_size = size,
+        .cells_max = limits->values_max < SIZE_MAX ? (size_t)limits->values_max : SIZE_MAX,
+        .depth_max = limits->depth_max,
+        .flags = limits->flags,
+        .is_wrapped = !(limits->flags & WEIR_PLAIN),
+        .err = err,
+    };
+    const unsigned char *p = blanks_end(byte_order_mark_end(data, size), reader.end);
+    p = p < reader.end ? root(&reader, p) : weir_json_bad(&reader, p, "");
+    if (p && doc->count > reader.cells_max)
+        p = beyond(&reader, p, "more values than the limit allows; raise values_max");
+    if (!p)
+        return reader.status;
+    *ret_used = (size_t)(p - data);
+    return WEIR_OK;
+}

@@ -1,0 +1,478 @@
+/* Cells to JSON: one walk over the values, with a stack of what is begun.
+ *
+ * Every value is followed by ','; what ends behind it takes that back. A map whose only key is a text that begins with '$' could
+ * be read back as a wrapper, so it is written as {"$obj":[[key,value]]}, and a map with keys that are no texts as
+ * {"$map":[[key,value],...]}; both are "pairs" here. Under WEIR_PLAIN such keys are written as the JSON of the key in a text.
+ *
+ * Under WEIR_CANONICAL a map's frame holds its keys in order: texts by their bytes, other kinds behind them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "codec/json/json.h"
+
+enum {
+    FRAMES_ON_STACK = 24,
+    KEY_DEPTH_MAX = 4, /* maps and arrays as keys inside each other: each level may double the backslashes */
+    SMALL_ROOM = WEIR_F64_TEXT_MAX + 1,
+    INDENT = 2
+};
+
+enum form { FORM_ROOT, FORM_ARRAY, FORM_MAP, FORM_PAIRS, FORM_TAG, FORM_KEY };
+enum step { STEP_KEY, STEP_VALUE, STEP_END }; /* what comes next in a MAP or PAIRS */
+
+struct frame {
+    const struct weir_value *end;    /* the cell behind it */
+    const struct weir_value **order; /* MAP, PAIRS: keys in the order they are written; NULL for the document's */
+    size_t begin;                    /* KEY: where it begins in the output */
+    uint32_t left;                   /* values or pairs still to be written */
+    uint8_t form;
+    uint8_t step;
+};
+
+struct writer {
+    struct weir_buffer *out;
+    struct frame *top;
+    struct frame *frames;
+    struct frame *frames_end;
+    uint32_t flags;
+    uint32_t depth_max;
+    uint32_t depth; /* ARRAY, MAP, PAIRS, TAG frames */
+    uint32_t keys;  /* KEY frames */
+    uint32_t level; /* of indentation */
+    weir_error *err;
+    struct frame few[FRAMES_ON_STACK];
+};
+
+/* ---- failures ---- */
+
+static __attribute__((cold, noinline)) int failed(struct writer *writer, int status, const struct weir_value *value) {
+    char type[WEIR_NDARRAY_TYPE_MAX];
+    if (status == WEIR_ELIMIT)
+        return weir_fail(writer->err, status, "json: an integer longer than the limit of 4932 digits");
+    if (status == WEIR_EENCODE)
+        return weir_fail(writer->err, status, "json: no native form for %s; leave WEIR_STRICT out to have it wrapped",
+                         weir_value_type(value, type, sizeof(type)));
+    return weir_fail(writer->err, status, "json: out of memory");
+}
+
+static int refused_keys(struct writer *writer) {
+    return weir_fail(writer->err, WEIR_EENCODE,
+                     "json: no native form for a map with keys that are no texts; leave WEIR_STRICT out to have it wrapped");
+}
+
+/* Whether JSON has a form of its own for a value. */
+static int is_native(const struct weir_value *value) {
+    switch (value->kind) {
+    case WEIR_KIND_NULL:
+    case WEIR_KIND_BOOL:
+    case WEIR_KIND_INT64:
+    case WEIR_KIND_UINT64:
+    case WEIR_KIND_BIGINT:
+    case WEIR_KIND_TEXT:
+    case WEIR_KIND_ARRAY:
+    case WEIR_KIND_MAP:
+        return 1;
+    case WEIR_KIND_FLOAT64:
+        return isfinite(value->as.f64);
+    default:
+        return 0;
+    }
+}
+
+/* ---- output ---- */
+
+static inline int put_byte(struct weir_buffer *out, char byte) {
+    unsigned char *to = weir_buffer_room(out, 1);
+    if (!to)
+        return WEIR_ENOMEM;
+    *to = (unsigned char)byte;
+    out->size++;
+    return WEIR_OK;
+}
+
+static int put_text(struct weir_buffer *out, const char *text) {
+    return weir_buffer_append(out, text, strlen(text));
+}
+
+/* A new line under WEIR_PRETTY, but inside keys. */
+static int new_line(struct writer *writer) {
+    if (!(writer->flags & WEIR_PRETTY) || writer->keys > 0)
+        return WEIR_OK;
+    size_t blanks = (size_t)writer->level * INDENT;
+    unsigned char *to = weir_buffer_room(writer->out, 1 + blanks);
+    if (!to)
+        return WEIR_ENOMEM;
+    *to = '\n';
+    memset(to + 1, ' ', blanks);
+    writer->out->size += 1 + blanks;
+    return WEIR_OK;
+}
+
+static inline void take_comma_back(struct writer *writer) {
+    writer->out->size--;
+}
+
+/* ---- the stack ---- */
+
+static int frames_grow(struct writer *writer) {
+    size_t count = (size_t)(writer->frames_end - writer->frames);
+    struct frame *frames = malloc(2 * count * sizeof(*frames));
+    if (!frames)
+        return WEIR_ENOMEM;
+    memcpy(frames, writer->frames, count * sizeof(*frames));
+    writer->top = frames + (writer->top - writer->frames);
+    if (writer->frames != writer->few)
+        free(writer->frames);
+    writer->frames = frames;
+    writer->frames_end = frames + 2 * count;
+    return WEIR_OK;
+}
+
+static inline int is_indented(int form) {
+    return form == FORM_ARRAY || form == FORM_MAP || form == FORM_PAIRS;
+}
+
+static int push(struct writer *writer, enum form form, const struct weir_value *end, uint32_t left) {
+    if (writer->top + 1 == writer->frames_end && frames_grow(writer) != WEIR_OK)
+        return failed(writer, WEIR_ENOMEM, NULL);
+    if (form != FORM_KEY && ++writer->depth > writer->depth_max)
+        return weir_fail(writer->err, WEIR_ELIMIT, "json: containers inside each other beyond the limit of %u; raise depth_max",
+                         (unsigned)writer->depth_max);
+    writer->top++;
+    *writer->top = (struct frame){.end = end, .left = left, .form = (uint8_t)form, .begin = writer->out->size};
+    writer->level += is_indented(form);
+    writer->keys += form == FORM_KEY;
+    return WEIR_OK;
+}
+
+static void frames_fini(struct writer *writer) {
+    for (struct frame *frame = writer->frames; frame <= writer->top; frame++)
+        free(frame->order);
+    if (writer->frames != writer->few)
+        free(writer->frames);
+}
+
+/* ---- keys in order ---- */
+
+static int order_keys(const void *a, const void *b) {
+    const struct weir_value *left = *(const struct weir_value *const *)a;
+    const struct weir_value *right = *(const struct weir_value *const *)b;
+    int order = (left->kind != WEIR_KIND_TEXT) - (right->kind != WEIR_KIND_TEXT);
+    if (order == 0)
+        order = weir_value_compare(left, right);
+    return order != 0 ? order : (left > right) - (left < right);
+}
+
+static int frame_sort(struct frame *frame, const struct weir_value *map) {
+    if (map->count == 0)
+        return WEIR_OK;
+    frame->order = malloc(map->count * sizeof(*frame->order));
+    if (!frame->order)
+        return WEIR_ENOMEM;
+    const struct weir_value *key = map + 1;
+    for (uint32_t i = 0; i < map->count; i++) {
+        frame->order[i] = key;
+        key = weir_value_after(weir_value_after(key));
+    }
+    qsort(frame->order, map->count, sizeof(*frame->order), order_keys);
+    /* The frame takes them from the last on, as it counts down. */
+    for (uint32_t i = 0; i < map->count / 2; i++) {
+        key = frame->order[i];
+        frame->order[i] = frame->order[map->count - 1 - i];
+        frame->order[map->count - 1 - i] = key;
+    }
+    return WEIR_OK;
+}
+
+/* ---- keys ---- */
+
+/* What was written as a key that is no text becomes one. */
+static int key_quote(struct writer *writer, size_t begin) {
+    struct weir_buffer *out = writer->out;
+    size_t size = out->size - begin;
+    if (out->data[begin] == '"')
+        return WEIR_OK;
+    unsigned char *copy = malloc(size);
+    if (!copy)
+        return failed(writer, WEIR_ENOMEM, NULL);
+    memcpy(copy, out->data + begin, size);
+    out->size = begin;
+    int status = weir_json_write_text(copy, size, out);
+    free(copy);
+    return status == WEIR_OK ? WEIR_OK : failed(writer, status, NULL);
+}
+
+static int put_colon(struct writer *writer) {
+    int status = put_text(writer->out, writer->flags & WEIR_PRETTY && writer->keys == 0 ? ": " : ":");
+    return status == WEIR_OK ? WEIR_OK : failed(writer, status, NULL);
+}
+
+/* Begin a pair of a MAP. Only a key that is no text is left to the walk: then the frame's step is STEP_VALUE. */
+static int map_key(struct writer *writer, const struct weir_value **at) {
+    const struct weir_value *key = *at;
+    if (key->kind != WEIR_KIND_TEXT) {
+        if (writer->flags & WEIR_STRICT)
+            return refused_keys(writer);
+        if (writer->keys == KEY_DEPTH_MAX)
+            return weir_fail(writer->err, WEIR_ELIMIT, "json: maps as keys inside each other beyond the limit of %d",
+                             KEY_DEPTH_MAX);
+        writer->top->step = STEP_VALUE;
+        return push(writer, FORM_KEY, weir_value_after(key), 1);
+    }
+    struct weir_buffer *out = writer->out;
+    *at = key + 1;
+    if ((key->flags & WEIR_CELL_CLEAN) && !(writer->flags & WEIR_PRETTY)) {
+        unsigned char *to = weir_buffer_room(out, (size_t)key->count + 3);
+        if (!to)
+            return failed(writer, WEIR_ENOMEM, NULL);
+        to[0] = '"';
+        memcpy(to + 1, key->as.data, key->count);
+        memcpy(to + 1 + key->count, "\":", 2);
+        out->size += (size_t)key->count + 3;
+        return WEIR_OK;
+    }
+    if (weir_json_write_text(key->as.data, key->count, out) != WEIR_OK)
+        return failed(writer, WEIR_ENOMEM, NULL);
+    return put_colon(writer);
+}
+
+/* What comes between the values of the top frame, which has some left. */
+static int item_begin(struct writer *writer, const struct weir_value **at) {
+    struct frame *top = writer->top;
+    if (top->form == FORM_ARRAY) {
+        top->left--;
+        return new_line(writer) == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
+    }
+    if (top->form != FORM_MAP && top->form != FORM_PAIRS) {
+        top->left--;
+        return WEIR_OK;
+    }
+    if (top->step == STEP_VALUE) {
+        top->step = top->form == FORM_MAP ? STEP_KEY : STEP_END;
+        top->left -= top->form == FORM_MAP;
+        return WEIR_OK;
+    }
+    if (top->order)
+        *at = top->order[top->left - 1];
+    if (new_line(writer) != WEIR_OK)
+        return failed(writer, WEIR_ENOMEM, NULL);
+    if (top->form == FORM_PAIRS) {
+        top->step = STEP_VALUE;
+        return put_byte(writer->out, '[') == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
+    }
+    if ((*at)->kind == WEIR_KIND_TEXT)
+        top->left--;
+    return map_key(writer, at);
+}
+
+/* ---- ends ---- */
+
+static int pair_end(struct writer *writer) {
+    take_comma_back(writer);
+    writer->top->step = STEP_KEY;
+    writer->top->left--;
+    return put_text(writer->out, "],") == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
+}
+
+/* End the top frame, in which nothing is left. */
+static int frame_end(struct writer *writer) {
+    static const char *const ends[] = {
+        [FORM_ARRAY] = "],", [FORM_MAP] = "},", [FORM_PAIRS] = "]},", [FORM_TAG] = "]},"};
+    const struct frame *frame = writer->top--;
+    free(frame->order);
+    take_comma_back(writer);
+    if (frame->form == FORM_KEY) {
+        writer->keys--;
+        int status = key_quote(writer, frame->begin);
+        return status == WEIR_OK ? put_colon(writer) : status;
+    }
+    writer->depth--;
+    if (is_indented(frame->form)) {
+        writer->level--;
+        if (new_line(writer) != WEIR_OK)
+            return failed(writer, WEIR_ENOMEM, NULL);
+    }
+    return put_text(writer->out, ends[frame->form]) == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
+}
+
+/* ---- beginnings ---- */
+
+/* How a map is written. */
+static const char *map_opening(const struct writer *writer, const struct weir_value *map) {
+    if (writer->flags & WEIR_PLAIN)
+        return "{";
+    const struct weir_value *key = map + 1;
+    if (map->count == 1 && key->kind == WEIR_KIND_TEXT && key->count > 0 && *key->as.data == '$')
+        return "{\"$obj\":[";
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (key->kind != WEIR_KIND_TEXT)
+            return "{\"$map\":[";
+        key = weir_value_after(key + 1);
+    }
+    return "{";
+}
+
+static int container_begin(struct writer *writer, const struct weir_value *value) {
+    int is_map = value->kind == WEIR_KIND_MAP;
+    if (value->count == 0)
+        return put_text(writer->out, is_map ? "{}," : "[],") == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
+    const char *opening = is_map ? map_opening(writer, value) : "[";
+    enum form form = !is_map ? FORM_ARRAY : opening[1] == '\0' ? FORM_MAP : FORM_PAIRS;
+    if (form == FORM_PAIRS && (writer->flags & WEIR_STRICT) && opening[3] == 'm')
+        return refused_keys(writer);
+    if (put_text(writer->out, opening) != WEIR_OK)
+        return failed(writer, WEIR_ENOMEM, NULL);
+    int status = push(writer, form, value + value->as.span, value->count);
+    if (status == WEIR_OK && is_map && (writer->flags & WEIR_CANONICAL) && frame_sort(writer->top, value) != WEIR_OK)
+        status = failed(writer, WEIR_ENOMEM, NULL);
+    return status;
+}
+
+/* Tags that Extended JSON has a name for. Return: 1 when it was one and is written, but for a ','. */
+static int tag_with_name(struct writer *writer, const struct weir_value *tag, int *ret_status) {
+    const struct weir_value *content = tag + 1;
+    if (tag->count != WEIR_TAG_BSON || content->kind != WEIR_KIND_BYTES)
+        return 0;
+    uint64_t subtype = tag->as.u64 - WEIR_BSON_BINARY;
+    if (subtype >= 1 && subtype <= 255) {
+        *ret_status = weir_json_write_binary(content, (unsigned)subtype, writer->out);
+        return 1;
+    }
+    if (tag->as.u64 != WEIR_BSON_OBJECT_ID || content->count != WEIR_BSON_OBJECT_ID_SIZE)
+        return 0;
+    static const char hex[] = "0123456789abcdef";
+    char text[] = "{\"$oid\":\"------------------------\"}";
+    char *to = strchr(text, '-');
+    for (int i = 0; i < WEIR_BSON_OBJECT_ID_SIZE; i++) {
+        *to++ = hex[content->as.data[i] >> 4];
+        *to++ = hex[content->as.data[i] & 15];
+    }
+    *ret_status = put_text(writer->out, text);
+    return 1;
+}
+
+/* Write a tag, or what comes before its content; *at moves to what the walk goes on with. */
+static int tag_begin(struct writer *writer, const struct weir_value **at) {
+    static const char *const openings[] = {"{\"$tag\":[", "{\"$simple\":[", "{\"$bson\":["};
+    const struct weir_value *tag = *at;
+    int status;
+    if (tag_with_name(writer, tag, &status)) {
+        *at = tag + 2;
+        if (status == WEIR_OK)
+            status = put_byte(writer->out, ',');
+        return status == WEIR_OK ? WEIR_OK : failed(writer, status, tag);
+    }
+    struct weir_buffer *out = writer->out;
+    unsigned char *to = weir_buffer_room(out, SMALL_ROOM + WEIR_I64_TEXT_MAX);
+    if (!to)
+        return failed(writer, WEIR_ENOMEM, NULL);
+    const char *opening = openings[tag->count <= WEIR_TAG_BSON ? tag->count : WEIR_TAG_CBOR];
+    size_t size = strlen(opening);
+    memcpy(to, opening, size);
+    size += weir_u64_write((char *)to + size, tag->as.u64);
+    to[size] = ',';
+    out->size += size + 1;
+    *at = tag + 1;
+    return push(writer, FORM_TAG, weir_value_after(tag), 1);
+}
+
+/* ---- values ---- */
+
+/* A value that holds no others, and ','. */
+static int scalar(struct writer *writer, const struct weir_value *value) {
+    struct weir_buffer *out = writer->out;
+    unsigned char *to;
+    int status = WEIR_OK;
+    switch (value->kind) {
+    case WEIR_KIND_INT64:
+        to = weir_buffer_room(out, SMALL_ROOM);
+        if (!to)
+            return failed(writer, WEIR_ENOMEM, NULL);
+        to += weir_i64_write((char *)to, value->as.i64);
+        break;
+    case WEIR_KIND_TEXT:
+        if (value->flags & WEIR_CELL_CLEAN) {
+            to = weir_buffer_room(out, (size_t)value->count + 3);
+            if (!to)
+                return failed(writer, WEIR_ENOMEM, NULL);
+            *to++ = '"';
+            memcpy(to, value->as.data, value->count);
+            to += value->count;
+            *to++ = '"';
+            break;
+        }
+        /* fall through */
+    default:
+        status = weir_json_write(value, writer->flags, out);
+        to = status == WEIR_OK ? weir_buffer_room(out, 1) : NULL;
+        if (!to)
+            return failed(writer, status == WEIR_OK ? WEIR_ENOMEM : status, value);
+    }
+    *to++ = ',';
+    out->size = (size_t)(to - out->data);
+    return WEIR_OK;
+}
+
+/* Write the value at *at, or its beginning; *at moves to what the walk goes on with. */
+static inline int value_begin(struct writer *writer, const struct weir_value **at) {
+    const struct weir_value *value = *at;
+    if (writer->flags & WEIR_PLAIN)
+        while (value->kind == WEIR_KIND_TAGGED && !(writer->flags & WEIR_STRICT))
+            value++;
+    if ((writer->flags & WEIR_STRICT) && !is_native(value))
+        return failed(writer, WEIR_EENCODE, value);
+    switch (value->kind) {
+    case WEIR_KIND_ARRAY:
+    case WEIR_KIND_MAP:
+        *at = value + 1;
+        return container_begin(writer, value);
+    case WEIR_KIND_TAGGED:
+        return tag_begin(writer, at);
+    case WEIR_KIND_DECIMAL:
+    case WEIR_KIND_NDARRAY:
+        *at = weir_value_after(value);
+        return scalar(writer, value);
+    default:
+        *at = value + 1;
+        return scalar(writer, value);
+    }
+}
+
+static int walk(struct writer *writer, const struct weir_value *at) {
+    for (;;) {
+        const struct frame *top = writer->top;
+        int status;
+        if (top->step == STEP_END) {
+            status = pair_end(writer);
+        } else if (top->left > 0) {
+            uint32_t keys = writer->keys;
+            status = item_begin(writer, &at);
+            if (status == WEIR_OK && writer->keys == keys) /* otherwise the key comes first, in a frame of its own */
+                status = value_begin(writer, &at);
+        } else if (top->form == FORM_ROOT) {
+            take_comma_back(writer);
+            return WEIR_OK;
+        } else {
+            at = top->end;
+            status = frame_end(writer);
+        }
+        if (status != WEIR_OK)
+            return status;
+    }
+}
+
+int weir_json_encode(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
+                     weir_error *err) {
+    struct writer writer = {.out = out, .flags = limits->flags, .depth_max = limits->depth_max, .err = err};
+    if (writer.flags & WEIR_CANONICAL)
+        writer.flags &= ~(uint32_t)WEIR_PRETTY;
+    writer.frames = writer.few;
+    writer.frames_end = writer.few + FRAMES_ON_STACK;
+    writer.top = writer.few;
+    writer.few[0] = (struct frame){.end = weir_value_after(value), .left = 1, .form = FORM_ROOT};
+    int status = walk(&writer, value);
+    frames_fini(&writer);
+    return status;
+}

@@ -1,0 +1,462 @@
+/* Wrappers: what JSON has no form for stands in a map with a single key "$name", as MongoDB Extended JSON v2 has it where it
+ * has a name for the kind. docs/spec/mapping.md lists them all. A finished map of that shape becomes the value it stands for, in
+ * place; one that is no wrapper, or has contents that its wrapper cannot have, stays the map that it is.
+ *
+ * The value takes no more cells than the map did, so cells never have to move. A $tag, $map or $obj moves the cells of its
+ * contents down, once for each of those around them: at most depth_max times.
+ *
+ * Texts inside were read already: they are valid, and lie in the input or the document's arena. */
+#include <math.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "codec/json/json.h"
+
+/* The map that may be a wrapper: its one value, and the document that it is the end of. */
+struct wrapped {
+    struct weir_doc *doc;
+    struct weir_value *map;
+    const struct weir_value *content;
+};
+
+static int text_is(const struct weir_value *value, const char *text) {
+    return value->kind == WEIR_KIND_TEXT && value->count == strlen(text) &&
+           memcmp(value->as.data, text, value->count) == 0;
+}
+
+/* ---- replacing the map ---- */
+
+/* By one cell. */
+static int becomes(const struct wrapped *wrapped, struct weir_value value) {
+    *wrapped->map = value;
+    wrapped->doc->count = (size_t)(wrapped->map - wrapped->doc->cells) + 1;
+    return JSON_UNWRAPPED_DONE;
+}
+
+/* By a tag and its content, which is the last that was read, and may be where the map was. */
+static int becomes_tagged(const struct wrapped *wrapped, uint32_t space, uint64_t number,
+                          const struct weir_value *content) {
+    struct weir_value *map = wrapped->map;
+    size_t count = (size_t)(wrapped->doc->cells + wrapped->doc->count - content);
+    memmove(map + 1, content, count * sizeof(*map));
+    *map = (struct weir_value){.kind = WEIR_KIND_TAGGED, .count = space, .as.u64 = number};
+    wrapped->doc->count = (size_t)(map - wrapped->doc->cells) + 1 + count;
+    return JSON_UNWRAPPED_DONE;
+}
+
+/* ---- numbers ---- */
+
+static size_t digits_size(const char *p, const char *end) {
+    size_t size = 0;
+    while (p + size < end && p[size] >= '0' && p[size] <= '9')
+        size++;
+    return size;
+}
+
+/* The parts of [-]digits[.digits][e[+-]digits]. */
+struct number_text {
+    int is_negative;
+    const char *whole;
+    size_t whole_size;
+    size_t fraction_size; /* it begins behind the point at the end of the whole part */
+    int64_t exponent;
+};
+
+/* Return: 0 when it has another form, or an exponent of more than 9 digits. */
+static int number_parse(const struct weir_value *text, struct number_text *ret) {
+    if (text->kind != WEIR_KIND_TEXT || text->count == 0)
+        return 0;
+    const char *p = (const char *)text->as.data;
+    const char *end = p + text->count;
+    *ret = (struct number_text){.is_negative = *p == '-'};
+    ret->whole = p += ret->is_negative;
+    ret->whole_size = digits_size(p, end);
+    p += ret->whole_size;
+    if (p < end && *p == '.') {
+        ret->fraction_size = digits_size(++p, end);
+        p += ret->fraction_size;
+        if (ret->fraction_size == 0)
+            return 0;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        int is_below = p < end && *p == '-';
+        p += p < end && (*p == '-' || *p == '+');
+        size_t size = digits_size(p, end);
+        if (size == 0 || size > 9)
+            return 0;
+        for (; size > 0; size--)
+            ret->exponent = ret->exponent * 10 + (*p++ - '0');
+        ret->exponent = is_below ? -ret->exponent : ret->exponent;
+    }
+    return ret->whole_size > 0 && p == end;
+}
+
+static int unwrap_undefined(const struct wrapped *wrapped) {
+    if (wrapped->content->kind != WEIR_KIND_BOOL || !wrapped->content->as.i64)
+        return JSON_UNWRAPPED_BAD;
+    return becomes(wrapped, (struct weir_value){.kind = WEIR_KIND_UNDEFINED});
+}
+
+static int unwrap_integer(const struct wrapped *wrapped) {
+    struct number_text number;
+    struct weir_value integer;
+    if (!number_parse(wrapped->content, &number) || number.is_negative + number.whole_size != wrapped->content->count ||
+        weir_integer_from_digits(&integer, number.whole, number.whole_size, number.is_negative) != WEIR_OK ||
+        integer.kind != WEIR_KIND_INT64)
+        return JSON_UNWRAPPED_BAD;
+    return becomes(wrapped, integer);
+}
+
+/* The bits behind "NaN(" in hexadecimal, @digits of them, and ")". */
+static int nan_bits(const struct weir_value *text, unsigned digits, uint64_t *ret) {
+    if (text->kind != WEIR_KIND_TEXT || text->count != digits + 5 || memcmp(text->as.data, "NaN(", 4) != 0 ||
+        text->as.data[text->count - 1] != ')')
+        return 0;
+    *ret = 0;
+    for (unsigned i = 0; i < digits; i++) {
+        unsigned char c = text->as.data[4 + i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return 0;
+        *ret = *ret << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return 1;
+}
+
+/* "Infinity" with its sign; 0 for another text. */
+static double infinity_of(const struct weir_value *text) {
+    return text_is(text, "Infinity") ? INFINITY : text_is(text, "-Infinity") ? -INFINITY : 0;
+}
+
+static int unwrap_double(const struct wrapped *wrapped) {
+    const struct weir_value *text = wrapped->content;
+    struct weir_value value = {.kind = WEIR_KIND_FLOAT64, .as.f64 = infinity_of(text)};
+    struct number_text number;
+    if (value.as.f64 != 0)
+        return becomes(wrapped, value);
+    if (text_is(text, "NaN")) {
+        value.as.u64 = WEIR_JSON_NAN64;
+        return becomes(wrapped, value);
+    }
+    if (nan_bits(text, 16, &value.as.u64))
+        return isnan(value.as.f64) ? becomes(wrapped, value) : JSON_UNWRAPPED_BAD;
+    if (!number_parse(text, &number))
+        return JSON_UNWRAPPED_BAD;
+    value.as.f64 = weir_f64_read((const char *)text->as.data, text->count);
+    return isinf(value.as.f64) ? JSON_UNWRAPPED_BAD : becomes(wrapped, value);
+}
+
+static int unwrap_single(const struct wrapped *wrapped) {
+    const struct weir_value *text = wrapped->content;
+    struct weir_value value = {.kind = WEIR_KIND_FLOAT32};
+    struct number_text number;
+    uint64_t bits64 = WEIR_JSON_NAN32;
+    value.as.f32 = (float)infinity_of(text);
+    if (value.as.f32 != 0)
+        return becomes(wrapped, value);
+    if (text_is(text, "NaN") || nan_bits(text, 8, &bits64)) {
+        uint32_t bits = (uint32_t)bits64;
+        memcpy(&value.as.f32, &bits, sizeof(bits));
+        return isnan(value.as.f32) ? becomes(wrapped, value) : JSON_UNWRAPPED_BAD;
+    }
+    if (!number_parse(text, &number))
+        return JSON_UNWRAPPED_BAD;
+    value.as.f32 = weir_f32_read((const char *)text->as.data, text->count);
+    return isinf(value.as.f32) ? JSON_UNWRAPPED_BAD : becomes(wrapped, value);
+}
+
+static int unwrap_decimal(const struct wrapped *wrapped) {
+    struct number_text number;
+    if (!number_parse(wrapped->content, &number))
+        return JSON_UNWRAPPED_BAD;
+    int64_t exponent = number.exponent - (int64_t)number.fraction_size;
+    size_t size = number.whole_size + number.fraction_size;
+    if (exponent < INT32_MIN || exponent > INT32_MAX)
+        return JSON_UNWRAPPED_BAD;
+    const char *digits = number.whole;
+    if (number.fraction_size > 0) {
+        char *joined = weir_arena_take(&wrapped->doc->arena, size);
+        if (!joined)
+            return -1;
+        memcpy(joined, digits, number.whole_size);
+        memcpy(joined + number.whole_size, digits + number.whole_size + 1, number.fraction_size);
+        digits = joined;
+    }
+    for (; size > 1 && *digits == '0'; digits++)
+        size--;
+    if (size > WEIR_DIGITS_MAX)
+        return JSON_UNWRAPPED_BAD;
+    int is_negative = number.is_negative && *digits != '0';
+    struct weir_value *map = wrapped->map;
+    becomes(wrapped, (struct weir_value){
+                         .kind = WEIR_KIND_DECIMAL,
+                         .flags = (uint8_t)(WEIR_CELL_DIGITS | (is_negative ? WEIR_CELL_NEGATIVE : 0)),
+                         .count = (uint32_t)size,
+                         .as.data = (const unsigned char *)digits,
+                     });
+    map[1] = (struct weir_value){.kind = WEIR_KIND_INT64, .as.i64 = exponent};
+    wrapped->doc->count++;
+    return JSON_UNWRAPPED_DONE;
+}
+
+/* ---- times ---- */
+
+static int unwrap_date(const struct wrapped *wrapped) {
+    enum { NS_PER_MS = 1000000 };
+    struct weir_value time = {.kind = WEIR_KIND_TIME, .aux = WEIR_TIME_MS};
+    const struct weir_value *content = wrapped->content;
+    if (content->kind == WEIR_KIND_INT64 && !__builtin_mul_overflow(content->as.i64, NS_PER_MS, &time.as.i64))
+        return becomes(wrapped, time);
+    if (content->kind == WEIR_KIND_TEXT &&
+        weir_time_read((const char *)content->as.data, content->count, &time.as.i64) == WEIR_OK &&
+        time.as.i64 % NS_PER_MS == 0)
+        return becomes(wrapped, time);
+    return JSON_UNWRAPPED_BAD;
+}
+
+static int unwrap_time(const struct wrapped *wrapped) {
+    struct weir_value time = {.kind = WEIR_KIND_TIME, .aux = WEIR_TIME_NS};
+    const struct weir_value *text = wrapped->content;
+    if (text->kind != WEIR_KIND_TEXT ||
+        weir_time_read((const char *)text->as.data, text->count, &time.as.i64) != WEIR_OK)
+        return JSON_UNWRAPPED_BAD;
+    return becomes(wrapped, time);
+}
+
+/* ---- bytes ---- */
+
+/* The value of @key in a map of texts; NULL when it is not there exactly once. *left counts keys that are not asked for. */
+static const struct weir_value *member(const struct weir_value *map, const char *key, uint32_t *left) {
+    const struct weir_value *found = NULL;
+    const struct weir_value *at = map + 1;
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (text_is(at, key)) {
+            if (found)
+                return NULL;
+            found = at + 1;
+            (*left)--;
+        }
+        at = weir_value_after(at + 1);
+    }
+    return found;
+}
+
+/* The bytes of a text in base64, in the document's arena. Return: enum json_unwrapped; -1. */
+static int base64_bytes(const struct wrapped *wrapped, const struct weir_value *text, struct weir_value *ret) {
+    if (text->kind != WEIR_KIND_TEXT)
+        return JSON_UNWRAPPED_BAD;
+    unsigned char *bytes = weir_arena_take(&wrapped->doc->arena, text->count / 4 * 3);
+    size_t size;
+    if (!bytes)
+        return -1;
+    if (weir_base64_decode(text->as.data, text->count, bytes, &size) != WEIR_OK)
+        return JSON_UNWRAPPED_BAD;
+    *ret = (struct weir_value){.kind = WEIR_KIND_BYTES, .count = (uint32_t)size, .as.data = bytes};
+    return JSON_UNWRAPPED_DONE;
+}
+
+static int hex_digit(unsigned char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Lower-case hexadecimal, two digits a byte. */
+static int hex_bytes(const unsigned char *text, size_t size, unsigned char *to) {
+    for (size_t i = 0; i < size; i++) {
+        int high = hex_digit(text[2 * i]);
+        int low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return 0;
+        to[i] = (unsigned char)(high << 4 | low);
+    }
+    return 1;
+}
+
+static int unwrap_binary(const struct wrapped *wrapped) {
+    const struct weir_value *content = wrapped->content;
+    if (content->kind != WEIR_KIND_MAP)
+        return JSON_UNWRAPPED_BAD;
+    uint32_t left = content->count;
+    const struct weir_value *base64 = member(content, "base64", &left);
+    const struct weir_value *subtype = member(content, "subType", &left);
+    unsigned char number;
+    struct weir_value bytes;
+    if (!base64 || !subtype || left > 0 || subtype->kind != WEIR_KIND_TEXT || subtype->count != 2 ||
+        !hex_bytes(subtype->as.data, 1, &number))
+        return JSON_UNWRAPPED_BAD;
+    int status = base64_bytes(wrapped, base64, &bytes);
+    if (status != JSON_UNWRAPPED_DONE)
+        return status;
+    becomes(wrapped, bytes);
+    return number == 0 ? JSON_UNWRAPPED_DONE : becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_BINARY + number, wrapped->map);
+}
+
+static int unwrap_object_id(const struct wrapped *wrapped) {
+    const struct weir_value *text = wrapped->content;
+    if (text->kind != WEIR_KIND_TEXT || text->count != 2 * WEIR_BSON_OBJECT_ID_SIZE)
+        return JSON_UNWRAPPED_BAD;
+    unsigned char *bytes = weir_arena_take(&wrapped->doc->arena, WEIR_BSON_OBJECT_ID_SIZE);
+    if (!bytes)
+        return -1;
+    if (!hex_bytes(text->as.data, WEIR_BSON_OBJECT_ID_SIZE, bytes))
+        return JSON_UNWRAPPED_BAD;
+    becomes(wrapped,
+            (struct weir_value){.kind = WEIR_KIND_BYTES, .count = WEIR_BSON_OBJECT_ID_SIZE, .as.data = bytes});
+    return becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_OBJECT_ID, wrapped->map);
+}
+
+/* ---- ndarrays ---- */
+
+/* "f64le", "f64be"; "u8" and "i8" may leave the order of bytes out. */
+static int dtype_parse(const struct weir_value *text, weir_ndarray *ret) {
+    if (text->kind != WEIR_KIND_TEXT)
+        return 0;
+    for (uint32_t element = WEIR_U8; element <= WEIR_F64; element++) {
+        const char *name = weir_element_name(element);
+        size_t size = strlen(name);
+        if (text->count < size || memcmp(text->as.data, name, size) != 0)
+            continue;
+        const char *rest = (const char *)text->as.data + size;
+        size_t rest_size = text->count - size;
+        int is_bare = rest_size == 0 && weir_element_size(element) == 1;
+        ret->element = element;
+        ret->big_endian = rest_size == 2 && memcmp(rest, "be", 2) == 0;
+        return is_bare || ret->big_endian || (rest_size == 2 && memcmp(rest, "le", 2) == 0);
+    }
+    return 0;
+}
+
+static int dims_parse(const struct weir_value *dims, weir_ndarray *ret) {
+    if (dims->kind != WEIR_KIND_ARRAY || dims->count > WEIR_RANK_MAX || dims->as.span != dims->count + UINT64_C(1))
+        return 0;
+    ret->rank = dims->count;
+    for (uint32_t i = 0; i < dims->count; i++) {
+        if ((dims[1 + i].kind != WEIR_KIND_INT64 || dims[1 + i].as.i64 < 0) && dims[1 + i].kind != WEIR_KIND_UINT64)
+            return 0;
+        ret->shape[i] = dims[1 + i].as.u64;
+    }
+    return 1;
+}
+
+static int order_parse(const struct weir_value *text, weir_ndarray *ret) {
+    ret->order = text_is(text, "column") ? WEIR_COLUMN : WEIR_ROW;
+    return ret->order == WEIR_COLUMN || text_is(text, "row");
+}
+
+static int unwrap_array(const struct wrapped *wrapped) {
+    const struct weir_value *content = wrapped->content;
+    if (content->kind != WEIR_KIND_MAP)
+        return JSON_UNWRAPPED_BAD;
+    uint32_t left = content->count;
+    weir_ndarray array = {0};
+    const struct weir_value *dtype = member(content, "dtype", &left);
+    const struct weir_value *dims = member(content, "dims", &left);
+    const struct weir_value *order = member(content, "order", &left);
+    const struct weir_value *base64 = member(content, "base64", &left);
+    struct weir_value bytes;
+    if (!dtype || !dims || !base64 || left > 0 || !dtype_parse(dtype, &array) || !dims_parse(dims, &array) ||
+        (order && !order_parse(order, &array)))
+        return JSON_UNWRAPPED_BAD;
+    int status = base64_bytes(wrapped, base64, &bytes);
+    if (status != JSON_UNWRAPPED_DONE)
+        return status;
+    array.data = bytes.as.data;
+    array.size = bytes.count;
+    if (weir_ndarray_check(&array) != WEIR_OK)
+        return JSON_UNWRAPPED_BAD;
+    wrapped->doc->count = (size_t)(wrapped->map - wrapped->doc->cells);
+    return weir_doc_ndarray(wrapped->doc, &array) == WEIR_OK ? JSON_UNWRAPPED_DONE : -1;
+}
+
+/* ---- tags and pairs ---- */
+
+static int unwrap_tagged(const struct wrapped *wrapped, uint32_t space) {
+    const struct weir_value *content = wrapped->content;
+    if (content->kind != WEIR_KIND_ARRAY || content->count != 2)
+        return JSON_UNWRAPPED_BAD;
+    const struct weir_value *number = content + 1;
+    if ((number->kind != WEIR_KIND_INT64 || number->as.i64 < 0) && number->kind != WEIR_KIND_UINT64)
+        return JSON_UNWRAPPED_BAD;
+    return becomes_tagged(wrapped, space, number->as.u64, number + 1);
+}
+
+static int unwrap_tag(const struct wrapped *wrapped) {
+    return unwrap_tagged(wrapped, WEIR_TAG_CBOR);
+}
+
+static int unwrap_simple(const struct wrapped *wrapped) {
+    return unwrap_tagged(wrapped, WEIR_TAG_SIMPLE);
+}
+
+static int unwrap_bson(const struct wrapped *wrapped) {
+    return unwrap_tagged(wrapped, WEIR_TAG_BSON);
+}
+
+static int unwrap_pairs(const struct wrapped *wrapped) {
+    const struct weir_value *pairs = wrapped->content;
+    if (pairs->kind != WEIR_KIND_ARRAY)
+        return JSON_UNWRAPPED_BAD;
+    const struct weir_value *pair = pairs + 1;
+    uint32_t count = pairs->count;
+    for (uint32_t i = 0; i < count; i++, pair = weir_value_after(pair))
+        if (pair->kind != WEIR_KIND_ARRAY || pair->count != 2)
+            return JSON_UNWRAPPED_BAD;
+    struct weir_value *to = wrapped->map + 1;
+    pair = pairs + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t cells = (size_t)pair->as.span - 1;
+        memmove(to, pair + 1, cells * sizeof(*to));
+        pair += cells + 1;
+        to += cells;
+    }
+    *wrapped->map = (struct weir_value){
+        .kind = WEIR_KIND_MAP, .count = count, .as.span = (uint64_t)(to - wrapped->map)};
+    wrapped->doc->count = (size_t)(to - wrapped->doc->cells);
+    return JSON_UNWRAPPED_DONE;
+}
+
+/* ---- the table ---- */
+
+struct wrapper {
+    const char *name;
+    enum json_wrapper depth;
+    int (*unwrap)(const struct wrapped *wrapped); /* enum json_unwrapped; -1 when there is no memory */
+};
+
+static const struct wrapper wrappers[] = {
+    {"$undefined", JSON_WRAPPER_LEAF, unwrap_undefined},
+    {"$numberInt", JSON_WRAPPER_LEAF, unwrap_integer},
+    {"$numberLong", JSON_WRAPPER_LEAF, unwrap_integer},
+    {"$numberDouble", JSON_WRAPPER_LEAF, unwrap_double},
+    {"$f32", JSON_WRAPPER_LEAF, unwrap_single},
+    {"$numberDecimal", JSON_WRAPPER_LEAF, unwrap_decimal},
+    {"$date", JSON_WRAPPER_LEAF, unwrap_date},
+    {"$time", JSON_WRAPPER_LEAF, unwrap_time},
+    {"$binary", JSON_WRAPPER_LEAF, unwrap_binary},
+    {"$oid", JSON_WRAPPER_LEAF, unwrap_object_id},
+    {"$array", JSON_WRAPPER_LEAF, unwrap_array},
+    {"$tag", JSON_WRAPPER_TAG, unwrap_tag},
+    {"$simple", JSON_WRAPPER_TAG, unwrap_simple},
+    {"$bson", JSON_WRAPPER_TAG, unwrap_bson},
+    {"$map", JSON_WRAPPER_PAIRS, unwrap_pairs},
+    {"$obj", JSON_WRAPPER_PAIRS, unwrap_pairs},
+};
+
+static const struct wrapper *wrapper_named(const struct weir_value *key) {
+    if (key->kind != WEIR_KIND_TEXT || key->count == 0 || *key->as.data != '$')
+        return NULL;
+    for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++)
+        if (text_is(key, wrappers[i].name))
+            return &wrappers[i];
+    return NULL;
+}
+
+enum json_wrapper weir_json_wrapper(const struct weir_value *key) {
+    const struct wrapper *wrapper = wrapper_named(key);
+    return wrapper ? wrapper->depth : JSON_WRAPPER_NONE;
+}
+
+int weir_json_unwrap(struct weir_doc *doc, size_t map) {
+    struct wrapped wrapped = {doc, doc->cells + map, doc->cells + map + 2};
+    const struct wrapper *wrapper = wrapper_named(wrapped.map + 1);
+    return wrapper ? wrapper->unwrap(&wrapped) : JSON_UNWRAPPED_NOT;
+}
