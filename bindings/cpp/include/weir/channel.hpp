@@ -105,7 +105,7 @@ public:
     template <typename T> void send(const T &data, const send_options &options = {}) {
         weir_error e;
         if constexpr (detail::array_argument<T>) {
-            const weir_ndarray &array = to_array(data).raw();
+            const weir_ndarray array = to_array(data).raw(); /* a copy: what as_array made ends here */
             detail::check(weir_writer_send_ndarray(raw(), options.op.c_str(), options.meta.raw(), &array, &e), e);
         } else {
             const weir_value *v = argument_.from(data);
