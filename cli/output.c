@@ -17,7 +17,7 @@ static void note_failure(void) {
 }
 
 void cli_print(const char *data, size_t size) {
-    if (!write_errno && fwrite(data, 1, size, stdout) != size)
+    if (size > 0 && !write_errno && fwrite(data, 1, size, stdout) != size)
         note_failure();
 }
 

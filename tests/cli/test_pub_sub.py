@@ -186,7 +186,7 @@ def test_output_that_cannot_be_written_is_told(weir):
 def lose_messages(weir, *options):
     """A stopped observer misses what a small channel forgets."""
     sub = weir.start("sub", "lab/a?observe=1", *options)
-    weir.until_end("reader", sub)
+    weir.until_end("observer", sub)
     sub.send_signal(signal.SIGSTOP)
     weir.run("pub", "lab/a?capacity=4K&full=drop-oldest", '"%s"' % ("x" * 200), "-n", "500")
     sub.send_signal(signal.SIGCONT)

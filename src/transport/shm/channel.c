@@ -272,7 +272,7 @@ static int join_once(struct weir_shm_channel *channel, const struct weir_place *
                      weir_error *err) {
     int status = weir_store_open(&channel->store, place, place->may_create, err);
     int may_create = place->may_create && channel->store.uid == geteuid();
-    if (status == WEIR_ENOENT)
+    if (status == WEIR_ENOENT && !may_create) /* otherwise it is WEIR_SHM_DIR that is missing, and err says so */
         return weir_fail(err, WEIR_ENOENT, "%s: there is no such channel, and %s", place->text,
                          place->may_create ? "its user has none" : "create=0 forbids making it");
     if (status)
