@@ -1,8 +1,8 @@
 ! What ends and messages have in common: asking about a message and reading what is in it.
 !
-! weir_content is the base of weir_message, weir_reader, weir_client and weir_server: a message speaks of itself, a reader
-! of the message it received last, a client of the last reply, a server of the last request. What must stay true: message_
-! is null or a message that is valid now; every call that makes the library take it back sets it anew first.
+! weir_content is the base of weir_message, weir_reader, weir_client and weir_server: a message speaks of itself, a
+! reader of the message it received last, a client of the last reply, a server of the last request. What must stay true:
+! message_ is null or a message that is valid now; every call that makes the library take it back sets it anew first.
 !
 ! A pointer got with view shows the library's memory: from a reader, client or server until its next call, from a
 ! weir_message until that is assigned to or goes out of scope.
@@ -44,8 +44,8 @@ module weir_content_module
         generic :: get => get_logical, get_i32, get_i64, get_r32, get_r64, get_text
         ! call m%get_meta('unit', value [, stat, errmsg])
         generic :: get_meta => meta_logical, meta_i32, meta_i64, meta_r32, meta_r64, meta_text
-        procedure, private :: array_r32, array_r64, array_i8, array_i16, array_i32, array_i64
-        procedure, private :: view_r32, view_r64, view_i8, view_i16, view_i32, view_i64
+        procedure :: array_r32, array_r64, array_i8, array_i16, array_i32, array_i64
+        procedure :: view_r32, view_r64, view_i8, view_i16, view_i32, view_i64
         ! call m%array(x [, path, order, stat, errmsg]): x allocatable, of any rank, a copy
         generic :: array => array_r32, array_r64, array_i8, array_i16, array_i32, array_i64
         ! call m%view(p [, path, order, stat, errmsg]): p pointer, of any rank, no copy
@@ -69,7 +69,7 @@ contains
 
     ! ---- about the message ----
 
-    logical function content_has_message(self) result(is_there)
+    pure logical function content_has_message(self) result(is_there)
         class(weir_content), intent(in) :: self
         is_there = c_associated(self%message_)
     end function
@@ -83,21 +83,21 @@ contains
     end function
 
     ! The writer's count of its messages, from 1; 0 without a message.
-    integer(int64) function content_seq(self) result(seq)
+    pure integer(int64) function content_seq(self) result(seq)
         class(weir_content), intent(in) :: self
         seq = 0
         if (self%has_message()) seq = weir_raw_message_seq(self%message_)
     end function
 
     ! When it was sent, ns since the epoch; 0 when it was not stamped.
-    integer(int64) function content_time_ns(self) result(ns)
+    pure integer(int64) function content_time_ns(self) result(ns)
         class(weir_content), intent(in) :: self
         ns = 0
         if (self%has_message()) ns = weir_raw_message_time(self%message_)
     end function
 
     ! The same in seconds.
-    real(real64) function content_time(self) result(seconds)
+    pure real(real64) function content_time(self) result(seconds)
         class(weir_content), intent(in) :: self
         seconds = real(self%time_ns(), real64)*1d-9
     end function
@@ -110,28 +110,28 @@ contains
     end function
 
     ! The call it belongs to; 0 outside calls.
-    integer(int64) function content_id(self) result(id)
+    pure integer(int64) function content_id(self) result(id)
         class(weir_content), intent(in) :: self
         id = 0
         if (self%has_message()) id = weir_raw_message_id(self%message_)
     end function
 
     ! Messages of its writer that were missed just before it.
-    integer(int64) function content_gap(self) result(gap)
+    pure integer(int64) function content_gap(self) result(gap)
         class(weir_content), intent(in) :: self
         gap = 0
         if (self%has_message()) gap = weir_raw_message_gap(self%message_)
     end function
 
     ! Which of the channel's writers sent it.
-    integer function content_writer(self) result(number)
+    pure integer function content_writer(self) result(number)
         class(weir_content), intent(in) :: self
         number = 0
         if (self%has_message()) number = weir_raw_message_writer(self%message_)
     end function
 
     ! One of WEIR_CODEC_...; 0 without data.
-    integer function content_codec(self) result(codec)
+    pure integer function content_codec(self) result(codec)
         class(weir_content), intent(in) :: self
         codec = 0
         if (self%has_message()) codec = weir_raw_message_codec(self%message_)
@@ -160,11 +160,7 @@ contains
     ! What went wrong last.
     type(weir_error) function content_error(self) result(error)
         class(weir_content), intent(in) :: self
-        error%code = self%failure_%code
-        error%sys_errno = self%failure_%sys_errno
-        error%offset = self%failure_%offset
-        error%text = ''
-        if (error%code /= WEIR_OK) error%text = sentence_of(self%failure_)
+        error = error_of(self%failure_)
     end function
 
     ! ---- as JSON ----
@@ -649,6 +645,16 @@ contains
         call adopt(self, c_null_ptr)
     end subroutine
 
+    logical function is_young(message, max_age)
+        class(weir_message), intent(in) :: message
+        real(real64), intent(in), optional :: max_age
+        real(real64) :: age
+        is_young = .true.
+        if (.not. present(max_age)) return
+        age = message%age()
+        is_young = age >= 0 .and. age <= max_age
+    end function
+
     subroutine latest_message(address, message, max_age, stat, errmsg)
         character(*), intent(in) :: address
         class(weir_message), intent(inout) :: message
@@ -660,12 +666,10 @@ contains
         status = weir_raw_latest(c_text(trim(address)), latest, message%failure_)
         if (status == WEIR_OK) then
             call adopt(message, latest)
-            if (present(max_age)) then
-                if (message%age() < 0 .or. message%age() > max_age) then
-                    call settle_text(WEIR_ENOENT, trim(address)//': the latest message is older than max_age, or carries '// &
-                        'no time; does its writer still run?', message%failure_, stat, errmsg)
-                    return
-                end if
+            if (.not. is_young(message, max_age)) then
+                call settle_text(WEIR_ENOENT, trim(address)//': the latest message is older than max_age, or carries '// &
+                    'no time; does its writer still run?', message%failure_, stat, errmsg)
+                return
             end if
         end if
         call settle(status, message%failure_, stat, errmsg)

@@ -224,39 +224,39 @@ module weir_raw
             import :: c_ptr, weir_raw_view
             type(c_ptr), value :: buffer
         end function
-        integer(c_int64_t) function weir_raw_message_seq(message) bind(c, name='weir_message_seq')
+        pure integer(c_int64_t) function weir_raw_message_seq(message) bind(c, name='weir_message_seq')
             import :: c_ptr, c_int64_t
             type(c_ptr), value :: message
         end function
-        integer(c_int64_t) function weir_raw_message_time(message) bind(c, name='weir_message_time')
+        pure integer(c_int64_t) function weir_raw_message_time(message) bind(c, name='weir_message_time')
             import :: c_ptr, c_int64_t
             type(c_ptr), value :: message
         end function
-        integer(c_int64_t) function weir_raw_message_id(message) bind(c, name='weir_message_id')
+        pure integer(c_int64_t) function weir_raw_message_id(message) bind(c, name='weir_message_id')
             import :: c_ptr, c_int64_t
             type(c_ptr), value :: message
         end function
-        integer(c_int64_t) function weir_raw_message_gap(message) bind(c, name='weir_message_gap')
+        pure integer(c_int64_t) function weir_raw_message_gap(message) bind(c, name='weir_message_gap')
             import :: c_ptr, c_int64_t
             type(c_ptr), value :: message
         end function
-        integer(c_int64_t) function weir_raw_reader_gaps(reader) bind(c, name='weir_reader_gaps')
+        pure integer(c_int64_t) function weir_raw_reader_gaps(reader) bind(c, name='weir_reader_gaps')
             import :: c_ptr, c_int64_t
             type(c_ptr), value :: reader
         end function
-        integer(c_int64_t) function weir_raw_writer_seq(writer) bind(c, name='weir_writer_seq')
+        pure integer(c_int64_t) function weir_raw_writer_seq(writer) bind(c, name='weir_writer_seq')
             import :: c_ptr, c_int64_t
             type(c_ptr), value :: writer
         end function
-        integer(c_int64_t) function weir_raw_writer_dropped(writer) bind(c, name='weir_writer_dropped')
+        pure integer(c_int64_t) function weir_raw_writer_dropped(writer) bind(c, name='weir_writer_dropped')
             import :: c_ptr, c_int64_t
             type(c_ptr), value :: writer
         end function
-        integer(c_int) function weir_raw_message_codec(message) bind(c, name='weir_message_codec')
+        pure integer(c_int) function weir_raw_message_codec(message) bind(c, name='weir_message_codec')
             import :: c_ptr, c_int
             type(c_ptr), value :: message
         end function
-        integer(c_int32_t) function weir_raw_message_writer(message) bind(c, name='weir_message_writer')
+        pure integer(c_int32_t) function weir_raw_message_writer(message) bind(c, name='weir_message_writer')
             import :: c_ptr, c_int32_t
             type(c_ptr), value :: message
         end function
@@ -361,6 +361,14 @@ module weir_raw
             integer(c_int), value :: codec
             character(kind=c_char), intent(in) :: data(*)
             integer(c_size_t), value :: size
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_parse(doc, json, size, ret, err) bind(c, name='weir_fortran_parse')
+            import :: c_ptr, c_int, c_char, c_size_t, weir_raw_error
+            type(c_ptr), value :: doc
+            character(kind=c_char), intent(in) :: json(*)
+            integer(c_size_t), value :: size
+            type(c_ptr), intent(inout) :: ret
             type(weir_raw_error), intent(inout) :: err
         end function
         integer(c_int) function weir_raw_encode(value, codec, options, out, err) bind(c, name='weir_encode')
@@ -472,6 +480,9 @@ module weir_raw
         end function
         integer(c_int64_t) function weir_raw_now() bind(c, name='weir_fortran_now')
             import :: c_int64_t
+        end function
+        type(c_ptr) function weir_raw_version() bind(c, name='weir_version')
+            import :: c_ptr
         end function
         integer(c_size_t) function weir_raw_strlen(text) bind(c, name='strlen')
             import :: c_ptr, c_size_t

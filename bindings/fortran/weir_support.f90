@@ -9,8 +9,9 @@ module weir_support
     use weir_raw
     implicit none
     private
-    public :: weir_error, weir_map, text_of, c_text, c_string, settle, settle_text, sentence_of, nanoseconds, &
-        order_code, build_map, build_json, value_json
+    public :: weir_error, weir_map, text_of, c_text, c_string, settle, settle_text, error_of, nanoseconds, &
+        order_code, quoted, build_map, build_json, value_json, make_docs, check_open, check_order, flag, op_of, &
+        settle_next
 
     ! What went wrong last on an end or a message: %code is one of WEIR_E..., %text the library's sentence.
     type :: weir_error
@@ -87,6 +88,17 @@ contains
         end do
     end function
 
+    ! A failure as the user sees it.
+    function error_of(raw) result(error)
+        type(weir_raw_error), intent(in) :: raw
+        type(weir_error) :: error
+        error%code = raw%code
+        error%sys_errno = raw%sys_errno
+        error%offset = raw%offset
+        error%text = ''
+        if (raw%code /= WEIR_OK) error%text = sentence_of(raw)
+    end function
+
     ! End every procedure that can fail: give the code to the caller who asks for it, stop with the sentence otherwise.
     subroutine settle(status, raw, stat, errmsg)
         integer(c_int), intent(in) :: status
@@ -144,17 +156,75 @@ contains
         end select
     end function
 
+    ! ---- what all ends share ----
+
+    ! Two documents, for the data and the metadata of what is sent.
+    integer(c_int) function make_docs(data_doc, meta_doc, raw) result(status)
+        type(c_ptr), intent(inout) :: data_doc, meta_doc
+        type(weir_raw_error), intent(inout) :: raw
+        status = WEIR_OK
+        if (.not. c_associated(data_doc)) status = weir_raw_doc_new(data_doc)
+        if (status == WEIR_OK .and. .not. c_associated(meta_doc)) status = weir_raw_doc_new(meta_doc)
+        if (status /= WEIR_OK) call settle_text(WEIR_ENOMEM, 'out of memory', raw, status)
+    end function
+
+    ! Whether an end may be used, with the sentence when it may not.
+    integer(c_int) function check_open(handle, raw) result(status)
+        type(c_ptr), intent(in) :: handle
+        type(weir_raw_error), intent(inout) :: raw
+        status = WEIR_OK
+        if (c_associated(handle)) return
+        call settle_text(WEIR_EINVAL, 'this end is not open: call open first', raw, status)
+    end function
+
+    integer(c_int) function check_order(order, raw) result(status)
+        character(*), intent(in), optional :: order
+        type(weir_raw_error), intent(inout) :: raw
+        status = WEIR_OK
+        if (order_code(order) >= 0) return
+        call settle_text(WEIR_EINVAL, 'order is "same", "reversed" or "row", not "'//order//'"', raw, status)
+    end function
+
+    pure integer(c_int) function flag(is_set)
+        logical, intent(in), optional :: is_set
+        flag = 0
+        if (present(is_set)) flag = merge(1, 0, is_set)
+    end function
+
+    ! The operation as C wants it; none is empty.
+    function op_of(op) result(text)
+        character(*), intent(in), optional :: op
+        character(:), allocatable :: text
+        text = c_null_char
+        if (present(op)) text = c_text(trim(op))
+    end function
+
+    ! End a wait for a message: a time limit and a channel that is taken away are no failures.
+    logical function settle_next(status, raw, stat, errmsg) result(is_there)
+        integer(c_int), intent(in) :: status
+        type(weir_raw_error), intent(in) :: raw
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        integer :: ignored
+        is_there = status == WEIR_OK
+        if (status == WEIR_ETIMEOUT .or. status == WEIR_ECLOSED) then
+            call settle(status, raw, ignored, errmsg)
+            if (present(stat)) stat = ignored
+        else
+            call settle(status, raw, stat, errmsg)
+        end if
+    end function
+
     ! ---- documents ----
 
-    ! Decode JSON text into @doc.
+    ! A document from JSON text.
     function build_json(doc, text, value, raw) result(status)
         type(c_ptr), intent(in) :: doc
         character(*), intent(in) :: text
         type(c_ptr), intent(inout) :: value
         type(weir_raw_error), intent(inout) :: raw
         integer(c_int) :: status
-        status = weir_raw_decode(doc, WEIR_CODEC_JSON, text, len(text, c_size_t), c_null_ptr, c_null_ptr, raw)
-        if (status == WEIR_OK) value = weir_raw_doc_root(doc)
+        status = weir_raw_parse(doc, text, len(text, c_size_t), value, raw)
     end function
 
     ! A value as JSON text. @flags: of enum weir_codec_flags.

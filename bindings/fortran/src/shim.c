@@ -309,6 +309,26 @@ int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *met
     return status;
 }
 
+/* A scalar is a plain number, not an array without dimensions. Through bit patterns: the types are known at run time only. */
+static void put_number(weir_doc *doc, const weir_ndarray *array) {
+    int64_t whole = 0;
+    float single;
+    double real;
+    if (array->element == WEIR_F32) {
+        memcpy(&single, array->data, sizeof single);
+        weir_put_f32(doc, single);
+    } else if (array->element == WEIR_F64) {
+        memcpy(&real, array->data, sizeof real);
+        weir_put_f64(doc, real);
+    } else if (weir_fortran_copy(&whole, array->element == WEIR_U64 ? WEIR_U64 : WEIR_I64, array->data, array->element,
+                                 WEIR_FORTRAN_BIG, &(struct weir_fortran_layout){.rank = 0}) == WEIR_OK) {
+        if (array->element == WEIR_U64)
+            weir_put_u64(doc, (uint64_t)whole);
+        else
+            weir_put_i64(doc, whole);
+    }
+}
+
 int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsigned, const weir_value **ret,
                      weir_error *err) {
     weir_ndarray array;
@@ -316,9 +336,28 @@ int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsi
     int status = describe(x, order, is_unsigned, &array, &copy, err);
     weir_doc_clear(doc);
     if (status == WEIR_OK) {
-        weir_put_ndarray(doc, &array);
+        if (array.rank == 0)
+            put_number(doc, &array);
+        else
+            weir_put_ndarray(doc, &array);
         status = weir_doc_finish(doc, ret, err);
     }
     free(copy);
+    return status;
+}
+
+int weir_fortran_parse(weir_doc *doc, const char *json, size_t size, const weir_value **ret, weir_error *err) {
+    weir_doc *seen = NULL;
+    int status = weir_doc_new(&seen);
+    if (status)
+        return fail(err, status, "out of memory for a document");
+    status = weir_decode(seen, WEIR_CODEC_JSON, json, size, NULL, NULL, err);
+    if (status == WEIR_OK) {
+        status = weir_doc_copy(doc, weir_doc_root(seen));
+        *ret = weir_doc_root(doc);
+        if (status)
+            fail(err, status, "out of memory for a document");
+    }
+    weir_doc_free(seen);
     return status;
 }

@@ -27,9 +27,13 @@ int weir_fortran_point(weir_message *message, const char *path, CFI_cdesc_t *x, 
 /* Send @x. @is_unsigned: integers are bit patterns of unsigned ones. */
 int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
                       int is_unsigned, weir_error *err);
-/* Build a document of @x alone, its elements copied: what calls and maps are made of. */
+/* Build a document of @x alone, its elements copied, a scalar as a plain number: what calls and maps are made of. */
 int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsigned, const weir_value **ret,
                      weir_error *err);
+
+/* Decode JSON text into @doc, which owns everything afterwards: a Fortran text is often gone when its procedure returns.
+ * Return: as weir_decode. */
+int weir_fortran_parse(weir_doc *doc, const char *json, size_t size, const weir_value **ret, weir_error *err);
 
 /* The wall clock, ns since the epoch. */
 int64_t weir_fortran_now(void);

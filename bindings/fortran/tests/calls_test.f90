@@ -1,0 +1,91 @@
+! Clients and servers, each with another process on the other side.
+program calls_test
+    use, intrinsic :: iso_fortran_env, only: real64
+    use tap
+    use weir
+    implicit none
+    character(:), allocatable :: peer
+
+    block
+        integer :: length
+        call get_environment_variable('WEIR_PEER', length=length)
+        allocate (character(length) :: peer)
+        call get_environment_variable('WEIR_PEER', peer)
+    end block
+    call asking()
+    call answering()
+    call nobody()
+    call finish()
+
+contains
+
+    subroutine asking()
+        type(weir_client) :: c
+        type(weir_error) :: error
+        real(real64), allocatable :: y(:, :)
+        character(:), allocatable :: text
+        integer :: stat
+        call execute_command_line(peer//' serve test/echo echo 4 > /dev/null', wait=.false.)
+        call c%open('test/echo')
+        call c%call_json('echo', '{"a": [1, 2]}', timeout=20d0)
+        call check_text(c%data_json(), '{"a":[1,2]}', 'a reply to JSON')
+        call c%get_meta('by', text)
+        call check_text(text, 'serve', 'and its meta')
+        call c%call('echo', reshape([1d0, 2d0, 3d0, 4d0, 5d0, 6d0], [2, 3]), timeout=20d0)
+        call c%array(y)
+        call check(all(shape(y) == [2, 3]) .and. y(2, 3) == 6 .and. y(2, 1) == 2, 'an array there and back')
+        call c%call_json('sing', stat=stat, timeout=20d0)
+        error = c%error()
+        call check(stat == WEIR_EREMOTE .and. error%sys_errno == 42, 'the server says no')
+        call check_text(error%text, 'no operation sing here', 'in its own words')
+        call c%call_json('echo', timeout=20d0)
+        call check(c%codec() == 0, 'a call without data gets a reply without data')
+    end subroutine
+
+    subroutine answering()
+        type(weir_server) :: s
+        integer :: stat
+        character(:), allocatable :: out
+        call s%open('test/serve')
+        out = ' > "$WEIR_SHM_DIR/answers"'
+        call execute_command_line('{ '//peer//' call test/serve double 21; '//peer//' call test/serve fail ""; }'//out, &
+            wait=.false.)
+        call check(s%next(20d0), 'a request')
+        call check_text(s%op(), 'double', 'its operation')
+        call s%reply(twice(s))
+        call check(s%next(20d0), 'the next request')
+        call s%fail('too late', 7)
+        call s%reply_json('1', stat=stat)
+        call check(stat == WEIR_EINVAL .or. stat == WEIR_OK, 'a second answer does no harm')
+        call check(holds_in_time('printf "ready\nok\t42.0\nready\nerror\t7\ttoo late\n" | cmp -s - "$WEIR_SHM_DIR/answers"'), &
+            'the other process got both answers')
+    end subroutine
+
+    real(real64) function twice(s)
+        type(weir_server), intent(inout) :: s
+        call s%get('', twice)
+        twice = 2*twice
+    end function
+
+    ! Whether a command succeeds within some seconds.
+    logical function holds_in_time(command) result(holds)
+        character(*), intent(in) :: command
+        integer :: i, status
+        do i = 1, 200
+            call execute_command_line(command, exitstat=status)
+            holds = status == 0
+            if (holds) return
+            call execute_command_line('sleep 0.05')
+        end do
+    end function
+
+    subroutine nobody()
+        type(weir_client) :: c
+        integer :: stat
+        character(300) :: sentence
+        call c%open('test/nobody')
+        call c%call('x', 1d0, timeout=0.05d0, stat=stat, errmsg=sentence)
+        call check(stat == WEIR_ETIMEOUT .and. len_trim(sentence) > 0, 'nobody answers, and the sentence says so')
+        call check(.not. c%has_message(), 'and there is no reply')
+    end subroutine
+end program calls_test

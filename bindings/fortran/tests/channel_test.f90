@@ -1,0 +1,175 @@
+! Writers, readers, the latest value, life times, and another process on the other side.
+program channel_test
+    use, intrinsic :: iso_fortran_env, only: int64, real64
+    use tap
+    use weir
+    implicit none
+    character(:), allocatable :: peer
+
+    block
+        integer :: length
+        call get_environment_variable('WEIR_PEER', length=length)
+        allocate (character(length) :: peer)
+        call get_environment_variable('WEIR_PEER', peer)
+    end block
+    call loop()
+    call pointers()
+    call messages()
+    call latest()
+    call closing()
+    call other_process()
+    call error_stop()
+    call finish()
+
+contains
+
+    subroutine loop()
+        type(weir_writer) :: w
+        type(weir_reader) :: r
+        real(real64), allocatable :: x(:)
+        integer :: i, count, stat
+        real(real64) :: total
+        call w%open('test/loop')
+        call r%open('test/loop?from=oldest')
+        do i = 1, 100
+            call w%send([real(i, real64), 0.5d0], op='pair', unit='V')
+        end do
+        count = 0
+        total = 0
+        do while (r%next(x, timeout=0.05d0, stat=stat))
+            count = count + 1
+            total = total + sum(x)
+        end do
+        call check(count == 100 .and. total == 5100, 'a loop reads every message')
+        call check(stat == WEIR_ETIMEOUT, 'and ends with a timeout in stat')
+        call check(.not. r%next(x, timeout=0d0), 'without stat a timeout is no failure')
+        call check(r%gaps() == 0 .and. w%seq() == 100, 'nothing was missed')
+        call w%send(2.5d0)
+        call check(r%next_any(5d0), 'a single number arrives')
+        call r%get('', total)
+        call check(total == 2.5d0, 'as a number')
+        call check(r%fd() >= 0, 'a reader has a descriptor')
+    end subroutine
+
+    subroutine pointers()
+        type(weir_writer) :: w
+        type(weir_reader) :: r
+        real(real64), pointer :: p(:)
+        integer :: i
+        logical :: are_good
+        call w%open('test/pointers')
+        call r%open('test/pointers?from=oldest')
+        are_good = .true.
+        do i = 1, 50
+            call w%send(spread(real(i, real64), 1, 1000))
+            if (are_good) are_good = r%next(p, timeout=5d0)
+            if (are_good) are_good = size(p) == 1000 .and. all(p == i)
+        end do
+        call check(are_good, 'pointers see message after message')
+        call w%send('not an array')
+        call check(.not. r%next(p, timeout=5d0, stat=i) .and. i == WEIR_ETYPE, 'a text is no array')
+        call check(.not. associated(p), 'and the pointer is null rather than stale')
+    end subroutine
+
+    subroutine messages()
+        type(weir_writer) :: w
+        type(weir_reader) :: r
+        type(weir_message) :: first, second, copy
+        integer(int64) :: n
+        call w%open('test/messages')
+        call r%open('test/messages?from=oldest')
+        call w%send_json('{"n": 1}', op='one')
+        call w%send_json('{"n": 2}', op='two')
+        call check(r%next(first, 5d0), 'a message of its own')
+        call check(r%next(second, 5d0), 'and the next')
+        call check_text(first%op()//second%op(), 'onetwo', 'live on while the reader goes on')
+        copy = first
+        first = second
+        call copy%get('n', n)
+        call check(n == 1, 'a copy keeps what it copied')
+        call first%get('n', n)
+        call check(n == 2, 'an assigned message has the new content')
+        call check(index(copy%json(), '"op":"one"') > 0, 'a message as one line of JSON')
+    end subroutine
+
+    subroutine latest()
+        type(weir_writer) :: w
+        type(weir_reader) :: r
+        type(weir_message) :: m
+        integer :: stat
+        integer(int64) :: n
+        call weir_get('test/nowhere', m, stat=stat)
+        call check(stat == WEIR_ENOENT, 'no channel, no latest value')
+        call w%open('test/latest')
+        call w%send_json('1')
+        call w%send_json('2')
+        call weir_get('test/latest', m, max_age=60d0)
+        call m%get('', n)
+        call check(n == 2, 'the latest value')
+        call weir_get('test/latest', m, max_age=-1d0, stat=stat)
+        call check(stat == WEIR_ENOENT, 'which is too old')
+        call r%open('test/latest')
+        call check(r%latest(), 'a reader skips to the newest message')
+        call r%get('', n)
+        call check(n == 2 .and. r%has_message(), 'and speaks of it')
+        call r%release()
+        call check(.not. r%has_message(), 'until it is given back')
+    end subroutine
+
+    subroutine closing()
+        type(weir_writer) :: w
+        type(weir_map) :: nothing
+        integer :: i, stat, before
+        before = open_descriptors()
+        do i = 1, 50
+            call open_and_forget()
+        end do
+        call check(open_descriptors() == before, 'ends close when they go out of scope')
+        call w%send(nothing, stat=stat)
+        call check(stat == WEIR_EINVAL, 'a closed writer refuses')
+        call w%close()
+        call check(.not. w%is_open(), 'closing twice does nothing')
+    end subroutine
+
+    subroutine open_and_forget()
+        type(weir_writer) :: w
+        type(weir_reader) :: r
+        type(weir_message) :: m
+        call w%open('test/scope')
+        call r%open('test/scope')
+        call w%send(1d0)
+        if (.not. r%next(m, 5d0)) error stop 'the message did not arrive'
+    end subroutine
+
+    integer function open_descriptors() result(count)
+        integer :: unit, stat
+        character(40) :: line
+        call execute_command_line('ls /proc/$PPID/fd | wc -l > "$WEIR_SHM_DIR/count"')
+        call get_environment_variable('WEIR_SHM_DIR', line)
+        open (newunit=unit, file=trim(line)//'/count', status='old', action='read')
+        read (unit, *, iostat=stat) count
+        close (unit, status='delete')
+    end function
+
+    subroutine other_process()
+        type(weir_reader) :: r
+        integer :: count
+        call r%open('test/other?from=oldest')
+        call execute_command_line(peer//' write test/other 27 > /dev/null', wait=.false.)
+        count = 0
+        do while (count < 27)
+            if (.not. r%next_any(20d0)) exit
+            count = count + 1
+        end do
+        call check(count == 27, 'another process writes, this one reads')
+        call check_text(r%op(), 'blob', 'to the last message')
+    end subroutine
+
+    subroutine error_stop()
+        integer :: status
+        call execute_command_line(peer//' read "test/x?flavour=red" 1 > /dev/null 2> "$WEIR_SHM_DIR/text"', exitstat=status)
+        call check(status == 2, 'a failure leaves with a status')
+        call execute_command_line('grep -q "^WEIR_EADDRESS: .*flavour" "$WEIR_SHM_DIR/text"', exitstat=status)
+        call check(status == 0, 'and with the sentence')
+    end subroutine
+end program channel_test
