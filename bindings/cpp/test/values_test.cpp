@@ -123,7 +123,7 @@ TEST(a_view_of_unaligned_or_swapped_elements_is_a_copy_that_is_right) {
     weir::array_view<std::int32_t> swapped(raw);
     CHECK(swapped.is_copy() && swapped[0] == 258 && swapped[1] == -2);
     const std::int32_t native[2] = {7, -8};
-    unsigned char shifted[sizeof(native) + 1];
+    alignas(8) unsigned char shifted[sizeof(native) + 1];
     std::memcpy(shifted + 1, native, sizeof(native));
     raw.big_endian = std::endian::native == std::endian::big;
     raw.data = shifted + 1;
