@@ -157,7 +157,7 @@ function answer_shown(?string $answer, ?array $settings): array
 
 $now = new Snapshot();
 $field = array_map(html(...), $now->fields());
-$settings = $now->at('vitals', 'settings') ?? ['window' => 1024, 'threshold' => 8, 'paused' => false];
+$settings = $now->at('vitals', 'settings') ?? ['window' => 1024, 'threshold' => 12, 'paused' => false];
 [$answer_class, $answer_text] = answer_shown($answer ?? null, $answer_settings ?? null);
 $limits = json_encode(array_map(fn ($channel) => $channel['limit'], channels()));
 $control = plain(setting('WEIR_DEMO_CONTROL', 'unix:///tmp/weir-demo-control.sock'));

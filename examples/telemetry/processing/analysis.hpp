@@ -21,7 +21,7 @@ constexpr std::size_t recent_max = 20;              /* alarms remembered */
 /* What the control calls change. */
 struct settings {
     std::size_t window = 1024; /* samples in one segment of the spectrum */
-    double threshold = 8;      /* an alarm is further than so many deviations from the mean */
+    double threshold = 12;     /* an alarm is further than so many deviations from the mean */
     bool is_paused = false;    /* spectrum and alarms stand still */
 };
 
