@@ -1,0 +1,108 @@
+<?php
+// Clients and servers, each in a process of its own where they must run at the same time.
+
+declare(strict_types=1);
+
+use Weir\{Client, Server};
+
+/** A server in another process, which stop() ends. */
+function serving(string $address): int
+{
+    return start(fn() => (new Server($address))->serve(fn(Weir\Message $request) => match ($request->op) {
+        'double' => 2 * $request->data,
+        'echo' => $request->data,
+        'nothing' => null,
+        'crash' => throw new LogicException('it went wrong'),
+        default => throw new DomainException("no operation {$request->op} here", 42),
+    }, 20.0));
+}
+
+function stop(int $pid): void
+{
+    exec("kill -9 $pid");
+    finish($pid);
+}
+
+return [
+    'a call is answered' => function () {
+        foreach ([shm_address(), unix_address()] as $address) {
+            $pid = serving($address);
+            $client = new Client($address);
+            same(42, $client->call('double', 21, timeout: 20.0)->data);
+            $data = ['list' => [1, 2.5, null], 'text' => 'zwölf'];
+            same($data, $client->call('echo', $data, timeout: 20.0, meta: ['who' => 'me'])->data);
+            same(null, $client->call('nothing', timeout: 20.0)->data);
+            stop($pid);
+        }
+    },
+    'what a handler throws reaches the client' => function () {
+        $address = shm_address();
+        $pid = serving($address);
+        $client = new Client($address);
+        $e = thrown(Weir\RemoteException::class, fn() => $client->call('halve', 1, timeout: 20.0));
+        same([Weir\EREMOTE, 42, 'no operation halve here'], [$e->getCode(), $e->remoteCode, $e->getMessage()]);
+        $e = thrown(Weir\RemoteException::class, fn() => $client->call('crash', timeout: 20.0));
+        same([-1, 'it went wrong'], [$e->remoteCode, $e->getMessage()]);
+        $e = thrown(Weir\RemoteException::class, fn() => $client->call('double', [], timeout: 20.0)); // a TypeError there
+        same(-1, $e->remoteCode);
+        same(4, $client->call('double', 2, timeout: 20.0)->data);
+        stop($pid);
+    },
+    'nobody serves is a timeout that says so' => function () {
+        $client = new Client(shm_address());
+        $e = thrown(Weir\TimeoutException::class, fn() => $client->call('double', 1, timeout: 0.05));
+        check(str_contains($e->getMessage(), 'nobody serves'), $e->getMessage());
+    },
+    'one server per address' => function () {
+        $address = shm_address();
+        $server = new Server($address);
+        thrown(Weir\BusyException::class, fn() => new Server($address));
+        same(null, $server->next(0));
+        same(0, $server->serve(fn() => null, 0.0));
+    },
+    'a call in its halves, answered later' => function () {
+        $address = shm_address();
+        $server = new Server($address);
+        $client = new Client($address);
+        $client->send('sum', [1, 2, 3], meta: ['id' => 7]);
+        same(null, $client->receive(0));
+        same([0], Weir\wait([$server], 20.0));
+        $request = $server->next(20.0);
+        same(['sum', [1, 2, 3], ['id' => 7]], [$request->op, $request->data, $request->meta]);
+        check($request->id !== 0);
+        same(null, $server->next(0));
+        $server->reply($request, array_sum($request->data), meta: ['by' => 'php']);
+        $reply = $client->receive(20.0);
+        same([6, ['by' => 'php']], [$reply->data, $reply->meta]);
+        thrown(Weir\InvalidException::class, fn() => $client->receive(0));
+    },
+    'a refusal is sent in so many words' => function () {
+        $address = unix_address();
+        $server = new Server($address);
+        $client = new Client($address);
+        $client->send('open', 'the pod bay doors');
+        $request = $server->next(20.0);
+        thrown(ValueError::class, fn() => $server->fail($request, 1 << 40, 'no'));
+        thrown(TypeError::class, fn() => $server->reply('no message'));
+        $server->fail($request, 9000, 'I am afraid I cannot do that');
+        $e = thrown(Weir\RemoteException::class, fn() => $client->receive(20.0));
+        same([9000, 'I am afraid I cannot do that'], [$e->remoteCode, $e->getMessage()]);
+    },
+    'exit in a handler is not answered' => function () {
+        $address = shm_address();
+        $pid = start(function () use ($address) {
+            $server = new Server($address);
+            register_shutdown_function(fn() => pcntl_exec('/bin/sh', ['-c', 'exit 5']));
+            $server->serve(fn() => exit(5), 20.0);
+            return 6;
+        });
+        $client = new Client($address);
+        try {
+            $client->call('leave', timeout: 20.0);
+            throw new Failure('it was answered');
+        } catch (Weir\PeerException $e) {
+            check(str_contains($e->getMessage(), 'died'), $e->getMessage());
+        }
+        same(5, finish($pid));
+    },
+];
