@@ -42,6 +42,7 @@ asan:
 	@cmake --workflow --preset asan
 
 fuzz:
+	@tools/setup fuzz
 	@cmake --workflow --preset fuzz
 	@tools/fuzz build/fuzz $(or $(FUZZ_SECONDS),30)
 

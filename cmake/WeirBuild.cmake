@@ -36,6 +36,10 @@ if(WEIR_SANITIZE)
     add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
 
+if(WEIR_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # weir_sources(FILE...): sources of the library, named in the folder they stand in.
 function(weir_sources)
     foreach(file ${ARGN})

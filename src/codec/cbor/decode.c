@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "base/word.h"
 #include "codec/cbor/cbor.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -76,11 +75,11 @@ static inline uint64_t load_big_endian(const unsigned char *at, unsigned size) {
     case 1:
         return *at;
     case 2:
-        return (uint64_t)at[0] << 8 | at[1];
+        return weir_cbor_load16(at);
     case 4:
-        return (uint64_t)at[0] << 24 | (uint64_t)at[1] << 16 | (uint64_t)at[2] << 8 | at[3];
+        return weir_cbor_load32(at);
     default:
-        return __builtin_bswap64(weir_word_at(at));
+        return weir_cbor_load64(at);
     }
 }
 
@@ -98,7 +97,6 @@ static inline const unsigned char *argument(const unsigned char *at, const unsig
     return at + size;
 }
 
-/* The same for items of which there are many: the one-byte form inline, the others by their size. */
 static inline int is_ascii(const unsigned char *text, size_t size, const unsigned char *end) {
     static const uint64_t high_bits = UINT64_C(0x8080808080808080);
     if (size >= 8) {
@@ -287,6 +285,8 @@ static struct weir_value *room_of(const struct decoder *decoder) {
     const struct weir_doc *doc = decoder->doc;
     size_t usable = doc->capacity > 0 ? doc->capacity - 1 : 0;
     usable = usable < decoder->cells_max ? usable : decoder->cells_max;
+    if (!doc->cells)
+        return NULL; /* NULL + 0 is undefined in C */
     return doc->cells + (usable < decoder->watched ? usable : decoder->watched);
 }
 
