@@ -271,7 +271,7 @@ static int pack_meta(struct weir_py_parcel *parcel, weir_doc *doc, PyObject *met
     return status;
 }
 
-/* An array goes as it lies; everything else as a value. */
+/* An array goes as it lies, unless its bytes are the wrong way round for the channel; everything else goes as a value. */
 static int pack_data(struct weir_py_parcel *parcel, weir_doc *doc, PyObject *data) {
     if (!data || data == Py_None)
         return 0;
@@ -281,7 +281,7 @@ static int pack_data(struct weir_py_parcel *parcel, weir_doc *doc, PyObject *dat
         Py_XDECREF(memory); /* keep has it */
         if (status < 0 || weir_py_ndarray(PyMemoryView_GET_BUFFER(memory), &parcel->array) < 0)
             return -1;
-        if (parcel->array.rank > 0) {
+        if (parcel->array.rank > 0 && !parcel->array.big_endian) {
             parcel->is_array = 1;
             return 0;
         }

@@ -105,7 +105,7 @@ static PyObject *get_time(PyObject *self, void *unused) {
     if (!message)
         return NULL;
     int64_t time = weir_message_time(message);
-    return time ? PyFloat_FromDouble((double)time * 1e-9) : Py_NewRef(Py_None);
+    return time ? PyFloat_FromDouble((double)time / 1e9) : Py_NewRef(Py_None);
 }
 
 static PyObject *get_age(PyObject *self, void *unused) {
@@ -118,7 +118,7 @@ static PyObject *get_age(PyObject *self, void *unused) {
     if (!time)
         return Py_NewRef(Py_None);
     clock_gettime(CLOCK_REALTIME, &now);
-    return PyFloat_FromDouble((double)((int64_t)now.tv_sec * 1000000000 + now.tv_nsec - time) * 1e-9);
+    return PyFloat_FromDouble((double)((int64_t)now.tv_sec * 1000000000 + now.tv_nsec - time) / 1e9);
 }
 
 static PyObject *get_id(PyObject *self, void *unused) {

@@ -239,7 +239,7 @@ static PyObject *get_address(PyObject *object, void *unused) {
 static PyObject *get_timeout(PyObject *object, void *unused) {
     int64_t timeout_ns = ((struct weir_py_writer *)object)->timeout_ns;
     (void)unused;
-    return timeout_ns == WEIR_FOREVER ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)timeout_ns * 1e-9);
+    return timeout_ns == WEIR_FOREVER ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)timeout_ns / 1e9);
 }
 
 static int set_timeout(PyObject *object, PyObject *seconds, void *unused) {
