@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "base/word.h"
 #include "codec/cbor/cbor.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -75,11 +76,11 @@ static inline uint64_t load_big_endian(const unsigned char *at, unsigned size) {
     case 1:
         return *at;
     case 2:
-        return weir_cbor_load16(at);
+        return (uint64_t)at[0] << 8 | at[1];
     case 4:
-        return weir_cbor_load32(at);
+        return (uint64_t)at[0] << 24 | (uint64_t)at[1] << 16 | (uint64_t)at[2] << 8 | at[3];
     default:
-        return weir_cbor_load64(at);
+        return __builtin_bswap64(weir_word_at(at));
     }
 }
 
@@ -97,6 +98,7 @@ static inline const unsigned char *argument(const unsigned char *at, const unsig
     return at + size;
 }
 
+/* The same for items of which there are many: the one-byte form inline, the others by their size. */
 static inline int is_ascii(const unsigned char *text, size_t size, const unsigned char *end) {
     static const uint64_t high_bits = UINT64_C(0x8080808080808080);
     if (size >= 8) {
