@@ -163,7 +163,7 @@ static int extension_works(const char *extension, char *words, size_t size) {
 
 static int php_find(struct demo_parts *parts, const char *root) {
     char built[PATH_MAX], words[300];
-    path_join(built, root, "/bindings/php/", "weir.so");
+    path_join(built, root, "/php/", "weir.so");
     const char *candidates[] = {exists(built) ? built : "", "", "weir"};
     for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
         int status = extension_works(candidates[i], words, sizeof(words));

@@ -28,6 +28,13 @@ final class Snapshot
         return $value;
     }
 
+    /* The same when it is a number. Anybody may have sent something else. */
+    public function figure(string $channel, string ...$path): ?float
+    {
+        $value = $this->at($channel, ...$path);
+        return is_int($value) || is_float($value) ? (float) $value : null;
+    }
+
     public function age(string $channel): ?float
     {
         return $this->messages[$channel]?->age;
@@ -36,16 +43,16 @@ final class Snapshot
     /* Sections of the vitals carry the time of the sensor's message they were made from. */
     public function age_of_section(string $section): ?float
     {
-        $time = $this->at('vitals', $section, 'time');
+        $time = $this->figure('vitals', $section, 'time');
         return $time === null ? null : microtime(true) - $time / 1e9;
     }
 
     /** @return array<string, string> the text of each data-field */
     public function fields(): array
     {
-        $at = $this->at(...);
+        $at = $this->figure(...);
         $gigabytes = fn (?float $bytes) => number($bytes === null ? null : $bytes / 1e9);
-        $temperatures = $at('host', 'temperatures') ?? [];
+        $temperatures = $this->at('host', 'temperatures') ?: [];
         return [
             'load' => number($at('host', 'load')),
             'load-more' => 'usually ' . number($at('vitals', 'load', 'mean')) . ' ± ' . number($at('vitals', 'load', 'deviation')),
@@ -116,7 +123,7 @@ function alarm_rows(Snapshot $now): string
     $rows = '';
     foreach ($now->at('recent', 'alarms') ?? [] as $alarm) {
         $rows .= '<tr><td>' . gmdate('H:i:s', intdiv($alarm['time'], 1_000_000_000)) . '<small> UTC</small></td><td>' . html($alarm['source'])
-            . '</td><td>' . html(number($alarm['value']) . "\u{202f}" . $alarm['unit'])
+            . '</td><td>' . html(number($alarm['value']) . "\u{202f}" . unit($alarm['unit']))
             . '</td><td>' . html(number($alarm['mean']) . ' ± ' . number($alarm['deviation']))
             . '</td><td>' . html(number($alarm['z'])) . "</td></tr>\n";
     }

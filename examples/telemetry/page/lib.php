@@ -44,7 +44,7 @@ function plain(string $address): string
 /* A message as one JSON object for the browser: its plain form, and before it the channel's name and the message's age. */
 function event_json(string $name, \Weir\Message $message): string
 {
-    $head = json_encode(['name' => $name, 'age' => round(max($message->age, 0), 4)]);
+    $head = json_encode(['name' => $name, 'age' => round(max($message->age ?? 0, 0), 4)]);
     return substr($head, 0, -1) . ',' . substr($message->json(), 1);
 }
 
@@ -122,6 +122,12 @@ function scaled(?float $value): string
         $value /= 1000;
     }
     return number($value) . "\u{202f}T";
+}
+
+/* A unit as people write it; messages keep to ASCII. */
+function unit(string $name): string
+{
+    return $name === 'us' ? 'µs' : $name;
 }
 
 function duration(float $seconds): string

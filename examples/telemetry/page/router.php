@@ -45,7 +45,7 @@ function send_asset(string $name): void
 
 function not_found(): void
 {
-    answer_json(404, ['error' => 'there is no such page; there are: / /stream /api/latest /control']);
+    answer_json(404, ['error' => 'there is no such page; there are: / /stream /api/latest /api/history /control']);
 }
 
 function method_is(string ...$allowed): bool
@@ -74,6 +74,8 @@ function route(string $path): void
         require __DIR__ . '/stream.php';
     } elseif ($path === '/api/latest') {
         require __DIR__ . '/latest.php';
+    } elseif ($path === '/api/history') {
+        require __DIR__ . '/history.php';
     } elseif (str_starts_with($path, '/assets/')) {
         send_asset(substr($path, strlen('/assets/')));
     } else {

@@ -34,9 +34,10 @@ final class Viewer
         $this->open();
         $end = microtime(true) + LIFETIME;
         while (!connection_aborted() && microtime(true) < $end) {
+            \Weir\wait($this->readers, HEARTBEAT);
             $began = microtime(true);
             $this->send_news();
-            if (microtime(true) - $this->spoke > HEARTBEAT) {
+            if ($began - $this->spoke >= HEARTBEAT) {
                 $this->say(": still here\n");
             }
             usleep((int) max(0, 1e6 * ($began + 1 / RATE - microtime(true))));

@@ -5,7 +5,7 @@
  * page's server, or the network. */
 import { makeCharts } from "/assets/charts.js";
 import { listen, showSettings } from "/assets/controls.js";
-import { duration, number, scaled } from "/assets/format.js";
+import { duration, number, scaled, unit } from "/assets/format.js";
 import { connect } from "/assets/live.js";
 
 const json = (id) => JSON.parse(document.getElementById(id).textContent);
@@ -61,7 +61,7 @@ function alarmRow(alarm) {
     const cells = [
         new Date(alarm.time / 1e6).toLocaleTimeString([], { hour12: false }),
         alarm.source,
-        `${number(alarm.value)}\u202f${alarm.unit}`,
+        `${number(alarm.value)}\u202f${unit(alarm.unit)}`,
         `${number(alarm.mean)} ± ${number(alarm.deviation)}`,
         number(alarm.z),
     ];
@@ -190,6 +190,14 @@ function setUpTheme() {
 }
 
 setUpTheme();
+/* What the channels still hold of the last minute, so that the charts need not begin empty. */
+async function showHistory() {
+    const answer = await fetch("/api/history", { cache: "no-store", signal: AbortSignal.timeout(3000) });
+    const history = await answer.json();
+    for (const name of ["host", "jitter"]) for (const message of history[name]) charts[name].add(message);
+}
+
+await showHistory().catch(() => {});
 for (const message of Object.values(json("seed"))) receive(message);
 listen((settings) => {
     isPaused = settings.paused;

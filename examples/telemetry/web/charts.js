@@ -84,6 +84,7 @@ class LoadChart extends Chart {
 
     add(message) {
         const time = message.time / 1e9;
+        if (time <= this.times.at(-1)) return; // history and the first event overlap
         if (this.rows.length && message.data.cores.length !== this.rows[0].length - 1) this.times.length = this.rows.length = 0;
         if (time - this.times.at(-1) > 1.5) this.push((this.times.at(-1) + time) / 2, [message.data.load, ...message.data.cores].map(() => null));
         this.push(time, [message.data.load, ...message.data.cores]);
@@ -129,9 +130,12 @@ class JitterChart extends Chart {
         this.samples = [];
         this.rate = 1000;
         this.seq = null;
+        this.time = 0;
     }
 
     add(message) {
+        if (message.time <= this.time) return;
+        this.time = message.time;
         const block = message.data.map((v) => Math.max(v, 1));
         this.rate = message.meta.rate;
         if (this.seq !== null && message.seq !== this.seq + 1) {

@@ -19,6 +19,11 @@ export function scaled(value) {
     return number(value) + THIN + "T";
 }
 
+/* A unit as people write it; messages keep to ASCII. */
+export function unit(name) {
+    return name === "us" ? "µs" : name;
+}
+
 export function duration(seconds) {
     if (seconds < 10) return number(seconds) + THIN + "s";
     if (seconds < 90) return Math.round(seconds) + THIN + "s";
