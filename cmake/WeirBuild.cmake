@@ -15,8 +15,10 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
 endif()
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
-set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
-set(CMAKE_C_FLAGS_RELEASE "-O2")
+foreach(language C CXX Fortran)
+    set(CMAKE_${language}_FLAGS_RELWITHDEBINFO "-O2 -g")
+    set(CMAKE_${language}_FLAGS_RELEASE "-O2")
+endforeach()
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 # What every C target of ours is compiled with; bindings link it where it suits them.
