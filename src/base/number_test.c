@@ -320,7 +320,7 @@ static FILE *corpus_open(const char *name) {
              name);
     FILE *file = fopen(path, "r");
     if (!file)
-        print_message("no number corpus at %s (set WEIR_CORPORA)\n", path);
+        print_message("skip: no number corpus at %s; set WEIR_CORPORA to a folder that has numbers/\n", path);
     return file;
 }
 
