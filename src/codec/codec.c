@@ -75,17 +75,21 @@ static int not_built_in(int codec, weir_error *err) {
 }
 
 /* The options with the defaults filled in. An older caller's struct ends earlier: what it does not have is 0. */
-static weir_codec_options options_complete(const weir_codec_options *options) {
+static inline weir_codec_options options_complete(const weir_codec_options *options) {
+    static const weir_codec_options defaults = {sizeof(defaults), 0, WEIR_DEPTH_MAX, WEIR_VALUES_MAX, UINT64_MAX};
     weir_codec_options complete = WEIR_CODEC_OPTIONS_INIT;
-    if (options)
-        memcpy(&complete, options,
-               options->struct_size < sizeof(complete) ? options->struct_size : sizeof(complete));
+    if (!options)
+        return defaults;
+    if (options->struct_size >= sizeof(complete))
+        complete = *options;
+    else
+        memcpy(&complete, options, options->struct_size);
     if (complete.depth_max == 0)
-        complete.depth_max = WEIR_DEPTH_MAX;
+        complete.depth_max = defaults.depth_max;
     if (complete.values_max == 0)
-        complete.values_max = WEIR_VALUES_MAX;
+        complete.values_max = defaults.values_max;
     if (complete.bytes_max == 0)
-        complete.bytes_max = UINT64_MAX;
+        complete.bytes_max = defaults.bytes_max;
     return complete;
 }
 

@@ -20,15 +20,19 @@ static void fail(struct weir_doc *doc, int status, const char *problem) {
 }
 
 /* Count a new value in its parent; refuse it where none may come. */
-static int place(struct weir_doc *doc) {
+static int place(struct weir_doc *doc, int kind) {
     if (doc->status != WEIR_OK)
         return 0;
     if (doc->is_finished) {
         fail(doc, WEIR_EINVAL, "the document is finished; clear it before building another");
         return 0;
     }
-    if (doc->tags > 0) /* the first of the tags was counted in its place */
-        return 1;
+    if (doc->tags > 0) { /* the first of the tags was counted in its place */
+        const struct weir_value *tag = &doc->cells[doc->count - 1];
+        if (tag->count == WEIR_TAG_SIMPLE && kind != WEIR_KIND_NULL)
+            fail(doc, WEIR_EINVAL, "a simple value holds something; put null as its content");
+        return doc->status == WEIR_OK;
+    }
     if (doc->open == 0) {
         if (doc->count > 0)
             fail(doc, WEIR_EINVAL, "a second root; put several values into an array or map");
@@ -45,7 +49,7 @@ static int place(struct weir_doc *doc) {
 
 /* Place a value of one cell and @more behind it; NULL when it may not or cannot be. */
 static struct weir_value *append(struct weir_doc *doc, int kind, size_t more) {
-    if (!place(doc))
+    if (!place(doc, kind))
         return NULL;
     if (weir_doc_grow(doc, 1 + more) != WEIR_OK) {
         fail(doc, WEIR_ENOMEM, "out of memory");
@@ -237,7 +241,7 @@ static void put_ndarray(struct weir_doc *doc, const weir_ndarray *array, int is_
     weir_ndarray kept = *array;
     if (!is_borrowed)
         kept.data = keep(doc, array->data, array->size);
-    if (!place(doc))
+    if (!place(doc, WEIR_KIND_NDARRAY))
         return;
     if (weir_doc_ndarray(doc, &kept) != WEIR_OK)
         fail(doc, WEIR_ENOMEM, "out of memory");
@@ -261,9 +265,24 @@ static int deepen(struct weir_doc *doc) {
     return 1;
 }
 
+/* Whether a tag of this space may have this number: simple values 20 to 31 are false, true, null, undefined and nothing; BSON's
+ * types are bytes, and binary subtypes follow from 0x500. */
+static int tag_exists(uint32_t space, uint64_t number) {
+    switch (space) {
+    case WEIR_TAG_CBOR:
+        return 1;
+    case WEIR_TAG_SIMPLE:
+        return number < 20 || (number >= 32 && number <= UINT8_MAX);
+    case WEIR_TAG_BSON:
+        return number <= UINT8_MAX || (number >= 0x500 && number <= 0x5ff);
+    default:
+        return 0;
+    }
+}
+
 void weir_put_tag(weir_doc *doc, uint32_t space, uint64_t number) {
-    if (space > WEIR_TAG_BSON) {
-        fail(doc, WEIR_EINVAL, "a tag of an unknown space; see enum weir_tag_space");
+    if (!tag_exists(space, number)) {
+        fail(doc, WEIR_EINVAL, "a tag that its space does not have; see enum weir_tag_space");
         return;
     }
     struct weir_value *cell = append(doc, WEIR_KIND_TAGGED, 0);
@@ -320,7 +339,7 @@ void weir_put_value(weir_doc *doc, const weir_value *value) {
         fail(doc, WEIR_EINVAL, "a value at address NULL");
         return;
     }
-    if (!place(doc))
+    if (!place(doc, value->kind))
         return;
     if (weir_doc_append(doc, value) != WEIR_OK)
         fail(doc, WEIR_ENOMEM, "out of memory");

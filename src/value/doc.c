@@ -33,7 +33,8 @@ void weir_doc_clear(weir_doc *doc) {
     doc->status = WEIR_OK;
     doc->problem = NULL;
     doc->is_finished = 0;
-    weir_arena_clear(&doc->arena);
+    if (doc->arena.used > 0)
+        weir_arena_clear(&doc->arena);
 }
 
 int weir_doc_grow(struct weir_doc *doc, size_t more) {

@@ -8,6 +8,7 @@
 #ifndef WEIR_CODEC_CBOR_H
 #define WEIR_CODEC_CBOR_H
 
+#include "base/word.h"
 #include "codec/codec.h"
 
 enum cbor_major {
@@ -53,6 +54,35 @@ enum cbor_time_key { CBOR_TIME_SECONDS = 1, CBOR_TIME_MS = -3, CBOR_TIME_US = -6
 /* Tags of the BSON space travel as "weir" << 32 | number. */
 #define CBOR_TAG_BSON_FIRST (UINT64_C(0x77656972) << 32)
 enum { CBOR_TAG_BSON_COUNT = 0x600 };
+
+/* Numbers with their most significant byte first, as CBOR has them: one load or store and one swap. */
+static inline uint64_t weir_cbor_load16(const unsigned char *at) {
+    return (uint64_t)at[0] << 8 | at[1];
+}
+
+static inline uint64_t weir_cbor_load32(const unsigned char *at) {
+    return (uint64_t)at[0] << 24 | (uint64_t)at[1] << 16 | (uint64_t)at[2] << 8 | at[3];
+}
+
+static inline uint64_t weir_cbor_load64(const unsigned char *at) {
+    return __builtin_bswap64(weir_word_at(at));
+}
+
+static inline void weir_cbor_store16(unsigned char *at, uint64_t number) {
+    at[0] = (unsigned char)(number >> 8);
+    at[1] = (unsigned char)number;
+}
+
+static inline void weir_cbor_store32(unsigned char *at, uint64_t number) {
+    at[0] = (unsigned char)(number >> 24);
+    at[1] = (unsigned char)(number >> 16);
+    at[2] = (unsigned char)(number >> 8);
+    at[3] = (unsigned char)number;
+}
+
+static inline void weir_cbor_store64(unsigned char *at, uint64_t number) {
+    weir_word_put(at, __builtin_bswap64(number));
+}
 
 /* The element type that a typed array's tag means; 0 for those without one here (halves, quadruples, clamped bytes). */
 uint32_t weir_cbor_element_of_tag(uint64_t tag, int *ret_big_endian);

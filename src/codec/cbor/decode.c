@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "base/word.h"
 #include "codec/cbor/cbor.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -71,16 +70,32 @@ static __attribute__((cold, noinline)) int bad_head(struct decoder *decoder, con
 
 /* ---- pieces ---- */
 
+/* Fill a cell with two stores; an initializer would clear it first. */
+static inline void set_cell(struct weir_value *cell, uint8_t kind, uint32_t count, uint64_t payload) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t head = kind | (uint64_t)count << 32;
+    memcpy(cell, &head, sizeof(head));
+#else
+    *cell = (struct weir_value){.kind = kind, .count = count};
+#endif
+    cell->as.u64 = payload;
+}
+
+static inline void set_string(struct weir_value *cell, uint8_t kind, size_t size, const unsigned char *data) {
+    set_cell(cell, kind, (uint32_t)size, 0);
+    cell->as.data = data;
+}
+
 static inline uint64_t load_big_endian(const unsigned char *at, unsigned size) {
     switch (size) {
     case 1:
         return *at;
     case 2:
-        return (uint64_t)at[0] << 8 | at[1];
+        return weir_cbor_load16(at);
     case 4:
-        return (uint64_t)at[0] << 24 | (uint64_t)at[1] << 16 | (uint64_t)at[2] << 8 | at[3];
+        return weir_cbor_load32(at);
     default:
-        return __builtin_bswap64(weir_word_at(at));
+        return weir_cbor_load64(at);
     }
 }
 
@@ -98,7 +113,6 @@ static inline const unsigned char *argument(const unsigned char *at, const unsig
     return at + size;
 }
 
-/* The same for items of which there are many: the one-byte form inline, the others by their size. */
 static inline int is_ascii(const unsigned char *text, size_t size, const unsigned char *end) {
     static const uint64_t high_bits = UINT64_C(0x8080808080808080);
     if (size >= 8) {
@@ -143,7 +157,7 @@ static uint32_t half_bits(uint32_t half) {
 /* The integer -1 - n as a cell. */
 static int negative(struct decoder *decoder, struct weir_value *cell, uint64_t n) {
     if (LIKELY(n <= INT64_MAX)) {
-        *cell = (struct weir_value){.kind = WEIR_KIND_INT64, .as.i64 = (int64_t)~n};
+        set_cell(cell, WEIR_KIND_INT64, 0, ~n);
         return WEIR_OK;
     }
     unsigned char *bytes = weir_arena_take(&decoder->doc->arena, 9);
@@ -253,6 +267,7 @@ struct cursor {
     uint64_t expect;         /* items it still expects; the root expects one */
     uint32_t depth;          /* containers and tags around the next item */
     uint32_t tags;           /* those of the tags that stand directly before it */
+    size_t content;          /* where the content of the last tag begins */
 };
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -342,9 +357,7 @@ ALWAYS_INLINE enum step string_item(struct decoder *decoder, struct cursor *curs
         if (UNLIKELY(wrong != NULL))
             return bad(decoder, wrong, "a text that is not UTF-8"), STEP_FAILED;
     }
-    *cursor->cell++ = (struct weir_value){.kind = major == CBOR_TEXT ? WEIR_KIND_TEXT : WEIR_KIND_BYTES,
-                                          .count = (uint32_t)size,
-                                          .as.data = cursor->at};
+    set_string(cursor->cell++, major == CBOR_TEXT ? WEIR_KIND_TEXT : WEIR_KIND_BYTES, size, cursor->at);
     cursor->at += size;
     return STEP_COMPLETE;
 }
@@ -357,11 +370,11 @@ ALWAYS_INLINE enum step container_item(struct decoder *decoder, struct cursor *c
         return truncated(decoder), STEP_FAILED;
     if (UNLIKELY(cursor->depth >= decoder->depth_max) && !may_be_deeper(decoder, *cursor, head, 0))
         return STEP_FAILED;
-    *cursor->cell++ = (struct weir_value){.kind = is_map ? WEIR_KIND_MAP : WEIR_KIND_ARRAY,
-                                          .flags = is_indefinite ? WEIR_CELL_OPEN : 0,
-                                          .aux = (uint16_t)cursor->tags,
-                                          .count = is_indefinite ? 0 : (uint32_t)count,
-                                          .as.span = cursor->expect << 32 | cursor->open};
+    set_cell(cursor->cell, is_map ? WEIR_KIND_MAP : WEIR_KIND_ARRAY, is_indefinite ? 0 : (uint32_t)count,
+             cursor->expect << 32 | cursor->open);
+    cursor->cell->flags = is_indefinite ? WEIR_CELL_OPEN : 0;
+    cursor->cell->aux = (uint16_t)cursor->tags;
+    cursor->cell++;
     cursor->open = (size_t)(cursor->cell - cursor->cells);
     cursor->expect = is_indefinite ? EXPECT_UNTIL_BREAK : count << is_map;
     cursor->depth++;
@@ -381,6 +394,7 @@ ALWAYS_INLINE enum step tag_item(struct decoder *decoder, struct cursor *cursor,
     *cursor->cell++ = tag_cell(number);
     cursor->depth++;
     cursor->tags++;
+    cursor->content = (size_t)(cursor->cell - cursor->cells);
     return STEP_ON;
 }
 
@@ -406,12 +420,12 @@ ALWAYS_INLINE enum step other_item(struct decoder *decoder, struct cursor *curso
     if (LIKELY(byte == CBOR_DOUBLE)) {
         if (left < 8)
             return truncated(decoder), STEP_FAILED;
-        *cell = (struct weir_value){.kind = WEIR_KIND_FLOAT64, .as.u64 = load_big_endian(cursor->at, 8)};
+        set_cell(cell, WEIR_KIND_FLOAT64, 0, weir_cbor_load64(cursor->at));
         cursor->at += 8;
     } else if (byte >= CBOR_FALSE && byte <= CBOR_TRUE) {
-        *cell = (struct weir_value){.kind = WEIR_KIND_BOOL, .as.i64 = byte - CBOR_FALSE};
+        set_cell(cell, WEIR_KIND_BOOL, 0, byte - CBOR_FALSE);
     } else if (byte == CBOR_NULL || byte == CBOR_UNDEFINED) {
-        *cell = (struct weir_value){.kind = byte == CBOR_NULL ? WEIR_KIND_NULL : WEIR_KIND_UNDEFINED};
+        set_cell(cell, byte == CBOR_NULL ? WEIR_KIND_NULL : WEIR_KIND_UNDEFINED, 0, 0);
     } else if (byte == CBOR_HALF || byte == CBOR_SINGLE) {
         size_t size = byte == CBOR_HALF ? 2 : 4;
         if (left < size)
@@ -432,14 +446,14 @@ ALWAYS_INLINE enum step other_item(struct decoder *decoder, struct cursor *curso
     return STEP_COMPLETE;
 }
 
-/* An item is complete, its cells begin at index @first: fold the tags before it, and close the containers that expected it last. Return: 1 to go on, 0 when the
+/* An item is complete: fold the tags before it, and close the containers that expected it last. Return: 1 to go on, 0 when the
  * root is complete or after a failure. */
-ALWAYS_INLINE int finish_item(struct decoder *decoder, struct cursor *cursor, size_t first) {
+ALWAYS_INLINE int finish_item(struct decoder *decoder, struct cursor *cursor) {
     if (UNLIKELY(cursor->tags > 0)) {
         uint32_t tags = cursor->tags;
         cursor->depth -= tags;
         cursor->tags = 0;
-        if (!cursor_fold(decoder, cursor, first, tags))
+        if (!cursor_fold(decoder, cursor, cursor->content, tags))
             return 0;
     }
     while (--cursor->expect == 0) {
@@ -478,9 +492,31 @@ ALWAYS_INLINE int take_head(struct decoder *decoder, struct cursor *cursor, unsi
     return 0;
 }
 
+/* Most items of most documents, tried first: texts of up to 23 ASCII bytes, at least as far from the end of the input as a check
+ * of whole words may read. Return: 0 when the item is another. */
+ALWAYS_INLINE int short_text(struct decoder *decoder, struct cursor *cursor) {
+    static const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    const unsigned char *text = cursor->at + 1;
+    unsigned size = *cursor->at - (CBOR_TEXT << 5);
+    if (size >= 24 || decoder->end - text < 24)
+        return 0;
+    uint64_t bits = weir_word_at(text);
+    if (size < 8)
+        bits &= (UINT64_C(1) << 8 * size) - 1;
+    else
+        bits |= weir_word_at(text + size - 8) | weir_word_at(text + (size & 16) / 2);
+    if (UNLIKELY((bits & high_bits) != 0))
+        return 0;
+    set_string(cursor->cell++, WEIR_KIND_TEXT, size, text);
+    cursor->at = text + size;
+    return 1;
+}
+
 ALWAYS_INLINE enum step take_item(struct decoder *decoder, struct cursor *cursor) {
     const unsigned char *const head = cursor->at;
     const unsigned major = *head >> 5;
+    if (short_text(decoder, cursor))
+        return STEP_COMPLETE;
     unsigned info;
     uint64_t n;
     if (UNLIKELY(!take_head(decoder, cursor, &info, &n)))
@@ -488,8 +524,7 @@ ALWAYS_INLINE enum step take_item(struct decoder *decoder, struct cursor *cursor
     int is_indefinite = info == AI_INDEFINITE;
     switch (major) {
     case CBOR_UINT:
-        *cursor->cell++ =
-            (struct weir_value){.kind = n > INT64_MAX ? WEIR_KIND_UINT64 : WEIR_KIND_INT64, .as.u64 = n};
+        set_cell(cursor->cell++, n > INT64_MAX ? WEIR_KIND_UINT64 : WEIR_KIND_INT64, 0, n);
         return STEP_COMPLETE;
     case CBOR_NEGATIVE:
         return negative(decoder, cursor->cell++, n) == WEIR_OK ? STEP_COMPLETE : STEP_FAILED;
@@ -519,11 +554,10 @@ static const unsigned char *items(struct decoder *decoder) {
             return truncated(decoder), NULL;
         if (UNLIKELY(cursor.cell >= cursor.room) && !cursor_make_room(decoder, &cursor))
             return NULL;
-        const size_t first = (size_t)(cursor.cell - cursor.cells);
         enum step step = take_item(decoder, &cursor);
         if (step == STEP_ON)
             continue;
-        if (step == STEP_FAILED || !finish_item(decoder, &cursor, first))
+        if (step == STEP_FAILED || !finish_item(decoder, &cursor))
             break;
     }
     decoder->doc->count = (size_t)(cursor.cell - cursor.cells);

@@ -15,11 +15,6 @@ enum {
     NDARRAY_ROOM = (2 + WEIR_RANK_MAX + 3) * HEAD_MAX + STEP_ROOM
 };
 
-static inline void put_big_endian(unsigned char *at, uint64_t n, unsigned size) {
-    for (unsigned i = 0; i < size; i++)
-        at[i] = (unsigned char)(n >> 8 * (size - 1 - i));
-}
-
 static inline unsigned char *put_head(unsigned char *at, unsigned major, uint64_t n) {
     if (n < 24) {
         *at = (unsigned char)(major << 5 | n);
@@ -32,16 +27,16 @@ static inline unsigned char *put_head(unsigned char *at, unsigned major, uint64_
     }
     if (n <= UINT16_MAX) {
         at[0] = (unsigned char)(major << 5 | 25);
-        put_big_endian(at + 1, n, 2);
+        weir_cbor_store16(at + 1, n);
         return at + 3;
     }
     if (n <= UINT32_MAX) {
         at[0] = (unsigned char)(major << 5 | 26);
-        put_big_endian(at + 1, n, 4);
+        weir_cbor_store32(at + 1, n);
         return at + 5;
     }
     at[0] = (unsigned char)(major << 5 | 27);
-    put_big_endian(at + 1, n, 8);
+    weir_cbor_store64(at + 1, n);
     return at + 9;
 }
 
@@ -97,17 +92,17 @@ static unsigned char *put_single(unsigned char *at, uint32_t bits) {
     uint32_t half;
     if (half_of_single(bits, &half)) {
         *at = CBOR_HALF;
-        put_big_endian(at + 1, half, 2);
+        weir_cbor_store16(at + 1, half);
         return at + 3;
     }
     *at = CBOR_SINGLE;
-    put_big_endian(at + 1, bits, 4);
+    weir_cbor_store32(at + 1, bits);
     return at + 5;
 }
 
 static inline unsigned char *put_double(unsigned char *at, uint64_t bits) {
     *at = CBOR_DOUBLE;
-    put_big_endian(at + 1, bits, 8);
+    weir_cbor_store64(at + 1, bits);
     return at + 9;
 }
 
