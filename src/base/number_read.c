@@ -1,8 +1,7 @@
 /* Text to floats, correctly rounded.
  *
  * In this order, each for what the one before cannot decide:
- *   1. Up to 2^53 and a power of ten up to 10^22 are exact doubles, so one operation rounds once (W. Clinger, "How to read
- *      floating point numbers accurately", PLDI 1990). Needs the default rounding mode; the others need none.
+ *   1. Up to 2^53 and a power of ten up to 10^22 are exact doubles, so one operation rounds once: number.h.
  *   2. 19 digits times a 128-bit power of ten decide every number of up to 19 digits (D. Lemire, "Number parsing at a gigabyte
  *      per second", Software: Practice and Experience 51, 2021; N. Mushtak and D. Lemire, "Fast number parsing without
  *      fallback", 2023), and a longer one whenever its first 19 digits and their successor round to the same float.
@@ -10,7 +9,6 @@
  *      digits, so of more digits only "there is something" matters: the work is bounded, however long the text. */
 #include "base/number.h"
 
-#include <float.h>
 #include <string.h>
 
 #include "base/powers.h"
@@ -253,24 +251,23 @@ static inline double f64_of_bits(uint64_t bits, int is_negative) {
     return value;
 }
 
+const double weir_f64_powers[WEIR_F64_POWER_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                        1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                                        1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 double weir_f64_from_decimal(uint64_t mantissa, int64_t exponent, int is_negative, int is_truncated, const char *text,
                              size_t size) {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     if (is_truncated) {
         struct number number = {mantissa, exponent, is_negative, 1};
         return f64_of_bits(nearest_long(&number, text, size, &format_f64), is_negative);
-    }
-    if (FLT_EVAL_METHOD == 0 && mantissa <= UINT64_C(1) << 53 && exponent >= -22 && exponent <= 22) {
-        double value = (double)mantissa;
-        value = exponent < 0 ? value / powers[-exponent] : value * powers[exponent];
-        return is_negative ? -value : value;
     }
     return f64_of_bits(nearest(mantissa, exponent, &format_f64), is_negative);
 }
 
 double weir_f64_read(const char *text, size_t size) {
     struct number number = number_read(text, size);
+    if (!number.is_truncated && number.exponent >= -WEIR_F64_POWER_MAX && number.exponent <= WEIR_F64_POWER_MAX)
+        return weir_f64_from_short_decimal(number.mantissa, (int)number.exponent, number.is_negative);
     return weir_f64_from_decimal(number.mantissa, number.exponent, number.is_negative, number.is_truncated, text, size);
 }
 

@@ -12,11 +12,12 @@
 #include "base/word.h"
 
 enum {
-    DIGITS_GUARD = 8, /* bytes in front of the digits that are no '0', where the search for trailing zeros ends */
-    DIGITS_SIZE = DIGITS_GUARD + 32,
+    DIGITS_MAX = 17, /* that a float may need */
     POINT_MIN = -3, /* 0.0001 */
     POINT_MAX = 16  /* 1234567890123456.0 */
 };
+
+#define ASCII_ZEROS UINT64_C(0x3030303030303030)
 
 /* ---- integers ---- */
 
@@ -36,12 +37,7 @@ static inline void put_pair(char *text, uint32_t value) {
 }
 
 static inline void put_eight(char *text, uint32_t value) {
-    uint32_t high = value / 10000;
-    uint32_t low = value % 10000;
-    put_pair(text, high / 100);
-    put_pair(text + 2, high % 100);
-    put_pair(text + 4, low / 100);
-    put_pair(text + 6, low % 100);
+    weir_word_put(text, weir_word_of_decimal(value) | ASCII_ZEROS);
 }
 
 /* One to four digits. */
@@ -97,17 +93,68 @@ size_t weir_i64_write(char *text, int64_t value) {
 /* ---- laying out digits ---- */
 
 struct decimal {
-    uint64_t digits; /* not 0 */
+    uint64_t digits; /* not 0, below 10^17 */
     int exponent;    /* of ten */
 };
 
-static size_t without_zeros(const char *digits, size_t count) {
-    for (;;) {
-        uint64_t other = weir_word_at(digits + count - 8) ^ UINT64_C(0x3030303030303030);
-        if (other)
-            return count - (size_t)__builtin_clzll(other) / 8;
-        count -= 8;
-    }
+static const uint64_t powers[DIGITS_MAX + 1] = {1,
+                                                10,
+                                                100,
+                                                1000,
+                                                10000,
+                                                100000,
+                                                1000000,
+                                                10000000,
+                                                100000000,
+                                                1000000000,
+                                                10000000000,
+                                                100000000000,
+                                                1000000000000,
+                                                10000000000000,
+                                                100000000000000,
+                                                1000000000000000,
+                                                10000000000000000,
+                                                100000000000000000};
+
+static inline int digits_count(uint64_t value) {
+    int guess = (64 - __builtin_clzll(value)) * 1233 >> 12; /* log10 2 is 0.30103; the guess is right or one less */
+    return guess + (value >= powers[guess]);
+}
+
+/* Seventeen digits as text, in registers: stored and loaded again with other sizes, they would have to wait for memory. */
+struct spread {
+    uint64_t middle; /* the digits behind the first */
+    uint64_t last;
+    size_t count; /* of the digits that matter; zeros follow */
+    char first;
+};
+
+static inline struct spread spread_digits(uint64_t digits, int count) {
+    uint64_t filled = digits * powers[DIGITS_MAX - count];
+    uint64_t rest = filled % powers[16];
+    uint64_t middle = weir_word_of_decimal((uint32_t)(rest / powers[8]));
+    uint64_t last = weir_word_of_decimal((uint32_t)(rest % powers[8]));
+    struct spread spread = {middle | ASCII_ZEROS, last | ASCII_ZEROS, 1, (char)('0' + filled / powers[16])};
+    if (last)
+        spread.count = DIGITS_MAX - (size_t)__builtin_clzll(last) / 8;
+    else if (middle)
+        spread.count = 9 - (size_t)__builtin_clzll(middle) / 8;
+    return spread;
+}
+
+static inline void put_spread(char *text, const struct spread *spread) {
+    text[0] = spread->first;
+    weir_word_put(text + 1, spread->middle);
+    weir_word_put(text + 9, spread->last);
+}
+
+/* The digits from the one at @from on, 1 to 16. */
+static inline void put_spread_from(char *text, const struct spread *spread, unsigned from) {
+    unsigned bits = 8 * ((from - 1) & 7);
+    uint64_t middle = from <= 8 ? spread->middle : spread->last;
+    uint64_t last = from <= 8 ? spread->last : 0;
+    weir_word_put(text, middle >> bits | last << 1 << (63 - bits));
+    weir_word_put(text + 8, last >> bits);
 }
 
 static size_t put_exponent(char *text, int exponent) {
@@ -120,37 +167,34 @@ static size_t put_exponent(char *text, int exponent) {
     return (size_t)(p - text) + put_up_to_four(p, (uint32_t)exponent);
 }
 
-/* @point digits stand before the '.'. Copies are of fixed size and reach over the end, within WEIR_F64_TEXT_MAX. */
-static size_t put_digits(char *text, const char *digits, size_t count, int point) {
+/* @point digits stand before the '.'. Words reach over the end of what counts, within WEIR_F64_TEXT_MAX. */
+static size_t put_digits(char *text, const struct spread *spread, int point) {
+    size_t count = spread->count;
     if (point > POINT_MAX || point < POINT_MIN) {
-        text[0] = digits[0];
+        put_spread(text + 1, spread);
+        text[0] = spread->first;
         text[1] = '.';
-        memcpy(text + 2, digits + 1, 16);
         size_t size = count > 1 ? count + 1 : 1;
         return size + put_exponent(text + size, point - 1);
     }
     if (point <= 0) {
-        memcpy(text, "0.000", 5);
-        memcpy(text + 2 - point, digits, 17);
+        memcpy(text, "0.000000", 8);
+        put_spread(text + 2 - point, spread);
         return (size_t)(2 - point) + count;
     }
-    size_t before = (size_t)point;
-    memcpy(text, digits, 16); /* what is behind the last digit is '0' */
-    memcpy(text + before + 1, digits + before, 16);
+    unsigned before = (unsigned)point;
+    put_spread(text, spread);
+    put_spread_from(text + before + 1, spread, before);
     text[before] = '.';
     return count > before ? count + 1 : before + 2;
 }
 
-static size_t put_decimal(char *text, int is_negative, struct decimal decimal) {
-    char buffer[DIGITS_SIZE];
-    char *digits = buffer + DIGITS_GUARD;
-    memset(buffer, '1', DIGITS_GUARD);
-    memset(digits, '0', DIGITS_SIZE - DIGITS_GUARD);
-    size_t count = weir_u64_write(digits, decimal.digits);
-    int point = (int)count + decimal.exponent;
+static inline size_t put_decimal(char *text, int is_negative, struct decimal decimal) {
+    int count = digits_count(decimal.digits);
+    struct spread spread = spread_digits(decimal.digits, count);
     text[0] = '-';
     text += is_negative;
-    return (size_t)is_negative + put_digits(text, digits, without_zeros(digits, count), point);
+    return (size_t)is_negative + put_digits(text, &spread, count + decimal.exponent);
 }
 
 static size_t put_zero(char *text, int is_negative) {

@@ -56,4 +56,13 @@ static inline uint32_t weir_word_decimal(uint64_t word) {
     return (uint32_t)((word & UINT64_C(0x0000FFFF0000FFFF)) * UINT64_C(42949672960001) >> 32);
 }
 
+/* The eight digits of a number below 10^8, each as a byte 0 to 9, the first in the least significant byte. */
+static inline uint64_t weir_word_of_decimal(uint32_t value) {
+    uint64_t fours = value / 10000 | (uint64_t)(value % 10000) << 32;
+    uint64_t hundreds = (fours * 10486 >> 20) & UINT64_C(0x0000007F0000007F);
+    uint64_t pairs = hundreds | (fours - hundreds * 100) << 16;
+    uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000F000F000F000F);
+    return tens | (pairs - tens * 10) << 8;
+}
+
 #endif

@@ -25,7 +25,8 @@ enum {
     INPUT_PER_CELL = 8,       /* bytes, a guess that is low for most documents; cells grow when it was too high */
     TRAILING_BLANKS_MAX = 16, /* looked at behind a last bracket */
     KEY_SHOWN_MAX = 80,       /* bytes of a key in a sentence */
-    NUMBER_ROOM = 48          /* bytes that reading a number in words may look at */
+    EXPONENT_SAFE = 289,      /* of ten: 19 digits times it are below the largest float64 */
+    DIGITS_MANY = 64          /* more than reading in words decides */
 };
 static const size_t input_max = UINT32_MAX; /* bytes looked at, so that sizes and counts fit a cell */
 
@@ -60,8 +61,38 @@ static inline int is_blank(unsigned char c) {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* The first byte from @p on that is no blank, or the end. */
-static const unsigned char *blanks_end(const unsigned char *p, const unsigned char *end) {
+/* @index, below 16, by way of a jump. What comes next in the input depends on it, and so does all that follows; but the processor
+ * guesses where a jump leads and goes on, while for a sum it would wait. Messages of one kind have the same lengths in the same
+ * places, so it mostly guesses right. */
+ALWAYS_INLINE unsigned by_jump(unsigned index) {
+#define CASE(n)                                                                                                        \
+    case n:                                                                                                            \
+        index = n;                                                                                                     \
+        __asm__("" : "+r"(index));                                                                                     \
+        break
+    switch (index & 15) {
+        CASE(0);
+        CASE(1);
+        CASE(2);
+        CASE(3);
+        CASE(4);
+        CASE(5);
+        CASE(6);
+        CASE(7);
+        CASE(8);
+        CASE(9);
+        CASE(10);
+        CASE(11);
+        CASE(12);
+        CASE(13);
+        CASE(14);
+        CASE(15);
+    }
+    return index;
+#undef CASE
+}
+
+static __attribute__((noinline)) const unsigned char *many_blanks_end(const unsigned char *p, const unsigned char *end) {
     while (end - p >= BLOCK_SIZE) {
         block_mask marks = block_marks(p);
         if (marks)
@@ -71,6 +102,16 @@ static const unsigned char *blanks_end(const unsigned char *p, const unsigned ch
     while (p < end && is_blank(*p))
         p++;
     return p;
+}
+
+/* The first byte from @p on that is no blank, or the end. A few blanks are stepped over here. */
+ALWAYS_INLINE const unsigned char *blanks_end(const unsigned char *p, const unsigned char *end) {
+    if (LIKELY(end - p >= BLOCK_SIZE)) {
+        block_mask marks = block_marks(p);
+        if (LIKELY(marks))
+            return p + by_jump(block_index(marks));
+    }
+    return many_blanks_end(p, end);
 }
 
 /* ---- numbers ---- */
@@ -141,79 +182,83 @@ static const unsigned char *number_of_any_length(struct json_reader *reader, con
                                : p;
 }
 
-/* Digits that follow one another are read eight at a time. *mantissa takes them up; it is right while they are 19 or less.
- * Return: how many, or 24 and more. */
-ALWAYS_INLINE unsigned digits_read(const unsigned char *p, uint64_t *mantissa) {
-    static const uint32_t powers[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-    unsigned total = 0;
-    for (;;) {
-        uint64_t word = weir_word_at(p + total);
-        unsigned count = weir_word_digits(word);
-        if (LIKELY(count > 0))
-            *mantissa = *mantissa * powers[count] + weir_word_decimal(word << (64 - 8 * count));
-        total += count;
-        if (LIKELY(count < 8) || total >= 24)
-            return total;
-    }
+/* Append the @count digits that @word begins with, 0 to 7. */
+ALWAYS_INLINE uint64_t digits_appended(uint64_t mantissa, uint64_t word, unsigned count) {
+    static const uint32_t powers[8] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    return mantissa * powers[count] + (weir_word_decimal(word << 8 << (56 - 8 * count)));
 }
 
-/* The fraction and exponent of a number, whose integer part ends at @p. Return: what follows; NULL when it must be read byte
- * by byte. */
-ALWAYS_INLINE const unsigned char *real_read(const unsigned char *p, uint64_t mantissa, unsigned count, int is_negative,
-                                             struct weir_value *cell) {
-    unsigned fraction = 0;
-    if (*p == '.') {
-        fraction = digits_read(p + 1, &mantissa);
-        p += 1 + fraction;
-        if (UNLIKELY(fraction == 0 || count + fraction > 19))
-            return NULL;
+/* Digits that follow one another, read eight at a time. *mantissa takes them up; it is right while they are 19 or less.
+ * Return: how many, DIGITS_MANY for more or when the input ends too near to look at words. */
+ALWAYS_INLINE unsigned digits_read(const unsigned char *p, const unsigned char *end, uint64_t *mantissa) {
+    if (UNLIKELY(end - p < 8))
+        return DIGITS_MANY;
+    uint64_t word = weir_word_at(p);
+    unsigned count = weir_word_digits(word);
+    if (LIKELY(count < 8)) {
+        count = by_jump(count);
+        *mantissa = digits_appended(*mantissa, word, count);
+        return count;
     }
-    int exponent = -(int)fraction;
-    if (UNLIKELY((*p | 0x20) == 'e')) {
-        int is_below = p[1] == '-';
-        p += 1 + (is_below || p[1] == '+');
-        if (!is_digit(*p))
-            return NULL;
-        int value = *p++ - '0';
-        for (int i = 0; i < 3 && is_digit(*p); i++)
-            value = value * 10 + (*p++ - '0');
-        exponent += is_below ? -value : value;
-        if (is_digit(*p))
-            return NULL;
+    *mantissa = *mantissa * 100000000 + weir_word_decimal(word);
+    for (unsigned total = 8; total < 24 && end - p >= 16; total += 8) {
+        p += 8;
+        word = weir_word_at(p);
+        count = weir_word_digits(word);
+        if (count < 8) {
+            *mantissa = digits_appended(*mantissa, word, count);
+            return total + count;
+        }
+        *mantissa = *mantissa * 100000000 + weir_word_decimal(word);
     }
-    double value = weir_f64_from_decimal(mantissa, exponent, is_negative, 0, NULL, 0);
-    put_f64(cell, value);
-    return UNLIKELY(isinf(value)) ? NULL : p;
+    return DIGITS_MANY;
 }
 
-/* The number at @p, with NUMBER_ROOM bytes to look at. Return: what follows; NULL when it must be read byte by byte. */
-ALWAYS_INLINE const unsigned char *number_in_words(const unsigned char *p, struct weir_value *cell) {
-    int is_negative = *p == '-';
-    const unsigned char *digits = p + is_negative;
-    uint64_t mantissa = 0;
-    unsigned count = digits_read(digits, &mantissa);
-    if (UNLIKELY(count == 0 || count > 19 || (*digits == '0' && count > 1)))
+/* The exponent behind the 'e' at @p, of up to four digits. Return: what follows; NULL for another. */
+static const unsigned char *exponent_read(const unsigned char *p, const unsigned char *end, int *exponent) {
+    int value = 0;
+    int is_below = ++p < end && *p == '-';
+    p += p < end && (*p == '-' || *p == '+');
+    const unsigned char *digits = p;
+    for (; p < end && p - digits < 4 && is_digit(*p); p++)
+        value = value * 10 + (*p - '0');
+    if (p == digits || (p < end && is_digit(*p)))
         return NULL;
-    const unsigned char *next = digits + count;
-    if (*next == '.' || UNLIKELY((*next | 0x20) == 'e'))
-        return real_read(next, mantissa, count, is_negative, cell);
-    return LIKELY(put_integer(cell, mantissa, is_negative)) ? next : NULL;
+    *exponent += is_below ? -value : value;
+    return p;
 }
 
-/* A number among the last bytes of the input: read where zeros follow them. */
-static __attribute__((noinline)) const unsigned char *number_near_end(struct json_reader *reader, const unsigned char *p,
-                                                                      struct weir_value *cell) {
-    unsigned char room[NUMBER_ROOM] = {0};
-    memcpy(room, p, (size_t)(reader->end - p));
-    const unsigned char *next = number_in_words(room, cell);
-    return next ? p + (next - room) : number_of_any_length(reader, p, cell);
+/* The number at @p, by words of eight digits. Return: what follows; NULL when it must be read byte by byte. */
+ALWAYS_INLINE const unsigned char *number_in_words(const unsigned char *p, const unsigned char *end,
+                                                   struct weir_value *cell) {
+    int is_negative = *p == '-';
+    p += is_negative;
+    uint64_t mantissa = 0;
+    unsigned count = digits_read(p, end, &mantissa);
+    if (UNLIKELY(count - 1 >= 19 || (*p == '0' && count > 1)))
+        return NULL;
+    p += count;
+    if (LIKELY(*p != '.' && (*p | 0x20) != 'e'))
+        return LIKELY(put_integer(cell, mantissa, is_negative)) ? p : NULL;
+    int exponent = 0;
+    if (LIKELY(*p == '.')) {
+        unsigned fraction = digits_read(++p, end, &mantissa);
+        if (UNLIKELY(fraction - 1 >= 19 - count))
+            return NULL;
+        exponent = -(int)fraction;
+        p += fraction;
+    }
+    if (UNLIKELY((*p | 0x20) == 'e') && !(p = exponent_read(p, end, &exponent)))
+        return NULL;
+    if (UNLIKELY(exponent > EXPONENT_SAFE))
+        return NULL;
+    put_f64(cell, weir_f64_from_short_decimal(mantissa, exponent, is_negative));
+    return p;
 }
 
 /* The number at @p, which is a digit or '-'. */
 ALWAYS_INLINE const unsigned char *number(struct json_reader *reader, const unsigned char *p, struct weir_value *cell) {
-    if (UNLIKELY(reader->end - p < NUMBER_ROOM))
-        return number_near_end(reader, p, cell);
-    const unsigned char *next = number_in_words(p, cell);
+    const unsigned char *next = number_in_words(p, reader->end, cell);
     return LIKELY(next != NULL) ? next : number_of_any_length(reader, p, cell);
 }
 
@@ -225,6 +270,7 @@ ALWAYS_INLINE const unsigned char *text(struct json_reader *reader, const unsign
         block_mask marks = block_specials_or_high(p);
         unsigned size = block_index(marks | BLOCK_LAST);
         if (LIKELY(p[size] == '"')) {
+            size = by_jump(size);
             *cell = (struct weir_value){
                 .kind = WEIR_KIND_TEXT, .flags = WEIR_CELL_CLEAN, .count = size, .as.data = p};
             return p + size + 1;
@@ -307,12 +353,12 @@ static __attribute__((cold, noinline)) int is_too_deep(struct json_reader *reade
 
 /* ---- containers ---- */
 
-/* Room for two more cells. *cell and *open move with the cells. Return: where there is room for less than two; NULL. */
-static __attribute__((noinline)) struct weir_value *more_cells(struct json_reader *reader, const unsigned char *p,
-                                                               struct weir_value **cell, struct weir_value **open) {
+/* Room for two more cells; the reader's cell and open move with the cells. Return: where there is room for less than two; NULL.
+ * The two are kept in the reader only around calls like this one, so that the grammar has them in registers. */
+static __attribute__((noinline)) struct weir_value *more_cells(struct json_reader *reader, const unsigned char *p) {
     struct weir_doc *doc = reader->doc;
-    size_t open_index = *open ? (size_t)(*open - doc->cells) : 0;
-    doc->count = (size_t)(*cell - doc->cells);
+    size_t open = reader->open ? (size_t)(reader->open - doc->cells) : 0;
+    doc->count = (size_t)(reader->cell - doc->cells);
     if (doc->count >= reader->cells_max) {
         beyond(reader, p, "more values than the limit allows; raise values_max");
         return NULL;
@@ -321,8 +367,8 @@ static __attribute__((noinline)) struct weir_value *more_cells(struct json_reade
         weir_json_out_of_memory(reader);
         return NULL;
     }
-    *cell = doc->cells + doc->count;
-    *open = *open ? doc->cells + open_index : NULL;
+    reader->cell = doc->cells + doc->count;
+    reader->open = reader->open ? doc->cells + open : NULL;
     size_t usable = doc->capacity - 1;
     return doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
 }
@@ -350,19 +396,18 @@ ALWAYS_INLINE int is_special(const struct json_reader *reader, const struct weir
            (open->count == 1 && open->kind == WEIR_KIND_MAP && open[1].count > 0 && *open[1].as.data == '$');
 }
 
-/* End a map or array that reaches to *cell: perhaps it is a wrapper, repeats a key under WEIR_STRICT, or is a level beyond the
+/* End a map or array that reaches to the reader's cell: perhaps it is a wrapper, repeats a key under WEIR_STRICT, or is a level beyond the
  * limit that turns out not to belong to a wrapper. A wrapper becomes fewer cells, so that they do not move.
  * Return: 0 with the failure noted. */
 static __attribute__((noinline)) int close_specially(struct json_reader *reader, const unsigned char *p,
-                                                     struct weir_value **cell, struct weir_value *open,
-                                                     uint32_t depth) {
+                                                     struct weir_value *open, uint32_t depth) {
     struct weir_doc *doc = reader->doc;
-    doc->count = (size_t)(*cell - doc->cells);
+    doc->count = (size_t)(reader->cell - doc->cells);
     int unwrapped = JSON_UNWRAPPED_NOT;
     if (reader->is_wrapped && open->kind == WEIR_KIND_MAP && open->count == 1)
         unwrapped = weir_json_unwrap(doc, (size_t)(open - doc->cells));
     if (unwrapped == JSON_UNWRAPPED_DONE) {
-        *cell = doc->cells + doc->count;
+        reader->cell = doc->cells + doc->count;
         return !(reader->flags & WEIR_STRICT) || open->kind != WEIR_KIND_MAP || keys_differ(reader, open, p);
     }
     if (unwrapped < 0)
@@ -374,28 +419,41 @@ static __attribute__((noinline)) int close_specially(struct json_reader *reader,
     if (unwrapped == JSON_UNWRAPPED_BAD && reader->is_deep)
         return beyond(reader, p, "a wrapper that is none, with containers beyond the limit; raise depth_max") != NULL;
     open->flags = 0;
-    open->as.span = (uint64_t)(*cell - open);
+    open->as.span = (uint64_t)(reader->cell - open);
     return open->kind != WEIR_KIND_MAP || !(reader->flags & WEIR_STRICT) || keys_differ(reader, open, p);
 }
 
 /* ---- the grammar ---- */
 
-#define ENDED(p) (is_checked && UNLIKELY((p) == reader->end))
+#define ENDED(p) (is_checked && UNLIKELY((p) == end))
 #define SKIP_BLANKS(p)                                                                                                 \
     do {                                                                                                               \
         if (!ENDED(p) && *(p) <= ' ')                                                                                  \
-            (p) = blanks_end(p, reader->end);                                                                          \
+            (p) = blanks_end(p, end);                                                                                  \
         if (ENDED(p))                                                                                                  \
             return weir_json_bad(reader, p, "");                                                                       \
+    } while (0)
+#define ROOM_FOR_TWO(p)                                                                                                \
+    do {                                                                                                               \
+        if (UNLIKELY(cell >= limit)) {                                                                                 \
+            reader->cell = cell;                                                                                       \
+            reader->open = open;                                                                                       \
+            limit = more_cells(reader, p);                                                                             \
+            if (!limit)                                                                                                \
+                return NULL;                                                                                           \
+            cell = reader->cell;                                                                                       \
+            open = reader->open;                                                                                       \
+        }                                                                                                              \
     } while (0)
 
 /* Read the map or array that begins at @p. Return: what follows it; NULL on failure.
  * @is_checked: whether the end of the input must be looked for before each byte. */
 ALWAYS_INLINE const unsigned char *container(struct json_reader *reader, const unsigned char *p, const int is_checked) {
     struct weir_doc *doc = reader->doc;
+    const unsigned char *const end = reader->end;
     struct weir_value *cell = doc->cells;
     struct weir_value *open = NULL;
-    struct weir_value *limit = NULL;
+    struct weir_value *limit = cell;
     uint32_t depth = 0;
     uint32_t count = 0;
     goto value;
@@ -412,8 +470,7 @@ next_in_array:
     SKIP_BLANKS(p);
 
 value:
-    if (UNLIKELY(cell >= limit) && !(limit = more_cells(reader, p, &cell, &open)))
-        return NULL;
+    ROOM_FOR_TWO(p);
     if (*p == '{' || *p == '[')
         goto begin;
     p = scalar(reader, p, cell);
@@ -434,8 +491,7 @@ next_in_map:
     SKIP_BLANKS(p);
 
 key:
-    if (UNLIKELY(cell >= limit) && !(limit = more_cells(reader, p, &cell, &open)))
-        return NULL;
+    ROOM_FOR_TWO(p);
     if (UNLIKELY(*p != '"'))
         return weir_json_bad(reader, p, "a key must be a text in '\"'");
     p = text(reader, p + 1, cell);
@@ -479,8 +535,10 @@ close:
     open->count = count;
     uint64_t parent = open->as.span;
     if (UNLIKELY(is_special(reader, open, depth))) {
-        if (!close_specially(reader, p - 1, &cell, open, depth))
+        reader->cell = cell;
+        if (!close_specially(reader, p - 1, open, depth))
             return NULL;
+        cell = reader->cell;
     } else {
         open->flags = 0;
         open->as.span = (uint64_t)(cell - open);
@@ -490,7 +548,7 @@ close:
         doc->count = (size_t)(cell - doc->cells);
         return p;
     }
-    if (UNLIKELY(p == reader->end))
+    if (UNLIKELY(p == end))
         return weir_json_bad(reader, p, "");
     open = doc->cells + (parent - 1);
     count = open->count;

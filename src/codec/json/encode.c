@@ -4,18 +4,26 @@
  * be read back as a wrapper, so it is written as {"$obj":[[key,value]]}, and a map with keys that are no texts as
  * {"$map":[[key,value],...]}; both are "pairs" here. Under WEIR_PLAIN such keys are written as the JSON of the key in a text.
  *
+ * Keys are mostly texts, so a map is written as one without a look ahead. When another kind of key comes, the map is begun anew as
+ * pairs, and from then on every map is looked through first: nothing is written more than twice.
+ *
+ * What nearly all messages consist of is written inside the walk, with the place in the output in a register (`to`); all else
+ * goes through functions that find it in the buffer. SAVE and LOAD stand where the two meet.
+ *
  * Under WEIR_CANONICAL a map's frame holds its keys in order: texts by their bytes, other kinds behind them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
+#include "codec/json/block.h"
 #include "codec/json/json.h"
 
 enum {
     FRAMES_ON_STACK = 24,
     KEY_DEPTH_MAX = 4, /* maps and arrays as keys inside each other: each level may double the backslashes */
-    SMALL_ROOM = WEIR_F64_TEXT_MAX + 1,
+    SMALL_ROOM = WEIR_F64_TEXT_MAX + 8, /* a number and what stands around it */
+    SHORT_TEXT = 48,                    /* bytes of a text that is looked through in place */
     INDENT = 2
 };
 
@@ -25,7 +33,8 @@ enum step { STEP_KEY, STEP_VALUE, STEP_END }; /* what comes next in a MAP or PAI
 struct frame {
     const struct weir_value *end;    /* the cell behind it */
     const struct weir_value **order; /* MAP, PAIRS: keys in the order they are written; NULL for the document's */
-    size_t begin;                    /* KEY: where it begins in the output */
+    const struct weir_value *map;    /* MAP: itself */
+    size_t begin;                    /* where it begins in the output */
     uint32_t left;                   /* values or pairs still to be written */
     uint8_t form;
     uint8_t step;
@@ -41,6 +50,7 @@ struct writer {
     uint32_t depth; /* ARRAY, MAP, PAIRS, TAG frames */
     uint32_t keys;  /* KEY frames */
     uint32_t level; /* of indentation */
+    int is_careful; /* look through the keys of every map first */
     weir_error *err;
     struct frame few[FRAMES_ON_STACK];
 };
@@ -186,6 +196,44 @@ static int frame_sort(struct frame *frame, const struct weir_value *map) {
     return WEIR_OK;
 }
 
+/* ---- containers ---- */
+
+/* How a map is written. */
+static const char *map_opening(const struct writer *writer, const struct weir_value *map) {
+    if (writer->flags & WEIR_PLAIN)
+        return "{";
+    const struct weir_value *key = map + 1;
+    if (map->count == 1 && key->kind == WEIR_KIND_TEXT && key->count > 0 && *key->as.data == '$')
+        return "{\"$obj\":[";
+    for (uint32_t i = 0; i < map->count && writer->is_careful; i++) {
+        if (key->kind != WEIR_KIND_TEXT)
+            return "{\"$map\":[";
+        key = weir_value_after(key + 1);
+    }
+    return "{";
+}
+
+static int container_begin(struct writer *writer, const struct weir_value *value) {
+    int is_map = value->kind == WEIR_KIND_MAP;
+    if (value->count == 0)
+        return put_text(writer->out, is_map ? "{}," : "[],") == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
+    const char *opening = is_map ? map_opening(writer, value) : "[";
+    enum form form = !is_map ? FORM_ARRAY : opening[1] == '\0' ? FORM_MAP : FORM_PAIRS;
+    if (form == FORM_PAIRS && (writer->flags & WEIR_STRICT) && opening[3] == 'm')
+        return refused_keys(writer);
+    size_t begin = writer->out->size;
+    if (put_text(writer->out, opening) != WEIR_OK)
+        return failed(writer, WEIR_ENOMEM, NULL);
+    int status = push(writer, form, value + value->as.span, value->count);
+    if (status == WEIR_OK) {
+        writer->top->map = value;
+        writer->top->begin = begin;
+    }
+    if (status == WEIR_OK && is_map && (writer->flags & WEIR_CANONICAL) && frame_sort(writer->top, value) != WEIR_OK)
+        status = failed(writer, WEIR_ENOMEM, NULL);
+    return status;
+}
+
 /* ---- keys ---- */
 
 /* What was written as a key that is no text becomes one. */
@@ -209,38 +257,42 @@ static int put_colon(struct writer *writer) {
     return status == WEIR_OK ? WEIR_OK : failed(writer, status, NULL);
 }
 
-/* Begin a pair of a MAP. Only a key that is no text is left to the walk: then the frame's step is STEP_VALUE. */
-static int map_key(struct writer *writer, const struct weir_value **at) {
+/* Begin the MAP on top anew, as pairs. */
+static int map_again(struct writer *writer, const struct weir_value **at) {
+    struct frame *top = writer->top--;
+    writer->depth--;
+    writer->level--;
+    writer->is_careful = 1;
+    writer->out->size = top->begin;
+    *at = top->map + 1;
+    return container_begin(writer, top->map);
+}
+
+/* A key that is no text: under WEIR_PLAIN a frame of its own, behind which the frame's step is STEP_VALUE. */
+static int other_key(struct writer *writer, const struct weir_value **at) {
+    if (writer->flags & WEIR_STRICT)
+        return refused_keys(writer);
+    if (!(writer->flags & WEIR_PLAIN))
+        return map_again(writer, at);
+    if (writer->keys == KEY_DEPTH_MAX)
+        return weir_fail(writer->err, WEIR_ELIMIT, "json: maps as keys inside each other beyond the limit of %d", KEY_DEPTH_MAX);
+    writer->top->step = STEP_VALUE;
+    return push(writer, FORM_KEY, weir_value_after(*at), 1);
+}
+
+static int text_key(struct writer *writer, const struct weir_value **at) {
     const struct weir_value *key = *at;
-    if (key->kind != WEIR_KIND_TEXT) {
-        if (writer->flags & WEIR_STRICT)
-            return refused_keys(writer);
-        if (writer->keys == KEY_DEPTH_MAX)
-            return weir_fail(writer->err, WEIR_ELIMIT, "json: maps as keys inside each other beyond the limit of %d",
-                             KEY_DEPTH_MAX);
-        writer->top->step = STEP_VALUE;
-        return push(writer, FORM_KEY, weir_value_after(key), 1);
-    }
-    struct weir_buffer *out = writer->out;
     *at = key + 1;
-    if ((key->flags & WEIR_CELL_CLEAN) && !(writer->flags & WEIR_PRETTY)) {
-        unsigned char *to = weir_buffer_room(out, (size_t)key->count + 3);
-        if (!to)
-            return failed(writer, WEIR_ENOMEM, NULL);
-        to[0] = '"';
-        memcpy(to + 1, key->as.data, key->count);
-        memcpy(to + 1 + key->count, "\":", 2);
-        out->size += (size_t)key->count + 3;
-        return WEIR_OK;
-    }
-    if (weir_json_write_text(key->as.data, key->count, out) != WEIR_OK)
+    writer->top->left--;
+    if (weir_json_write_text(key->as.data, key->count, writer->out) != WEIR_OK)
         return failed(writer, WEIR_ENOMEM, NULL);
     return put_colon(writer);
 }
 
-/* What comes between the values of the top frame, which has some left. */
-static int item_begin(struct writer *writer, const struct weir_value **at) {
+/* What comes between the values of the top frame, which has some left. *ret_is_key: a key comes first, in a frame of its own. */
+static int item_begin(struct writer *writer, const struct weir_value **at, int *ret_is_key) {
     struct frame *top = writer->top;
+    *ret_is_key = 0;
     if (top->form == FORM_ARRAY) {
         top->left--;
         return new_line(writer) == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
@@ -263,8 +315,9 @@ static int item_begin(struct writer *writer, const struct weir_value **at) {
         return put_byte(writer->out, '[') == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
     }
     if ((*at)->kind == WEIR_KIND_TEXT)
-        top->left--;
-    return map_key(writer, at);
+        return text_key(writer, at);
+    *ret_is_key = 1;
+    return other_key(writer, at);
 }
 
 /* ---- ends ---- */
@@ -297,38 +350,7 @@ static int frame_end(struct writer *writer) {
     return put_text(writer->out, ends[frame->form]) == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
 }
 
-/* ---- beginnings ---- */
-
-/* How a map is written. */
-static const char *map_opening(const struct writer *writer, const struct weir_value *map) {
-    if (writer->flags & WEIR_PLAIN)
-        return "{";
-    const struct weir_value *key = map + 1;
-    if (map->count == 1 && key->kind == WEIR_KIND_TEXT && key->count > 0 && *key->as.data == '$')
-        return "{\"$obj\":[";
-    for (uint32_t i = 0; i < map->count; i++) {
-        if (key->kind != WEIR_KIND_TEXT)
-            return "{\"$map\":[";
-        key = weir_value_after(key + 1);
-    }
-    return "{";
-}
-
-static int container_begin(struct writer *writer, const struct weir_value *value) {
-    int is_map = value->kind == WEIR_KIND_MAP;
-    if (value->count == 0)
-        return put_text(writer->out, is_map ? "{}," : "[],") == WEIR_OK ? WEIR_OK : failed(writer, WEIR_ENOMEM, NULL);
-    const char *opening = is_map ? map_opening(writer, value) : "[";
-    enum form form = !is_map ? FORM_ARRAY : opening[1] == '\0' ? FORM_MAP : FORM_PAIRS;
-    if (form == FORM_PAIRS && (writer->flags & WEIR_STRICT) && opening[3] == 'm')
-        return refused_keys(writer);
-    if (put_text(writer->out, opening) != WEIR_OK)
-        return failed(writer, WEIR_ENOMEM, NULL);
-    int status = push(writer, form, value + value->as.span, value->count);
-    if (status == WEIR_OK && is_map && (writer->flags & WEIR_CANONICAL) && frame_sort(writer->top, value) != WEIR_OK)
-        status = failed(writer, WEIR_ENOMEM, NULL);
-    return status;
-}
+/* ---- tags ---- */
 
 /* Tags that Extended JSON has a name for. Return: 1 when it was one and is written, but for a ','. */
 static int tag_with_name(struct writer *writer, const struct weir_value *tag, int *ret_status) {
@@ -380,94 +402,194 @@ static int tag_begin(struct writer *writer, const struct weir_value **at) {
 
 /* ---- values ---- */
 
-/* A value that holds no others, and ','. */
-static int scalar(struct writer *writer, const struct weir_value *value) {
-    struct weir_buffer *out = writer->out;
-    unsigned char *to;
-    int status = WEIR_OK;
-    switch (value->kind) {
-    case WEIR_KIND_INT64:
-        to = weir_buffer_room(out, SMALL_ROOM);
-        if (!to)
-            return failed(writer, WEIR_ENOMEM, NULL);
-        to += weir_i64_write((char *)to, value->as.i64);
-        break;
-    case WEIR_KIND_TEXT:
-        if (value->flags & WEIR_CELL_CLEAN) {
-            to = weir_buffer_room(out, (size_t)value->count + 3);
-            if (!to)
-                return failed(writer, WEIR_ENOMEM, NULL);
-            *to++ = '"';
-            memcpy(to, value->as.data, value->count);
-            to += value->count;
-            *to++ = '"';
-            break;
-        }
-        /* fall through */
-    default:
-        status = weir_json_write(value, writer->flags, out);
-        to = status == WEIR_OK ? weir_buffer_room(out, 1) : NULL;
-        if (!to)
-            return failed(writer, status == WEIR_OK ? WEIR_ENOMEM : status, value);
-    }
-    *to++ = ',';
-    out->size = (size_t)(to - out->data);
-    return WEIR_OK;
-}
-
-/* Write the value at *at, or its beginning; *at moves to what the walk goes on with. */
-static inline int value_begin(struct writer *writer, const struct weir_value **at) {
+/* Write the value at *at, or its beginning, whatever it is; *at moves to what the walk goes on with. */
+static int value_begin(struct writer *writer, const struct weir_value **at) {
     const struct weir_value *value = *at;
-    if (writer->flags & WEIR_PLAIN)
-        while (value->kind == WEIR_KIND_TAGGED && !(writer->flags & WEIR_STRICT))
-            value++;
     if ((writer->flags & WEIR_STRICT) && !is_native(value))
         return failed(writer, WEIR_EENCODE, value);
-    switch (value->kind) {
-    case WEIR_KIND_ARRAY:
-    case WEIR_KIND_MAP:
+    if (value->kind == WEIR_KIND_TAGGED) {
+        if (!(writer->flags & WEIR_PLAIN))
+            return tag_begin(writer, at);
+        while (value->kind == WEIR_KIND_TAGGED)
+            value++;
+    }
+    if (value->kind == WEIR_KIND_ARRAY || value->kind == WEIR_KIND_MAP) {
         *at = value + 1;
         return container_begin(writer, value);
-    case WEIR_KIND_TAGGED:
-        return tag_begin(writer, at);
-    case WEIR_KIND_DECIMAL:
-    case WEIR_KIND_NDARRAY:
-        *at = weir_value_after(value);
-        return scalar(writer, value);
-    default:
-        *at = value + 1;
-        return scalar(writer, value);
     }
+    *at = weir_value_after(value);
+    int status = weir_json_write(value, writer->flags, writer->out);
+    if (status == WEIR_OK)
+        status = put_byte(writer->out, ',');
+    return status == WEIR_OK ? WEIR_OK : failed(writer, status, value);
+}
+
+/* ---- the walk ---- */
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* Copy a short text; writing and reading nothing but it. */
+ALWAYS_INLINE void copy_short(unsigned char *to, const unsigned char *from, size_t size) {
+    if (size > 32) {
+        memcpy(to, from, size);
+    } else if (size >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else if (size > 0) {
+        to[0] = from[0];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
+    }
+}
+
+/* Whether a text can be copied as it is. Long ones that are not known to be clean are left to others. */
+ALWAYS_INLINE int is_clean(const struct weir_value *text) {
+    if (text->flags & WEIR_CELL_CLEAN)
+        return 1;
+    const unsigned char *p = text->as.data;
+    size_t left = text->count;
+    if (left > SHORT_TEXT)
+        return 0;
+    for (; left >= 8; p += 8, left -= 8)
+        if (word_specials(weir_word_at(p)))
+            return 0;
+    for (; left > 0; p++, left--)
+        if (*p < 0x20 || *p == '"' || *p == '\\')
+            return 0;
+    return 1;
+}
+
+ALWAYS_INLINE unsigned char *put_clean(unsigned char *to, const struct weir_value *text, char behind) {
+    *to++ = '"';
+    copy_short(to, text->as.data, text->count);
+    to += text->count;
+    *to++ = '"';
+    *to++ = (unsigned char)behind;
+    return to;
+}
+
+#define SAVE() (out->size = (size_t)(to - out->data))
+#define LOAD() (to = out->data + out->size, limit = out->data + out->capacity)
+#define ROOM(bytes)                                                                                                    \
+    do {                                                                                                               \
+        if (UNLIKELY((size_t)(limit - to) < (bytes))) {                                                                \
+            SAVE();                                                                                                    \
+            if (weir_buffer_grow(out, bytes) != WEIR_OK)                                                               \
+                return failed(writer, WEIR_ENOMEM, NULL);                                                              \
+            LOAD();                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
+/* What is rare at the beginning of an item or the end of a frame. Return: 1 to go on with the item's value, 0 with the next item,
+ * -1 when all is done or *ret_status says what failed. */
+static __attribute__((noinline)) int step(struct writer *writer, const struct weir_value **at, int *ret_status) {
+    struct frame *top = writer->top;
+    int is_key = 1;
+    if (top->step == STEP_END) {
+        *ret_status = pair_end(writer);
+    } else if (top->left > 0) {
+        *ret_status = item_begin(writer, at, &is_key);
+    } else if (top->form == FORM_ROOT) {
+        take_comma_back(writer);
+        *ret_status = WEIR_OK;
+        return -1;
+    } else {
+        *at = top->end;
+        *ret_status = frame_end(writer);
+    }
+    return *ret_status != WEIR_OK ? -1 : !is_key;
 }
 
 static int walk(struct writer *writer, const struct weir_value *at) {
+    struct weir_buffer *const out = writer->out;
+    const int is_simple = !(writer->flags & (WEIR_PRETTY | WEIR_CANONICAL));
+    unsigned char *to;
+    unsigned char *limit;
+    int status = WEIR_OK;
+    LOAD();
     for (;;) {
-        const struct frame *top = writer->top;
-        int status;
-        if (top->step == STEP_END) {
-            status = pair_end(writer);
-        } else if (top->left > 0) {
-            uint32_t keys = writer->keys;
-            status = item_begin(writer, &at);
-            if (status == WEIR_OK && writer->keys == keys) /* otherwise the key comes first, in a frame of its own */
-                status = value_begin(writer, &at);
-        } else if (top->form == FORM_ROOT) {
-            take_comma_back(writer);
-            return WEIR_OK;
-        } else {
+        struct frame *top = writer->top;
+        if (LIKELY(is_simple && top->left > 0 && top->form == FORM_ARRAY)) {
+            top->left--;
+        } else if (LIKELY(is_simple && top->left > 0 && top->form == FORM_MAP && top->step == STEP_KEY &&
+                          at->kind == WEIR_KIND_TEXT && is_clean(at))) {
+            top->left--;
+            ROOM((size_t)at->count + 3);
+            to = put_clean(to, at, ':');
+            at++;
+        } else if (LIKELY(is_simple && top->left == 0 && (top->form == FORM_ARRAY || top->form == FORM_MAP))) {
+            ROOM(1);
+            to[-1] = top->form == FORM_ARRAY ? ']' : '}';
+            *to++ = ',';
             at = top->end;
-            status = frame_end(writer);
+            writer->top--;
+            writer->level--;
+            writer->depth--;
+            continue;
+        } else {
+            SAVE();
+            int next = step(writer, &at, &status);
+            if (next < 0)
+                return status;
+            LOAD();
+            if (next == 0)
+                continue;
         }
+        ROOM(SMALL_ROOM);
+        switch (at->kind) {
+        case WEIR_KIND_INT64:
+            to += weir_i64_write((char *)to, at->as.i64);
+            *to++ = ',';
+            at++;
+            continue;
+        case WEIR_KIND_FLOAT64:
+            if (UNLIKELY(!isfinite(at->as.f64)))
+                break;
+            to += weir_f64_write((char *)to, at->as.f64);
+            *to++ = ',';
+            at++;
+            continue;
+        case WEIR_KIND_TEXT:
+            if (!is_clean(at))
+                break;
+            ROOM((size_t)at->count + 3);
+            to = put_clean(to, at, ',');
+            at++;
+            continue;
+        case WEIR_KIND_NULL:
+            memcpy(to, "null,", 5);
+            to += 5;
+            at++;
+            continue;
+        case WEIR_KIND_BOOL:
+            memcpy(to, at->as.i64 ? "true, " : "false,", 6);
+            to += at->as.i64 ? 5 : 6;
+            at++;
+            continue;
+        default:
+            break;
+        }
+        SAVE();
+        status = value_begin(writer, &at);
         if (status != WEIR_OK)
             return status;
+        LOAD();
     }
 }
 
 int weir_json_encode(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
                      weir_error *err) {
     struct writer writer = {.out = out, .flags = limits->flags, .depth_max = limits->depth_max, .err = err};
-    if (writer.flags & WEIR_CANONICAL)
+    if (writer.flags & WEIR_CANONICAL) {
         writer.flags &= ~(uint32_t)WEIR_PRETTY;
+        writer.is_careful = 1;
+    }
     writer.frames = writer.few;
     writer.frames_end = writer.few + FRAMES_ON_STACK;
     writer.top = writer.few;

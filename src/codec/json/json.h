@@ -28,6 +28,8 @@ struct json_reader {
     const unsigned char *begin;
     const unsigned char *end; /* nothing from here on is looked at */
     size_t input_size;
+    struct weir_value *cell; /* the next to be written, and the innermost open container, while decode.c is outside its loop */
+    struct weir_value *open;
     unsigned char *slab; /* where unescaped text goes next, in the document's arena */
     size_t slab_left;
     size_t cells_max;
