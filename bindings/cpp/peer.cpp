@@ -1,7 +1,7 @@
 /* The C++ peer of the interoperability tests: tests/interop/README.md says what each verb does and prints.
  *
- * It sends the series from C++ values and prints what C++ values turned into: the JSON below is written by this program, not by the
- * library. */
+ * It sends the series from C++ values and prints what C++ values turned into: the JSON below is written by this
+ * program, not by the library. */
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
@@ -16,7 +16,8 @@ static constexpr auto LIMIT = 20s;
 /* ---- writing the series ---- */
 
 static void send_map(weir::writer &w, int i, const weir::send_options &options) {
-    w.send(weir::map{{"half", i + 0.5}, {"i", i}, {"name", "zwölf €𝄞"}, {"none", nullptr}, {"on", i % 2 == 0}}, options);
+    const bool on = i % 2 == 0;
+    w.send(weir::map{{"half", i + 0.5}, {"i", i}, {"name", "zwölf €𝄞"}, {"none", nullptr}, {"on", on}}, options);
 }
 
 static void send_matrix(weir::writer &w, int i, const weir::send_options &options) {
@@ -128,7 +129,7 @@ template <typename T> static std::string array_check(const weir::ndarray &array)
     std::uint64_t k = 0;
     for (std::uint64_t r = 0; r < rows; r++)
         for (std::uint64_t c = 0; c < columns; c++)
-            check += 4 * static_cast<long double>(++k) * static_cast<long double>(view.rank() > 1 ? view(r, c) : view[c]);
+            check += 4.0L * static_cast<long double>(++k) * (view.rank() > 1 ? view(r, c) : view[c]);
     return array.type() + (is_row ? " row " : " column ") + std::to_string(static_cast<long long>(check));
 }
 
@@ -201,7 +202,7 @@ static int run_read(const std::string &address, int count) {
     for (int i = 0; i < count; i++) {
         auto m = r.next(LIMIT);
         if (!m)
-            throw weir::timeout_error("no message " + std::to_string(i + 1) + " of " + std::to_string(count) + " in time");
+            throw weir::timeout_error("only " + std::to_string(i) + " of " + std::to_string(count) + " messages came");
         print_message(*m);
     }
     return 0;
@@ -223,7 +224,8 @@ static int run_call(const std::string &address, const std::string &op, const std
         weir::document data;
         if (!text.empty())
             data = weir::decode(weir::codec::json, text);
-        std::cout << "ok\t" << line_of(c.call(op, data, LIMIT).data()) << std::endl;
+        std::string line = line_of(c.call(op, data, LIMIT).data()); // before anything is printed: it may throw
+        std::cout << "ok\t" << line << std::endl;
     } catch (const weir::remote_error &e) {
         std::cout << "error\t" << e.server_code() << '\t' << e.what() << std::endl;
         return 1;
@@ -237,7 +239,7 @@ static int run_serve(const std::string &address, const std::string &op, int coun
     for (int i = 0; i < count; i++) {
         auto request = s.next(LIMIT);
         if (!request)
-            throw weir::timeout_error("no request " + std::to_string(i + 1) + " of " + std::to_string(count) + " in time");
+            throw weir::timeout_error("only " + std::to_string(i) + " of " + std::to_string(count) + " requests came");
         if (request->op() == op)
             s.reply(*request, request->data(), weir::map{{"by", "serve"}});
         else
@@ -258,7 +260,8 @@ static int run(const std::vector<std::string> &words) {
         return run_call(words[1], words[2], words.size() == 4 ? words[3] : "");
     if (verb == "serve" && words.size() == 4)
         return run_serve(words[1], words[2], std::stoi(words[3]));
-    throw weir::invalid_error("usage: peer write ADDR N | read ADDR N | latest ADDR | call ADDR OP [JSON] | serve ADDR OP N");
+    throw weir::invalid_error(
+        "usage: peer write ADDR N | read ADDR N | latest ADDR | call ADDR OP [JSON] | serve ADDR OP N");
 }
 
 int main(int count, char **words) {

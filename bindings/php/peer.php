@@ -1,8 +1,8 @@
 <?php
 // The PHP peer of the interoperability tests: tests/interop/README.md says what each verb does and prints.
 //
-// It sends the series from PHP values and prints what PHP values turned into: the JSON below is written by this program, not by the
-// library. Run it as: php -d extension=.../weir.so peer.php VERB ...
+// It sends the series from PHP values and prints what PHP values turned into: the JSON below is written by this
+// program, not by the library. Run it as: php -d extension=.../weir.so peer.php VERB ...
 
 declare(strict_types=1);
 
@@ -75,8 +75,8 @@ function json(mixed $value): string
 function json_map(array $map): string
 {
     ksort($map, SORT_STRING);
-    $pairs = array_map(fn(int|string $key, mixed $item) => quoted((string) $key) . ':' . json($item), array_keys($map), $map);
-    return '{' . implode(',', $pairs) . '}';
+    $pair = fn(int|string $key, mixed $item) => quoted((string) $key) . ':' . json($item);
+    return '{' . implode(',', array_map($pair, array_keys($map), $map)) . '}';
 }
 
 /** TYPE ORDER CHECK of an array of numbers. */

@@ -7,8 +7,9 @@ number=0
 # report NAME: compile one header as the only thing a program includes; $compiler is the compiler.
 report() {
     number=$((number + 1))
-    if problem=$(echo "#include <weir/$1>" | "$compiler" -x c++ -std=c++20 -Wall -Wextra -Werror -pedantic -fsyntax-only \
-            -I "$source/include" -I "$source/bindings/cpp/include" - 2>&1); then
+    if problem=$(echo "#include <weir/$1>" |
+            "$compiler" -x c++ -std=c++20 -Wall -Wextra -Werror -pedantic -fsyntax-only -I "$source/include" \
+            -I "$source/bindings/cpp/include" - 2>&1); then
         echo "ok $number - $1 with $(basename "$compiler")"
     else
         echo "not ok $number - $1 with $(basename "$compiler")"

@@ -1,5 +1,5 @@
-/* Runs the tests of the C++ binding. Makes a scratch folder on /dev/shm of its own and takes it away again; counts operator new, so
- * that a test can see that a loop allocates nothing. */
+/* Runs the tests of the C++ binding. Makes a scratch folder on /dev/shm of its own and takes it away again; counts
+ * operator new, so that a test can see that a loop allocates nothing. */
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>

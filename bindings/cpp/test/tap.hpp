@@ -1,6 +1,8 @@
-/* The smallest test harness that can fail: TEST(name) { ... CHECK(condition) ... } registers itself, and run_all prints TAP.
+/* The smallest test harness that can fail: TEST(name) { ... CHECK(condition) ... } registers itself, and run_all prints
+ * TAP.
  *
- * A failed CHECK or an exception ends its test, not the program. Every test starts with the shared-memory folder that main made. */
+ * A failed CHECK or an exception ends its test, not the program. Every test starts with the shared-memory folder that
+ * main made. */
 #ifndef WEIR_TEST_TAP_HPP
 #define WEIR_TEST_TAP_HPP
 

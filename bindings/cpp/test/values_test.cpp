@@ -13,8 +13,8 @@ static std::string json(weir::value v) {
 }
 
 TEST(a_map_is_built_in_place) {
-    weir::map m{{"x", 1}, {"y", 2.5}, {"name", "zwölf"}, {"on", true}, {"none", nullptr}, {"in", weir::map{{"a", 'b' - 'a'}}}};
-    CHECK(json(m) == R"({"x":1,"y":2.5,"name":"zwölf","on":true,"none":null,"in":{"a":1}})");
+    weir::map m{{"x", 1}, {"y", 2.5}, {"name", "zwölf"}, {"on", true}, {"none", nullptr}, {"in", weir::map{{"a", 7}}}};
+    CHECK(json(m) == R"({"x":1,"y":2.5,"name":"zwölf","on":true,"none":null,"in":{"a":7}})");
 }
 
 TEST(a_list_holds_anything_also_one_list) {
@@ -32,7 +32,8 @@ TEST(standard_containers_are_values) {
 }
 
 TEST(values_come_back_as_their_types) {
-    weir::map m{{"i", -5}, {"u", UINT64_MAX}, {"f", 0.25}, {"t", "text"}, {"b", true}, {"accel", weir::list(1.5, 2, 3)}};
+    weir::map m{{"i", -5},     {"u", UINT64_MAX}, {"f", 0.25},
+                {"t", "text"}, {"b", true},       {"accel", weir::list(1.5, 2, 3)}};
     CHECK(m["i"].as<int>() == -5);
     CHECK(m["i"].as<signed char>() == -5);
     CHECK(m["u"].as<std::uint64_t>() == UINT64_MAX);

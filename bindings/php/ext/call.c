@@ -130,7 +130,8 @@ static PHP_METHOD(Client, receive) {
         Z_PARAM_OPTIONAL
         Z_PARAM_DOUBLE_OR_NULL(timeout, is_forever)
     ZEND_PARSE_PARAMETERS_END();
-    int status = client_receive(PHP_WEIR_THIS(php_weir_end), php_weir_nanoseconds(timeout, is_forever), return_value, &err);
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    int status = client_receive(end, php_weir_nanoseconds(timeout, is_forever), return_value, &err);
     if (status != WEIR_OK && status != WEIR_ETIMEOUT && !EG(exception))
         php_weir_throw(&err);
 }
@@ -217,7 +218,8 @@ static bool server_reply(php_weir_end *end, zval *request, zval *data, HashTable
     if (!php_weir_end_is_open(end, "server") || !php_weir_end_values(end, data, meta, &data_value, &meta_value) ||
         !php_weir_end_is_open(end, "server"))
         return false;
-    if (weir_server_reply(end->as.server, php_weir_message_of(Z_OBJ_P(request)), meta_value, data_value, &err) == WEIR_OK)
+    const weir_message *message = php_weir_message_of(Z_OBJ_P(request));
+    if (weir_server_reply(end->as.server, message, meta_value, data_value, &err) == WEIR_OK)
         return true;
     php_weir_throw(&err);
     return false;
@@ -320,7 +322,8 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_serve, 0, 1, IS_LONG, 0)
     ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
 ZEND_END_ARG_INFO()
 
-/* Answer requests with what handler(Message): mixed returns, until none came for $timeout. Returns how many were answered. */
+/* Answer requests with what handler(Message): mixed returns, until none came for $timeout. Returns how many were
+ * answered. */
 static PHP_METHOD(Server, serve) {
     zend_fcall_info info;
     zend_fcall_info_cache cache;

@@ -1,5 +1,5 @@
-/* Weir\Writer and Weir\Reader. A send that finds no room and a next that finds no message wait in slices (wait.c); a handler that
- * runs in between may even close the end, so the handle is looked at anew before each slice. */
+/* Weir\Writer and Weir\Reader. A send that finds no room and a next that finds no message wait in slices (wait.c); a
+ * handler that runs in between may even close the end, so the handle is looked at anew before each slice. */
 #include "php_weir.h"
 
 static zend_class_entry *ce_writer;
@@ -51,7 +51,8 @@ typedef struct sending {
 static int send_once(weir_writer *writer, const sending *s, weir_error *err) {
     if (s->codec == 0)
         return weir_writer_send(writer, s->op, s->meta, s->data, err);
-    return weir_writer_send_bytes(writer, s->op, s->meta, s->codec, s->type, ZSTR_VAL(s->bytes), ZSTR_LEN(s->bytes), err);
+    return weir_writer_send_bytes(writer, s->op, s->meta, s->codec, s->type, ZSTR_VAL(s->bytes), ZSTR_LEN(s->bytes),
+                                  err);
 }
 
 /* Nothing is sent by a call that timed out, so it may be made again until the writer's own timeout is over. */
@@ -291,7 +292,8 @@ static PHP_METHOD(Reader, next) {
         Z_PARAM_OPTIONAL
         Z_PARAM_DOUBLE_OR_NULL(timeout, is_forever)
     ZEND_PARSE_PARAMETERS_END();
-    int status = reader_next(PHP_WEIR_THIS(php_weir_end), php_weir_nanoseconds(timeout, is_forever), return_value, &err);
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    int status = reader_next(end, php_weir_nanoseconds(timeout, is_forever), return_value, &err);
     if (status != WEIR_OK && status != WEIR_ETIMEOUT && !EG(exception))
         php_weir_throw(&err);
 }

@@ -6,7 +6,9 @@ PHP_ARG_WITH([weir],
 
 if test "$PHP_WEIR" != "no"; then
   if test "$PHP_WEIR" != "yes"; then
-    PKG_CONFIG_PATH="$PHP_WEIR/lib/pkgconfig:$PHP_WEIR/lib/x86_64-linux-gnu/pkgconfig:$PKG_CONFIG_PATH"
+    for weir_dir in "$PHP_WEIR"/lib/pkgconfig "$PHP_WEIR"/lib/*/pkgconfig "$PHP_WEIR"/lib64/pkgconfig; do
+      PKG_CONFIG_PATH="$weir_dir:$PKG_CONFIG_PATH"
+    done
     export PKG_CONFIG_PATH
   fi
   PKG_CHECK_MODULES([WEIR], [weir >= 0.1])
@@ -16,6 +18,6 @@ if test "$PHP_WEIR" != "no"; then
   PHP_ADD_EXTENSION_DEP(weir, date)
   PHP_ADD_EXTENSION_DEP(weir, json)
   PHP_ADD_EXTENSION_DEP(weir, spl)
-  PHP_NEW_EXTENSION([weir], [weir.c functions.c errors.c wait.c value.c types.c property.c ndarray.c message.c end.c channel.c \
-    call.c], [$ext_shared])
+  PHP_NEW_EXTENSION([weir], [weir.c functions.c errors.c wait.c value.c types.c property.c ndarray.c message.c end.c \
+    channel.c call.c], [$ext_shared])
 fi

@@ -1,5 +1,5 @@
-/* What writers, readers, clients and servers have in common as PHP objects: a handle that the constructor opens and close() or the
- * object's end closes, and two documents for what is sent. */
+/* What writers, readers, clients and servers have in common as PHP objects: a handle that the constructor opens and
+ * close() or the object's end closes, and two documents for what is sent. */
 #include "php_weir.h"
 
 zend_class_entry *php_weir_end_register(zend_class_entry *ce, zend_object_handlers *handlers,

@@ -1,5 +1,5 @@
-/* Exceptions: Weir\Error extends RuntimeException, and one class below it for each code of the library. getCode() is the code's
- * number, getMessage() the library's sentence. */
+/* Exceptions: Weir\Error extends RuntimeException, and one class below it for each code of the library. getCode() is
+ * the code's number, getMessage() the library's sentence. */
 #include "php_weir.h"
 
 #include <ext/spl/spl_exceptions.h>
@@ -10,14 +10,14 @@ static const struct {
     int code;
     const char *name;
 } classes[] = {
-    {WEIR_EAGAIN, "AgainException"},         {WEIR_ETIMEOUT, "TimeoutException"}, {WEIR_ECLOSED, "ClosedException"},
-    {WEIR_ETOOBIG, "TooBigException"},       {WEIR_ENOENT, "NotFoundException"},  {WEIR_ETYPE, "TypeException"},
-    {WEIR_EREMOTE, "RemoteException"},       {WEIR_EPEER, "PeerException"},       {WEIR_EBUSY, "BusyException"},
-    {WEIR_EINVAL, "InvalidException"},       {WEIR_EADDRESS, "AddressException"}, {WEIR_EACCESS, "AccessException"},
-    {WEIR_EPARSE, "ParseException"},         {WEIR_EENCODE, "EncodeException"},   {WEIR_ELIMIT, "LimitException"},
-    {WEIR_ENOMEM, "MemoryException"},        {WEIR_ENOSPC, "SpaceException"},     {WEIR_ESYSTEM, "SystemException"},
-    {WEIR_ECORRUPT, "CorruptException"},     {WEIR_EVERSION, "VersionException"}, {WEIR_ENOTSUP, "UnsupportedException"},
-    {WEIR_EFORKED, "ForkedException"},       {WEIR_EFENCED, "FencedException"},
+    {WEIR_EAGAIN, "AgainException"},   {WEIR_ETIMEOUT, "TimeoutException"},    {WEIR_ECLOSED, "ClosedException"},
+    {WEIR_ETOOBIG, "TooBigException"}, {WEIR_ENOENT, "NotFoundException"},     {WEIR_ETYPE, "TypeException"},
+    {WEIR_EREMOTE, "RemoteException"}, {WEIR_EPEER, "PeerException"},          {WEIR_EBUSY, "BusyException"},
+    {WEIR_EINVAL, "InvalidException"}, {WEIR_EADDRESS, "AddressException"},    {WEIR_EACCESS, "AccessException"},
+    {WEIR_EPARSE, "ParseException"},   {WEIR_EENCODE, "EncodeException"},      {WEIR_ELIMIT, "LimitException"},
+    {WEIR_ENOMEM, "MemoryException"},  {WEIR_ENOSPC, "SpaceException"},        {WEIR_ESYSTEM, "SystemException"},
+    {WEIR_ECORRUPT, "CorruptException"}, {WEIR_EVERSION, "VersionException"},  {WEIR_ENOTSUP, "UnsupportedException"},
+    {WEIR_EFORKED, "ForkedException"}, {WEIR_EFENCED, "FencedException"},
 };
 enum { CLASS_COUNT = sizeof(classes) / sizeof(classes[0]) };
 

@@ -11,12 +11,12 @@ static void get_checked(const char *address, double age_max, bool has_age_max, z
         return;
     }
     php_weir_message_new(&found, message);
-    zval *seconds = has_age_max ? zend_read_property(php_weir_ce_message, Z_OBJ(found), ZEND_STRL("age"), 1, &age) : NULL;
-    if (seconds && Z_TYPE_P(seconds) != IS_DOUBLE)
-        php_weir_throw_stale(&found, "%s: the latest message carries no time; leave stamp=0 out of its writer's address", address);
-    else if (seconds && Z_DVAL_P(seconds) > age_max)
-        php_weir_throw_stale(&found, "%s: the latest message is %.3f s old, you asked for at most %.3f s; is its writer running?",
-                             address, Z_DVAL_P(seconds), age_max);
+    const zval *seconds = zend_read_property(php_weir_ce_message, Z_OBJ(found), ZEND_STRL("age"), 1, &age);
+    if (has_age_max && Z_TYPE_P(seconds) != IS_DOUBLE)
+        php_weir_throw_stale(&found, "%s: the latest message has no time; its writer should not say stamp=0", address);
+    else if (has_age_max && Z_DVAL_P(seconds) > age_max)
+        php_weir_throw_stale(&found, "%s: the latest message is %.3f s old, you asked for at most %.3f s; is its "
+                             "writer running?", address, Z_DVAL_P(seconds), age_max);
     else
         ZVAL_COPY(ret, &found);
     zval_ptr_dtor(&found);
@@ -214,8 +214,8 @@ static bool item_set(weir_wait_item *item, zval *end) {
     }
     if (Z_TYPE_P(end) == IS_RESOURCE) {
         php_stream_from_zval_no_verify(stream, end);
-        if (stream && php_stream_cast(stream, PHP_STREAM_AS_FD_FOR_SELECT | PHP_STREAM_CAST_INTERNAL, (void *)&item->fd, 0) ==
-                          SUCCESS)
+        int as_descriptor = PHP_STREAM_AS_FD_FOR_SELECT | PHP_STREAM_CAST_INTERNAL;
+        if (stream && php_stream_cast(stream, as_descriptor, (void *)&item->fd, 0) == SUCCESS)
             return true;
     }
     zend_argument_type_error(1, "must hold readers, servers and streams");

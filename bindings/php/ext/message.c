@@ -1,5 +1,5 @@
-/* Weir\Message: a copy of a message, so that it may be kept, with its properties read from it when they are asked for. Data and
- * meta are converted once, at the first look; a page that passes ->json() on converts nothing. */
+/* Weir\Message: a copy of a message, so that it may be kept, with its properties read from it when they are asked for.
+ * Data and meta are converted once, at the first look; a page that passes ->json() on converts nothing. */
 #include "php_weir.h"
 
 #include <ext/json/php_json.h>
@@ -88,7 +88,9 @@ static void time_to_php(int64_t ns, bool is_age, zval *ret) {
         ZVAL_DOUBLE(ret, (double)ns / 1e9);
 }
 
-static bool converted(php_weir_copy *m, zval *kept, int (*get)(weir_message *, const weir_value **, weir_error *), zval *ret) {
+typedef int getter(weir_message *message, const weir_value **ret, weir_error *err);
+
+static bool converted(php_weir_copy *m, zval *kept, getter *get, zval *ret) {
     const weir_value *value = NULL;
     weir_error err;
     if (Z_TYPE_P(kept) == IS_UNDEF) {
@@ -105,6 +107,10 @@ static bool converted(php_weir_copy *m, zval *kept, int (*get)(weir_message *, c
     return true;
 }
 
+static const char *codec_name(int codec) {
+    return codec ? weir_codec_name(codec) : "";
+}
+
 static bool message_read(zend_object *object, size_t index, zval *ret) {
     php_weir_copy *m = copy_of(object);
     const weir_message *message = m->box->message;
@@ -118,7 +124,7 @@ static bool message_read(zend_object *object, size_t index, zval *ret) {
     case GAP: ZVAL_LONG(ret, (zend_long)weir_message_gap(message)); break;
     case ID: ZVAL_LONG(ret, (zend_long)weir_message_id(message)); break;
     case WRITER: ZVAL_LONG(ret, (zend_long)weir_message_writer(message)); break;
-    case CODEC: ZVAL_STRING(ret, weir_message_codec(message) ? weir_codec_name(weir_message_codec(message)) : ""); break;
+    case CODEC: ZVAL_STRING(ret, codec_name(weir_message_codec(message))); break;
     case TYPE: view_to_php(weir_message_type(message), ret); break;
     case BYTES: view_to_php(weir_message_bytes(message), ret); break;
     case TIME_NS: ZVAL_LONG(ret, weir_message_time(message)); break;

@@ -1,5 +1,6 @@
-/* Weir\NdArray: a dense array of numbers. The elements stay where they are, in the message's own copy or in a PHP string, and become
- * PHP numbers one by one, when asked for. They may lie unaligned or in the other byte order; $bytes is always in the machine's. */
+/* Weir\NdArray: a dense array of numbers. The elements stay where they are, in the message's own copy or in a PHP
+ * string, and become PHP numbers one by one, when asked for. They may lie unaligned or in the other byte order; $bytes
+ * is always in the machine's. */
 #include "php_weir.h"
 
 #include <ext/json/php_json.h>
@@ -272,7 +273,8 @@ static PHP_METHOD(NdArray, __construct) {
         zend_throw_error(NULL, "Cannot modify a Weir\\NdArray");
         return;
     }
-    if (!dtype_parse(dtype, 1, &array.element) || !shape_parse(shape, 2, &array) || !order_parse(order, 4, &array.order))
+    if (!dtype_parse(dtype, 1, &array.element) || !shape_parse(shape, 2, &array) ||
+        !order_parse(order, 4, &array.order))
         return;
     uint64_t count = weir_ndarray_count(&array);
     size_t unit = weir_element_size(array.element);
@@ -424,7 +426,8 @@ static PHP_METHOD(NdArray, getIterator) {
     ZEND_PARSE_PARAMETERS_NONE();
     to_php(&PHP_WEIR_THIS(php_weir_array)->array, false, &items);
     object_init_ex(return_value, spl_ce_ArrayIterator);
-    zend_call_known_instance_method_with_1_params(spl_ce_ArrayIterator->constructor, Z_OBJ_P(return_value), NULL, &items);
+    zend_function *construct = spl_ce_ArrayIterator->constructor;
+    zend_call_known_instance_method_with_1_params(construct, Z_OBJ_P(return_value), NULL, &items);
     zval_ptr_dtor(&items);
 }
 
@@ -447,7 +450,7 @@ static PHP_METHOD(NdArray, at) {
     if (is_inside)
         element_to_php(array, place, return_value);
     else
-        zend_value_error("Weir\\NdArray::at() needs one index inside the shape for each of its %u dimensions", array->rank);
+        zend_value_error("Weir\\NdArray::at() needs %u indices, each inside its dimension", array->rank);
 }
 
 static const zend_function_entry methods[] = {

@@ -1,7 +1,7 @@
 /* What the files of the PHP extension share.
  *
- * Every function here that can fail returns false (or NULL) with an exception thrown. Nothing of the library is kept across calls
- * but the handle of an end and a message's copy, so a PHP object may live as long as the script likes. */
+ * Every function here that can fail returns false (or NULL) with an exception thrown. Nothing of the library is kept
+ * across calls but the handle of an end and a message's copy, so a PHP object may live as long as the script likes. */
 #ifndef PHP_WEIR_H
 #define PHP_WEIR_H
 
@@ -39,7 +39,8 @@ int64_t php_weir_nanoseconds(double seconds, bool is_null);
 void php_weir_wait_begin(php_weir_wait *wait, int64_t timeout_ns);
 /* How long to wait next: at most a slice. */
 int64_t php_weir_wait_slice(const php_weir_wait *wait);
-/* After a slice without a result: let PHP handle what is pending. False when the time is up or an exception was thrown. */
+/* After a slice without a result: let PHP handle what is pending. False when the time is up or an exception was
+ * thrown. */
 bool php_weir_wait_goes_on(const php_weir_wait *wait);
 /* A stream resource for stream_select over a copy of @fd. */
 bool php_weir_stream(int fd, zval *ret);
@@ -82,8 +83,8 @@ typedef struct php_weir_properties {
 } php_weir_properties;
 
 /* Handlers for such a class; the functions below look its properties up with @of. */
-zval *php_weir_property_read(const php_weir_properties *of, zend_object *object, zend_string *name, int type, void **slot,
-                             zval *ret);
+zval *php_weir_property_read(const php_weir_properties *of, zend_object *object, zend_string *name, int type,
+                             void **slot, zval *ret);
 int php_weir_property_has(const php_weir_properties *of, zend_object *object, zend_string *name, int what, void **slot);
 HashTable *php_weir_property_dump(const php_weir_properties *of, zend_object *object, int *ret_is_temp);
 /* What is the same for all: no writing, no unsetting, no cloning. */

@@ -1,5 +1,5 @@
-/* Computed properties: what Weir\Message and Weir\NdArray share. A class names its properties in a table and reads one by its index; a
- * name that is not in the table is handled as by any other object, which warns. */
+/* Computed properties: what Weir\Message and Weir\NdArray share. A class names its properties in a table and reads one
+ * by its index; a name that is not in the table is handled as by any other object, which warns. */
 #include "php_weir.h"
 
 static bool find(const php_weir_properties *of, const zend_string *name, size_t *ret_index) {
@@ -15,8 +15,8 @@ static void refuse_change(const zend_object *object, const zend_string *name) {
     zend_throw_error(NULL, "Cannot modify readonly property %s::$%s", ZSTR_VAL(object->ce->name), ZSTR_VAL(name));
 }
 
-zval *php_weir_property_read(const php_weir_properties *of, zend_object *object, zend_string *name, int type, void **slot,
-                             zval *ret) {
+zval *php_weir_property_read(const php_weir_properties *of, zend_object *object, zend_string *name, int type,
+                             void **slot, zval *ret) {
     size_t index;
     if (!find(of, name, &index))
         return zend_std_read_property(object, name, type, slot, ret);
@@ -27,7 +27,8 @@ zval *php_weir_property_read(const php_weir_properties *of, zend_object *object,
     return of->read(object, index, ret) ? ret : &EG(uninitialized_zval);
 }
 
-int php_weir_property_has(const php_weir_properties *of, zend_object *object, zend_string *name, int what, void **slot) {
+int php_weir_property_has(const php_weir_properties *of, zend_object *object, zend_string *name, int what,
+                          void **slot) {
     size_t index;
     zval value;
     if (!find(of, name, &index))

@@ -1,5 +1,5 @@
-/* Values that PHP has no type for, as small final classes with public properties that are set once, in the constructor: Bytes (a
- * string that is not text), BigInt, Decimal, Tagged. */
+/* Values that PHP has no type for, as small final classes with public properties that are set once, in the constructor:
+ * Bytes (a string that is not text), BigInt, Decimal, Tagged. */
 #include "php_weir.h"
 
 #include <ext/json/php_json.h>

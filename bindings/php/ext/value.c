@@ -1,7 +1,7 @@
 /* PHP values to documents and back. bindings/php/README.md has the table.
  *
- * Going out, texts and arrays of numbers are borrowed where the PHP value lasts as long as the call, so that a large one is copied
- * once, into the channel. What a jsonSerialize() returns does not last, and is copied. */
+ * Going out, texts and arrays of numbers are borrowed where the PHP value lasts as long as the call, so that a large
+ * one is copied once, into the channel. What a jsonSerialize() returns does not last, and is copied. */
 #include "php_weir.h"
 
 #include <Zend/zend_enum.h>
@@ -170,7 +170,8 @@ static bool put_own(putting *p, zend_object *object, bool *ret_found) {
         p->is_lasting ? weir_refer_ndarray(p->doc, array) : weir_put_ndarray(p->doc, array);
         return true;
     }
-    *ret_found = object->ce == php_weir_ce_bytes || object->ce == php_weir_ce_bigint || object->ce == php_weir_ce_decimal;
+    *ret_found =
+        object->ce == php_weir_ce_bytes || object->ce == php_weir_ce_bigint || object->ce == php_weir_ce_decimal;
     if (!*ret_found)
         return true;
     zend_string *text = zval_get_string(OBJ_PROP_NUM(object, 0));
@@ -197,8 +198,8 @@ static bool put_object(putting *p, zend_object *object) {
         return put_map(p, zend_std_get_properties(object));
     if (object->ce->ce_flags & ZEND_ACC_ENUM && object->ce->enum_backing_type != IS_UNDEF)
         return put(p, zend_enum_fetch_case_value(object));
-    php_weir_throw_text(WEIR_EENCODE, "an object of class %s cannot be sent; give an array, or implement JsonSerializable",
-                        ZSTR_VAL(object->ce->name));
+    php_weir_throw_text(WEIR_EENCODE, "an object of class %s cannot be sent; give an array, or implement "
+                        "JsonSerializable", ZSTR_VAL(object->ce->name));
     return false;
 }
 

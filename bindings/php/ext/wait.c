@@ -1,6 +1,7 @@
-/* Waits in slices. The library carries on after a signal, as it must; PHP notes the signal and handles it where the engine looks,
- * between opcodes. So a long wait comes back every tenth of a second and looks itself: handlers of pcntl_async_signals run, a time
- * limit that has passed ends the script, and an exception thrown by a handler ends the wait. */
+/* Waits in slices. The library carries on after a signal, as it must; PHP notes the signal and handles it where the
+ * engine looks, between opcodes. So a long wait comes back every tenth of a second and looks itself: handlers of
+ * pcntl_async_signals run, a time limit that has passed ends the script, and an exception thrown by a handler ends the
+ * wait. */
 #include "php_weir.h"
 
 #include <fcntl.h>

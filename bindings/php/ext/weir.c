@@ -1,4 +1,5 @@
-/* The PHP extension `weir`: its module entry. Classes and functions stand in namespace Weir; weir.stub.php shows them all.
+/* The PHP extension `weir`: its module entry. Classes and functions stand in namespace Weir; weir.stub.php shows them
+ * all.
  *
  * Nothing is opened at start-up and nothing is kept between requests, so php-fpm may fork its workers as it likes. */
 #include "php_weir.h"

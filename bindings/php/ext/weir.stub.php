@@ -3,10 +3,10 @@
 /**
  * What the extension `weir` offers, for editors and static analysis. Never loaded.
  *
- * Values. PHP to weir: null, bool, int, float; a string is text when it is valid UTF-8 and bytes otherwise; a list is an array; any
- * other array and stdClass is a map; DateTimeInterface is a time; backed enums and JsonSerializable say what they are. Weir to PHP:
- * the same back; bytes as Bytes, integers beyond int as BigInt, times as DateTimeImmutable in UTC, arrays of numbers as NdArray; an
- * empty map as [].
+ * Values. PHP to weir: null, bool, int, float; a string is text when it is valid UTF-8 and bytes otherwise; a list is
+ * an array; any other array and stdClass is a map; DateTimeInterface is a time; backed enums and JsonSerializable say
+ * what they are. Weir to PHP: the same back; bytes as Bytes, integers beyond int as BigInt, times as DateTimeImmutable
+ * in UTC, arrays of numbers as NdArray; an empty map as [].
  */
 
 namespace Weir;
@@ -47,7 +47,13 @@ class Writer
      * @throws TimeoutException full=block */
     public function send(mixed $data = null, ?string $op = null, ?array $meta = null): int {}
     /** Data that is encoded already. @param ?string $type of raw data, as 'f64[4,256]' */
-    public function sendBytes(string $bytes, string $codec, ?string $type = null, ?string $op = null, ?array $meta = null): int {}
+    public function sendBytes(
+        string $bytes,
+        string $codec,
+        ?string $type = null,
+        ?string $op = null,
+        ?array $meta = null,
+    ): int {}
     public function waitReaders(int $count, ?float $timeout = null): bool {}
     /** How long a send may wait under full=block; null for no end. */
     public function setTimeout(?float $timeout): void {}
@@ -208,7 +214,8 @@ final class Tagged
     public function __construct(int $space, int $number, mixed $value) {}
 }
 
-/** getCode() is the number of the error (ETIMEOUT, ...), getMessage() a sentence that says what, who, and the way out. */
+/** getCode() is the number of the error (ETIMEOUT, ...), getMessage() a sentence that says what, who, and the way
+ * out. */
 class Error extends \RuntimeException
 {
     /** 'WEIR_ETIMEOUT' */

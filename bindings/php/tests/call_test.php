@@ -43,7 +43,8 @@ return [
         same([Weir\EREMOTE, 42, 'no operation halve here'], [$e->getCode(), $e->remoteCode, $e->getMessage()]);
         $e = thrown(Weir\RemoteException::class, fn() => $client->call('crash', timeout: 20.0));
         same([-1, 'it went wrong'], [$e->remoteCode, $e->getMessage()]);
-        $e = thrown(Weir\RemoteException::class, fn() => $client->call('double', [], timeout: 20.0)); // a TypeError there
+        // A TypeError over there.
+        $e = thrown(Weir\RemoteException::class, fn() => $client->call('double', [], timeout: 20.0));
         same(-1, $e->remoteCode);
         same(4, $client->call('double', 2, timeout: 20.0)->data);
         stop($pid);

@@ -57,8 +57,14 @@ return [
         $m = Weir\get($address);
         check(isset($m->data) && isset($m->data['a']['b']) && !isset($m->meta) && !isset($m->nothing));
         check(empty($m->gap) && !empty($m->seq));
-        foreach ([fn() => $m->op = 'x', function () use ($m) { $m->data['a'] = 1; }, function () use ($m) { unset($m->op); },
-            fn() => clone $m, fn() => serialize($m), fn() => new Weir\Message()] as $action) {
+        $change = function () use ($m) {
+            $m->data['a'] = 1;
+        };
+        $remove = function () use ($m) {
+            unset($m->op);
+        };
+        $copies = [fn() => clone $m, fn() => serialize($m), fn() => new Weir\Message()];
+        foreach ([$change, $remove, fn() => $m->op = 'x', ...$copies] as $action) {
             try {
                 $action();
                 throw new Failure('it was changed');

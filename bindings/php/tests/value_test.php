@@ -41,7 +41,8 @@ return [
         check($back instanceof Bytes);
         same("\xFF\x00", $back->bytes);
         same("\xFF\x00", (string) $back);
-        foreach (["\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "12345678\x80", "\xF5", "a\xC3"] as $bad) {
+        $broken = ["\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "12345678\x80", "\xF5", "a\xC3"];
+        foreach ($broken as $bad) {
             check(through($bad) instanceof Bytes, bin2hex($bad));
         }
         foreach (["\x00", "\u{7FF}", "\u{FFFF}", "\u{10FFFF}", 'long enough for the fast path'] as $good) {
@@ -119,7 +120,8 @@ return [
     },
     'arrays of numbers keep shape, order and type' => function () {
         $a = NdArray::from([[1, 2, 3], [4, 5, 6]], 'i32');
-        same([[2, 3], 'i32', 'row', 6, pack('l*', 1, 2, 3, 4, 5, 6)], [$a->shape, $a->dtype, $a->order, $a->size, $a->bytes]);
+        same([[2, 3], 'i32', 'row', 6], [$a->shape, $a->dtype, $a->order, $a->size]);
+        same(pack('l*', 1, 2, 3, 4, 5, 6), $a->bytes);
         same([[1, 2, 3], [4, 5, 6]], $a->toArray());
         same([2, 6, [4, 5, 6]], [count($a), $a->at(1, 2), iterator_to_array($a)[1]]);
         $back = through($a);

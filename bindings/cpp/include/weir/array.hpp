@@ -1,8 +1,8 @@
 /* Arrays of numbers: weir::ndarray says what lies where, weir::array_view<T> reads it as T.
  *
- * Both borrow their elements, and so live no longer than what they were got from. A view's data() is always aligned and in the
- * machine's byte order: an array that lies otherwise inside a document (raw data of a message never does) is copied once, and the
- * view keeps the copy. */
+ * Both borrow their elements, and so live no longer than what they were got from. A view's data() is always aligned and
+ * in the machine's byte order: an array that lies otherwise inside a document (raw data of a message never does) is
+ * copied once, and the view keeps the copy. */
 #ifndef WEIR_ARRAY_HPP
 #define WEIR_ARRAY_HPP
 
@@ -194,8 +194,10 @@ template <array_like R> ndarray as_array(const R &range) noexcept {
         return detail::flat_array(range);
 }
 
-/* The same with a shape, as in as_array(samples, {4, 256}). Throws invalid_error when it has another number of elements. */
-template <array_like R> ndarray as_array(const R &range, std::span<const std::uint64_t> shape, order layout = order::row) {
+/* The same with a shape, as in as_array(samples, {4, 256}). Throws invalid_error when it has another number of
+ * elements. */
+template <array_like R>
+ndarray as_array(const R &range, std::span<const std::uint64_t> shape, order layout = order::row) {
     weir_ndarray raw = detail::flat_array(range).raw();
     const std::uint64_t count = raw.shape[0];
     if (shape.size() > WEIR_RANK_MAX)

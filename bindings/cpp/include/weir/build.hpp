@@ -3,9 +3,9 @@
  *     weir::map{{"temp", 21.5}, {"unit", "C"}, {"pos", weir::list(1, 2, 3)}}      simple
  *     weir::builder b;  b.begin_map().key("temp").put(21.5).end();  b.finish()    in a loop: clear() keeps the memory
  *
- * What can be put: nullptr, bool, integers, floats, anything that is a std::string_view (text), spans of std::byte (bytes),
- * time_point, ndarray and contiguous ranges of numbers (one ndarray), other ranges (arrays), maps keyed by text, std::optional,
- * values and documents. */
+ * What can be put: nullptr, bool, integers, floats, anything that is a std::string_view (text), spans of std::byte
+ * (bytes), time_point, ndarray and contiguous ranges of numbers (one ndarray), other ranges (arrays), maps keyed by
+ * text, std::optional, values and documents. */
 #ifndef WEIR_BUILD_HPP
 #define WEIR_BUILD_HPP
 
@@ -58,7 +58,9 @@ public:
     operator value() const noexcept { return root(); }
     value operator[](const text_arg &path) const { return root()[path]; }
     template <typename T> T as() const { return root().as<T>(); }
-    template <typename T> T get(const text_arg &path, T fallback) const { return root().get<T>(path, std::move(fallback)); }
+    template <typename T> T get(const text_arg &path, T fallback) const {
+        return root().get<T>(path, std::move(fallback));
+    }
     /* Forget the values, keep the memory. */
     void clear() noexcept { weir_doc_clear(handle_.get()); }
     weir_doc *raw() const noexcept { return handle_.get(); }
@@ -168,7 +170,7 @@ template <typename T> builder &builder::put(const T &item) {
     } else if constexpr (detail::is_optional<T>) {
         item ? (void)put(*item) : weir_put_null(doc);
     } else {
-        static_assert(std::ranges::input_range<const T>, "weir has no value for this type: see the list in weir/build.hpp");
+        static_assert(std::ranges::input_range<const T>, "weir has no value for this type: weir/build.hpp lists them");
         put_range(item);
     }
     return *this;
@@ -193,7 +195,8 @@ template <typename T> builder &builder::refer(const T &item) {
     return *this;
 }
 
-/* What stands behind a key in weir::map{...}: a reference to the value and the way to put it. Lives for one expression. */
+/* What stands behind a key in weir::map{...}: a reference to the value and the way to put it. Lives for one
+ * expression. */
 class item {
 public:
     template <typename T>
@@ -202,7 +205,8 @@ public:
         : source_(&source), put_([](builder &b, const void *p) { b.put(*static_cast<const T *>(p)); }) {}
     template <std::size_t N>
     item(const char (&text)[N]) noexcept
-        : source_(text), put_([](builder &b, const void *p) { b.put(std::string_view(static_cast<const char *>(p))); }) {}
+        : source_(text),
+          put_([](builder &b, const void *p) { b.put(std::string_view(static_cast<const char *>(p))); }) {}
     void put(builder &b) const { put_(b, source_); }
 
 private:
@@ -251,7 +255,8 @@ template <typename T> document make(const T &source) {
 inline document decode(codec from, std::span<const std::byte> bytes) {
     document decoded, owned;
     weir_error e;
-    detail::check(weir_decode(decoded.raw(), static_cast<int>(from), bytes.data(), bytes.size(), nullptr, nullptr, &e), e);
+    detail::check(
+        weir_decode(decoded.raw(), static_cast<int>(from), bytes.data(), bytes.size(), nullptr, nullptr, &e), e);
     detail::check(weir_doc_copy(owned.raw(), decoded.root().raw()));
     return owned;
 }

@@ -23,13 +23,14 @@ public:
     }
 
     /* Ask, and wait for the reply, which is borrowed until the client's next call.
-     * Throws remote_error (the server's sentence), timeout_error (it says whether anybody serves), peer_error (the server died). */
+     * Throws remote_error (the server's sentence), timeout_error (it says whether anybody serves), peer_error (the
+     * server died). */
     template <typename T> message_ref call(const text_arg &op, const T &data, const call_options &options = {}) {
         weir_message *reply;
         weir_error e;
-        detail::check(weir_client_call(raw(), op.c_str(), options.meta.raw(), argument_.from(data), options.timeout.ns(),
-                                       &reply, &e),
-                      e);
+        const weir_value *v = argument_.from(data);
+        detail::check(
+            weir_client_call(raw(), op.c_str(), options.meta.raw(), v, options.timeout.ns(), &reply, &e), e);
         return message_ref(reply);
     }
     template <typename T> message_ref call(const text_arg &op, const T &data, weir::timeout wait) {
@@ -87,7 +88,8 @@ public:
         handle_.reset(made);
     }
 
-    /* The next request, borrowed until the next next; nothing when none came in time. Answer each once, with reply or fail. */
+    /* The next request, borrowed until the next next; nothing when none came in time. Answer each once, with reply or
+     * fail. */
     std::optional<message_ref> next(weir::timeout wait = forever) {
         weir_message *found;
         weir_error e;
@@ -109,8 +111,9 @@ public:
         detail::check(weir_server_fail(raw(), request.raw(), code, sentence.c_str(), &e), e);
     }
 
-    /* Answer one request with what @handler(request) returns (nothing, or anything that can be sent). What the handler throws
-     * becomes the error: a refusal with its number, any other exception with -1. False when no request came in time. */
+    /* Answer one request with what @handler(request) returns (nothing, or anything that can be sent). What the handler
+     * throws becomes the error: a refusal with its number, any other exception with -1. False when no request came in
+     * time. */
     template <typename Handler> bool serve_one(Handler &&handler, weir::timeout wait = forever) {
         std::optional<message_ref> request = next(wait);
         if (request)

@@ -6,8 +6,8 @@
 
 namespace weir {
 
-/* What goes with the data: w.send(x, {.op = "spectrum", .meta = weir::map{{"unit", "V"}}}). A map made outside of a loop costs
- * nothing in it. */
+/* What goes with the data: w.send(x, {.op = "spectrum", .meta = weir::map{{"unit", "V"}}}). A map made outside of a
+ * loop costs nothing in it. */
 struct send_options {
     text_arg op{};
     value meta{};
@@ -15,7 +15,8 @@ struct send_options {
 
 namespace detail {
 
-/* Turns what a caller sends into the value that the C functions take. Its document is kept, so that a loop allocates nothing. */
+/* Turns what a caller sends into the value that the C functions take. Its document is kept, so that a loop allocates
+ * nothing. */
 class argument {
 public:
     template <typename T> const weir_value *from(const T &source) {
@@ -43,7 +44,8 @@ class writer;
 /* Room for an array in the channel itself: write the elements, then commit. Destroyed before that, nothing is sent. */
 template <element_type T> class reservation {
 public:
-    reservation(weir_writer *owner, const weir_ndarray &shape, T *data) noexcept : owner_(owner), raw_(shape), data_(data) {}
+    reservation(weir_writer *owner, const weir_ndarray &shape, T *data) noexcept
+        : owner_(owner), raw_(shape), data_(data) {}
     reservation(reservation &&other) noexcept
         : owner_(std::exchange(other.owner_, nullptr)), raw_(other.raw_), data_(other.data_) {}
     reservation &operator=(reservation &&) = delete;
@@ -101,7 +103,8 @@ public:
     }
 
     /* Send anything that builder::put takes. An array or a contiguous range of numbers goes as it lies in memory.
-     * Throws again_error (full=fail), timeout_error (full=block), too_big_error, closed_error, ...; then nothing was sent. */
+     * Throws again_error (full=fail), timeout_error (full=block), too_big_error, closed_error, ...; then nothing was
+     * sent. */
     template <typename T> void send(const T &data, const send_options &options = {}) {
         weir_error e;
         if constexpr (detail::array_argument<T>) {
@@ -259,8 +262,8 @@ public:
 
     /* Give the message back before the next call, so that the writer may use its room. */
     void release() noexcept { weir_reader_release(raw()); }
-    /* For poll, epoll and event loops: readable while next has something to do. Then call next(0s) until nothing comes. Owned by
-     * the reader. */
+    /* For poll, epoll and event loops: readable while next has something to do. Then call next(0s) until nothing comes.
+     * Owned by the reader. */
     int fd() {
         int found;
         weir_error e;
@@ -296,7 +299,8 @@ private:
     }
 };
 
-/* The latest message of a channel without opening a reader. Throws not_found_error: no such channel, or no message in it yet. */
+/* The latest message of a channel without opening a reader. Throws not_found_error: no such channel, or no message in
+ * it yet. */
 inline message latest(const text_arg &address) {
     weir_message *found;
     weir_error e;

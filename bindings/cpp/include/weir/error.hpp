@@ -1,8 +1,8 @@
 /* Errors as exceptions, and the small types that calls of the library take: texts and timeouts.
  *
- * Every failure of the library is thrown as weir::error or, by its code, as one of the classes derived from it; what() is the
- * library's own sentence. Outcomes that a caller meets in ordinary operation (nothing came in time) are return values instead,
- * and each call says so. */
+ * Every failure of the library is thrown as weir::error or, by its code, as one of the classes derived from it; what()
+ * is the library's own sentence. Outcomes that a caller meets in ordinary operation (nothing came in time) are return
+ * values instead, and each call says so. */
 #ifndef WEIR_ERROR_HPP
 #define WEIR_ERROR_HPP
 
@@ -129,8 +129,8 @@ inline std::string_view text_of(weir_view view) noexcept {
 
 } // namespace detail
 
-/* A text argument: an address, an op, a path. The library wants a NUL behind it; a string_view of up to 255 bytes is copied
- * to the stack to get one, so that nothing is allocated for an op. */
+/* A text argument: an address, an op, a path. The library wants a NUL behind it; a string_view of up to 255 bytes is
+ * copied to the stack to get one, so that nothing is allocated for an op. */
 class text_arg {
 public:
     text_arg() noexcept : text_(nullptr) {}
@@ -158,7 +158,8 @@ private:
     char small_[WEIR_OP_MAX + 1];
 };
 
-/* How long to wait: any std::chrono duration (below zero counts as zero, beyond 290 years as no end), or weir::forever. */
+/* How long to wait: any std::chrono duration (below zero counts as zero, beyond 290 years as no end), or
+ * weir::forever. */
 class timeout {
 public:
     template <typename Rep, typename Period>

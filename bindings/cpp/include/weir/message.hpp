@@ -1,5 +1,5 @@
-/* Messages. A weir::message_ref is what a reader, client or server hands out: a pointer, borrowed with every value, view and array
- * got from it until that end's next call. A weir::message owns a copy and can be kept. */
+/* Messages. A weir::message_ref is what a reader, client or server hands out: a pointer, borrowed with every value,
+ * view and array got from it until that end's next call. A weir::message owns a copy and can be kept. */
 #ifndef WEIR_MESSAGE_HPP
 #define WEIR_MESSAGE_HPP
 

@@ -1,7 +1,8 @@
 /* Values, read by path: message["accel.0"].as<double>().
  *
- * A weir::value is one pointer into a document and is borrowed from it; copying it copies the pointer. An empty value stands for
- * "nothing there" (a message without data). What is read as T must fit T exactly: nothing is rounded, cut or guessed. */
+ * A weir::value is one pointer into a document and is borrowed from it; copying it copies the pointer. An empty value
+ * stands for "nothing there" (a message without data). What is read as T must fit T exactly: nothing is rounded, cut or
+ * guessed. */
 #ifndef WEIR_VALUE_HPP
 #define WEIR_VALUE_HPP
 
@@ -54,9 +55,9 @@ public:
         return (*this)[text_arg(static_cast<const char *>(text))];
     }
 
-    /* The value as a T: bool, any integer or floating type, std::string_view (borrowed), std::string, std::span<const std::byte>
-     * (borrowed), time_point, ndarray, array_view<T>, std::vector of any of these, or std::optional (nothing for null).
-     * Throws type_error. */
+    /* The value as a T: bool, any integer or floating type, std::string_view (borrowed), std::string,
+     * std::span<const std::byte> (borrowed), time_point, ndarray, array_view<T>, std::vector of any of these, or
+     * std::optional (nothing for null). Throws type_error. */
     template <typename T> T as() const;
     /* The same at a path, or @fallback when nothing or null is there. Another type still throws. */
     template <typename T> T get(const text_arg &path, T fallback) const {

@@ -5,7 +5,7 @@
  *     weir::client c("lab/calc");         c.call("double", 21, 1s).as<int>();
  *
  * Errors:    exceptions derived from weir::error. An error says what, who, and the way out.
- * Ownership: handles own, and close when they go. What a message_ref, value, view or span shows is borrowed, and each says from whom.
+ * Ownership: handles own, and close when they go. What a message_ref, value, view or span shows is borrowed.
  * Threads:   one object is used by one thread at a time; different objects freely.
  */
 #ifndef WEIR_WEIR_HPP

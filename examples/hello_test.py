@@ -1,0 +1,98 @@
+"""The hello examples, every language's with every other's: what stands in the READMEs runs, and runs together."""
+import contextlib
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+
+SOURCE = os.environ["WEIR_SOURCE"]
+BUILD = os.environ["WEIR_BUILD"]
+LIMIT = 30
+PHP = ["-n", "-d", "extension=" + os.path.join(BUILD, "php", "weir.so")]
+
+
+def compiled(language):
+    return lambda part: [os.path.join(BUILD, "examples", language, "hello", part)]
+
+
+def php(part):
+    return [shutil.which("php") or "php", *PHP, os.path.join(SOURCE, "examples", "php", "hello", part + ".php")]
+
+
+COMMANDS = {"c": compiled("c"), "cpp": compiled("cpp"), "php": php}
+
+
+def command(language, part):
+    """The command line of a part of hello, or a skip that says what is missing."""
+    words = COMMANDS[language](part)
+    needed = PHP[-1].removeprefix("extension=") if language == "php" else words[0]
+    if not os.path.exists(needed):
+        pytest.skip(needed + " is not built")
+    return words
+
+
+@pytest.fixture
+def environment(tmp_path):
+    return {**os.environ, "WEIR_SHM_DIR": str(tmp_path)}
+
+
+@contextlib.contextmanager
+def started(words, environment):
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=LIMIT)
+
+
+def ended(words, environment):
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=LIMIT)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("writer,reader", list(itertools.product(COMMANDS, repeat=2)))
+def test_a_spectrum_is_written_and_read(writer, reader, environment):
+    with started(command(reader, "read"), environment) as reading, started(command(writer, "write"), environment):
+        lines = [reading.stdout.readline() for _ in range(3)]
+    words = [line.split() for line in lines]
+    first = int(words[0][0])
+    for expected, (seq, kind, top) in enumerate(words, first):
+        assert (int(seq), kind) == (expected, "f64[4,256]")
+        assert abs(float(top) - (expected - 1)) <= 0.001 * expected, "message n has n - 1 times a sine"
+
+
+@pytest.mark.parametrize("server,client", list(itertools.product(("cpp", "php"), repeat=2)))
+def test_the_calculator_answers(server, client, environment):
+    with started(command(server, "serve"), environment):
+        assert ended(command(client, "call") + ["double", "20.5"], environment) == (0, "41\n", "")
+        refused = ended(command(client, "call") + ["halve"], environment)
+        assert refused == (1, "", "error 42: no operation halve here\n")
+
+
+def page(url):
+    try:
+        with urllib.request.urlopen(url, timeout=LIMIT) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read()
+
+
+def test_the_page_shows_the_latest_and_says_when_there_is_none(environment):
+    words = command("php", "page")
+    with started([*words[:-1], "-S", "127.0.0.1:0", words[-1]], environment) as web:
+        line = web.stderr.readline()
+        url = re.search(r"http://127\.0\.0\.1:[1-9]\d*", line)
+        assert url, line
+        status, body = page(url[0])
+        assert status == 503 and b"no such channel" in body
+        with started(command("php", "write"), environment):
+            with started(command("php", "read"), environment) as reading:
+                reading.stdout.readline()
+            status, body = page(url[0])
+        assert status == 200 and body.startswith(b'{"v":1,"seq":') and b'"op":"spectrum"' in body
