@@ -93,7 +93,10 @@ struct weir_cursors_head {
     _Atomic(uint32_t) space;                           /* futex */
 };
 
-enum weir_slot_flags { WEIR_SLOT_HOLDING = 1 /* writers must not overwrite what it has not read */ };
+enum weir_slot_flags {
+    WEIR_SLOT_HOLDING = 1, /* writers must not overwrite what it has not read */
+    WEIR_SLOT_PLACED = 2   /* it has found where it begins: what is sent from now on, it will see */
+};
 
 struct weir_reader_slot {
     _Alignas(WEIR_SHM_LINE) _Atomic(uint32_t) flags;

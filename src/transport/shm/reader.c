@@ -89,6 +89,8 @@ int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel
         status = WEIR_OK;
     if (status)
         weir_shm_reader_close(reader);
+    else if (reader->sleeper.slot != WEIR_NO_SLOT)
+        weir_slot_place(channel, reader->sleeper.slot);
     return status;
 }
 

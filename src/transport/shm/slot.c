@@ -55,6 +55,10 @@ int weir_slot_take(const struct weir_shm_channel *channel, int is_holding, unsig
     return WEIR_OK;
 }
 
+void weir_slot_place(const struct weir_shm_channel *channel, unsigned slot) {
+    atomic_fetch_or(&weir_channel_slot(channel, slot)->flags, WEIR_SLOT_PLACED);
+}
+
 void weir_slot_drop(const struct weir_shm_channel *channel, unsigned slot) {
     slot_clear(channel, slot);
     weir_lock_drop(channel->readers_fd, slot);
@@ -92,7 +96,9 @@ uint32_t weir_slot_count(const struct weir_shm_channel *channel) {
     uint32_t count = 0;
     for (; joined; joined &= joined - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(joined);
-        if (atomic_load(&weir_channel_slot(channel, slot)->flags) & WEIR_SLOT_HOLDING)
+        /* A reader that holds but is not placed would begin behind what is sent now. */
+        uint32_t wanted = WEIR_SLOT_HOLDING | WEIR_SLOT_PLACED;
+        if ((atomic_load(&weir_channel_slot(channel, slot)->flags) & wanted) == wanted)
             count += (uint32_t)weir_lock_is_held(channel->readers_fd, slot);
     }
     return count;
