@@ -8,11 +8,13 @@ namespace Demo;
 
 const OPERATIONS = ['set_window', 'set_threshold', 'pause', 'resume', 'status'];
 
-/* A page of another site must not steer this one: browsers say where a form comes from. */
+/* A page of another site must not steer this one: browsers say where a form comes from. Some web servers leave the port out of the
+ * host they pass on. */
 function is_own_page(): bool
 {
-    $origin = $_SERVER['HTTP_ORIGIN'] ?? null;
-    return $origin === null || preg_replace('#^https?://#', '', $origin) === ($_SERVER['HTTP_HOST'] ?? '');
+    $host = $_SERVER['HTTP_HOST'] ?? '';
+    $origin = $_SERVER['HTTP_ORIGIN'] ?? "http://$host";
+    return in_array(preg_replace('#^https?://#', '', $origin), [$host, $host . ':' . ($_SERVER['SERVER_PORT'] ?? '')], true);
 }
 
 function readable(string $text): string

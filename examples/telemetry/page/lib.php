@@ -80,7 +80,7 @@ function viewers_max(): int
 
 function viewer_file(int $i): string
 {
-    $folder = setting('WEIR_DEMO_RUN', sys_get_temp_dir() . '/weir-demo-page-' . posix_geteuid());
+    $folder = setting('WEIR_DEMO_RUN', sys_get_temp_dir() . '/weir-demo-page-' . fstat(tmpfile())['uid']);
     if (!is_dir($folder)) {
         @mkdir($folder, 0700);
     }

@@ -145,7 +145,7 @@ class Events:
         host, port = demo.url.removeprefix("http://").split(":")
         self.socket = socket.create_connection((host, int(port)), timeout=DEADLINE_S)
         more = "".join("%s: %s\r\n" % (name.replace("_", "-"), text) for name, text in headers.items())
-        self.socket.sendall(f"GET /stream HTTP/1.1\r\nHost: {host}:{port}\r\n{more}\r\n".encode())
+        self.socket.sendall(f"GET /stream HTTP/1.0\r\nHost: {host}:{port}\r\n{more}\r\n".encode())
         self.file = self.socket.makefile("r", encoding="utf-8", newline="\n")
         self.status = int(self.file.readline().split()[1])
         self.headers = {}
