@@ -1,0 +1,11 @@
+/* Forked children let go of their parent's sockets. */
+#ifndef WEIR_SOCKET_CHILD_H
+#define WEIR_SOCKET_CHILD_H
+
+struct weir_socket;
+
+/* From now on, a forked child closes its copies of this end's descriptors. */
+void weir_child_list(struct weir_socket *socket);
+void weir_child_unlist(struct weir_socket *socket);
+
+#endif

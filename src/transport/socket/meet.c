@@ -1,0 +1,370 @@
+/* Finding each other, and again when the listener has gone.
+ *
+ * An end first tries to connect. When nobody listens it takes the lease and listens itself, unless it may not (a client,
+ * connect=1); a server, and listen=1, only ever listen. When a listener goes, all its ends see the end of their connection, and
+ * each does the same again: one gets the lease, the others connect to it and say that they resume, so that they get what the
+ * new listener has kept since, and tell it how many readers to wait for.
+ *
+ * What must stay true: what has arrived from a listener is delivered before another is looked for, so that order and count
+ * hold across listeners; a frame that went out in part goes out again whole, as nobody can have passed on a part. A client's
+ * request dies with the connection: nothing is ever asked twice. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "os/process.h"
+#include "transport/socket/socket.h"
+
+static const char *const role_names[] = {"?", "writer", "reader", "client", "server"};
+
+/* ---- connecting ---- */
+
+static int hello_send(const struct weir_socket *socket, int fd) {
+    unsigned char bytes[WEIR_HELLO_SIZE];
+    const struct weir_place *place = &socket->place;
+    struct weir_hello hello = {
+        .version = WEIR_HELLO_VERSION,
+        .role = (uint8_t)socket->role,
+        .flags = (uint8_t)((place->is_observer ? WEIR_HELLO_OBSERVES : 0) |
+                           (place->is_exclusive ? WEIR_HELLO_EXCLUSIVE : 0) |
+                           (socket->is_resuming ? WEIR_HELLO_RESUMES : 0)),
+        .full = (uint8_t)place->full,
+        .from = (uint8_t)place->from,
+        .pid = (uint32_t)getpid(),
+        .writer = socket->writer,
+        .seq = socket->own_seq,
+        .from_value = place->from_value,
+        .size_max = place->size_max,
+        .readers = socket->readers_expected,
+    };
+    weir_process_program(getpid(), hello.program, sizeof(hello.program));
+    weir_hello_write(&hello, bytes);
+    return send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(bytes);
+}
+
+static int try_connect(struct weir_socket *socket, weir_error *err) {
+    int fd = -1, status = socket->family->connect(&socket->place, &fd, err);
+    if (status != WEIR_OK)
+        return status;
+    struct timeval slice = {.tv_sec = WEIR_RECEIVE_SLICE / 1000000000};
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice)) != 0 || !hello_send(socket, fd)) {
+        close(fd);
+        return weir_fail(err, WEIR_EAGAIN, "%s: the listener went while we connected", socket->place.text);
+    }
+    struct weir_peer *upstream = &socket->upstream;
+    upstream->fd = fd;
+    upstream->phase = WEIR_PHASE_HELLO;
+    upstream->deadline = socket->role == WEIR_ROLE_CLIENT ? INT64_MAX : weir_clock_monotonic() + WEIR_HELLO_WAIT;
+    socket->mode = WEIR_MODE_CONNECTED;
+    (void)socket->family->admit(&socket->place, fd, &upstream->credentials,
+                                NULL); /* who it is; whom to trust, the path says */
+    weir_peer_watch(socket, upstream);
+    return WEIR_OK;
+}
+
+/* ---- listening ---- */
+
+/* What was queued for the listener before us, and the newest frame we have seen of him, begin our history. */
+static void history_begin(struct weir_socket *socket) {
+    struct weir_queue *queue = &socket->upstream.out;
+    size_t start;
+    if (socket->last.bytes && weir_chunk_room(&socket->relayed, socket->last.size, WEIR_FRAME_ALIGNMENT,
+                                              WEIR_CHUNK_FIRM, &start) == WEIR_OK) {
+        memcpy(socket->relayed->bytes + start, socket->last.bytes, socket->last.size);
+        socket->relayed->size = start + socket->last.size;
+        weir_spread_remember(socket, socket->relayed, start, socket->relayed->size);
+    }
+    for (size_t i = 0; i < queue->count; i++) {
+        const struct weir_run *run = weir_queue_run(queue, i);
+        if (run->chunk->kind != WEIR_CHUNK_CONTROL)
+            weir_spread_remember(socket, run->chunk, run->start, run->end);
+    }
+    weir_queue_clear(queue);
+    socket->last = (struct weir_inbound){0};
+    socket->is_last_next = 0;
+}
+
+static void begin_listening(struct weir_socket *socket) {
+    uint32_t watched = 0;
+    socket->mode = WEIR_MODE_LISTENING;
+    socket->claimed_at = weir_clock_monotonic();
+    socket->grace_until = socket->is_resuming && socket->readers_expected ? socket->claimed_at + WEIR_GRACE_WAIT : 0;
+    struct weir_origin *own =
+        socket->role == WEIR_ROLE_WRITER ? weir_origins_get(&socket->passed, socket->writer) : NULL;
+    if (own)
+        own->uid = (uint32_t)geteuid();
+    if (socket->role != WEIR_ROLE_CLIENT && socket->role != WEIR_ROLE_SERVER)
+        history_begin(socket);
+    weir_pump_watch(socket, socket->claim.listen_fd, WEIR_KEY_LISTENER, EPOLLIN, &watched);
+    socket->is_accepting = watched != 0;
+    socket->accept_at = socket->claimed_at + WEIR_ACCEPT_WAIT;
+}
+
+static int try_listen(struct weir_socket *socket, weir_error *err) {
+    int status = socket->family->claim(&socket->place, role_names[socket->role], &socket->claim, err);
+    if (status != WEIR_OK)
+        return status;
+    if (socket->role != WEIR_ROLE_SERVER) {
+        status = weir_pump_start_thread(socket, err);
+        if (status != WEIR_OK) {
+            socket->family->unclaim(&socket->place, &socket->claim);
+            return status;
+        }
+    }
+    begin_listening(socket);
+    return WEIR_OK;
+}
+
+/* ---- trying ---- */
+
+static int only_listens(const struct weir_socket *socket) {
+    return socket->role == WEIR_ROLE_SERVER || socket->place.must_listen;
+}
+
+static int may_listen(const struct weir_socket *socket) {
+    return socket->role != WEIR_ROLE_CLIENT && !socket->place.must_connect && socket->place.may_create;
+}
+
+/* In vain; the next time after a rest that grows. */
+static int try_later(struct weir_socket *socket) {
+    socket->seek_wait = socket->seek_wait == 0 ? WEIR_MS / 2 : socket->seek_wait * 2;
+    if (socket->seek_wait > WEIR_SEEK_WAIT_MAX)
+        socket->seek_wait = WEIR_SEEK_WAIT_MAX;
+    socket->seek_at = weir_clock_monotonic() + socket->seek_wait;
+    return WEIR_EAGAIN;
+}
+
+int weir_meet_try(struct weir_socket *socket, weir_error *err) {
+    int status = WEIR_ENOENT;
+    if (!only_listens(socket))
+        status = try_connect(socket, err);
+    if (status == WEIR_EAGAIN)
+        return try_later(socket);
+    if (status != WEIR_ENOENT)
+        return status;
+    if (!may_listen(socket))
+        return try_later(socket);
+    status = try_listen(socket, err);
+    if (status == WEIR_EBUSY && !only_listens(socket))
+        return try_later(socket); /* whoever holds the lease is about to listen */
+    return status;
+}
+
+/* ---- the first time ---- */
+
+static int failure_tell(struct weir_socket *socket, weir_error *err) {
+    int status = socket->failure.code;
+    if (status != WEIR_OK && err)
+        *err = socket->failure;
+    return status;
+}
+
+/* Ends that only connect may come before anybody listens. */
+static int may_wait(const struct weir_socket *socket) {
+    return socket->place.may_create && (socket->role == WEIR_ROLE_CLIENT || socket->place.must_connect);
+}
+
+/* Is what we have good enough to begin with? A client does not wait to be let in: a server may be busy for long. */
+static int is_met(const struct weir_socket *socket) {
+    if (socket->mode == WEIR_MODE_SEEKING)
+        return may_wait(socket);
+    return socket->mode == WEIR_MODE_LISTENING || socket->role == WEIR_ROLE_CLIENT ||
+           socket->upstream.phase == WEIR_PHASE_READY;
+}
+
+int weir_meet_open(struct weir_socket *socket, weir_error *err) {
+    int64_t deadline = weir_deadline(WEIR_HELLO_WAIT + WEIR_GRACE_WAIT);
+    int status = weir_meet_try(socket, err);
+    if (status != WEIR_OK && status != WEIR_EAGAIN)
+        return status;
+    while (!is_met(socket)) {
+        if (socket->mode == WEIR_MODE_SEEKING && !socket->place.may_create)
+            return weir_fail(err, WEIR_ENOENT, "%s: nobody listens, and create=0 forbids to begin", socket->place.text);
+        if (weir_deadline_left(deadline) == 0)
+            return weir_fail(err, WEIR_ETIMEOUT, "%s: neither connecting nor listening succeeds", socket->place.text);
+        status = weir_pump_run(socket, deadline, err); /* its timers try again */
+        if (status == WEIR_OK)
+            status = failure_tell(socket, err);
+        if (status != WEIR_OK)
+            return status;
+    }
+    return WEIR_OK;
+}
+
+/* ---- the connection ---- */
+
+/* The stream may go on where the newest frame still lies: copy it away. */
+static void last_keep(struct weir_socket *socket) {
+    const struct weir_buffer *other = &socket->upstream.in.buffers[!socket->upstream.in.turn];
+    const unsigned char *bytes = socket->last.bytes;
+    if (!bytes || !other->data || bytes < other->data || bytes >= other->data + other->capacity)
+        return;
+    socket->aligned.size = 0;
+    unsigned char *room = weir_buffer_room(&socket->aligned, socket->last.size);
+    socket->last.bytes = room ? memcpy(room, bytes, socket->last.size) : NULL;
+}
+
+void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
+    struct weir_peer *upstream = &socket->upstream;
+    if (upstream->phase == WEIR_PHASE_READY) {
+        int owner_read = upstream->hello.role == WEIR_ROLE_READER && !(upstream->hello.flags & WEIR_HELLO_OBSERVES);
+        socket->is_resuming = 1;
+        socket->readers_expected = socket->readers_known - (uint32_t)(owner_read && socket->readers_known > 0);
+        socket->readers_known = 0;
+        socket->lost_request = socket->awaits_reply;
+        socket->awaits_reply = 0;
+    }
+    weir_peer_disconnect(socket, upstream);
+    last_keep(socket);
+    weir_stream_reset(&upstream->in);
+    if (socket->role == WEIR_ROLE_CLIENT)
+        weir_queue_clear(&upstream->out);
+    else
+        weir_queue_rewind(&upstream->out);
+    socket->has_before = socket->wants_sought = 0;
+    socket->mode = WEIR_MODE_SEEKING;
+    socket->seek_wait = 0;
+    socket->seek_at = rest ? weir_clock_monotonic() + rest : 0;
+}
+
+/* The listener does not want us; `failure` is what the owner is told. */
+static void refused(struct weir_socket *socket, const struct weir_hello *answer, int status) {
+    const char *text = socket->place.text;
+    long pid = (long)answer->pid;
+    weir_error *err = &socket->failure;
+    if (status == WEIR_EVERSION)
+        weir_fail(err, status,
+                  "%s: the listener (%s, pid %ld) speaks version %d, this end version %d; upgrade the older one", text,
+                  answer->program, pid, (int)answer->version, WEIR_HELLO_VERSION);
+    else if (status == WEIR_ECORRUPT)
+        weir_fail(err, WEIR_ECORRUPT, "%s: what listens there does not answer as weir does; choose another path", text);
+    else if (answer->status != WEIR_ENOENT || socket->role != WEIR_ROLE_CLIENT)
+        weir_fail(err, answer->status, "%s: %s (pid %ld) refuses: %s", text, answer->program, pid, answer->text);
+    weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+}
+
+/* Take the listener's answer. */
+static void answer_take(struct weir_socket *socket) {
+    struct weir_peer *upstream = &socket->upstream;
+    struct weir_hello answer = {0};
+    size_t size;
+    const unsigned char *bytes = weir_stream_bytes(&upstream->in, &size);
+    enum weir_opening opening = size ? weir_opening_judge(bytes, size) : WEIR_OPENING_UNDECIDED;
+    if (opening == WEIR_OPENING_UNDECIDED)
+        return;
+    int status = opening == WEIR_OPENING_HELLO ? weir_hello_read(bytes, &answer) : WEIR_ECORRUPT;
+    if (status != WEIR_OK || answer.status != WEIR_OK) {
+        refused(socket, &answer, status);
+        return;
+    }
+    weir_stream_take(&upstream->in, WEIR_HELLO_SIZE);
+    upstream->hello = answer;
+    upstream->phase = WEIR_PHASE_READY;
+    upstream->deadline = INT64_MAX;
+    socket->readers_known = answer.readers;
+    socket->seek_wait = 0;
+}
+
+int weir_upstream_read(struct weir_socket *socket, int flags) {
+    struct weir_peer *upstream = &socket->upstream;
+    if (socket->last.bytes && upstream->in.begin > 0)
+        last_keep(socket);
+    int status = weir_stream_read(&upstream->in, upstream->fd, flags);
+    if (status == WEIR_OK && upstream->phase == WEIR_PHASE_HELLO)
+        answer_take(socket);
+    return status;
+}
+
+static void introduced(struct weir_socket *socket, const struct weir_frame *control) {
+    struct weir_origin *origin =
+        socket->role == WEIR_ROLE_READER ? weir_origins_get(&socket->seen, control->writer) : NULL;
+    if (!origin)
+        return;
+    origin->uid = (uint32_t)(control->id - 1);
+    if (origin->is_fresh)
+        origin->seq = control->seq;
+    origin->is_fresh = 0;
+}
+
+void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_frame *frame) {
+    struct weir_frame control;
+    if (weir_control_read(frame, &control) != WEIR_OK)
+        return;
+    if (weir_control_is(&control, "readers")) {
+        socket->readers_known = (uint32_t)control.seq;
+    } else if (weir_control_is(&control, "writer")) {
+        introduced(socket, &control);
+    } else if (weir_control_is(&control, "before")) {
+        socket->has_before = 1;
+        socket->before_writer = control.writer;
+        socket->before_seq = control.seq;
+    } else if (weir_control_is(&control, "sought")) {
+        socket->wants_sought = 0;
+    }
+}
+
+/* Writers have nothing to deliver: control frames are all that may come. Return: 0 when the connection is to be given up. */
+static int controls_take(struct weir_socket *socket) {
+    struct weir_stream_frame frame;
+    int status;
+    while ((status = weir_stream_next(&socket->upstream.in, &frame, NULL)) == WEIR_OK) {
+        weir_upstream_control(socket, &frame);
+        weir_stream_take(&socket->upstream.in, frame.size);
+    }
+    return status == WEIR_EAGAIN;
+}
+
+void weir_upstream_event(struct weir_socket *socket, uint32_t events) {
+    struct weir_peer *upstream = &socket->upstream;
+    int is_lost = (events & EPOLLOUT) && weir_peer_flush(upstream, NULL, 0) != WEIR_OK;
+    if (is_lost || ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !upstream->is_paused && !upstream->has_ended)) {
+        int status = weir_upstream_read(socket, MSG_DONTWAIT);
+        if (socket->mode != WEIR_MODE_CONNECTED)
+            return;
+        upstream->has_ended |= is_lost || (status != WEIR_OK && status != WEIR_EAGAIN);
+    }
+    struct weir_stream_frame frame;
+    if (upstream->phase == WEIR_PHASE_READY && socket->role == WEIR_ROLE_WRITER && !controls_take(socket))
+        upstream->has_ended = 1;
+    /* What has come whole is next's to deliver; until it has, nothing more is read, and another listener is not looked for. */
+    int is_pending =
+        upstream->phase == WEIR_PHASE_READY && weir_stream_next(&upstream->in, &frame, NULL) != WEIR_EAGAIN;
+    upstream->is_paused = is_pending && socket->pump.has_thread;
+    if (upstream->has_ended && !is_pending)
+        weir_upstream_lost(socket, 0);
+    else
+        weir_peer_watch(socket, upstream);
+}
+
+/* ---- timers ---- */
+
+void weir_meet_timers(struct weir_socket *socket, int64_t now) {
+    weir_error err;
+    if (socket->mode == WEIR_MODE_CONNECTED && socket->upstream.phase == WEIR_PHASE_HELLO &&
+        socket->upstream.deadline <= now) {
+        weir_fail(&socket->failure, WEIR_ETIMEOUT, "%s: somebody listens there but does not answer; is it stopped?",
+                  socket->place.text);
+        weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+        return;
+    }
+    if (socket->mode != WEIR_MODE_SEEKING || socket->seek_at > now)
+        return;
+    int status = weir_meet_try(socket, &err);
+    if (status == WEIR_OK || status == WEIR_EAGAIN)
+        return;
+    /* Somebody else's lock file or socket: not ours to listen at, but one day someone will. Anything else the owner is told. */
+    if (status != WEIR_EACCESS)
+        socket->failure = err;
+    socket->seek_at = now + WEIR_REFUSED_WAIT;
+}
+
+int64_t weir_meet_next_timer(const struct weir_socket *socket) {
+    if (socket->mode == WEIR_MODE_CONNECTED)
+        return socket->upstream.phase == WEIR_PHASE_HELLO ? socket->upstream.deadline : INT64_MAX;
+    return socket->seek_at;
+}

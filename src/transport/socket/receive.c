@@ -1,0 +1,460 @@
+/* The operations of readers: also a server's requests and a client's replies.
+ *
+ * An end that listens takes frames from its inbox; one that is connected takes them from its connection, where they lie. A frame that
+ * does not lie at a multiple of 64 is copied once, to memory that does.
+ *
+ * What must stay true: a frame is delivered at most once, in its writer's order, and what is missing is counted: `seen` knows the
+ * last seq of every writer, across listeners. The frame delivered last (`last`) is kept until a newer one comes, for seek. While
+ * a connected end has no thread, nobody but the owner touches it, so that he may wait in recv without the lock. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "transport/socket/socket.h"
+
+/* ---- which frames ---- */
+
+/* The frame, at a multiple of 64. Return: NULL when there is no memory. */
+static const unsigned char *aligned(struct weir_socket *socket, const unsigned char *bytes, size_t size) {
+    if ((uintptr_t)bytes % WEIR_FRAME_ALIGNMENT == 0)
+        return bytes;
+    socket->aligned.size = 0;
+    unsigned char *room = weir_buffer_room(&socket->aligned, size);
+    return room ? memcpy(room, bytes, size) : NULL;
+}
+
+int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq, struct weir_inbound *ret) {
+    struct weir_origin *origin = weir_origins_get(&socket->seen, writer);
+    ret->gap = 0;
+    ret->uid = WEIR_UID_UNKNOWN;
+    if (!origin)
+        return 1; /* no memory to count with */
+    if (!origin->is_fresh && seq <= origin->seq)
+        return 0;
+    ret->gap = origin->is_fresh ? 0 : seq - origin->seq - 1;
+    ret->writer = weir_origins_number(&socket->seen, origin);
+    ret->uid = origin->uid;
+    origin->seq = seq;
+    origin->is_fresh = 0;
+    return 1;
+}
+
+/* The first frame of each writer begins his count anew. */
+static void seen_forget(struct weir_socket *socket) {
+    for (size_t i = 0; i < socket->seen.count; i++)
+        socket->seen.items[i].is_fresh = 1;
+}
+
+/* What has passed so far is not missed: the owner has asked to skip it. */
+static void seen_catch_up(struct weir_socket *socket) {
+    for (size_t i = 0; i < socket->passed.count; i++) {
+        const struct weir_origin *passed = &socket->passed.items[i];
+        struct weir_origin *origin = weir_origins_find(&socket->seen, passed->writer);
+        if (origin && origin->seq < passed->seq)
+            origin->seq = passed->seq;
+    }
+}
+
+/* ---- listening: the inbox ---- */
+
+static void taken_release(struct weir_socket *socket) {
+    socket->taken = weir_chunk_unref(socket->taken);
+}
+
+/* Describe the frame at @bytes. Return: WEIR_OK, WEIR_EAGAIN (seen before), WEIR_ENOMEM. */
+static int describe(struct weir_socket *socket, const unsigned char *bytes, struct weir_inbound *ret) {
+    uint64_t word, seq;
+    memcpy(&word, bytes, sizeof(word));
+    memcpy(&seq, bytes + 8, sizeof(seq));
+    size_t size = weir_frame_word_size(word);
+    *ret = (struct weir_inbound){.bytes = aligned(socket, bytes, size), .word = word, .size = size};
+    if (!ret->bytes)
+        return WEIR_ENOMEM;
+    uint64_t writer = weir_frame_origin(bytes, word, socket->writer);
+    if (socket->role != WEIR_ROLE_SERVER)
+        return weir_socket_admit(socket, writer, seq, ret) ? WEIR_OK : WEIR_EAGAIN;
+    const struct weir_peer *peer = weir_hub_find(socket, writer);
+    ret->peer = writer;
+    ret->writer = (uint32_t)writer - 1;
+    ret->uid = peer ? peer->credentials.uid : WEIR_UID_UNKNOWN;
+    return WEIR_OK;
+}
+
+/* Let those go on whose frames had no room in the inbox. */
+static void inbox_drained(struct weir_socket *socket) {
+    if (socket->paused_count == 0 || socket->inbox.size > socket->place.capacity / 2)
+        return;
+    weir_hub_resume(socket);
+    weir_hub_settle(socket);
+    if (weir_socket_has_leftover(socket))
+        weir_pump_hand_over(socket);
+}
+
+static int inbox_next(struct weir_socket *socket, struct weir_inbound *ret) {
+    const unsigned char *bytes;
+    size_t size;
+    while ((bytes = weir_queue_first(&socket->inbox, &size)) != NULL) {
+        socket->taken = weir_chunk_ref(weir_queue_run(&socket->inbox, 0)->chunk);
+        int status = describe(socket, bytes, ret);
+        weir_queue_sent(&socket->inbox, size);
+        inbox_drained(socket);
+        if (status != WEIR_EAGAIN)
+            return status;
+        taken_release(socket);
+    }
+    return WEIR_EAGAIN;
+}
+
+static int listening_next(struct weir_socket *socket, struct weir_inbound *ret, weir_error *err) {
+    int status = inbox_next(socket, ret);
+    if (status != WEIR_EAGAIN)
+        return status;
+    status = weir_pump_run(socket, 0, err);
+    return status ? status : inbox_next(socket, ret);
+}
+
+/* ---- connected ---- */
+
+/* A frame from the listener. Return: WEIR_OK (deliver it), WEIR_EAGAIN (not for the owner), WEIR_ENOMEM. */
+static int frame_take(struct weir_socket *socket, const struct weir_stream_frame *frame, struct weir_inbound *ret) {
+    if (((frame->word >> 32) & 0x0F) == WEIR_FRAME_CONTROL) {
+        weir_upstream_control(socket, frame);
+        return WEIR_EAGAIN;
+    }
+    if (socket->wants_sought)
+        return WEIR_EAGAIN;
+    uint64_t writer = weir_frame_origin(frame->bytes, frame->word, socket->upstream.hello.writer);
+    struct weir_inbound inbound = {.word = frame->word, .size = frame->size, .uid = socket->upstream.credentials.uid};
+    int is_before = socket->has_before && socket->before_writer == writer && socket->before_seq == frame->seq;
+    inbound.bytes = aligned(socket, frame->bytes, frame->size);
+    if (!inbound.bytes)
+        return WEIR_ENOMEM;
+    if (socket->role == WEIR_ROLE_READER && !is_before && !weir_socket_admit(socket, writer, frame->seq, &inbound))
+        return WEIR_EAGAIN;
+    socket->last = inbound;
+    if (!is_before) {
+        *ret = inbound;
+        return WEIR_OK;
+    }
+    const struct weir_origin *origin = weir_origins_find(&socket->seen, writer);
+    socket->last.uid = origin ? origin->uid : WEIR_UID_UNKNOWN;
+    socket->last.writer = origin ? weir_origins_number(&socket->seen, origin) : 0;
+    socket->has_before = 0;
+    return WEIR_EAGAIN;
+}
+
+/* The next frame that has come whole. Return: WEIR_OK, WEIR_EAGAIN, others: the connection is no good. */
+static int pending_next(struct weir_socket *socket, struct weir_inbound *ret, weir_error *err) {
+    struct weir_stream *in = &socket->upstream.in;
+    struct weir_stream_frame frame;
+    int status;
+    if (socket->upstream.phase != WEIR_PHASE_READY)
+        return WEIR_EAGAIN;
+    while ((status = weir_stream_next(in, &frame, err)) == WEIR_OK) {
+        weir_stream_take(in, frame.size);
+        status = frame_take(socket, &frame, ret);
+        if (status != WEIR_EAGAIN)
+            return status;
+    }
+    return status;
+}
+
+static int connected_next(struct weir_socket *socket, struct weir_inbound *ret, weir_error *err) {
+    struct weir_peer *upstream = &socket->upstream;
+    while (socket->mode == WEIR_MODE_CONNECTED) {
+        int status = pending_next(socket, ret, err);
+        if (status == WEIR_OK || status == WEIR_ENOMEM)
+            return status;
+        if (status != WEIR_EAGAIN) {
+            weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+            return status;
+        }
+        if (upstream->has_ended) {
+            weir_upstream_lost(socket, 0);
+            break;
+        }
+        status = weir_upstream_read(socket, MSG_DONTWAIT);
+        if (status == WEIR_EAGAIN || status == WEIR_ENOMEM)
+            break;
+        if (socket->mode == WEIR_MODE_CONNECTED && status != WEIR_OK)
+            upstream->has_ended = 1;
+    }
+    if (upstream->is_paused) {
+        upstream->is_paused = 0;
+        weir_peer_watch(socket, upstream);
+    }
+    return WEIR_EAGAIN;
+}
+
+/* ---- next ---- */
+
+static int failure_tell(struct weir_socket *socket, weir_error *err) {
+    int status = socket->failure.code;
+    if (status != WEIR_OK && err)
+        *err = socket->failure;
+    socket->failure.code = WEIR_OK;
+    return status;
+}
+
+static int next(struct weir_socket *socket, struct weir_inbound *ret, weir_error *err) {
+    taken_release(socket);
+    if (socket->is_last_next) {
+        socket->is_last_next = 0;
+        *ret = socket->last;
+        ret->gap = 0;
+        return WEIR_OK;
+    }
+    if (socket->mode == WEIR_MODE_SEEKING)
+        weir_meet_timers(socket, weir_clock_monotonic());
+    int status = socket->mode == WEIR_MODE_LISTENING   ? listening_next(socket, ret, err)
+                 : socket->mode == WEIR_MODE_CONNECTED ? connected_next(socket, ret, err)
+                                                       : WEIR_EAGAIN;
+    /* The listener has gone, or refused us: look for another at once. */
+    if (status == WEIR_EAGAIN && socket->mode == WEIR_MODE_SEEKING)
+        weir_meet_timers(socket, weir_clock_monotonic());
+    if (status == WEIR_EAGAIN && socket->failure.code != WEIR_OK)
+        return failure_tell(socket, err);
+    return status;
+}
+
+int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
+    struct weir_socket *socket = state;
+    struct weir_inbound inbound;
+    pthread_mutex_lock(&socket->lock);
+    int status = next(socket, &inbound, err);
+    if (status == WEIR_OK)
+        socket->awaits_reply = 0;
+    if (socket->poll_fd >= 0) {
+        weir_socket_show(socket);
+        weir_pump_arm(socket);
+    }
+    pthread_mutex_unlock(&socket->lock);
+    if (status == WEIR_OK)
+        *ret = inbound;
+    if (status == WEIR_ENOMEM)
+        weir_fail(err, WEIR_ENOMEM, "%s: no memory for a message", socket->place.text);
+    return status;
+}
+
+void weir_socket_release(void *state) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    taken_release(socket);
+    pthread_mutex_unlock(&socket->lock);
+}
+
+/* ---- seek ---- */
+
+static int listening_seek(struct weir_socket *socket, enum weir_from from, int64_t value) {
+    size_t start;
+    struct weir_inbound inbound;
+    taken_release(socket);
+    if (from != WEIR_FROM_LAST && from != WEIR_FROM_NOW) {
+        seen_forget(socket);
+        weir_spread_refill(socket, from, value);
+        return WEIR_OK;
+    }
+    weir_queue_clear(&socket->inbox);
+    inbox_drained(socket);
+    struct weir_chunk *chunk = from == WEIR_FROM_LAST ? weir_spread_newest(socket, &start) : NULL;
+    if (chunk) {
+        seen_forget(socket);
+        socket->taken = weir_chunk_ref(chunk);
+        if (describe(socket, chunk->bytes + start, &inbound) == WEIR_ENOMEM)
+            return WEIR_ENOMEM;
+        socket->last = inbound;
+        socket->is_last_next = 1;
+    }
+    seen_catch_up(socket);
+    return chunk || from == WEIR_FROM_NOW ? WEIR_OK : WEIR_EAGAIN;
+}
+
+/* Take all that has arrived; the newest becomes `last`. */
+static int arrived_skip(struct weir_socket *socket, weir_error *err) {
+    struct weir_inbound inbound;
+    int status = WEIR_OK;
+    while (status == WEIR_OK && socket->mode == WEIR_MODE_CONNECTED)
+        status = connected_next(socket, &inbound, err);
+    return status == WEIR_EAGAIN ? WEIR_OK : status;
+}
+
+/* Ask the listener to begin elsewhere; what is on its way until it confirms is skipped. */
+static int seek_ask(struct weir_socket *socket, enum weir_from from, int64_t value) {
+    struct weir_control control = {.op = "seek", .seq = (uint64_t)value, .id = from};
+    struct weir_queue *queue = &socket->upstream.out;
+    size_t start;
+    if (socket->mode != WEIR_MODE_CONNECTED) {
+        socket->place.from = from; /* for the hello */
+        socket->place.from_value = value;
+        return WEIR_OK;
+    }
+    if (weir_control_write(&control, &socket->controls, &start) != WEIR_OK ||
+        weir_queue_push(queue, socket->controls, start, socket->controls->size) != WEIR_OK)
+        return WEIR_ENOMEM;
+    socket->wants_sought = 1;
+    seen_forget(socket);
+    weir_socket_push(socket);
+    return WEIR_OK;
+}
+
+static int seek(struct weir_socket *socket, enum weir_from from, int64_t value, weir_error *err) {
+    socket->is_last_next = 0;
+    if (socket->mode == WEIR_MODE_LISTENING)
+        return listening_seek(socket, from, value);
+    int status = arrived_skip(socket, err);
+    socket->lost_request = 0; /* a client that seeks has done with its last request */
+    if (status != WEIR_OK || socket->role == WEIR_ROLE_CLIENT)
+        return status;
+    if (from != WEIR_FROM_LAST)
+        return seek_ask(socket, from, value);
+    socket->is_last_next = socket->last.bytes != NULL;
+    return socket->is_last_next ? WEIR_OK : WEIR_EAGAIN;
+}
+
+int weir_socket_seek(void *state, enum weir_from from, int64_t value, weir_error *err) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    int status = seek(socket, from, value, err);
+    if (socket->poll_fd >= 0)
+        weir_socket_show(socket);
+    pthread_mutex_unlock(&socket->lock);
+    return status;
+}
+
+/* ---- waiting ---- */
+
+static int has_something(const struct weir_socket *socket) {
+    struct weir_stream_frame frame;
+    const struct weir_peer *upstream = &socket->upstream;
+    if (socket->is_last_next || socket->failure.code != WEIR_OK)
+        return 1;
+    if (socket->mode == WEIR_MODE_LISTENING)
+        return socket->inbox.count > 0;
+    return socket->mode == WEIR_MODE_CONNECTED && upstream->phase == WEIR_PHASE_READY &&
+           (upstream->has_ended || weir_stream_next(&upstream->in, &frame, NULL) != WEIR_EAGAIN);
+}
+
+static int is_ready(const struct weir_socket *socket, uint32_t what) {
+    if ((what & WEIR_READY_TO_READ) && has_something(socket))
+        return 1;
+    return (what & WEIR_READY_TO_WRITE) && (socket->failure.code != WEIR_OK ||
+                                            weir_socket_can_send(socket, socket->refused_peer, socket->refused_size));
+}
+
+/* May the owner wait in recv itself? Then nobody else handles this end's events, and nothing but input can come. */
+static int is_direct(const struct weir_socket *socket, uint32_t what) {
+    const struct weir_peer *upstream = &socket->upstream;
+    return what == WEIR_READY_TO_READ && socket->mode == WEIR_MODE_CONNECTED && upstream->phase == WEIR_PHASE_READY &&
+           !socket->pump.has_thread && upstream->out.count == 0 && !upstream->has_ended;
+}
+
+/* Wait for input with one system call when it comes soon; *is_idle says that it has not. */
+static int direct_wait(struct weir_socket *socket, int64_t deadline, int *is_idle, weir_error *err) {
+    int64_t left = weir_deadline_left(deadline);
+    int flags = MSG_DONTWAIT;
+    pthread_mutex_unlock(&socket->lock);
+    if (left > WEIR_RECEIVE_SLICE && !*is_idle) {
+        flags = 0;
+    } else {
+        struct pollfd item = {.fd = socket->upstream.fd, .events = POLLIN};
+        struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+        if (ppoll(&item, 1, left == INT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR) {
+            pthread_mutex_lock(&socket->lock);
+            return weir_fail_errno(err, errno, "%s: waiting failed", socket->place.text);
+        }
+    }
+    int status = weir_upstream_read(socket, flags);
+    pthread_mutex_lock(&socket->lock);
+    *is_idle |= status == WEIR_EAGAIN;
+    if (status == WEIR_ENOMEM)
+        return weir_fail(err, WEIR_ENOMEM, "%s: no memory for a message", socket->place.text);
+    if (status == WEIR_ECLOSED)
+        socket->upstream.has_ended = 1;
+    return WEIR_OK;
+}
+
+/* One step of waiting. The end of a connection is dealt with here, so that an end that waits finds the next listener. */
+static int wait_step(struct weir_socket *socket, uint32_t what, int64_t deadline, int *is_idle, weir_error *err) {
+    int status =
+        is_direct(socket, what) ? direct_wait(socket, deadline, is_idle, err) : weir_pump_run(socket, deadline, err);
+    struct weir_peer *upstream = &socket->upstream;
+    struct weir_stream_frame frame;
+    if (socket->mode == WEIR_MODE_CONNECTED && upstream->has_ended &&
+        (upstream->phase != WEIR_PHASE_READY || weir_stream_next(&upstream->in, &frame, NULL) == WEIR_EAGAIN)) {
+        weir_upstream_lost(socket, 0);
+        weir_meet_timers(socket, weir_clock_monotonic());
+    }
+    return status;
+}
+
+int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *err) {
+    struct weir_socket *socket = state;
+    int status = WEIR_OK, is_idle = 0, was_connected = 0;
+    pthread_mutex_lock(&socket->lock);
+    while (!is_ready(socket, what)) {
+        /* A client that waits for a reply must hear of it when the server goes. */
+        was_connected |= socket->mode == WEIR_MODE_CONNECTED;
+        if (socket->role == WEIR_ROLE_CLIENT && socket->lost_request && was_connected && what == WEIR_READY_TO_READ)
+            break;
+        status = wait_step(socket, what, deadline, &is_idle, err);
+        if (status != WEIR_OK || what == 0)
+            break;
+        if (weir_deadline_left(deadline) == 0 && !is_ready(socket, what)) {
+            status = weir_fail(err, WEIR_ETIMEOUT, "%s: nothing happened in time", socket->place.text);
+            break;
+        }
+    }
+    if (socket->poll_fd >= 0)
+        weir_socket_show(socket);
+    pthread_mutex_unlock(&socket->lock);
+    return status;
+}
+
+/* ---- the descriptor ---- */
+
+void weir_socket_show(struct weir_socket *socket) {
+    uint64_t count = 1;
+    if (socket->ready_fd < 0 || has_something(socket) == socket->is_ready_shown)
+        return;
+    socket->is_ready_shown = !socket->is_ready_shown;
+    if (socket->is_ready_shown)
+        (void)!write(socket->ready_fd, &count, sizeof(count));
+    else
+        (void)!read(socket->ready_fd, &count, sizeof(count));
+}
+
+static int descriptors_open(struct weir_socket *socket) {
+    struct epoll_event event = {.events = EPOLLIN};
+    socket->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    if (fd < 0 || socket->ready_fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, socket->ready_fd, &event) != 0 ||
+        epoll_ctl(fd, EPOLL_CTL_ADD, socket->pump.epoll_fd, &event) != 0 || weir_pump_open_timer(socket) != WEIR_OK) {
+        int sys_errno = errno;
+        if (fd >= 0)
+            close(fd);
+        if (socket->ready_fd >= 0)
+            close(socket->ready_fd);
+        socket->ready_fd = -1;
+        return sys_errno;
+    }
+    socket->poll_fd = fd;
+    return 0;
+}
+
+int weir_socket_fd(void *state, int *ret, weir_error *err) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    int sys_errno = socket->poll_fd < 0 ? descriptors_open(socket) : 0;
+    if (sys_errno == 0) {
+        *ret = socket->poll_fd;
+        weir_socket_show(socket);
+        weir_pump_arm(socket);
+    }
+    pthread_mutex_unlock(&socket->lock);
+    return sys_errno ? weir_fail_errno(err, sys_errno, "%s: no descriptor to wait with", socket->place.text) : WEIR_OK;
+}

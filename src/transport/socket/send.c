@@ -1,0 +1,225 @@
+/* The operations of writers: also a client's requests and a server's replies.
+ *
+ * The owner writes a frame straight into a chunk of his own; commit moves a small one next to the frame before it, so that many leave
+ * as one piece. A frame leaves at once, by the owner's own system call; what the socket does not take stays queued, and our
+ * thread sends it when the owner is away.
+ *
+ * What must stay true: reserve and commit never block. Between them only the owner touches the bytes behind own->size, so the
+ * thread may publish other frames meanwhile. */
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "transport/socket/socket.h"
+
+/* ---- room ---- */
+
+static int listener_has_room(const struct weir_socket *socket, uint64_t peer, size_t size) {
+    if (peer == 0)
+        return socket->place.full == WEIR_FULL_DROP_OLDEST || weir_spread_has_room(socket, size);
+    const struct weir_peer *to = weir_hub_find(socket, peer);
+    return !to || weir_fits(socket, &to->out, size); /* what is for somebody who has gone goes nowhere */
+}
+
+int weir_socket_can_send(const struct weir_socket *socket, uint64_t peer, size_t size) {
+    if (socket->mode == WEIR_MODE_LISTENING)
+        return listener_has_room(socket, peer, size);
+    if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED)
+        return 0; /* a request waits for a server, not in a queue: it must not be carried out when the caller has given up */
+    return socket->place.full == WEIR_FULL_DROP_OLDEST || weir_fits(socket, &socket->upstream.out, size);
+}
+
+static int size_check(const struct weir_socket *socket, size_t size, weir_error *err) {
+    const struct weir_hello *listener = &socket->upstream.hello;
+    if (size > socket->place.size_max)
+        return weir_fail(err, WEIR_ETOOBIG,
+                         "%s: the message has %zu bytes, max= allows %llu; raise max= in the address",
+                         socket->place.text, size, (unsigned long long)socket->place.size_max);
+    if (socket->mode == WEIR_MODE_CONNECTED && socket->upstream.phase == WEIR_PHASE_READY && size > listener->size_max)
+        return weir_fail(
+            err, WEIR_ETOOBIG,
+            "%s: the message has %zu bytes, the listener (%s, pid %ld) takes %llu; raise its max=", socket->place.text,
+            size, listener->program, (long)listener->pid, (unsigned long long)listener->size_max);
+    return WEIR_OK;
+}
+
+/* Nothing is in the way of sending but, perhaps, room: look for a listener if there is none, and tell of a refusal. */
+static int way_clear(struct weir_socket *socket, weir_error *err) {
+    if (socket->mode == WEIR_MODE_SEEKING && socket->seek_at <= weir_clock_monotonic())
+        weir_meet_timers(socket, weir_clock_monotonic());
+    int status = socket->failure.code;
+    if (status != WEIR_OK && err)
+        *err = socket->failure;
+    socket->failure.code = WEIR_OK;
+    return status;
+}
+
+static int reserve(struct weir_socket *socket, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err) {
+    int status = size_check(socket, size, err);
+    if (status == WEIR_OK)
+        status = way_clear(socket, err);
+    if (status != WEIR_OK)
+        return status;
+    if (!weir_socket_can_send(socket, peer, size)) {
+        weir_socket_push(socket); /* the sockets may have room that nobody has looked for */
+        if (!weir_socket_can_send(socket, peer, size)) {
+            socket->refused_size = size;
+            socket->refused_peer = peer;
+            return weir_fail(err, WEIR_EAGAIN, "%s: %s", socket->place.text,
+                             socket->mode == WEIR_MODE_SEEKING ? "nobody listens" : "no room in a reader's queue");
+        }
+    }
+    enum weir_chunk_kind kind =
+        socket->place.full == WEIR_FULL_DROP_OLDEST && peer == 0 ? WEIR_CHUNK_DROPPABLE : WEIR_CHUNK_FIRM;
+    if (weir_chunk_room(&socket->own, size, WEIR_FRAME_ALIGNMENT, kind, &socket->own_start) != WEIR_OK)
+        return weir_fail(err, WEIR_ENOMEM, "%s: no memory for a message of %zu bytes", socket->place.text, size);
+    socket->refused_size = 0;
+    socket->own_size = size;
+    socket->own_peer = peer;
+    *ret = (struct weir_slot){.bytes = socket->own->bytes + socket->own_start, .seq = socket->own_seq + 1};
+    return WEIR_OK;
+}
+
+int weir_socket_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    int status = reserve(socket, peer, size, ret, err);
+    pthread_mutex_unlock(&socket->lock);
+    return status;
+}
+
+/* ---- publishing ---- */
+
+static int queue_private(struct weir_socket *socket, struct weir_peer *to, size_t start, size_t stop) {
+    if (!to)
+        return WEIR_OK;
+    if (socket->place.full == WEIR_FULL_DROP_OLDEST && to == &socket->upstream &&
+        !weir_queue_make_room(&to->out, stop - start, socket->place.capacity, WEIR_CHUNK_DROPPABLE))
+        return WEIR_OK; /* seen as a gap */
+    return weir_queue_push(&to->out, socket->own, start, stop);
+}
+
+static int publish(struct weir_socket *socket, size_t start, size_t stop) {
+    if (socket->mode != WEIR_MODE_LISTENING)
+        return queue_private(socket, &socket->upstream, start, stop);
+    if (socket->own_peer != 0) {
+        socket->is_dirty = 1;
+        return queue_private(socket, weir_hub_find(socket, socket->own_peer), start, stop);
+    }
+    weir_spread(socket, socket->own, start, stop);
+    return WEIR_OK;
+}
+
+void weir_socket_push(struct weir_socket *socket) {
+    struct weir_peer *upstream = &socket->upstream;
+    if (socket->mode == WEIR_MODE_LISTENING) {
+        socket->is_dirty = 1;
+        for (size_t i = 0; i < socket->peer_count; i++)
+            if (socket->peers[i]->phase == WEIR_PHASE_READY && socket->peers[i]->out.count > 0)
+                weir_hub_send(socket, socket->peers[i]);
+        weir_hub_settle(socket);
+    } else if (socket->mode == WEIR_MODE_CONNECTED) {
+        if (weir_peer_flush(upstream, NULL, 0) == WEIR_OK)
+            weir_peer_watch(socket, upstream);
+        else
+            weir_upstream_event(socket, EPOLLOUT | EPOLLHUP); /* read what it said last, and leave it */
+    }
+}
+
+int weir_socket_has_leftover(const struct weir_socket *socket) {
+    if (socket->mode != WEIR_MODE_LISTENING)
+        return socket->upstream.out.count > 0;
+    for (size_t i = 0; i < socket->peer_count; i++)
+        if (socket->peers[i]->phase == WEIR_PHASE_READY && socket->peers[i]->out.count > 0)
+            return 1;
+    return 0;
+}
+
+/* Try to send, unless the socket was full and the pump watches it already. */
+static void push_new(struct weir_socket *socket) {
+    struct weir_peer *upstream = &socket->upstream;
+    if (socket->mode == WEIR_MODE_LISTENING)
+        weir_hub_settle(socket);
+    else if (socket->mode == WEIR_MODE_CONNECTED && !(upstream->events & EPOLLOUT))
+        weir_socket_push(socket);
+    if (weir_socket_has_leftover(socket))
+        weir_pump_hand_over(socket);
+}
+
+static uint64_t queued_size(const struct weir_socket *socket) {
+    return socket->mode == WEIR_MODE_LISTENING ? socket->batch_size : socket->upstream.out.size;
+}
+
+/* Put a small frame next to the one before it. Return: where it begins now. */
+static size_t pack(struct weir_chunk *own, size_t start, size_t size) {
+    if (size > WEIR_PACKED_MAX || start == own->size)
+        return start;
+    memmove(own->bytes + own->size, own->bytes + start, size);
+    return own->size;
+}
+
+int weir_socket_commit(void *state, uint64_t word, uint32_t flags, weir_error *err) {
+    struct weir_socket *socket = state;
+    size_t size = socket->own_size;
+    memcpy(socket->own->bytes + socket->own_start, &word, sizeof(word));
+    pthread_mutex_lock(&socket->lock);
+    size_t start = pack(socket->own, socket->own_start, size);
+    socket->own->size = start + size;
+    socket->own_size = 0;
+    socket->own_seq++;
+    socket->lost_request = 0;
+    socket->awaits_reply = socket->role == WEIR_ROLE_CLIENT;
+    socket->batch_size += size;
+    int status = publish(socket, start, start + size);
+    if (!(flags & WEIR_COMMIT_MORE) || queued_size(socket) >= WEIR_BATCH_SIZE) {
+        socket->batch_size = 0;
+        push_new(socket);
+    }
+    pthread_mutex_unlock(&socket->lock);
+    return status ? weir_fail(err, status, "%s: no memory to queue a message", socket->place.text) : WEIR_OK;
+}
+
+void weir_socket_discard(void *state) {
+    struct weir_socket *socket = state;
+    socket->own_size = 0;
+}
+
+void weir_socket_skip(void *state) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    socket->own_seq++;
+    pthread_mutex_unlock(&socket->lock);
+}
+
+int weir_socket_flush(void *state, weir_error *err) {
+    struct weir_socket *socket = state;
+    (void)err;
+    pthread_mutex_lock(&socket->lock);
+    socket->batch_size = 0;
+    push_new(socket);
+    pthread_mutex_unlock(&socket->lock);
+    return WEIR_OK;
+}
+
+int weir_socket_readers(void *state, uint32_t *ret) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    int status = weir_pump_run(socket, 0, NULL);
+    *ret = socket->mode == WEIR_MODE_LISTENING ? weir_spread_readers(socket) : socket->readers_known;
+    pthread_mutex_unlock(&socket->lock);
+    return status;
+}
+
+int weir_socket_peer_state(void *state) {
+    struct weir_socket *socket = state;
+    if (socket->role != WEIR_ROLE_CLIENT)
+        return WEIR_OK;
+    pthread_mutex_lock(&socket->lock);
+    if (socket->mode == WEIR_MODE_SEEKING)
+        weir_meet_timers(socket, weir_clock_monotonic());
+    int status = socket->mode == WEIR_MODE_CONNECTED ? WEIR_OK : WEIR_ENOENT;
+    if (socket->lost_request)
+        status = WEIR_EPEER;
+    pthread_mutex_unlock(&socket->lock);
+    return status;
+}

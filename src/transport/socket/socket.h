@@ -1,0 +1,283 @@
+/* An end on a socket: what it holds, and how its files divide the work.
+ *
+ *   meet.c     finding each other: connect to who listens, or take the lease and listen; again when the listener has gone
+ *   hub.c      the listener: lets ends in, reads what they send, relays it
+ *   spread.c   the listener: history, readers' queues, who is told what
+ *   send.c, receive.c   the operations of writers and of readers
+ *   pump.c     waiting for events, by the owner's thread or by a thread of our own
+ *   peer.c     one connection: sending what is queued, being watched
+ *   child.c    forked children let go
+ *
+ * An end is at any moment in one mode: seeking, connected to a listener (`upstream`), or listening (`peers`). Everything but the fields
+ * marked "owner" is under `lock`, as the pump's thread works on it too. No function here calls the user.
+ *
+ * A listener that is a writer or reader is the hub: what connected writers send goes to all connected readers and to the owner,
+ * if he reads. A server only takes requests and sends replies. */
+#ifndef WEIR_SOCKET_SOCKET_H
+#define WEIR_SOCKET_SOCKET_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame/frame.h"
+#include "transport/socket/family.h"
+#include "transport/socket/hello.h"
+#include "transport/socket/origins.h"
+#include "transport/socket/queue.h"
+#include "transport/socket/stream.h"
+#include "transport/transport.h"
+
+enum {
+    WEIR_PENDING_MAX = 64,     /* connections that have not said hello; the oldest goes when another comes */
+    WEIR_PEERS_MAX = 1024,     /* connections in all */
+    WEIR_PACKED_MAX = 4096,    /* frames up to this size lie side by side, larger ones at multiples of 64 */
+    WEIR_BATCH_SIZE = 64 << 10 /* WEIR_COMMIT_MORE is obeyed up to so many bytes */
+};
+#define WEIR_MS              INT64_C(1000000)
+#define WEIR_HELLO_WAIT      (5000 * WEIR_MS) /* how long a connection may take to say hello, and a listener to answer */
+#define WEIR_GRACE_WAIT      (1000 * WEIR_MS)  /* how long a new listener waits for the readers of the one before */
+#define WEIR_ACCEPT_WAIT     (100 * WEIR_MS)   /* how long accepting rests when there is no descriptor left */
+#define WEIR_SEEK_WAIT_MAX   (50 * WEIR_MS)    /* the longest rest between two attempts to find a listener */
+#define WEIR_REFUSED_WAIT    (250 * WEIR_MS)   /* the rest after a listener has refused us */
+#define WEIR_RECEIVE_SLICE   (1000 * WEIR_MS)  /* how long an owner may sit in recv */
+#define WEIR_LINGER_WAIT_MAX (10000 * WEIR_MS) /* how long close may wait for readers to take what is queued */
+
+enum weir_mode { WEIR_MODE_SEEKING = 0, WEIR_MODE_CONNECTED = 1, WEIR_MODE_LISTENING = 2 };
+enum weir_phase { WEIR_PHASE_NONE = 0, WEIR_PHASE_HELLO = 1, WEIR_PHASE_READY = 2 };
+
+enum weir_rest { WEIR_REST_NONE = 0, WEIR_REST_SHORT = 1, WEIR_REST_LONG = 2 /* without a time limit */ };
+
+struct weir_peer {
+    int fd;
+    uint32_t index;          /* in socket->peers */
+    uint32_t generation;     /* counts the connections of this place, so that late events and replies find nobody */
+    uint32_t events;         /* watched for; 0: not watched */
+    uint8_t phase;           /* enum weir_phase; NONE: the place is free */
+    uint8_t is_paused;       /* not read from: its next frame has no room yet */
+    uint8_t has_ended;       /* nothing more will come */
+    uint8_t owes_count;      /* the number of readers changed while its queue was not empty */
+    int64_t deadline;        /* of the hello */
+    struct weir_hello hello; /* the other end's */
+    struct weir_credentials credentials;
+    struct weir_queue out;
+    struct weir_stream in;
+};
+
+struct weir_pump {
+    int epoll_fd;
+    int control_fd; /* wakes the thread */
+    int timer_fd;   /* for the owner's event loop; -1 until fd is asked for */
+    int64_t armed;  /* for when timer_fd is set */
+    pthread_t thread;
+    uint8_t has_thread;
+    uint8_t is_stopping;
+    uint8_t is_owners;    /* the owner's thread handles events now; ours only watches over it */
+    uint8_t owner_waits;  /* the owner is inside epoll_wait */
+    uint8_t rest;         /* enum weir_rest: what the thread does */
+    uint64_t owner_turns; /* how often the owner has pumped */
+};
+
+struct weir_socket {
+    pthread_mutex_t lock;
+    const struct weir_socket_family *family;
+    struct weir_place place;
+    enum weir_role role;
+    uint64_t fork_generation;
+    uint64_t writer;                   /* our random number */
+    struct weir_socket *older, *newer; /* child.c's list */
+
+    enum weir_mode mode;
+    struct weir_pump pump;
+
+    /* Seeking and connected. */
+    struct weir_peer upstream;
+    int64_t seek_at; /* when to try again */
+    int64_t seek_wait;
+    uint8_t is_resuming;  /* was connected to a listener before */
+    uint8_t awaits_reply; /* client */
+    uint8_t lost_request; /* client: the connection broke since the last request */
+    uint8_t wants_sought; /* reader: what arrives is skipped until the listener confirms the seek */
+    uint8_t has_before;   /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
+    uint64_t before_writer;
+    uint64_t before_seq;
+    uint32_t readers_known;    /* as the listener says */
+    uint32_t readers_expected; /* how many will come to us if we listen next */
+    weir_error failure;        /* why the listener refused us, until it is told */
+
+    /* Listening. */
+    struct weir_claim claim;
+    uint8_t is_accepting; /* the listening socket is watched */
+    uint8_t is_dirty;     /* something was queued and not tried to be sent */
+    uint8_t is_closing;
+    int64_t accept_at; /* when to accept again */
+    int64_t claimed_at;
+    int64_t grace_until; /* until then room is kept for readers_expected readers; 0: over */
+    struct weir_peer **peers;
+    size_t peer_count;    /* places, free ones too */
+    size_t pending_count; /* that have not said hello */
+    size_t paused_count;
+    struct weir_chunk *relayed; /* open, of each kind */
+    struct weir_chunk *relayed_droppable;
+    struct weir_chunk *controls;
+    struct weir_queue history;  /* the newest frames */
+    struct weir_queue inbox;    /* for the owner, when he reads */
+    struct weir_origins passed; /* whose frames went through here */
+
+    /* Sending. */
+    struct weir_chunk *own; /* open: where the owner writes */
+    size_t own_start;       /* owner: of what is reserved */
+    size_t own_size;        /* owner: 0: nothing is reserved */
+    uint64_t own_peer;      /* owner */
+    uint64_t own_seq;       /* of the frame sent last */
+    size_t batch_size;      /* committed with WEIR_COMMIT_MORE and not sent */
+    size_t refused_size;    /* what reserve had no room for */
+    uint64_t refused_peer;
+
+    /* Reading. */
+    struct weir_origins seen;
+    struct weir_chunk *taken;   /* holds the frame the owner looks at */
+    struct weir_buffer aligned; /* owner: a copy of it, when it does not lie at a multiple of 64 */
+    struct weir_inbound last;   /* the newest frame delivered; bytes NULL: none */
+    uint8_t is_last_next;       /* next gives `last` again */
+    int poll_fd;                /* -1 until fd is asked for */
+    int ready_fd;
+    uint8_t is_ready_shown;
+};
+
+static inline int weir_socket_reads(const struct weir_socket *socket) {
+    return socket->role == WEIR_ROLE_READER && !socket->is_closing;
+}
+static inline int weir_peer_reads(const struct weir_peer *peer) {
+    return peer->phase == WEIR_PHASE_READY && peer->hello.role == WEIR_ROLE_READER;
+}
+static inline int weir_peer_holds(const struct weir_peer *peer) {
+    return weir_peer_reads(peer) && !(peer->hello.flags & WEIR_HELLO_OBSERVES);
+}
+static inline int weir_fits(const struct weir_socket *socket, const struct weir_queue *queue, size_t size) {
+    return queue->size == 0 || (size <= socket->place.capacity && queue->size <= socket->place.capacity - size);
+}
+
+/* ---- peer.c ---- */
+
+/* Watch for what can happen on the connection now. */
+void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer);
+/* Send what is queued until the socket is full, behind @head if there is one (which goes whole or not at all).
+ * Return: WEIR_OK, WEIR_ECLOSED. */
+int weir_peer_flush(struct weir_peer *peer, const void *head, size_t head_size);
+/* Close the connection; the place, its queues and its stream stay. */
+void weir_peer_disconnect(struct weir_socket *socket, struct weir_peer *peer);
+void weir_peer_fini(struct weir_peer *peer);
+/* Make a control frame: @op, seq, and id and writer where they are not 0. Return: WEIR_OK, WEIR_ENOMEM. */
+struct weir_control {
+    const char *op;
+    uint64_t seq;
+    uint64_t id;
+    uint64_t writer;
+};
+int weir_control_write(const struct weir_control *control, struct weir_chunk **open, size_t *ret_start);
+/* Is this frame (of kind WEIR_FRAME_CONTROL) well-formed? Its parts in *ret; op is borrowed. */
+int weir_control_read(const struct weir_stream_frame *frame, struct weir_frame *ret);
+int weir_control_is(const struct weir_frame *frame, const char *op);
+
+/* ---- pump.c ---- */
+
+int weir_pump_open(struct weir_socket *socket, weir_error *err);
+/* Stop and join the thread. Without the lock. */
+void weir_pump_stop(struct weir_socket *socket);
+int weir_pump_start_thread(struct weir_socket *socket, weir_error *err);
+/* Let the thread take over at once; starts one if there is none and one is needed. */
+void weir_pump_hand_over(struct weir_socket *socket);
+/* A timer in the pump's set, for an owner who waits with a descriptor; armed for what is due next. Return: WEIR_OK, WEIR_ESYSTEM. */
+int weir_pump_open_timer(struct weir_socket *socket);
+void weir_pump_arm(struct weir_socket *socket);
+/* Handle what happens until @deadline (0: what has happened), as the owner. Unlocks while it waits. Return: WEIR_OK, WEIR_ESYSTEM. */
+int weir_pump_run(struct weir_socket *socket, int64_t deadline, weir_error *err);
+/* Watch @fd for @events (0: not at all); *watched is what it is watched for. */
+void weir_pump_watch(struct weir_socket *socket, int fd, uint64_t key, uint32_t events, uint32_t *watched);
+
+enum { WEIR_KEY_LISTENER = 1, WEIR_KEY_TIMER = 2, WEIR_KEY_UPSTREAM = 3, WEIR_KEY_PEERS = 16 };
+
+/* ---- meet.c ---- */
+
+/* Try once to connect or to listen. Return: WEIR_OK, WEIR_EAGAIN (tried in vain; seek_at says when again), others: for good. */
+int weir_meet_try(struct weir_socket *socket, weir_error *err);
+/* Connect to who listens or begin to listen; waits for the listener's answer. */
+int weir_meet_open(struct weir_socket *socket, weir_error *err);
+void weir_upstream_event(struct weir_socket *socket, uint32_t events);
+/* The listener has gone; look for another after @rest ns. */
+void weir_upstream_lost(struct weir_socket *socket, int64_t rest);
+/* Read from the listener what is there. Return: as weir_stream_read. */
+int weir_upstream_read(struct weir_socket *socket, int flags);
+/* A control frame came from the listener. */
+void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_frame *frame);
+void weir_meet_timers(struct weir_socket *socket, int64_t now);
+int64_t weir_meet_next_timer(const struct weir_socket *socket);
+
+/* ---- hub.c ---- */
+
+void weir_hub_accept(struct weir_socket *socket);
+void weir_hub_event(struct weir_socket *socket, uint64_t key, uint32_t events);
+/* After events: send what was queued, go on with who was paused. */
+void weir_hub_settle(struct weir_socket *socket);
+/* Go on reading from who was paused, if there is room. */
+void weir_hub_resume(struct weir_socket *socket);
+void weir_hub_drop(struct weir_socket *socket, struct weir_peer *peer);
+/* Send what is queued for a peer. */
+void weir_hub_send(struct weir_socket *socket, struct weir_peer *peer);
+/* Whom an inbound.peer number means; NULL when he has gone. */
+struct weir_peer *weir_hub_find(const struct weir_socket *socket, uint64_t handle);
+void weir_hub_timers(struct weir_socket *socket, int64_t now);
+int64_t weir_hub_next_timer(const struct weir_socket *socket);
+
+/* ---- spread.c ---- */
+
+/* May a frame of @size bytes be published without harm to readers who hold writers back? */
+int weir_spread_has_room(const struct weir_socket *socket, size_t size);
+/* Give frames [start, stop) of @chunk, all of @writer, to every reader. */
+void weir_spread(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop);
+/* Queue for a new reader what he should know and what he asked for. Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_spread_join(struct weir_socket *socket, struct weir_peer *peer);
+/* The same again after a seek. */
+int weir_spread_seek(struct weir_socket *socket, struct weir_peer *peer, enum weir_from from, int64_t value);
+/* Tell readers, and the owner, of a writer whose last frame had @seq. */
+void weir_spread_introduce(struct weir_socket *socket, uint64_t writer, uint64_t seq, uint32_t uid);
+/* Tell everybody how many readers there are. */
+void weir_spread_count(struct weir_socket *socket);
+/* Tell one writer, when that was put off. */
+void weir_spread_owed(struct weir_socket *socket, struct weir_peer *peer);
+uint32_t weir_spread_readers(const struct weir_socket *socket);
+/* Fill the owner's inbox from the history. */
+void weir_spread_refill(struct weir_socket *socket, enum weir_from from, int64_t value);
+/* The newest frame. Return: NULL when there is none. */
+struct weir_chunk *weir_spread_newest(const struct weir_socket *socket, size_t *ret_start);
+/* Put a frame into the history that was sent before we listened. */
+void weir_spread_remember(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop);
+
+/* ---- send.c, receive.c: operations ---- */
+
+int weir_socket_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
+int weir_socket_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);
+void weir_socket_discard(void *state);
+void weir_socket_skip(void *state);
+int weir_socket_flush(void *state, weir_error *err);
+int weir_socket_readers(void *state, uint32_t *ret);
+int weir_socket_peer_state(void *state);
+/* Is there room for what reserve refused last? */
+int weir_socket_can_send(const struct weir_socket *socket, uint64_t peer, size_t size);
+/* Try to send all that is queued. */
+void weir_socket_push(struct weir_socket *socket);
+/* Is something queued that a thread should send while the owner is away? */
+int weir_socket_has_leftover(const struct weir_socket *socket);
+
+int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err);
+void weir_socket_release(void *state);
+int weir_socket_seek(void *state, enum weir_from from, int64_t value, weir_error *err);
+int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *err);
+int weir_socket_fd(void *state, int *ret, weir_error *err);
+/* After events: make the owner's descriptor readable if next has something. */
+void weir_socket_show(struct weir_socket *socket);
+/* A frame of @writer comes for the owner: fill in gap, writer and uid. Return: 1 to deliver it; 0 when it was seen before. */
+int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq, struct weir_inbound *ret);
+
+#endif

@@ -1,0 +1,282 @@
+/* The hub's memory: the history, the readers' queues, and who is told what.
+ *
+ * What must stay true: a frame of a writer with full=drop-oldest lies in a droppable chunk, any other in one that is not; only
+ * the first kind is ever taken out of the queue of a reader who holds writers back. Whoever publishes the second kind has asked
+ * weir_spread_has_room first. A reader is told of a writer (control frame "writer": number, user, seq) before its first frame, so
+ * that the first gap is counted exactly, too. Frames without a writer field are the owner's. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "transport/socket/socket.h"
+
+uint32_t weir_spread_readers(const struct weir_socket *socket) {
+    uint32_t count = weir_socket_reads(socket) && !socket->place.is_observer;
+    for (size_t i = 0; i < socket->peer_count; i++)
+        count += (uint32_t)weir_peer_holds(socket->peers[i]);
+    return count;
+}
+
+/* Readers of the listener before us are still on their way: keep all that they have not seen. */
+static int grace_has_room(const struct weir_socket *socket, size_t size) {
+    return socket->grace_until == 0 || weir_fits(socket, &socket->history, size);
+}
+
+int weir_spread_has_room(const struct weir_socket *socket, size_t size) {
+    if (weir_socket_reads(socket) && !socket->place.is_observer && !weir_fits(socket, &socket->inbox, size))
+        return 0;
+    for (size_t i = 0; i < socket->peer_count; i++)
+        if (weir_peer_holds(socket->peers[i]) && !weir_fits(socket, &socket->peers[i]->out, size))
+            return 0;
+    return grace_has_room(socket, size);
+}
+
+/* Queue frames for one reader; if his queue is full, something is dropped, which he sees as a gap. */
+static void offer(const struct weir_socket *socket, struct weir_queue *queue, int is_holding,
+                  const struct weir_run *run) {
+    size_t size = run->end - run->start;
+    unsigned kinds = is_holding ? WEIR_CHUNK_DROPPABLE : WEIR_CHUNK_DROPPABLE | WEIR_CHUNK_FIRM;
+    if ((run->chunk->kind & kinds) && !weir_queue_make_room(queue, size, socket->place.capacity, kinds))
+        return;
+    (void)weir_queue_push(queue, run->chunk, run->start, run->end); /* no memory: the same as dropped */
+}
+
+static void history_push(struct weir_socket *socket, const struct weir_run *run) {
+    size_t size;
+    if (weir_queue_push(&socket->history, run->chunk, run->start, run->end) != WEIR_OK)
+        return;
+    while (socket->history.size > socket->place.capacity) {
+        weir_queue_first(&socket->history, &size);
+        if (size == socket->history.size)
+            return; /* the newest frame stays, however big */
+        weir_queue_sent(&socket->history, size);
+    }
+}
+
+void weir_spread(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop) {
+    struct weir_run run = {chunk, start, stop};
+    for (size_t i = 0; i < socket->peer_count; i++) {
+        struct weir_peer *peer = socket->peers[i];
+        if (weir_peer_reads(peer) && stop - start <= peer->hello.size_max + WEIR_STREAM_SLACK)
+            offer(socket, &peer->out, weir_peer_holds(peer), &run);
+    }
+    history_push(socket, &run);
+    if (weir_socket_reads(socket))
+        offer(socket, &socket->inbox, !socket->place.is_observer, &run);
+    socket->is_dirty = 1;
+}
+
+void weir_spread_remember(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop) {
+    struct weir_run run = {chunk, start, stop};
+    history_push(socket, &run);
+}
+
+struct weir_chunk *weir_spread_newest(const struct weir_socket *socket, size_t *ret_start) {
+    if (socket->history.count == 0)
+        return NULL;
+    const struct weir_run *run = weir_queue_run(&socket->history, socket->history.count - 1);
+    size_t start = run->start;
+    for (;;) {
+        uint64_t word;
+        memcpy(&word, run->chunk->bytes + start, sizeof(word));
+        size_t next = start + weir_frame_word_size(word);
+        if (next >= run->end)
+            break;
+        start = next;
+    }
+    *ret_start = start;
+    return run->chunk;
+}
+
+/* ---- choosing from the history ---- */
+
+/* What a reader asks for, and where it goes. */
+struct choice {
+    enum weir_from from;
+    int64_t value;
+    int64_t since; /* AGO: ns since the epoch */
+    uint64_t size_max;
+    struct weir_queue *to;
+};
+
+static int is_chosen(const struct choice *choice, const unsigned char *bytes, uint64_t word) {
+    uint64_t seq;
+    memcpy(&seq, bytes + 8, sizeof(seq));
+    if (weir_frame_word_size(word) > choice->size_max + WEIR_STREAM_SLACK)
+        return 0;
+    if (choice->from == WEIR_FROM_SEQ)
+        return seq >= (uint64_t)choice->value;
+    if (choice->from == WEIR_FROM_AGO) {
+        int64_t moment = weir_frame_moment(bytes, word);
+        return moment == 0 || moment >= choice->since;
+    }
+    return choice->from == WEIR_FROM_OLDEST;
+}
+
+/* Queue a frame, and note the first of each writer: mark is its seq + 1. */
+static int frame_choose(struct weir_socket *socket, const struct choice *choice, struct weir_chunk *chunk, size_t start,
+                        size_t size) {
+    uint64_t word, seq;
+    memcpy(&word, chunk->bytes + start, sizeof(word));
+    memcpy(&seq, chunk->bytes + start + 8, sizeof(seq));
+    struct weir_origin *origin =
+        weir_origins_find(&socket->passed, weir_frame_origin(chunk->bytes + start, word, socket->writer));
+    if (origin && origin->mark == 0)
+        origin->mark = seq + 1;
+    return weir_queue_push(choice->to, chunk, start, start + size);
+}
+
+static int run_choose(struct weir_socket *socket, const struct choice *choice, const struct weir_run *run) {
+    for (size_t start = run->start; start < run->end;) {
+        uint64_t word;
+        memcpy(&word, run->chunk->bytes + start, sizeof(word));
+        size_t size = weir_frame_word_size(word);
+        if (is_chosen(choice, run->chunk->bytes + start, word) &&
+            frame_choose(socket, choice, run->chunk, start, size) != WEIR_OK)
+            return WEIR_ENOMEM;
+        start += size;
+    }
+    return WEIR_OK;
+}
+
+static int history_choose(struct weir_socket *socket, struct choice *choice) {
+    for (size_t i = 0; i < socket->passed.count; i++)
+        socket->passed.items[i].mark = 0;
+    if (choice->from == WEIR_FROM_LAST) {
+        size_t start;
+        uint64_t word;
+        struct weir_chunk *chunk = weir_spread_newest(socket, &start);
+        if (!chunk)
+            return WEIR_OK;
+        memcpy(&word, chunk->bytes + start, sizeof(word));
+        size_t size = weir_frame_word_size(word);
+        return size > choice->size_max + WEIR_STREAM_SLACK ? WEIR_OK : frame_choose(socket, choice, chunk, start, size);
+    }
+    choice->since = weir_clock_realtime() - choice->value;
+    if (choice->from == WEIR_FROM_NOW)
+        return WEIR_OK;
+    for (size_t i = 0; i < socket->history.count; i++)
+        if (run_choose(socket, choice, weir_queue_run(&socket->history, i)) != WEIR_OK)
+            return WEIR_ENOMEM;
+    return WEIR_OK;
+}
+
+/* ---- telling ---- */
+
+static int tell(struct weir_socket *socket, struct weir_queue *queue, const struct weir_control *control) {
+    size_t start;
+    if (weir_control_write(control, &socket->controls, &start) != WEIR_OK)
+        return WEIR_ENOMEM;
+    socket->is_dirty = 1;
+    return weir_queue_push(queue, socket->controls, start, socket->controls->size);
+}
+
+static struct weir_control introduction(uint64_t writer, uint64_t seq, uint32_t uid) {
+    return (struct weir_control){.op = "writer", .seq = seq, .id = (uint64_t)uid + 1, .writer = writer};
+}
+
+static void owner_introduce(struct weir_socket *socket, uint64_t writer, uint64_t seq, uint32_t uid) {
+    struct weir_origin *origin = weir_socket_reads(socket) ? weir_origins_get(&socket->seen, writer) : NULL;
+    if (!origin)
+        return;
+    origin->uid = uid;
+    if (origin->is_fresh)
+        origin->seq = seq;
+    origin->is_fresh = 0;
+}
+
+void weir_spread_introduce(struct weir_socket *socket, uint64_t writer, uint64_t seq, uint32_t uid) {
+    struct weir_control control = introduction(writer, seq, uid);
+    for (size_t i = 0; i < socket->peer_count; i++)
+        if (weir_peer_reads(socket->peers[i]))
+            (void)tell(socket, &socket->peers[i]->out, &control);
+    owner_introduce(socket, writer, seq, uid);
+}
+
+/* Tell a reader of all writers, each with the seq before the first frame he will get of it. */
+static int introduce_all(struct weir_socket *socket, struct weir_queue *queue) {
+    for (size_t i = 0; i < socket->passed.count; i++) {
+        const struct weir_origin *origin = &socket->passed.items[i];
+        uint64_t seq = origin->writer == socket->writer ? socket->own_seq : origin->seq;
+        struct weir_control control = introduction(origin->writer, origin->mark ? origin->mark - 2 : seq, origin->uid);
+        if (tell(socket, queue, &control) != WEIR_OK)
+            return WEIR_ENOMEM;
+    }
+    return WEIR_OK;
+}
+
+/* The newest frame for a reader who begins behind it: he keeps it for when the latest value is asked for. The control frame
+ * names it, as it may be dropped before it is sent. */
+static int keepsake(struct weir_socket *socket, struct weir_peer *peer) {
+    size_t start;
+    uint64_t word;
+    struct weir_control control = {.op = "before"};
+    struct weir_chunk *chunk = weir_spread_newest(socket, &start);
+    if (!chunk)
+        return WEIR_OK;
+    memcpy(&word, chunk->bytes + start, sizeof(word));
+    size_t size = weir_frame_word_size(word);
+    if (size > peer->hello.size_max + WEIR_STREAM_SLACK)
+        return WEIR_OK;
+    control.writer = weir_frame_origin(chunk->bytes + start, word, socket->writer);
+    memcpy(&control.seq, chunk->bytes + start + 8, sizeof(control.seq));
+    if (tell(socket, &peer->out, &control) != WEIR_OK)
+        return WEIR_ENOMEM;
+    return weir_queue_push(&peer->out, chunk, start, start + size);
+}
+
+static int position(struct weir_socket *socket, struct weir_peer *peer, enum weir_from from, int64_t value) {
+    struct weir_queue chosen = {0};
+    struct choice choice = {.from = from, .value = value, .size_max = peer->hello.size_max, .to = &chosen};
+    int status = history_choose(socket, &choice);
+    if (status == WEIR_OK)
+        status = introduce_all(socket, &peer->out);
+    if (status == WEIR_OK && from == WEIR_FROM_NOW)
+        status = keepsake(socket, peer);
+    for (size_t i = 0; status == WEIR_OK && i < chosen.count; i++) {
+        const struct weir_run *run = weir_queue_run(&chosen, i);
+        status = weir_queue_push(&peer->out, run->chunk, run->start, run->end);
+    }
+    weir_queue_fini(&chosen);
+    socket->is_dirty = 1;
+    return status;
+}
+
+int weir_spread_join(struct weir_socket *socket, struct weir_peer *peer) {
+    int resumes = peer->hello.flags & WEIR_HELLO_RESUMES;
+    return position(socket, peer, resumes ? WEIR_FROM_OLDEST : peer->hello.from, peer->hello.from_value);
+}
+
+int weir_spread_seek(struct weir_socket *socket, struct weir_peer *peer, enum weir_from from, int64_t value) {
+    /* Frames that wait whole are forgotten; one that is half sent goes on. */
+    weir_queue_make_room(&peer->out, SIZE_MAX, 0, WEIR_CHUNK_FIRM | WEIR_CHUNK_DROPPABLE | WEIR_CHUNK_CONTROL);
+    if (tell(socket, &peer->out, &(struct weir_control){.op = "sought"}) != WEIR_OK)
+        return WEIR_ENOMEM;
+    weir_spread_owed(socket, peer);
+    return position(socket, peer, from, value);
+}
+
+void weir_spread_refill(struct weir_socket *socket, enum weir_from from, int64_t value) {
+    struct choice choice = {.from = from, .value = value, .size_max = UINT64_MAX / 2, .to = &socket->inbox};
+    weir_queue_clear(&socket->inbox);
+    (void)history_choose(socket, &choice); /* no memory: fewer frames, which is counted as a gap */
+}
+
+void weir_spread_owed(struct weir_socket *socket, struct weir_peer *peer) {
+    struct weir_control control = {.op = "readers", .seq = weir_spread_readers(socket)};
+    peer->owes_count = 0;
+    (void)tell(socket, &peer->out, &control);
+}
+
+void weir_spread_count(struct weir_socket *socket) {
+    for (size_t i = 0; i < socket->peer_count; i++) {
+        struct weir_peer *peer = socket->peers[i];
+        if (peer->phase != WEIR_PHASE_READY)
+            continue;
+        /* A writer that never reads would let its queue grow with every reader that comes and goes. */
+        if (peer->hello.role == WEIR_ROLE_WRITER && peer->out.count > 0)
+            peer->owes_count = 1;
+        else
+            weir_spread_owed(socket, peer);
+    }
+}
