@@ -191,7 +191,8 @@ static int is_negative(const char **digits, size_t *size) {
 }
 
 static void integer_failed(struct weir_doc *doc, int status) {
-    fail(doc, status, status == WEIR_ELIMIT ? "an integer of more than 4932 digits" : "an integer needs decimal digits");
+    fail(doc, status,
+         status == WEIR_ELIMIT ? "an integer of more than 4932 digits" : "an integer needs decimal digits");
 }
 
 void weir_put_bigint(weir_doc *doc, const char *digits, size_t size) {
@@ -269,14 +270,10 @@ static int deepen(struct weir_doc *doc) {
  * types are bytes, and binary subtypes follow from 0x500. */
 static int tag_exists(uint32_t space, uint64_t number) {
     switch (space) {
-    case WEIR_TAG_CBOR:
-        return 1;
-    case WEIR_TAG_SIMPLE:
-        return number < 20 || (number >= 32 && number <= UINT8_MAX);
-    case WEIR_TAG_BSON:
-        return number <= UINT8_MAX || (number >= 0x500 && number <= 0x5ff);
-    default:
-        return 0;
+    case WEIR_TAG_CBOR: return 1;
+    case WEIR_TAG_SIMPLE: return number < 20 || (number >= 32 && number <= UINT8_MAX);
+    case WEIR_TAG_BSON: return number <= UINT8_MAX || (number >= 0x500 && number <= 0x5ff);
+    default: return 0;
     }
 }
 

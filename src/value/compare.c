@@ -79,33 +79,25 @@ static int order_cell(const struct weir_value *a, const struct weir_value *b) {
     switch (a->kind) {
     case WEIR_KIND_BOOL:
     case WEIR_KIND_INT64:
-    case WEIR_KIND_TIME:
-        return order_i64(a->as.i64, b->as.i64);
+    case WEIR_KIND_TIME: return order_i64(a->as.i64, b->as.i64);
     case WEIR_KIND_UINT64:
-    case WEIR_KIND_FLOAT64: /* by its bits */
-        return order_u64(a->as.u64, b->as.u64);
-    case WEIR_KIND_FLOAT32:
-        return order_f32(a, b);
-    case WEIR_KIND_BIGINT:
-        return order_magnitude(a, b);
+    case WEIR_KIND_FLOAT64: /* by its bits */ return order_u64(a->as.u64, b->as.u64);
+    case WEIR_KIND_FLOAT32: return order_f32(a, b);
+    case WEIR_KIND_BIGINT: return order_magnitude(a, b);
     case WEIR_KIND_DECIMAL: {
         int order = order_i64(a[1].as.i64, b[1].as.i64);
         return order != 0 ? order : order_magnitude(a, b);
     }
     case WEIR_KIND_TEXT:
-    case WEIR_KIND_BYTES:
-        return order_bytes(a->as.data, a->count, b->as.data, b->count);
+    case WEIR_KIND_BYTES: return order_bytes(a->as.data, a->count, b->as.data, b->count);
     case WEIR_KIND_ARRAY:
-    case WEIR_KIND_MAP:
-        return order_u64(a->count, b->count);
-    case WEIR_KIND_NDARRAY:
-        return order_ndarray(a, b);
+    case WEIR_KIND_MAP: return order_u64(a->count, b->count);
+    case WEIR_KIND_NDARRAY: return order_ndarray(a, b);
     case WEIR_KIND_TAGGED: {
         int order = order_u64(a->count, b->count);
         return order != 0 ? order : order_u64(a->as.u64, b->as.u64);
     }
-    default:
-        return 0;
+    default: return 0;
     }
 }
 

@@ -10,10 +10,8 @@ static int points_outside(const struct weir_value *value) {
     case WEIR_KIND_BYTES:
     case WEIR_KIND_BIGINT:
     case WEIR_KIND_DECIMAL:
-    case WEIR_KIND_NDARRAY:
-        return 1;
-    default:
-        return 0;
+    case WEIR_KIND_NDARRAY: return 1;
+    default: return 0;
     }
 }
 

@@ -74,10 +74,10 @@ int weir_doc_finish(weir_doc *doc, const weir_value **ret, weir_error *err) {
         doc->status = WEIR_EINVAL;
         doc->problem = unfinished(doc);
     }
-    if (doc->status != WEIR_OK)
+    doc->is_finished = doc->status == WEIR_OK;
+    if (!doc->is_finished)
         return weir_fail(err, doc->status, "building a document: %s",
                          doc->problem ? doc->problem : weir_err_text(doc->status));
-    doc->is_finished = 1;
     if (ret)
         *ret = doc->cells;
     return WEIR_OK;

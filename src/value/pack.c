@@ -33,44 +33,19 @@ static void pack_bytes(struct pack *pack) {
 static int pack_value(struct pack *pack, char letter) {
     struct weir_doc *doc = pack->doc;
     switch (letter) {
-    case 's':
-        pack_text(pack);
-        return 1;
-    case 'S':
-        pack_text_sized(pack);
-        return 1;
-    case 'y':
-        pack_bytes(pack);
-        return 1;
-    case 'i':
-        weir_put_i64(doc, va_arg(pack->args, long));
-        return 1;
-    case 'u':
-        weir_put_u64(doc, va_arg(pack->args, unsigned long));
-        return 1;
-    case 'd':
-        weir_put_i64(doc, va_arg(pack->args, int));
-        return 1;
-    case 'f':
-        weir_put_f64(doc, va_arg(pack->args, double));
-        return 1;
-    case 'b':
-        weir_put_bool(doc, va_arg(pack->args, int));
-        return 1;
-    case 'n':
-        weir_put_null(doc);
-        return 1;
-    case 't':
-        weir_put_time(doc, va_arg(pack->args, long));
-        return 1;
-    case 'A':
-        weir_put_ndarray(doc, va_arg(pack->args, const weir_ndarray *));
-        return 1;
-    case 'v':
-        weir_put_value(doc, va_arg(pack->args, const weir_value *));
-        return 1;
-    default:
-        return 0;
+    case 's': pack_text(pack); return 1;
+    case 'S': pack_text_sized(pack); return 1;
+    case 'y': pack_bytes(pack); return 1;
+    case 'i': weir_put_i64(doc, va_arg(pack->args, long)); return 1;
+    case 'u': weir_put_u64(doc, va_arg(pack->args, unsigned long)); return 1;
+    case 'd': weir_put_i64(doc, va_arg(pack->args, int)); return 1;
+    case 'f': weir_put_f64(doc, va_arg(pack->args, double)); return 1;
+    case 'b': weir_put_bool(doc, va_arg(pack->args, int)); return 1;
+    case 'n': weir_put_null(doc); return 1;
+    case 't': weir_put_time(doc, va_arg(pack->args, long)); return 1;
+    case 'A': weir_put_ndarray(doc, va_arg(pack->args, const weir_ndarray *)); return 1;
+    case 'v': weir_put_value(doc, va_arg(pack->args, const weir_value *)); return 1;
+    default: return 0;
     }
 }
 
@@ -81,20 +56,15 @@ static int is_open(const struct weir_doc *doc, int kind) {
 /* Begin or end a container. Return: 0 when @letter is no bracket, or not the one that fits. */
 static int pack_bracket(struct weir_doc *doc, char letter) {
     switch (letter) {
-    case '{':
-        weir_begin_map(doc);
-        return 1;
-    case '[':
-        weir_begin_array(doc);
-        return 1;
+    case '{': weir_begin_map(doc); return 1;
+    case '[': weir_begin_array(doc); return 1;
     case '}':
     case ']':
         if (!is_open(doc, letter == '}' ? WEIR_KIND_MAP : WEIR_KIND_ARRAY))
             return 0;
         weir_end(doc);
         return 1;
-    default:
-        return 0;
+    default: return 0;
     }
 }
 

@@ -128,27 +128,16 @@ void weir_ndarray_element(const weir_ndarray *array, uint64_t position, struct w
     uint32_t bits32 = (uint32_t)bits;
     *ret = (struct weir_value){.kind = WEIR_KIND_INT64, .as.u64 = bits};
     switch (array->element) {
-    case WEIR_U64:
-        ret->kind = bits > INT64_MAX ? WEIR_KIND_UINT64 : WEIR_KIND_INT64;
-        break;
-    case WEIR_I8:
-        ret->as.i64 = (int8_t)bits;
-        break;
-    case WEIR_I16:
-        ret->as.i64 = (int16_t)bits;
-        break;
-    case WEIR_I32:
-        ret->as.i64 = (int32_t)bits;
-        break;
+    case WEIR_U64: ret->kind = bits > INT64_MAX ? WEIR_KIND_UINT64 : WEIR_KIND_INT64; break;
+    case WEIR_I8: ret->as.i64 = (int8_t)bits; break;
+    case WEIR_I16: ret->as.i64 = (int16_t)bits; break;
+    case WEIR_I32: ret->as.i64 = (int32_t)bits; break;
     case WEIR_F32:
         ret->kind = WEIR_KIND_FLOAT32;
         memcpy(&ret->as.f32, &bits32, sizeof(bits32));
         break;
-    case WEIR_F64:
-        ret->kind = WEIR_KIND_FLOAT64;
-        break;
-    default:
-        break;
+    case WEIR_F64: ret->kind = WEIR_KIND_FLOAT64; break;
+    default: break;
     }
 }
 
@@ -325,12 +314,9 @@ int weir_get_digits(const weir_value *value, const char *path, char *text, size_
         int is_negative = found->as.i64 < 0;
         return give_small(is_negative ? 0 - found->as.u64 : found->as.u64, is_negative, text, size, ret_size);
     }
-    case WEIR_KIND_UINT64:
-        return give_small(found->as.u64, 0, text, size, ret_size);
-    case WEIR_KIND_BIGINT:
-        return give_big(found, text, size, ret_size);
-    default:
-        return WEIR_ETYPE;
+    case WEIR_KIND_UINT64: return give_small(found->as.u64, 0, text, size, ret_size);
+    case WEIR_KIND_BIGINT: return give_big(found, text, size, ret_size);
+    default: return WEIR_ETYPE;
     }
 }
 

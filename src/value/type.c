@@ -50,14 +50,12 @@ uint64_t weir_value_count(const weir_value *value) {
     case WEIR_KIND_TEXT:
     case WEIR_KIND_BYTES:
     case WEIR_KIND_ARRAY:
-    case WEIR_KIND_MAP:
-        return value->count;
+    case WEIR_KIND_MAP: return value->count;
     case WEIR_KIND_NDARRAY: {
         weir_ndarray array;
         weir_value_ndarray(value, &array);
         return weir_ndarray_count(&array);
     }
-    default:
-        return 0;
+    default: return 0;
     }
 }

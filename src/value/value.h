@@ -20,23 +20,25 @@
 #include "base/arena.h"
 
 struct weir_value {
-    uint8_t kind;   /* enum weir_kind */
-    uint8_t flags;  /* enum weir_cell_flags */
-    uint16_t aux;   /* TIME: enum weir_time_unit; NDARRAY: element | rank << 8; ARRAY, MAP: while open, tags around it */
-    uint32_t count; /* TEXT, BYTES, BIGINT, DECIMAL: bytes; ARRAY: items; MAP: pairs; NDARRAY: shape cells; TAGGED: space */
+    uint8_t kind;  /* enum weir_kind */
+    uint8_t flags; /* enum weir_cell_flags */
+    uint16_t aux;  /* TIME: enum weir_time_unit; NDARRAY: element | rank << 8; ARRAY, MAP: while open, tags around it */
+    uint32_t
+        count; /* TEXT, BYTES, BIGINT, DECIMAL: bytes; ARRAY: items; MAP: pairs; NDARRAY: shape cells; TAGGED: space */
     union {
-        int64_t i64; /* INT64, TIME; BOOL: 0 or 1 */
-        uint64_t u64;/* UINT64; TAGGED: number */
+        int64_t i64;  /* INT64, TIME; BOOL: 0 or 1 */
+        uint64_t u64; /* UINT64; TAGGED: number */
         double f64;
         float f32;
         const unsigned char *data; /* TEXT, BYTES, BIGINT, DECIMAL, NDARRAY */
-        uint64_t span;             /* ARRAY, MAP: cells including this one; while open: index + 1 of the parent, 0 for none */
+        uint64_t span; /* ARRAY, MAP: cells including this one; while open: index + 1 of the parent, 0 for none */
     } as;
 };
 
 enum weir_cell_flags {
-    WEIR_CELL_NEGATIVE = 1,   /* BIGINT, DECIMAL: below zero; data is the magnitude */
-    WEIR_CELL_DIGITS = 2,     /* BIGINT, DECIMAL: data is decimal digits; otherwise magnitude bytes, most significant first */
+    WEIR_CELL_NEGATIVE = 1, /* BIGINT, DECIMAL: below zero; data is the magnitude */
+    WEIR_CELL_DIGITS =
+        2, /* BIGINT, DECIMAL: data is decimal digits; otherwise magnitude bytes, most significant first */
     WEIR_CELL_COLUMN = 4,     /* NDARRAY: column order */
     WEIR_CELL_BIG_ENDIAN = 8, /* NDARRAY: elements most significant byte first */
     WEIR_CELL_OPEN = 16,      /* ARRAY, MAP: not ended yet */
@@ -79,14 +81,10 @@ static inline const struct weir_value *weir_value_after(const struct weir_value 
         value++;
     switch (value->kind) {
     case WEIR_KIND_ARRAY:
-    case WEIR_KIND_MAP:
-        return value + value->as.span;
-    case WEIR_KIND_DECIMAL:
-        return value + 2;
-    case WEIR_KIND_NDARRAY:
-        return value + 1 + value->count;
-    default:
-        return value + 1;
+    case WEIR_KIND_MAP: return value + value->as.span;
+    case WEIR_KIND_DECIMAL: return value + 2;
+    case WEIR_KIND_NDARRAY: return value + 1 + value->count;
+    default: return value + 1;
     }
 }
 

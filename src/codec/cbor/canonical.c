@@ -78,8 +78,7 @@ static int close_map(struct sorter *sorter) {
 }
 
 static int open_map(struct sorter *sorter, const struct weir_value *value) {
-    struct open_map map = {
-        .end = weir_value_after(value), .next = value + 1, .first_pair = pair_count(sorter)};
+    struct open_map map = {.end = weir_value_after(value), .next = value + 1, .first_pair = pair_count(sorter)};
     return weir_buffer_append(&sorter->maps, &map, sizeof(map));
 }
 

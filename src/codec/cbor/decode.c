@@ -13,7 +13,7 @@
 #include "base/utf8.h"
 #include "codec/cbor/cbor.h"
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 enum {
@@ -30,9 +30,9 @@ struct decoder {
     const unsigned char *end;
     size_t cells_max;
     uint32_t depth_max;
-    int is_cut;                   /* more input follows @end */
-    size_t watched;               /* a cell whose origin is asked for; SIZE_MAX for none */
-    const unsigned char *origin;  /* where the item began that is there now */
+    int is_cut;                  /* more input follows @end */
+    size_t watched;              /* a cell whose origin is asked for; SIZE_MAX for none */
+    const unsigned char *origin; /* where the item began that is there now */
     int status;
     weir_error *err;
 };
@@ -57,8 +57,7 @@ static __attribute__((cold, noinline)) int out_of_memory(struct decoder *decoder
 }
 
 static __attribute__((cold, noinline)) int beyond(struct decoder *decoder, const unsigned char *at, const char *what) {
-    return decoder->status =
-               weir_fail_at(decoder->err, WEIR_ELIMIT, (uint64_t)(at - decoder->begin), "cbor: %s", what);
+    return decoder->status = weir_fail_at(decoder->err, WEIR_ELIMIT, (uint64_t)(at - decoder->begin), "cbor: %s", what);
 }
 
 /* Why the head at @at has no argument. */
@@ -88,14 +87,10 @@ static inline void set_string(struct weir_value *cell, uint8_t kind, size_t size
 
 static inline uint64_t load_big_endian(const unsigned char *at, unsigned size) {
     switch (size) {
-    case 1:
-        return *at;
-    case 2:
-        return weir_cbor_load16(at);
-    case 4:
-        return weir_cbor_load32(at);
-    default:
-        return weir_cbor_load64(at);
+    case 1: return *at;
+    case 2: return weir_cbor_load16(at);
+    case 4: return weir_cbor_load32(at);
+    default: return weir_cbor_load64(at);
     }
 }
 
@@ -216,9 +211,8 @@ static const unsigned char *chunked_string(struct decoder *decoder, const unsign
             return out_of_memory(decoder), NULL;
         chunks(decoder, at, major, joined, &size);
     }
-    *cell = (struct weir_value){.kind = major == CBOR_TEXT ? WEIR_KIND_TEXT : WEIR_KIND_BYTES,
-                                .count = (uint32_t)size,
-                                .as.data = joined};
+    *cell = (struct weir_value){
+        .kind = major == CBOR_TEXT ? WEIR_KIND_TEXT : WEIR_KIND_BYTES, .count = (uint32_t)size, .as.data = joined};
     return after;
 }
 
@@ -364,7 +358,7 @@ ALWAYS_INLINE enum step string_item(struct decoder *decoder, struct cursor *curs
 
 /* Begin an array or map of @count items or pairs. */
 ALWAYS_INLINE enum step container_item(struct decoder *decoder, struct cursor *cursor, const unsigned char *head,
-                                 unsigned major, uint64_t count, int is_indefinite) {
+                                       unsigned major, uint64_t count, int is_indefinite) {
     uint32_t is_map = major == CBOR_MAP;
     if (UNLIKELY(!is_indefinite && count > (size_t)(decoder->end - cursor->at) >> is_map))
         return truncated(decoder), STEP_FAILED;
@@ -385,7 +379,8 @@ ALWAYS_INLINE enum step container_item(struct decoder *decoder, struct cursor *c
     return STEP_COMPLETE;
 }
 
-ALWAYS_INLINE enum step tag_item(struct decoder *decoder, struct cursor *cursor, const unsigned char *head, uint64_t number) {
+ALWAYS_INLINE enum step tag_item(struct decoder *decoder, struct cursor *cursor, const unsigned char *head,
+                                 uint64_t number) {
     if (number == CBOR_TAG_SELF_DESCRIBED && cursor->cell == cursor->cells)
         return STEP_ON; /* says that this is CBOR, which is known by now */
     if (UNLIKELY(cursor->depth >= decoder->depth_max) &&
@@ -526,8 +521,7 @@ ALWAYS_INLINE enum step take_item(struct decoder *decoder, struct cursor *cursor
     case CBOR_UINT:
         set_cell(cursor->cell++, n > INT64_MAX ? WEIR_KIND_UINT64 : WEIR_KIND_INT64, 0, n);
         return STEP_COMPLETE;
-    case CBOR_NEGATIVE:
-        return negative(decoder, cursor->cell++, n) == WEIR_OK ? STEP_COMPLETE : STEP_FAILED;
+    case CBOR_NEGATIVE: return negative(decoder, cursor->cell++, n) == WEIR_OK ? STEP_COMPLETE : STEP_FAILED;
     case CBOR_BYTES:
     case CBOR_TEXT:
         if (LIKELY(!is_indefinite))
@@ -535,12 +529,9 @@ ALWAYS_INLINE enum step take_item(struct decoder *decoder, struct cursor *cursor
         cursor->at = chunked_string(decoder, cursor->at, major, cursor->cell++);
         return cursor->at ? STEP_COMPLETE : STEP_FAILED;
     case CBOR_ARRAY:
-    case CBOR_MAP:
-        return container_item(decoder, cursor, head, major, n, is_indefinite);
-    case CBOR_TAG:
-        return tag_item(decoder, cursor, head, n);
-    default:
-        return other_item(decoder, cursor, head);
+    case CBOR_MAP: return container_item(decoder, cursor, head, major, n, is_indefinite);
+    case CBOR_TAG: return tag_item(decoder, cursor, head, n);
+    default: return other_item(decoder, cursor, head);
     }
 }
 

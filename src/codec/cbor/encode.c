@@ -171,7 +171,8 @@ static unsigned char *put_bigint(struct writer *writer, unsigned char *at, const
     at = more_room(writer, at, size + STEP_ROOM);
     if (!at)
         return NULL;
-    unsigned char *data = at + 2 * HEAD_MAX; /* apart at first: the head is known when 1 is taken off a negative magnitude */
+    unsigned char *data =
+        at + 2 * HEAD_MAX; /* apart at first: the head is known when 1 is taken off a negative magnitude */
     if (size > 0)
         memcpy(data, bytes, size);
     if (is_negative) {
@@ -248,14 +249,10 @@ static unsigned char *put_element(unsigned char *at, const weir_ndarray *array, 
     struct weir_value number;
     weir_ndarray_element(array, position, &number);
     switch (number.kind) {
-    case WEIR_KIND_FLOAT32:
-        return put_float32(at, &number, flags);
-    case WEIR_KIND_FLOAT64:
-        return put_float64(at, &number, flags);
-    case WEIR_KIND_UINT64:
-        return put_head(at, CBOR_UINT, number.as.u64);
-    default:
-        return put_i64(at, number.as.i64);
+    case WEIR_KIND_FLOAT32: return put_float32(at, &number, flags);
+    case WEIR_KIND_FLOAT64: return put_float64(at, &number, flags);
+    case WEIR_KIND_UINT64: return put_head(at, CBOR_UINT, number.as.u64);
+    default: return put_i64(at, number.as.i64);
     }
 }
 
@@ -311,7 +308,8 @@ static unsigned char *put_tag(struct writer *writer, unsigned char *at, const st
     if (value->count == WEIR_TAG_BSON) {
         if (flags & WEIR_PLAIN)
             return at;
-        return flags & WEIR_STRICT ? cannot(writer, WEIR_EENCODE) : put_head(at, CBOR_TAG, CBOR_TAG_BSON_FIRST + number);
+        return flags & WEIR_STRICT ? cannot(writer, WEIR_EENCODE)
+                                   : put_head(at, CBOR_TAG, CBOR_TAG_BSON_FIRST + number);
     }
     if (value[1].kind != WEIR_KIND_NULL || number > UINT8_MAX || (number >= 20 && number < 32))
         return cannot(writer, WEIR_EENCODE);
@@ -323,28 +321,16 @@ static unsigned char *put_tag(struct writer *writer, unsigned char *at, const st
 
 static unsigned char *put_rare(struct writer *writer, unsigned char *at, const struct weir_value *value) {
     switch (value->kind) {
-    case WEIR_KIND_NULL:
-        *at = CBOR_NULL;
-        return at + 1;
-    case WEIR_KIND_UNDEFINED:
-        *at = CBOR_UNDEFINED;
-        return at + 1;
-    case WEIR_KIND_UINT64:
-        return put_head(at, CBOR_UINT, value->as.u64);
-    case WEIR_KIND_FLOAT32:
-        return put_float32(at, value, writer->limits->flags);
-    case WEIR_KIND_TIME:
-        return put_time(at, value);
-    case WEIR_KIND_BIGINT:
-        return put_bigint(writer, at, value);
-    case WEIR_KIND_DECIMAL:
-        return put_decimal(writer, at, value);
-    case WEIR_KIND_NDARRAY:
-        return put_array_cell(writer, at, value);
-    case WEIR_KIND_TAGGED:
-        return put_tag(writer, at, value);
-    default:
-        return cannot(writer, WEIR_EENCODE);
+    case WEIR_KIND_NULL: *at = CBOR_NULL; return at + 1;
+    case WEIR_KIND_UNDEFINED: *at = CBOR_UNDEFINED; return at + 1;
+    case WEIR_KIND_UINT64: return put_head(at, CBOR_UINT, value->as.u64);
+    case WEIR_KIND_FLOAT32: return put_float32(at, value, writer->limits->flags);
+    case WEIR_KIND_TIME: return put_time(at, value);
+    case WEIR_KIND_BIGINT: return put_bigint(writer, at, value);
+    case WEIR_KIND_DECIMAL: return put_decimal(writer, at, value);
+    case WEIR_KIND_NDARRAY: return put_array_cell(writer, at, value);
+    case WEIR_KIND_TAGGED: return put_tag(writer, at, value);
+    default: return cannot(writer, WEIR_EENCODE);
     }
 }
 
@@ -360,11 +346,10 @@ static __attribute__((cold, noinline)) int failed(const struct writer *writer, c
     char type[WEIR_NDARRAY_TYPE_MAX];
     weir_value_type(value, type, sizeof(type));
     switch (writer->status) {
-    case WEIR_ENOMEM:
-        return weir_fail(err, WEIR_ENOMEM, "cbor: out of memory");
+    case WEIR_ENOMEM: return weir_fail(err, WEIR_ENOMEM, "cbor: out of memory");
     case WEIR_ELIMIT:
-        return weir_fail(err, WEIR_ELIMIT, "cbor: a value of type %s is beyond a limit; see values_max and the number's size",
-                         type);
+        return weir_fail(err, WEIR_ELIMIT,
+                         "cbor: a value of type %s is beyond a limit; see values_max and the number's size", type);
     default:
         return weir_fail(err, writer->status, "cbor: there is no form for a value of type %s%s", type,
                          writer->limits->flags & WEIR_STRICT ? " of its own; do without strictness" : "");
@@ -395,21 +380,11 @@ int weir_cbor_write(const struct weir_value *value, const struct weir_value *end
             at = put_head(at, value->kind == WEIR_KIND_TEXT ? CBOR_TEXT : CBOR_BYTES, value->count);
             at = put_bytes(at, value->as.data, value->count);
             break;
-        case WEIR_KIND_INT64:
-            at = put_i64(at, value->as.i64);
-            break;
-        case WEIR_KIND_FLOAT64:
-            at = put_float64(at, value, limits->flags);
-            break;
-        case WEIR_KIND_MAP:
-            at = put_head(at, CBOR_MAP, value->count);
-            break;
-        case WEIR_KIND_ARRAY:
-            at = put_head(at, CBOR_ARRAY, value->count);
-            break;
-        case WEIR_KIND_BOOL:
-            *at++ = (unsigned char)(CBOR_FALSE + value->as.i64);
-            break;
+        case WEIR_KIND_INT64: at = put_i64(at, value->as.i64); break;
+        case WEIR_KIND_FLOAT64: at = put_float64(at, value, limits->flags); break;
+        case WEIR_KIND_MAP: at = put_head(at, CBOR_MAP, value->count); break;
+        case WEIR_KIND_ARRAY: at = put_head(at, CBOR_ARRAY, value->count); break;
+        case WEIR_KIND_BOOL: *at++ = (unsigned char)(CBOR_FALSE + value->as.i64); break;
         default:
             at = put_rare(&writer, at, value);
             if (!at)

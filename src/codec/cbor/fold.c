@@ -275,24 +275,14 @@ int weir_cbor_fold(struct weir_doc *doc, size_t tag) {
     if (cell->count != WEIR_TAG_CBOR || !weir_cbor_folds(cell->as.u64))
         return WEIR_OK;
     switch (cell->as.u64) {
-    case CBOR_TAG_TIME_TEXT:
-        fold_time_text(doc, tag);
-        return WEIR_OK;
-    case CBOR_TAG_TIME:
-        fold_time(doc, tag);
-        return WEIR_OK;
-    case CBOR_TAG_TIME_EXTENDED:
-        fold_time_extended(doc, tag);
-        return WEIR_OK;
+    case CBOR_TAG_TIME_TEXT: fold_time_text(doc, tag); return WEIR_OK;
+    case CBOR_TAG_TIME: fold_time(doc, tag); return WEIR_OK;
+    case CBOR_TAG_TIME_EXTENDED: fold_time_extended(doc, tag); return WEIR_OK;
     case CBOR_TAG_BIGINT:
-    case CBOR_TAG_BIGINT_NEGATIVE:
-        return fold_bigint(doc, tag);
-    case CBOR_TAG_DECIMAL:
-        return fold_decimal(doc, tag);
+    case CBOR_TAG_BIGINT_NEGATIVE: return fold_bigint(doc, tag);
+    case CBOR_TAG_DECIMAL: return fold_decimal(doc, tag);
     case CBOR_TAG_NDARRAY_ROW:
-    case CBOR_TAG_NDARRAY_COLUMN:
-        return fold_ndarray(doc, tag);
-    default:
-        return fold_typed(doc, tag);
+    case CBOR_TAG_NDARRAY_COLUMN: return fold_ndarray(doc, tag);
+    default: return fold_typed(doc, tag);
     }
 }

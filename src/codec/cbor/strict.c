@@ -18,7 +18,8 @@ static int matches(const char *text, size_t size, const char *pattern) {
         if (i == size)
             return 0;
         int is_letter = pattern[i] >= 'A';
-        if (pattern[i] == '0' ? !is_digit(text[i]) : text[i] != pattern[i] && !(is_letter && text[i] == (pattern[i] | 32)))
+        if (pattern[i] == '0' ? !is_digit(text[i])
+                              : text[i] != pattern[i] && !(is_letter && text[i] == (pattern[i] | 32)))
             return 0;
     }
     return 1;
@@ -108,43 +109,30 @@ static int is_allowed(uint64_t tag, const struct weir_value *content) {
     if (tag >= CBOR_TAG_TYPED_FIRST && tag <= CBOR_TAG_TYPED_LAST)
         return is_typed_array(tag, content);
     switch (tag) {
-    case CBOR_TAG_TIME_TEXT:
-        return kind == WEIR_KIND_TEXT && is_date_time(content);
-    case CBOR_TAG_TIME:
-        return is_number(content);
+    case CBOR_TAG_TIME_TEXT: return kind == WEIR_KIND_TEXT && is_date_time(content);
+    case CBOR_TAG_TIME: return is_number(content);
     case CBOR_TAG_BIGINT:
-    case CBOR_TAG_BIGINT_NEGATIVE:
-        return kind == WEIR_KIND_BYTES;
+    case CBOR_TAG_BIGINT_NEGATIVE: return kind == WEIR_KIND_BYTES;
     case CBOR_TAG_DECIMAL:
-    case 5: /* a binary fraction */
-        return is_integer_pair(content);
+    case 5: /* a binary fraction */ return is_integer_pair(content);
     case 21: /* to be shown as base64url, base64, base16 */
     case 22:
-    case 23:
-        return may_hold_bytes(content);
-    case 24:
-        return is_encoded(content);
+    case 23: return may_hold_bytes(content);
+    case 24: return is_encoded(content);
     case 32: /* a URI, base64url, base64, a regular expression, a MIME message, a full date */
     case 33:
     case 34:
     case 35:
     case 36:
-    case 1004:
-        return kind == WEIR_KIND_TEXT;
-    case 37: /* a UUID */
-        return kind == WEIR_KIND_BYTES && content->count == 16;
+    case 1004: return kind == WEIR_KIND_TEXT;
+    case 37: /* a UUID */ return kind == WEIR_KIND_BYTES && content->count == 16;
     case CBOR_TAG_NDARRAY_ROW:
-    case CBOR_TAG_NDARRAY_COLUMN:
-        return is_shaped(content);
+    case CBOR_TAG_NDARRAY_COLUMN: return is_shaped(content);
     case 41: /* a homogeneous array, a set */
-    case 258:
-        return kind == WEIR_KIND_ARRAY;
-    case 100: /* days since 1970 */
-        return is_integer(content);
-    case CBOR_TAG_TIME_EXTENDED:
-        return kind == WEIR_KIND_MAP;
-    default:
-        return 1;
+    case 258: return kind == WEIR_KIND_ARRAY;
+    case 100: /* days since 1970 */ return is_integer(content);
+    case CBOR_TAG_TIME_EXTENDED: return kind == WEIR_KIND_MAP;
+    default: return 1;
     }
 }
 

@@ -40,7 +40,8 @@ __attribute__((cold, noinline)) const unsigned char *weir_json_bad(struct json_r
     else if (reader->input_size > input_max)
         reader->status = weir_fail_at(reader->err, WEIR_ELIMIT, offset, "json: one value of more than 4 GiB");
     else
-        reader->status = weir_fail_at(reader->err, WEIR_EPARSE, reader->input_size, "json: the input ends before its value");
+        reader->status =
+            weir_fail_at(reader->err, WEIR_EPARSE, reader->input_size, "json: the input ends before its value");
     return NULL;
 }
 
@@ -92,7 +93,8 @@ ALWAYS_INLINE unsigned by_jump(unsigned index) {
 #undef CASE
 }
 
-static __attribute__((noinline)) const unsigned char *many_blanks_end(const unsigned char *p, const unsigned char *end) {
+static __attribute__((noinline)) const unsigned char *many_blanks_end(const unsigned char *p,
+                                                                      const unsigned char *end) {
     while (end - p >= BLOCK_SIZE) {
         block_mask marks = block_marks(p);
         if (marks)
@@ -178,8 +180,9 @@ static const unsigned char *number_of_any_length(struct json_reader *reader, con
     if (!p)
         return NULL;
     put_f64(cell, weir_f64_read((const char *)begin, (size_t)(p - begin)));
-    return isinf(cell->as.f64) ? beyond(reader, begin, "a number beyond float64; send it as {\"$numberDecimal\": \"...\"}")
-                               : p;
+    return isinf(cell->as.f64)
+               ? beyond(reader, begin, "a number beyond float64; send it as {\"$numberDecimal\": \"...\"}")
+               : p;
 }
 
 /* Append the @count digits that @word begins with, 0 to 7. */
@@ -271,8 +274,7 @@ ALWAYS_INLINE const unsigned char *text(struct json_reader *reader, const unsign
         unsigned size = block_index(marks | BLOCK_LAST);
         if (LIKELY(p[size] == '"')) {
             size = by_jump(size);
-            *cell = (struct weir_value){
-                .kind = WEIR_KIND_TEXT, .flags = WEIR_CELL_CLEAN, .count = size, .as.data = p};
+            *cell = (struct weir_value){.kind = WEIR_KIND_TEXT, .flags = WEIR_CELL_CLEAN, .count = size, .as.data = p};
             return p + size + 1;
         }
     }
@@ -288,17 +290,10 @@ static const unsigned char *word_match(struct json_reader *reader, const unsigne
 
 static const unsigned char *word(struct json_reader *reader, const unsigned char *p, struct weir_value *cell) {
     switch (*p) {
-    case 't':
-        *cell = (struct weir_value){.kind = WEIR_KIND_BOOL, .as.i64 = 1};
-        return word_match(reader, p, "true");
-    case 'f':
-        *cell = (struct weir_value){.kind = WEIR_KIND_BOOL};
-        return word_match(reader, p, "false");
-    case 'n':
-        *cell = (struct weir_value){.kind = WEIR_KIND_NULL};
-        return word_match(reader, p, "null");
-    default:
-        return weir_json_bad(reader, p, "no value begins like this");
+    case 't': *cell = (struct weir_value){.kind = WEIR_KIND_BOOL, .as.i64 = 1}; return word_match(reader, p, "true");
+    case 'f': *cell = (struct weir_value){.kind = WEIR_KIND_BOOL}; return word_match(reader, p, "false");
+    case 'n': *cell = (struct weir_value){.kind = WEIR_KIND_NULL}; return word_match(reader, p, "null");
+    default: return weir_json_bad(reader, p, "no value begins like this");
     }
 }
 
@@ -385,8 +380,8 @@ static int keys_differ(struct json_reader *reader, const struct weir_value *map,
     if (key->as.data >= reader->begin && key->as.data < reader->end)
         p = key->as.data - 1;
     int size = key->count < KEY_SHOWN_MAX ? (int)key->count : KEY_SHOWN_MAX;
-    reader->status = weir_fail_at(reader->err, WEIR_EPARSE, (uint64_t)(p - reader->begin), "json: the key \"%.*s\" again",
-                                  size, (const char *)key->as.data);
+    reader->status = weir_fail_at(reader->err, WEIR_EPARSE, (uint64_t)(p - reader->begin),
+                                  "json: the key \"%.*s\" again", size, (const char *)key->as.data);
     return 0;
 }
 

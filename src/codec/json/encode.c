@@ -68,8 +68,9 @@ static __attribute__((cold, noinline)) int failed(struct writer *writer, int sta
 }
 
 static int refused_keys(struct writer *writer) {
-    return weir_fail(writer->err, WEIR_EENCODE,
-                     "json: no native form for a map with keys that are no texts; leave WEIR_STRICT out to have it wrapped");
+    return weir_fail(
+        writer->err, WEIR_EENCODE,
+        "json: no native form for a map with keys that are no texts; leave WEIR_STRICT out to have it wrapped");
 }
 
 /* Whether JSON has a form of its own for a value. */
@@ -82,12 +83,9 @@ static int is_native(const struct weir_value *value) {
     case WEIR_KIND_BIGINT:
     case WEIR_KIND_TEXT:
     case WEIR_KIND_ARRAY:
-    case WEIR_KIND_MAP:
-        return 1;
-    case WEIR_KIND_FLOAT64:
-        return isfinite(value->as.f64);
-    default:
-        return 0;
+    case WEIR_KIND_MAP: return 1;
+    case WEIR_KIND_FLOAT64: return isfinite(value->as.f64);
+    default: return 0;
     }
 }
 
@@ -148,7 +146,8 @@ static int push(struct writer *writer, enum form form, const struct weir_value *
     if (writer->top + 1 == writer->frames_end && frames_grow(writer) != WEIR_OK)
         return failed(writer, WEIR_ENOMEM, NULL);
     if (form != FORM_KEY && ++writer->depth > writer->depth_max)
-        return weir_fail(writer->err, WEIR_ELIMIT, "json: containers inside each other beyond the limit of %u; raise depth_max",
+        return weir_fail(writer->err, WEIR_ELIMIT,
+                         "json: containers inside each other beyond the limit of %u; raise depth_max",
                          (unsigned)writer->depth_max);
     writer->top++;
     *writer->top = (struct frame){.end = end, .left = left, .form = (uint8_t)form, .begin = writer->out->size};
@@ -275,7 +274,8 @@ static int other_key(struct writer *writer, const struct weir_value **at) {
     if (!(writer->flags & WEIR_PLAIN))
         return map_again(writer, at);
     if (writer->keys == KEY_DEPTH_MAX)
-        return weir_fail(writer->err, WEIR_ELIMIT, "json: maps as keys inside each other beyond the limit of %d", KEY_DEPTH_MAX);
+        return weir_fail(writer->err, WEIR_ELIMIT, "json: maps as keys inside each other beyond the limit of %d",
+                         KEY_DEPTH_MAX);
     writer->top->step = STEP_VALUE;
     return push(writer, FORM_KEY, weir_value_after(*at), 1);
 }
@@ -572,8 +572,7 @@ static int walk(struct writer *writer, const struct weir_value *at) {
             to += at->as.i64 ? 5 : 6;
             at++;
             continue;
-        default:
-            break;
+        default: break;
         }
         SAVE();
         status = value_begin(writer, &at);

@@ -11,7 +11,7 @@
 
 #include "codec/codec.h"
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* The bits of the NaN that is written as "NaN"; those of others are written with it. */
@@ -28,7 +28,8 @@ struct json_reader {
     const unsigned char *begin;
     const unsigned char *end; /* nothing from here on is looked at */
     size_t input_size;
-    struct weir_value *cell; /* the next to be written, and the innermost open container, while decode.c is outside its loop */
+    struct weir_value
+        *cell; /* the next to be written, and the innermost open container, while decode.c is outside its loop */
     struct weir_value *open;
     unsigned char *slab; /* where unescaped text goes next, in the document's arena */
     size_t slab_left;

@@ -9,10 +9,10 @@
 #include "codec/json/json.h"
 
 enum {
-    SLAB_SIZE = 1008,         /* what unescaped texts share at least */
-    ESCAPE_U_SIZE = 6,        /* \uXXXX */
-    UTF8_MAX = 4,             /* bytes of one character */
-    COPY_OVER = BLOCK_SIZE    /* bytes that copying blocks may write behind a text */
+    SLAB_SIZE = 1008,      /* what unescaped texts share at least */
+    ESCAPE_U_SIZE = 6,     /* \uXXXX */
+    UTF8_MAX = 4,          /* bytes of one character */
+    COPY_OVER = BLOCK_SIZE /* bytes that copying blocks may write behind a text */
 };
 
 static int hex_digit(unsigned char c) {
@@ -38,20 +38,13 @@ static unsigned char escape_byte(unsigned char letter) {
     switch (letter) {
     case '"':
     case '\\':
-    case '/':
-        return letter;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return 0;
+    case '/': return letter;
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    default: return 0;
     }
 }
 
@@ -153,14 +146,10 @@ static unsigned char *slab_room(struct json_reader *reader, size_t size) {
 static int fits(unsigned char c, char pattern) {
     int digit = hex_digit(c);
     switch (pattern) {
-    case 'x':
-        return digit >= 0;
-    case 'h':
-        return digit >= 0x8 && digit <= 0xB;
-    case 'l':
-        return digit >= 0xC;
-    default:
-        return c == (unsigned char)pattern || (pattern == 'D' && c == 'd');
+    case 'x': return digit >= 0;
+    case 'h': return digit >= 0x8 && digit <= 0xB;
+    case 'l': return digit >= 0xC;
+    default: return c == (unsigned char)pattern || (pattern == 'D' && c == 'd');
     }
 }
 
@@ -177,8 +166,8 @@ static const unsigned char *escape_mistake(const unsigned char *p, const unsigne
 }
 
 /* The first byte that cannot be right in the text from @p to @stop, where a scan stopped because of @what. */
-static __attribute__((cold, noinline)) const unsigned char *
-text_bad(struct json_reader *reader, const unsigned char *p, const unsigned char *stop, const char *what) {
+static __attribute__((cold, noinline)) const unsigned char *text_bad(struct json_reader *reader, const unsigned char *p,
+                                                                     const unsigned char *stop, const char *what) {
     size_t size = (size_t)(stop - p);
     size_t valid = weir_utf8_check(p, size);
     unsigned char *room = slab_room(reader, size);
@@ -209,8 +198,8 @@ static inline const unsigned char *plain_end(const unsigned char *p, const unsig
     return p;
 }
 
-static const unsigned char *text_unescaped(struct json_reader *reader, const unsigned char *p,
-                                           const unsigned char *end, struct weir_value *cell) {
+static const unsigned char *text_unescaped(struct json_reader *reader, const unsigned char *p, const unsigned char *end,
+                                           struct weir_value *cell) {
     unsigned char *to = slab_room(reader, (size_t)(end - p));
     if (!to)
         return weir_json_out_of_memory(reader);
@@ -244,7 +233,7 @@ const unsigned char *weir_json_text(struct json_reader *reader, const unsigned c
         return text_bad(reader, p, stop, "");
     if (is_escaped)
         return text_unescaped(reader, p, stop, cell);
-    *cell = (struct weir_value){
-        .kind = WEIR_KIND_TEXT, .flags = WEIR_CELL_CLEAN, .count = (uint32_t)size, .as.data = p};
+    *cell =
+        (struct weir_value){.kind = WEIR_KIND_TEXT, .flags = WEIR_CELL_CLEAN, .count = (uint32_t)size, .as.data = p};
     return stop + 1;
 }

@@ -287,7 +287,8 @@ static int unwrap_binary(const struct wrapped *wrapped) {
     if (status != JSON_UNWRAPPED_DONE)
         return status;
     becomes(wrapped, bytes);
-    return number == 0 ? JSON_UNWRAPPED_DONE : becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_BINARY + number, wrapped->map);
+    return number == 0 ? JSON_UNWRAPPED_DONE
+                       : becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_BINARY + number, wrapped->map);
 }
 
 static int unwrap_object_id(const struct wrapped *wrapped) {
@@ -299,8 +300,7 @@ static int unwrap_object_id(const struct wrapped *wrapped) {
         return -1;
     if (!hex_bytes(text->as.data, WEIR_BSON_OBJECT_ID_SIZE, bytes))
         return JSON_UNWRAPPED_BAD;
-    becomes(wrapped,
-            (struct weir_value){.kind = WEIR_KIND_BYTES, .count = WEIR_BSON_OBJECT_ID_SIZE, .as.data = bytes});
+    becomes(wrapped, (struct weir_value){.kind = WEIR_KIND_BYTES, .count = WEIR_BSON_OBJECT_ID_SIZE, .as.data = bytes});
     return becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_OBJECT_ID, wrapped->map);
 }
 
@@ -408,8 +408,8 @@ static int unwrap_pairs(const struct wrapped *wrapped) {
         pair += cells + 1;
         to += cells;
     }
-    *wrapped->map = (struct weir_value){
-        .kind = WEIR_KIND_MAP, .count = count, .as.span = (uint64_t)(to - wrapped->map)};
+    *wrapped->map =
+        (struct weir_value){.kind = WEIR_KIND_MAP, .count = count, .as.span = (uint64_t)(to - wrapped->map)};
     wrapped->doc->count = (size_t)(to - wrapped->doc->cells);
     return JSON_UNWRAPPED_DONE;
 }
@@ -423,22 +423,14 @@ struct wrapper {
 };
 
 static const struct wrapper wrappers[] = {
-    {"$undefined", JSON_WRAPPER_LEAF, unwrap_undefined},
-    {"$numberInt", JSON_WRAPPER_LEAF, unwrap_integer},
-    {"$numberLong", JSON_WRAPPER_LEAF, unwrap_integer},
-    {"$numberDouble", JSON_WRAPPER_LEAF, unwrap_double},
-    {"$f32", JSON_WRAPPER_LEAF, unwrap_single},
-    {"$numberDecimal", JSON_WRAPPER_LEAF, unwrap_decimal},
-    {"$date", JSON_WRAPPER_LEAF, unwrap_date},
-    {"$time", JSON_WRAPPER_LEAF, unwrap_time},
-    {"$binary", JSON_WRAPPER_LEAF, unwrap_binary},
-    {"$oid", JSON_WRAPPER_LEAF, unwrap_object_id},
-    {"$array", JSON_WRAPPER_LEAF, unwrap_array},
-    {"$tag", JSON_WRAPPER_TAG, unwrap_tag},
-    {"$simple", JSON_WRAPPER_TAG, unwrap_simple},
-    {"$bson", JSON_WRAPPER_TAG, unwrap_bson},
-    {"$map", JSON_WRAPPER_PAIRS, unwrap_pairs},
-    {"$obj", JSON_WRAPPER_PAIRS, unwrap_pairs},
+    {"$undefined", JSON_WRAPPER_LEAF, unwrap_undefined}, {"$numberInt", JSON_WRAPPER_LEAF, unwrap_integer},
+    {"$numberLong", JSON_WRAPPER_LEAF, unwrap_integer},  {"$numberDouble", JSON_WRAPPER_LEAF, unwrap_double},
+    {"$f32", JSON_WRAPPER_LEAF, unwrap_single},          {"$numberDecimal", JSON_WRAPPER_LEAF, unwrap_decimal},
+    {"$date", JSON_WRAPPER_LEAF, unwrap_date},           {"$time", JSON_WRAPPER_LEAF, unwrap_time},
+    {"$binary", JSON_WRAPPER_LEAF, unwrap_binary},       {"$oid", JSON_WRAPPER_LEAF, unwrap_object_id},
+    {"$array", JSON_WRAPPER_LEAF, unwrap_array},         {"$tag", JSON_WRAPPER_TAG, unwrap_tag},
+    {"$simple", JSON_WRAPPER_TAG, unwrap_simple},        {"$bson", JSON_WRAPPER_TAG, unwrap_bson},
+    {"$map", JSON_WRAPPER_PAIRS, unwrap_pairs},          {"$obj", JSON_WRAPPER_PAIRS, unwrap_pairs},
 };
 
 static const struct wrapper *wrapper_named(const struct weir_value *key) {

@@ -230,7 +230,8 @@ static int write_time(const struct weir_value *value, uint32_t flags, struct wei
 /* ---- bytes ---- */
 
 /* @before, the base64 text of @data, @behind. */
-static int write_base64(const char *before, const void *data, size_t size, const char *behind, struct weir_buffer *out) {
+static int write_base64(const char *before, const void *data, size_t size, const char *behind,
+                        struct weir_buffer *out) {
     unsigned char *to = weir_buffer_room(out, strlen(before) + size / 3 * 4 + 4 + strlen(behind));
     if (!to)
         return WEIR_ENOMEM;
@@ -255,7 +256,9 @@ static int write_array(const weir_ndarray *array, struct weir_buffer *out) {
     size_t width = weir_element_size(array->element);
     char *at = before;
     at += sprintf(at, "{\"$array\":{\"dtype\":\"%s%s\",\"dims\":[", weir_element_name(array->element),
-                  width == 1 ? "" : array->big_endian ? "be" : "le");
+                  width == 1          ? ""
+                  : array->big_endian ? "be"
+                                      : "le");
     for (uint32_t i = 0; i < array->rank; i++)
         at += sprintf(at, "%s%llu", i > 0 ? "," : "", (unsigned long long)array->shape[i]);
     sprintf(at, "],\"order\":\"%s\",\"base64\":\"", array->order == WEIR_COLUMN ? "column" : "row");
@@ -343,31 +346,20 @@ static int write_integer(const struct weir_value *value, struct weir_buffer *out
 
 int weir_json_write(const struct weir_value *value, uint32_t flags, struct weir_buffer *out) {
     switch (value->kind) {
-    case WEIR_KIND_UNDEFINED:
-        return write_literal(flags & WEIR_PLAIN ? "null" : "{\"$undefined\":true}", out);
-    case WEIR_KIND_BOOL:
-        return write_literal(value->as.i64 ? "true" : "false", out);
+    case WEIR_KIND_UNDEFINED: return write_literal(flags & WEIR_PLAIN ? "null" : "{\"$undefined\":true}", out);
+    case WEIR_KIND_BOOL: return write_literal(value->as.i64 ? "true" : "false", out);
     case WEIR_KIND_INT64:
-    case WEIR_KIND_UINT64:
-        return write_integer(value, out);
-    case WEIR_KIND_BIGINT:
-        return write_bigint(value, out);
-    case WEIR_KIND_FLOAT32:
-        return write_f32(value, flags, out);
-    case WEIR_KIND_FLOAT64:
-        return write_f64(value, flags, out);
-    case WEIR_KIND_DECIMAL:
-        return write_decimal(value, flags, out);
-    case WEIR_KIND_TEXT:
-        return weir_json_write_text(value->as.data, value->count, out);
+    case WEIR_KIND_UINT64: return write_integer(value, out);
+    case WEIR_KIND_BIGINT: return write_bigint(value, out);
+    case WEIR_KIND_FLOAT32: return write_f32(value, flags, out);
+    case WEIR_KIND_FLOAT64: return write_f64(value, flags, out);
+    case WEIR_KIND_DECIMAL: return write_decimal(value, flags, out);
+    case WEIR_KIND_TEXT: return weir_json_write_text(value->as.data, value->count, out);
     case WEIR_KIND_BYTES:
         return flags & WEIR_PLAIN ? write_base64("\"", value->as.data, value->count, "\"", out)
                                   : weir_json_write_binary(value, 0, out);
-    case WEIR_KIND_TIME:
-        return write_time(value, flags, out);
-    case WEIR_KIND_NDARRAY:
-        return write_ndarray(value, flags, out);
-    default:
-        return write_literal("null", out);
+    case WEIR_KIND_TIME: return write_time(value, flags, out);
+    case WEIR_KIND_NDARRAY: return write_ndarray(value, flags, out);
+    default: return write_literal("null", out);
     }
 }

@@ -81,11 +81,13 @@ int weir_raw_type_parse(const char *text, size_t size, weir_ndarray *ret, weir_e
     struct type_text at = {text, text + size};
     weir_ndarray array = {.element = take_element(&at)};
     if (array.element == 0)
-        return weir_fail(err, WEIR_EINVAL,
-                         "the raw type \"%.*s\" begins with no element; write one of u8 u16 u32 u64 i8 i16 i32 i64 f32 f64",
-                         (int)(size < 64 ? size : 64), text);
+        return weir_fail(
+            err, WEIR_EINVAL,
+            "the raw type \"%.*s\" begins with no element; write one of u8 u16 u32 u64 i8 i16 i32 i64 f32 f64",
+            (int)(size < 64 ? size : 64), text);
     if (!take_shape(&at, &array) || !take_order(&at, &array) || !array_size(&array))
-        return weir_fail(err, WEIR_EINVAL, "the raw type \"%.*s\" is not like f64, u8[4096], f64[4,256] or f32[3,3]:col",
+        return weir_fail(err, WEIR_EINVAL,
+                         "the raw type \"%.*s\" is not like f64, u8[4096], f64[4,256] or f32[3,3]:col",
                          (int)(size < 64 ? size : 64), text);
     *ret = array;
     return WEIR_OK;
@@ -101,28 +103,21 @@ int weir_raw_describe(const struct weir_value *value, weir_ndarray *ret, weir_er
     char type[WEIR_RAW_TYPE_MAX];
     *ret = (weir_ndarray){.data = &value->as, .size = 8};
     switch (value->kind) {
-    case WEIR_KIND_NDARRAY:
-        weir_value_ndarray(value, ret);
-        return WEIR_OK;
+    case WEIR_KIND_NDARRAY: weir_value_ndarray(value, ret); return WEIR_OK;
     case WEIR_KIND_BYTES:
         *ret = (weir_ndarray){
             .element = WEIR_U8, .rank = 1, .shape = {value->count}, .data = value->as.data, .size = value->count};
         return WEIR_OK;
-    case WEIR_KIND_INT64:
-        ret->element = WEIR_I64;
-        break;
-    case WEIR_KIND_UINT64:
-        ret->element = WEIR_U64;
-        break;
-    case WEIR_KIND_FLOAT64:
-        ret->element = WEIR_F64;
-        break;
+    case WEIR_KIND_INT64: ret->element = WEIR_I64; break;
+    case WEIR_KIND_UINT64: ret->element = WEIR_U64; break;
+    case WEIR_KIND_FLOAT64: ret->element = WEIR_F64; break;
     case WEIR_KIND_FLOAT32:
         ret->element = WEIR_F32;
         ret->size = 4;
         break;
     default:
-        return weir_fail(err, WEIR_EENCODE, "raw: a value of type %s has no raw form; use codec=cbor or send an ndarray",
+        return weir_fail(err, WEIR_EENCODE,
+                         "raw: a value of type %s has no raw form; use codec=cbor or send an ndarray",
                          weir_value_type(value, type, sizeof(type)));
     }
     ret->big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
