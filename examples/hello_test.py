@@ -24,13 +24,21 @@ def php(part):
     return [shutil.which("php") or "php", *PHP, os.path.join(SOURCE, "examples", "php", "hello", part + ".php")]
 
 
-COMMANDS = {"c": compiled("c"), "cpp": compiled("cpp"), "php": php}
+def python(part):
+    """The interpreter that the binding was built for; it finds the package in the build tree (environment)."""
+    interpreter = os.environ.get("WEIR_PYTHON") or "/usr/bin/python3"
+    return [interpreter, os.path.join(SOURCE, "examples", "python", "hello", part + ".py")]
+
+
+COMMANDS = {"c": compiled("c"), "cpp": compiled("cpp"), "fortran": compiled("fortran"), "php": php, "python": python}
+PACKAGE = os.path.join(BUILD, "bindings", "python")
 
 
 def command(language, part):
     """The command line of a part of hello, or a skip that says what is missing."""
     words = COMMANDS[language](part)
-    needed = PHP[-1].removeprefix("extension=") if language == "php" else words[0]
+    built = {"php": PHP[-1].removeprefix("extension="), "python": os.path.join(PACKAGE, "weir")}
+    needed = built.get(language, words[0])
     if not os.path.exists(needed):
         pytest.skip(needed + " is not built")
     return words
@@ -38,7 +46,7 @@ def command(language, part):
 
 @pytest.fixture
 def environment(tmp_path):
-    return {**os.environ, "WEIR_SHM_DIR": str(tmp_path)}
+    return {**os.environ, "WEIR_SHM_DIR": str(tmp_path), "PYTHONPATH": PACKAGE}
 
 
 @contextlib.contextmanager
@@ -67,10 +75,11 @@ def test_a_spectrum_is_written_and_read(writer, reader, environment):
         assert abs(float(top) - (expected - 1)) <= 0.001 * expected, "message n has n - 1 times a sine"
 
 
-@pytest.mark.parametrize("server,client", list(itertools.product(("cpp", "php"), repeat=2)))
+@pytest.mark.parametrize("server,client", list(itertools.product(("cpp", "fortran", "php", "python"), repeat=2)))
 def test_the_calculator_answers(server, client, environment):
     with started(command(server, "serve"), environment):
-        assert ended(command(client, "call") + ["double", "20.5"], environment) == (0, "41\n", "")
+        status, out, errors = ended(command(client, "call") + ["double", "20.5"], environment)
+        assert (status, float(out), errors) == (0, 41, "")
         refused = ended(command(client, "call") + ["halve"], environment)
         assert refused == (1, "", "error 42: no operation halve here\n")
 

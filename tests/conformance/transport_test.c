@@ -385,7 +385,7 @@ static int read_a_little_and_stop(const char *address) {
     weir_reader *reader = NULL;
     CHECK(weir_reader_open(address, &reader, NULL) == WEIR_OK);
     CHECK(next_number(reader) > 0);
-    raise(SIGSTOP);
+    pause();
     return 0;
 }
 
@@ -542,11 +542,11 @@ static void test_keep_0_leaves_nothing(void **state) {
     assert_int_equal(count_files(scratch->directory), 0);
 }
 
-static int open_and_stop(const char *address) {
+static int open_and_rest(const char *address) {
     weir_writer *writer = NULL;
     CHECK(weir_writer_open(address, &writer, NULL) == WEIR_OK);
     CHECK(send_number(writer, 1, 10) == WEIR_OK);
-    raise(SIGSTOP);
+    pause();
     return 0;
 }
 
@@ -554,7 +554,7 @@ static void test_clean_frees_what_the_dead_left(void **state) {
     struct scratch *scratch = *state;
     char writing[256];
     strcpy(writing, address(scratch, "a", "?keep=0"));
-    pid_t writer = start(open_and_stop, writing);
+    pid_t writer = start(open_and_rest, writing);
     weir_message *message = NULL;
     int64_t deadline = now_ns() + 10 * SECOND;
     while (weir_latest(writing, &message, NULL) != WEIR_OK)

@@ -45,8 +45,12 @@ static int send_text(weir_writer *w, const weir_value *meta, weir_doc *doc, int 
 static int send_grid(weir_writer *w, const char *op, const weir_value *meta, int i, int rows, int columns, int order,
                      double step) {
     double numbers[6];
-    weir_ndarray array = {.element = WEIR_F64, .order = (uint32_t)order, .rank = 2,
-                          .shape = {(uint64_t)rows, (uint64_t)columns}, .data = numbers, .size = sizeof numbers};
+    weir_ndarray array = {.element = WEIR_F64,
+                          .order = (uint32_t)order,
+                          .rank = 2,
+                          .shape = {(uint64_t)rows, (uint64_t)columns},
+                          .data = numbers,
+                          .size = sizeof numbers};
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++)
             numbers[order == WEIR_COLUMN ? c * rows + r : r * columns + c] = i + r + c * step;
@@ -247,7 +251,8 @@ static int serve(const char *address, const char *op, int count) {
     weir_message *request;
     weir_doc *doc;
     const weir_value *meta;
-    if (weir_doc_new(&doc) || weir_pack(doc, &meta, &err, "{s:s}", "by", "serve") || weir_server_open(address, &s, &err))
+    if (weir_doc_new(&doc) || weir_pack(doc, &meta, &err, "{s:s}", "by", "serve") ||
+        weir_server_open(address, &s, &err))
         return failed();
     ready();
     for (int i = 0; i < count; i++)

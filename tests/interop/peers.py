@@ -1,6 +1,8 @@
-"""Where each language's peer is, and what a transport's addresses look like. A new language or transport is one line here.
+"""Where each language's peer is, and what a transport's addresses look like. A new language or transport is one line
+here.
 
-A peer whose binding was not built is left out with its reason, which the runner prints: a language is never dropped silently.
+A peer whose binding was not built is left out with its reason, which the runner prints: a language is never dropped
+silently.
 """
 
 import os
