@@ -1,5 +1,5 @@
-"""Build the extension module. In the source tree the C library is compiled into it, so the package needs nothing else; elsewhere it
-is linked with an installed libweir, found with pkg-config. The version is what include/weir/base.h says.
+"""Build the extension module. In the source tree the C library is compiled into it, so the package needs nothing else;
+elsewhere it is linked with an installed libweir, found with pkg-config. The version is what include/weir/base.h says.
 """
 
 import pathlib

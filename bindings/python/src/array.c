@@ -26,10 +26,11 @@ static uint32_t element_of(char letter, Py_ssize_t item_size) {
 }
 
 static int refuse_format(const char *format) {
-    PyErr_Format(PyExc_TypeError,
-                 "an array with the element format '%s' cannot be sent: channels carry integers of 8 to 64 bits and floats "
-                 "of 32 or 64; convert it first, as in x.astype('float64') or x.view('uint8')",
-                 format);
+    PyErr_Format(
+        PyExc_TypeError,
+        "an array with the element format '%s' cannot be sent: channels carry integers of 8 to 64 bits and floats "
+        "of 32 or 64; convert it first, as in x.astype('float64') or x.view('uint8')",
+        format);
     return -1;
 }
 
@@ -42,7 +43,8 @@ int weir_py_ndarray(const Py_buffer *view, weir_ndarray *ret) {
     if (!ret->element)
         return refuse_format(format);
     if (view->ndim > WEIR_RANK_MAX) {
-        PyErr_Format(PyExc_TypeError, "an array of %d dimensions cannot be sent: at most %d", view->ndim, WEIR_RANK_MAX);
+        PyErr_Format(PyExc_TypeError, "an array of %d dimensions cannot be sent: at most %d", view->ndim,
+                     WEIR_RANK_MAX);
         return -1;
     }
     if (!PyBuffer_IsContiguous(view, 'C'))
@@ -68,7 +70,7 @@ PyObject *weir_py_contiguous(PyObject *object) {
 /* ---- outward ---- */
 
 static const char *const formats[] = {
-    [WEIR_U8] = "B", [WEIR_U16] = "H", [WEIR_U32] = "I", [WEIR_U64] = "Q", [WEIR_I8] = "b",
+    [WEIR_U8] = "B",  [WEIR_U16] = "H", [WEIR_U32] = "I", [WEIR_U64] = "Q", [WEIR_I8] = "b",
     [WEIR_I16] = "h", [WEIR_I32] = "i", [WEIR_I64] = "q", [WEIR_F32] = "f", [WEIR_F64] = "d",
 };
 
@@ -232,9 +234,16 @@ PyObject *weir_py_array_present(PyObject *array) {
 
 PyObject *weir_py_number(const weir_ndarray *array) {
     union {
-        uint8_t u8; uint16_t u16; uint32_t u32; uint64_t u64;
-        int8_t i8; int16_t i16; int32_t i32; int64_t i64;
-        float f32; double f64;
+        uint8_t u8;
+        uint16_t u16;
+        uint32_t u32;
+        uint64_t u64;
+        int8_t i8;
+        int16_t i16;
+        int32_t i32;
+        int64_t i64;
+        float f32;
+        double f64;
         char bytes[8];
     } one = {.u64 = 0};
     Py_ssize_t width = (Py_ssize_t)weir_element_size(array->element);

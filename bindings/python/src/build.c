@@ -186,10 +186,11 @@ static int put_special(weir_doc *doc, PyObject *object, PyObject **keep) {
     }
     if (PyObject_CheckBuffer(object))
         return put_buffer(doc, object, keep);
-    PyErr_Format(PyExc_TypeError,
-                 "%.100s cannot be sent: send None, bool, int, float, str, bytes, datetime, Decimal, list, dict, or an array "
-                 "of numbers (numpy or any buffer)",
-                 Py_TYPE(object)->tp_name);
+    PyErr_Format(
+        PyExc_TypeError,
+        "%.100s cannot be sent: send None, bool, int, float, str, bytes, datetime, Decimal, list, dict, or an array "
+        "of numbers (numpy or any buffer)",
+        Py_TYPE(object)->tp_name);
     return -1;
 }
 

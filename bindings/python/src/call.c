@@ -14,7 +14,7 @@ struct client {
     int is_busy;
 };
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
+#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 
 /* ---- clients ---- */
 
@@ -382,7 +382,8 @@ PyObject *weir_py_request_reply(PyObject *object, PyObject *args, PyObject *kwar
     weir_error err = {.code = WEIR_OK};
     if (!answerable(self) || weir_py_arguments("reply", args, kwargs, names, 1, values, &entries) < 0)
         return NULL;
-    int status = weir_py_pack(&answering.parcel, server->data_doc, server->meta_doc, values[0], NULL, values[1], entries);
+    int status =
+        weir_py_pack(&answering.parcel, server->data_doc, server->meta_doc, values[0], NULL, values[1], entries);
     Py_XDECREF(entries);
     if (status < 0)
         return NULL;

@@ -100,8 +100,8 @@ PyObject *weir_py_convert(PyObject *module, PyObject *args, PyObject *kwargs) {
     Py_buffer data;
     int from, to;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s*ss|$pppp:convert", names, &data, &from_name, &to_name, &flags.plain,
-                                     &flags.strict, &flags.canonical, &flags.pretty))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s*ss|$pppp:convert", names, &data, &from_name, &to_name,
+                                     &flags.plain, &flags.strict, &flags.canonical, &flags.pretty))
         return NULL;
     if (find_codec(from_name, &from) == 0 && find_codec(to_name, &to) == 0) {
         if (weir_doc_new(&doc) != WEIR_OK)

@@ -127,13 +127,15 @@ static PyObject *load_tagged(const weir_value *value, struct weir_py_frame *fram
     if (status != WEIR_OK)
         return weir_py_raise_code(status);
     PyObject *content = load(inside, frame);
-    return content ? PyObject_CallFunction(weir_py.tagged_type, "IKN", space, (unsigned long long)number, content) : NULL;
+    return content ? PyObject_CallFunction(weir_py.tagged_type, "IKN", space, (unsigned long long)number, content)
+                   : NULL;
 }
 
 static PyObject *load_time(const weir_value *value) {
     int64_t ns;
     int status = weir_get_time(value, NULL, &ns);
-    return status == WEIR_OK ? PyObject_CallFunction(weir_py.time_from_ns, "L", (long long)ns) : weir_py_raise_code(status);
+    return status == WEIR_OK ? PyObject_CallFunction(weir_py.time_from_ns, "L", (long long)ns)
+                             : weir_py_raise_code(status);
 }
 
 static PyObject *load_integer(const weir_value *value) {

@@ -69,8 +69,9 @@ PyObject *weir_py_request_own(weir_message *message, struct weir_py_server *serv
 static weir_message *held(PyObject *self) {
     struct weir_py_frame *frame = ((struct weir_py_message *)self)->frame;
     if (!frame->message)
-        PyErr_SetString(PyExc_ValueError, "this message was lent (copy=False) and its reader has gone on: use it before "
-                                          "the reader's next call, or keep m.copy()");
+        PyErr_SetString(PyExc_ValueError,
+                        "this message was lent (copy=False) and its reader has gone on: use it before "
+                        "the reader's next call, or keep m.copy()");
     return frame->message;
 }
 
@@ -240,8 +241,8 @@ static PyObject *message_json(PyObject *object, PyObject *unused) {
         return NULL;
     if (weir_buffer_new(&buffer) != WEIR_OK)
         return PyErr_NoMemory();
-    PyObject *text = weir_message_json(message, buffer, &err) == WEIR_OK ? text_of(weir_buffer_view(buffer))
-                                                                         : weir_py_raise(&err);
+    PyObject *text =
+        weir_message_json(message, buffer, &err) == WEIR_OK ? text_of(weir_buffer_view(buffer)) : weir_py_raise(&err);
     weir_buffer_free(buffer);
     return text;
 }
@@ -289,7 +290,8 @@ static PyGetSetDef message_attributes[] = {
     {"type", get_type, NULL, "the type of raw data, as 'f64[4,256]'; '' for other codecs", NULL},
     {"meta", get_meta, NULL, "the metadata, a dict; empty when there is none", NULL},
     {"data", get_data, NULL, "the data as Python values; None when there is none", NULL},
-    {"array", get_array, NULL, "the data as an array of numbers, not copied; raises TypeMismatch when it is none", NULL},
+    {"array", get_array, NULL, "the data as an array of numbers, not copied; raises TypeMismatch when it is none",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

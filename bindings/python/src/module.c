@@ -11,7 +11,8 @@ static int name_index(PyObject *keyword, const char *const *names) {
     return -1;
 }
 
-static int take_keywords(const char *function, PyObject *kwargs, const char *const *names, PyObject **values, PyObject **rest) {
+static int take_keywords(const char *function, PyObject *kwargs, const char *const *names, PyObject **values,
+                         PyObject **rest) {
     PyObject *keyword, *value;
     Py_ssize_t position = 0;
     while (PyDict_Next(kwargs, &position, &keyword, &value)) {
@@ -29,13 +30,13 @@ static int take_keywords(const char *function, PyObject *kwargs, const char *con
     return 0;
 }
 
-int weir_py_arguments(const char *function, PyObject *args, PyObject *kwargs, const char *const *names, Py_ssize_t positional,
-                      PyObject **values, PyObject **ret_rest) {
+int weir_py_arguments(const char *function, PyObject *args, PyObject *kwargs, const char *const *names,
+                      Py_ssize_t positional, PyObject **values, PyObject **ret_rest) {
     PyObject *rest = NULL;
     Py_ssize_t count = PyTuple_GET_SIZE(args);
     if (count > positional) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most %zd positional arguments, %zd were given: name the others", function,
-                     positional, count);
+        PyErr_Format(PyExc_TypeError, "%s() takes at most %zd positional arguments, %zd were given: name the others",
+                     function, positional, count);
         return -1;
     }
     for (Py_ssize_t i = 0; i < count; i++)
@@ -71,7 +72,7 @@ static PyObject *version(PyObject *module, PyObject *unused) {
     return PyUnicode_FromString(weir_version());
 }
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
+#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef functions[] = {
     {"latest", latest, METH_O, "latest(address): the channel's latest message."},
@@ -107,16 +108,11 @@ static int import_one(const struct import *import) {
 
 static int import_all(void) {
     static const struct import imports[] = {
-        {"weir.errors", "make", &weir_py.make_error},
-        {"weir.types", "Time", &weir_py.time_type},
-        {"weir.types", "time_from_ns", &weir_py.time_from_ns},
-        {"weir.types", "time_to_ns", &weir_py.time_to_ns},
-        {"weir.types", "Tagged", &weir_py.tagged_type},
-        {"weir.types", "undefined", &weir_py.undefined},
-        {"weir.types", "int_digits", &weir_py.int_digits},
-        {"weir.types", "digits_int", &weir_py.digits_int},
-        {"decimal", "Decimal", &weir_py.decimal_type},
-        {"weir.types", "decimal_parts", &weir_py.decimal_parts},
+        {"weir.errors", "make", &weir_py.make_error},          {"weir.types", "Time", &weir_py.time_type},
+        {"weir.types", "time_from_ns", &weir_py.time_from_ns}, {"weir.types", "time_to_ns", &weir_py.time_to_ns},
+        {"weir.types", "Tagged", &weir_py.tagged_type},        {"weir.types", "undefined", &weir_py.undefined},
+        {"weir.types", "int_digits", &weir_py.int_digits},     {"weir.types", "digits_int", &weir_py.digits_int},
+        {"decimal", "Decimal", &weir_py.decimal_type},         {"weir.types", "decimal_parts", &weir_py.decimal_parts},
         {"weir.types", "decimal_from", &weir_py.decimal_from},
     };
     for (size_t i = 0; i < sizeof imports / sizeof *imports; i++)
@@ -127,8 +123,8 @@ static int import_all(void) {
 
 static int add_types(PyObject *module) {
     PyTypeObject *const types[] = {
-        &weir_py_writer_type,  &weir_py_reservation_type, &weir_py_reader_type, &weir_py_client_type, &weir_py_server_type,
-        &weir_py_message_type, &weir_py_request_type,     &weir_py_array_type,
+        &weir_py_writer_type, &weir_py_reservation_type, &weir_py_reader_type,  &weir_py_client_type,
+        &weir_py_server_type, &weir_py_message_type,     &weir_py_request_type, &weir_py_array_type,
     };
     if (PyType_Ready(&weir_py_frame_type) < 0)
         return -1;

@@ -71,9 +71,9 @@ struct weir_py_server {
 /* Memory seen as an array of numbers: what memoryview and numpy read through the buffer protocol. */
 struct weir_py_array {
     PyObject_HEAD
-    PyObject *owner;      /* keeps the memory; NULL when it is our own */
-    Py_ssize_t *exports;  /* the owner's count of us; NULL when nobody counts */
-    void *memory;         /* our own, or NULL */
+    PyObject *owner;     /* keeps the memory; NULL when it is our own */
+    Py_ssize_t *exports; /* the owner's count of us; NULL when nobody counts */
+    void *memory;        /* our own, or NULL */
     char *data;
     Py_ssize_t size;
     Py_ssize_t item_size;
@@ -106,15 +106,15 @@ extern PyTypeObject weir_py_server_type;
 
 /* Objects of the package's Python files that the C files call, filled at import. */
 struct weir_py_imports {
-    PyObject *make_error;   /* errors.make(code, sys_errno, sentence, offset) */
-    PyObject *time_type;    /* types.Time */
-    PyObject *time_from_ns; /* types.Time.from_ns */
-    PyObject *time_to_ns;   /* types.time_to_ns(datetime) */
-    PyObject *tagged_type;  /* types.Tagged */
-    PyObject *undefined;    /* types.undefined */
-    PyObject *int_digits;   /* types.int_digits(int): decimal digits, however many */
-    PyObject *digits_int;   /* types.digits_int(text) */
-    PyObject *decimal_type; /* decimal.Decimal */
+    PyObject *make_error;    /* errors.make(code, sys_errno, sentence, offset) */
+    PyObject *time_type;     /* types.Time */
+    PyObject *time_from_ns;  /* types.Time.from_ns */
+    PyObject *time_to_ns;    /* types.time_to_ns(datetime) */
+    PyObject *tagged_type;   /* types.Tagged */
+    PyObject *undefined;     /* types.undefined */
+    PyObject *int_digits;    /* types.int_digits(int): decimal digits, however many */
+    PyObject *digits_int;    /* types.digits_int(text) */
+    PyObject *decimal_type;  /* decimal.Decimal */
     PyObject *decimal_parts; /* types.decimal_parts(Decimal): digits, exponent */
     PyObject *decimal_from;  /* types.decimal_from(digits, exponent) */
 };
@@ -134,7 +134,8 @@ int weir_py_timeout(PyObject *seconds, int64_t *ret_ns);
  * @is_long: the first try takes long enough to be worth giving the lock away.
  * Return: enum weir_err, or -1 with an exception. */
 typedef int (*weir_py_attempt)(void *context, int64_t timeout_ns, weir_error *err);
-int weir_py_wait(weir_py_attempt attempt, void *context, int64_t timeout_ns, int is_long, int *is_busy, weir_error *err);
+int weir_py_wait(weir_py_attempt attempt, void *context, int64_t timeout_ns, int is_long, int *is_busy,
+                 weir_error *err);
 /* weir.wait(ends, timeout) */
 PyObject *weir_py_wait_many(PyObject *module, PyObject *args, PyObject *kwargs);
 
@@ -191,7 +192,7 @@ PyObject *weir_py_clean(PyObject *module, PyObject *args, PyObject *kwargs);
 /* module.c: split keyword arguments into the named ones and the rest. @names ends with NULL; values[i] is borrowed, set
  * when names[i] was given. *ret_rest is a new dict, or NULL when nothing is left. Positional arguments fill names in order.
  * Return: 0, or -1 with TypeError. */
-int weir_py_arguments(const char *function, PyObject *args, PyObject *kwargs, const char *const *names, Py_ssize_t positional,
-                      PyObject **values, PyObject **ret_rest);
+int weir_py_arguments(const char *function, PyObject *args, PyObject *kwargs, const char *const *names,
+                      Py_ssize_t positional, PyObject **values, PyObject **ret_rest);
 
 #endif

@@ -10,8 +10,9 @@ int weir_py_take_back(struct weir_py_reader *self) {
     if (!lent)
         return 0;
     if (lent->exports) {
-        PyErr_SetString(PyExc_BufferError, "an array still shows this reader's last message (copy=False): delete it before the "
-                                           "reader goes on, or keep a copy");
+        PyErr_SetString(PyExc_BufferError,
+                        "an array still shows this reader's last message (copy=False): delete it before the "
+                        "reader goes on, or keep a copy");
         return -1;
     }
     lent->message = NULL;
@@ -88,7 +89,8 @@ static PyObject *hand_out(struct weir_py_reader *self, weir_message *message, in
     return status == WEIR_OK ? weir_py_message_own(copy) : weir_py_raise_code(status);
 }
 
-static PyObject *next_message(struct weir_py_reader *self, int64_t timeout_ns, int is_copy, weir_error *err, int *ret_status) {
+static PyObject *next_message(struct weir_py_reader *self, int64_t timeout_ns, int is_copy, weir_error *err,
+                              int *ret_status) {
     struct receiving receiving = {self->reader, NULL};
     *ret_status = weir_py_wait(next_attempt, &receiving, timeout_ns, 0, &self->is_busy, err);
     return *ret_status == WEIR_OK ? hand_out(self, receiving.message, is_copy) : NULL;
@@ -176,7 +178,7 @@ static PyGetSetDef reader_attributes[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
+#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef reader_methods[] = {
     {"next", KEYWORDS(reader_next), "next(timeout=None, *, copy=True): the next message; raises Timeout."},

@@ -52,7 +52,8 @@ static int wait_slices(weir_py_attempt attempt, void *context, int64_t timeout_n
     return WEIR_ETIMEOUT;
 }
 
-int weir_py_wait(weir_py_attempt attempt, void *context, int64_t timeout_ns, int is_long, int *is_busy, weir_error *err) {
+int weir_py_wait(weir_py_attempt attempt, void *context, int64_t timeout_ns, int is_long, int *is_busy,
+                 weir_error *err) {
     *is_busy = 1;
     int status = is_long ? attempt_unlocked(attempt, context, 0, err) : attempt(context, 0, err);
     if (status == WEIR_ETIMEOUT && timeout_ns != 0)

@@ -89,8 +89,8 @@ static int send_attempt(void *context, int64_t timeout_ns, weir_error *err) {
     const struct weir_py_parcel *p = s->parcel;
     weir_writer_set_timeout(s->writer, timeout_ns);
     if (s->bytes)
-        return weir_writer_send_bytes(s->writer, p->op, p->meta, s->codec, s->type, s->bytes->buf, (size_t)s->bytes->len,
-                                      err);
+        return weir_writer_send_bytes(s->writer, p->op, p->meta, s->codec, s->type, s->bytes->buf,
+                                      (size_t)s->bytes->len, err);
     if (p->is_array)
         return weir_writer_send_ndarray(s->writer, p->op, p->meta, &p->array, err);
     return weir_writer_send(s->writer, p->op, p->meta, p->data, err);
@@ -199,7 +199,8 @@ static PyObject *writer_wait_readers(PyObject *object, PyObject *args, PyObject 
     PyObject *seconds = NULL;
     int64_t timeout_ns;
     weir_error err;
-    if (!usable(self) || !PyArg_ParseTupleAndKeywords(args, kwargs, "|IO:wait_readers", names, &readers.count, &seconds) ||
+    if (!usable(self) ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|IO:wait_readers", names, &readers.count, &seconds) ||
         weir_py_timeout(seconds, &timeout_ns) < 0)
         return NULL;
     int status = weir_py_wait(readers_attempt, &readers, timeout_ns, 0, &self->is_busy, &err);
@@ -341,7 +342,8 @@ static int reserve_attempt(void *context, int64_t timeout_ns, weir_error *err) {
 static void write_type(const weir_ndarray *array, char *text, size_t size) {
     size_t used = (size_t)snprintf(text, size, "%s", weir_element_name(array->element));
     for (uint32_t i = 0; i < array->rank; i++)
-        used += (size_t)snprintf(text + used, size - used, "%c%llu", i ? ',' : '[', (unsigned long long)array->shape[i]);
+        used +=
+            (size_t)snprintf(text + used, size - used, "%c%llu", i ? ',' : '[', (unsigned long long)array->shape[i]);
     snprintf(text + used, size - used, "]%s", array->order == WEIR_COLUMN ? ":col" : "");
 }
 
@@ -404,8 +406,9 @@ static PyObject *reservation_exit(PyObject *object, PyObject *args) {
         weir_writer_discard(writer->writer);
         if (type != Py_None)
             Py_RETURN_NONE;
-        PyErr_SetString(PyExc_BufferError, "an array still shows the reserved memory, so nothing was sent: delete it before "
-                                           "the with block ends");
+        PyErr_SetString(PyExc_BufferError,
+                        "an array still shows the reserved memory, so nothing was sent: delete it before "
+                        "the with block ends");
         return NULL;
     }
     if (weir_writer_commit(writer->writer, &err) != WEIR_OK)
@@ -443,17 +446,19 @@ PyTypeObject weir_py_reservation_type = {
 
 /* ---- the type ---- */
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
+#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef writer_methods[] = {
-    {"send", KEYWORDS(writer_send), "send(data=None, *, op=None, meta=None, **entries): send a message; entries go into meta."},
+    {"send", KEYWORDS(writer_send),
+     "send(data=None, *, op=None, meta=None, **entries): send a message; entries go into meta."},
     {"send_bytes", KEYWORDS(writer_send_bytes),
      "send_bytes(data, codec, *, type=None, op=None, meta=None, **entries): send data that is already encoded."},
     {"reserve", KEYWORDS(writer_reserve),
      "reserve(element, shape, order='row', *, op=None, meta=None): room in the channel, filled in a with block."},
     {"cork", writer_cork, METH_NOARGS, "Hold messages back until uncork()."},
     {"uncork", writer_uncork, METH_NOARGS, "Publish what was held back."},
-    {"wait_readers", KEYWORDS(writer_wait_readers), "wait_readers(count=1, timeout=None): wait until readers are there."},
+    {"wait_readers", KEYWORDS(writer_wait_readers),
+     "wait_readers(count=1, timeout=None): wait until readers are there."},
     {"close", writer_close, METH_NOARGS, "Close it. A second time does nothing."},
     {NULL, NULL, 0, NULL},
 };

@@ -110,13 +110,14 @@ def test_max_age(shm):
     with weir.writer(shm) as w:
         w.send(1)
         assert weir.get(shm, max_age=60).data == 1
-        with pytest.raises(weir.NotFound, match="old"):
+        with pytest.raises(weir.Stale, match="old") as info:
             weir.get(shm, max_age=0)
+        assert info.value.last.data == 1 and isinstance(info.value, weir.NotFound)
     with weir.writer("test/unstamped", stamp=0) as w:
         w.send(1)
         m = weir.get("test/unstamped")
         assert m.time is None and m.age is None and m.time_ns is None
-        with pytest.raises(weir.NotFound, match="time"):
+        with pytest.raises(weir.Stale, match="time"):
             weir.get("test/unstamped", max_age=60)
 
 

@@ -6,12 +6,13 @@
     for m in weir.reader("lab/spectrum"):
         print(m.op, m.meta["unit"], m.array.mean())
 
-An address names the channel and chooses the mechanism: "lab/imu" or "shm://lab/imu" is shared memory, "unix:///run/imu.sock"
-a local socket. Options stand in the address or are given as keywords: weir.writer("lab/imu", capacity="4M").
+An address names the channel and chooses the mechanism: "lab/imu" or "shm://lab/imu" is shared memory,
+"unix:///run/imu.sock" a local socket. Options stand in the address or are given as keywords:
+weir.writer("lab/imu", capacity="4M").
 
 Ends are context managers. One end is used by one thread at a time. A wait gives other threads their turn and can be
-interrupted by Ctrl-C; after a fork the child opens its own ends. Every failure raises a subclass of weir.Error with the library's
-sentence.
+interrupted by Ctrl-C; after a fork the child opens its own ends. Every failure raises a subclass of weir.Error with the
+library's sentence.
 """
 
 from . import constants, core
@@ -20,7 +21,7 @@ from .core import Message, Request, clean, convert, decode, directory, encode, l
 from .ends import Client, Reader, Server, Writer
 from .errors import (AccessError, AddressError, Again, Busy, Closed, Corrupt, EncodeError, Error, Fenced, Forked,
                      InvalidArgument, LimitError, NoSpace, NotFound, NotSupported, OutOfMemory, ParseError, PeerDied,
-                     RemoteError, SystemFailure, Timeout, TooBig, TypeMismatch, VersionMismatch)
+                     RemoteError, Stale, SystemFailure, Timeout, TooBig, TypeMismatch, VersionMismatch)
 from .types import Tagged, Time, undefined
 
 __version__ = constants.VERSION
@@ -28,9 +29,9 @@ __version__ = constants.VERSION
 __all__ = [
     "AccessError", "AddressError", "Again", "Busy", "Client", "Closed", "Corrupt", "EncodeError", "Error", "Fenced",
     "Forked", "InvalidArgument", "LimitError", "Message", "NoSpace", "NotFound", "NotSupported", "OutOfMemory",
-    "ParseError", "PeerDied", "Reader", "RemoteError", "Request", "Server", "SystemFailure", "Tagged", "Time", "Timeout",
-    "TooBig", "TypeMismatch", "VersionMismatch", "Writer", "clean", "client", "convert", "decode", "directory", "encode",
-    "get", "latest", "reader", "server", "undefined", "version", "wait", "writer",
+    "ParseError", "PeerDied", "Reader", "RemoteError", "Request", "Server", "Stale", "SystemFailure", "Tagged", "Time",
+    "Timeout", "TooBig", "TypeMismatch", "VersionMismatch", "Writer", "clean", "client", "convert", "decode",
+    "directory", "encode", "get", "latest", "reader", "server", "undefined", "version", "wait", "writer",
 ]
 
 
@@ -67,14 +68,14 @@ def server(address, **options):
 
 
 def get(address, max_age=None):
-    """The latest message of a channel, without opening a reader; raises NotFound when there is none, or none that is at
-    most @max_age seconds old."""
+    """The latest message of a channel, without opening a reader. Raises NotFound when there is none, and Stale, which
+    has it as .last, when it is more than @max_age seconds old."""
     message = latest(address)
     if max_age is not None:
         age = message.age
         if age is None:
-            raise NotFound(f"{address}: its messages carry no time, so max_age= cannot be kept: send without stamp=0")
+            raise Stale(f"{address}: its messages carry no time: max_age= needs a writer without stamp=0", message)
         if age > max_age:
-            raise NotFound(f"{address}: the latest message is {age:.3f} s old, older than {max_age:g} s; does its writer "
-                           "still run?")
+            raise Stale(f"{address}: the latest message is {age:.3f} s old, more than {max_age:g} s; does its writer "
+                        "still run?", message)
     return message

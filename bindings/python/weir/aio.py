@@ -1,7 +1,7 @@
 """Waiting inside an asyncio event loop: on the descriptor that every end has, without a thread.
 
-What must stay true: an end is polled until it has nothing more before its descriptor is waited on, as the library asks; and the
-loop watches a descriptor only while somebody waits, so an end can be closed at any other time.
+What must stay true: an end is polled until it has nothing more before its descriptor is waited on, as the library asks;
+and the loop watches a descriptor only while somebody waits, so an end can be closed at any other time.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The ends of channels and calls, as Python uses them: the C classes with context managers, loops and asyncio on top."""
+"""The ends of channels and calls, as Python uses them: the C classes with context managers, loops and asyncio."""
 
 from . import aio, core
 from .errors import Error, NotFound, RemoteError, Timeout
@@ -52,8 +52,8 @@ class Reader(End, core.Reader):
     __slots__ = ()
 
     def messages(self, timeout=None, *, copy=True):
-        """Messages until none came for @timeout seconds. With copy=False each shows the channel itself and lives until the
-        next step of the loop; no array of it may be kept."""
+        """Messages until none came for @timeout seconds. With copy=False each shows the channel itself and lives until
+        the next step of the loop; no array of it may be kept."""
         while True:
             try:
                 message = self.next(timeout, copy=copy)
@@ -118,8 +118,8 @@ class Server(End, core.Server):
     __slots__ = ()
 
     def serve(self, operations, timeout=None):
-        """Answer requests by a table {"op": function}. function(request) returns the reply's data; what it raises is given to
-        the client, with a number when it is RemoteError. Returns when no request came for @timeout seconds."""
+        """Answer requests by a table {"op": function}. function(request) returns the reply's data; what it raises is
+        given to the client, with a number when it is RemoteError. Returns when no request came for @timeout seconds."""
         while True:
             try:
                 request = self.next(timeout)

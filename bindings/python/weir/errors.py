@@ -1,7 +1,8 @@
 """The exceptions of weir: one class for each code of the library, all below Error.
 
-Each carries the library's sentence as its text, and code, name ("WEIR_ETIMEOUT"), sys_errno and offset as attributes. Where Python
-has a built-in exception with the same meaning, the class is one of those too, so `except TimeoutError` works.
+Each carries the library's sentence as its text, and code, name ("WEIR_ETIMEOUT"), sys_errno and offset as attributes.
+Where Python has a built-in exception with the same meaning, the class is one of those too, so `except TimeoutError`
+works.
 """
 
 from . import constants
@@ -33,7 +34,15 @@ class TooBig(Error, ValueError):
 
 
 class NotFound(Error, LookupError):
-    """No such channel, no message in it yet, or none that is young enough."""
+    """No such channel, no message in it yet, or no value at a path."""
+
+
+class Stale(NotFound):
+    """The latest message of a channel is older than max_age; it is .last."""
+
+    def __init__(self, sentence="", last=None):
+        super().__init__(sentence)
+        self.last = last
 
 
 class TypeMismatch(Error, TypeError):
@@ -148,7 +157,7 @@ for number, kind in CLASSES.items():
     kind.code = number
     kind.name = constants.ERROR_NAMES[number]
     kind.__module__ = "weir"
-Error.__module__ = "weir"
+Error.__module__ = Stale.__module__ = "weir"
 del number, kind
 
 

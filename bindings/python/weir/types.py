@@ -25,8 +25,8 @@ class Time(datetime.datetime):
         """The time @ns nanoseconds after 1970-01-01T00:00:00Z."""
         seconds, rest = divmod(ns, 1_000_000_000)
         micros, below = divmod(rest, 1000)
-        day = EPOCH + datetime.timedelta(seconds=seconds, microseconds=micros)
-        time = cls(day.year, day.month, day.day, day.hour, day.minute, day.second, day.microsecond, datetime.timezone.utc)
+        at = EPOCH + datetime.timedelta(seconds=seconds, microseconds=micros)
+        time = cls(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, datetime.timezone.utc)
         time.below = below
         return time
 
@@ -75,8 +75,8 @@ class Undefined:
 
 undefined = Undefined()
 
-# Python refuses to convert more than some 4300 digits at once, against long computations on other people's input. Here the
-# message's size is limited already, so longer numbers go in pieces.
+# Python refuses to convert more than some 4300 digits at once, against long computations on other people's input. Here
+# the message's size is limited already, so longer numbers go in pieces.
 PIECE = 4000
 SCALE = 10**PIECE
 
