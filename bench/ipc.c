@@ -149,7 +149,10 @@ static void measure_round_trips(struct mechanism *m, struct figures *ret) {
 static void measure(const struct scenario *scenario, struct shared *shared, open_fn *open_mechanism,
                     struct figures *ret) {
     unsigned char bytes[PAYLOAD] = {2};
-    struct mechanism m = {.send_many = send_each, .receive_many = receive_each, .shared = shared, .fd = -1,
+    struct mechanism m = {.send_many = send_each,
+                          .receive_many = receive_each,
+                          .shared = shared,
+                          .fd = -1,
                           .argument = scenario->argument};
     int fds[2];
     must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "socketpair");
@@ -310,8 +313,8 @@ static void weir_open(struct mechanism *m, int is_partner) {
         if (strncmp(form, "shm", 3) == 0)
             snprintf(address[i], sizeof(address[i]), "shm://bench/%c?readers=1&keep=0&%s", 'a' + i, form + 4);
         else
-            snprintf(address[i], sizeof(address[i]), "%.4s://%s/%c.sock?readers=1&keep=0&%s", form, directory,
-                     'a' + i, form + 5);
+            snprintf(address[i], sizeof(address[i]), "%.4s://%s/%c.sock?readers=1&keep=0&%s", form, directory, 'a' + i,
+                     form + 5);
     }
     int status = weir_writer_open(address[is_partner], (weir_writer **)&m->out, &err);
     if (status == WEIR_OK)
@@ -415,14 +418,16 @@ static void print_table(void) {
                    medians[i].per_second / bare->per_second);
         printf("\n");
     }
-    printf("trip x, way x: against the bare form of the same mechanism; a trip below 1 and a way above 1 are better.\n");
+    printf(
+        "trip x, way x: against the bare form of the same mechanism; a trip below 1 and a way above 1 are better.\n");
 }
 
 static void print_json(void) {
     for (size_t i = 0; i < SCENARIO_COUNT; i++)
         printf("{\"v\":1,\"scenario\":\"%s\",\"bytes\":%d,\"round_trip_us\":%.3f,\"round_trip_p99_us\":%.3f,"
                "\"per_second\":%.0f}\n",
-               scenarios[i].name, PAYLOAD, medians[i].round_trip_us, medians[i].round_trip_p99_us, medians[i].per_second);
+               scenarios[i].name, PAYLOAD, medians[i].round_trip_us, medians[i].round_trip_p99_us,
+               medians[i].per_second);
 }
 
 int main(int argc, char **argv) {

@@ -14,13 +14,13 @@ enum cli_exit {
     CLI_OK = 0,
     CLI_FAILURE = 1,
     CLI_USAGE = 2,
-    CLI_ABSENT = 3,   /* no such channel, or no message in it yet */
+    CLI_ABSENT = 3, /* no such channel, or no message in it yet */
     CLI_TIMEOUT = 4,
     CLI_ENCODING = 5, /* a type or an encoding that does not fit */
     CLI_ACCESS = 6,
-    CLI_LOST = 7,     /* messages lost, under --strict */
-    CLI_PEER = 8,     /* the other end died */
-    CLI_SIGNAL = 128  /* + the signal's number: Ctrl-C is 130 */
+    CLI_LOST = 7,    /* messages lost, under --strict */
+    CLI_PEER = 8,    /* the other end died */
+    CLI_SIGNAL = 128 /* + the signal's number: Ctrl-C is 130 */
 };
 
 enum cli_kind {
@@ -86,8 +86,8 @@ int cli_finish(int exit);
 int cli_is_terminal(void);
 /* Begin and end of a style, "" where there is to be no colour. */
 const char *cli_style(const char *style);
-#define CLI_BOLD "\033[1m"
-#define CLI_DIM "\033[2m"
+#define CLI_BOLD  "\033[1m"
+#define CLI_DIM   "\033[2m"
 #define CLI_PLAIN "\033[0m"
 /* "350ms", "12s", "5m"; "64M", "1.5K". @text: 16 bytes. */
 const char *cli_age(int64_t ns, char *text);

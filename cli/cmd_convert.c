@@ -42,7 +42,8 @@ static int conversion_read(struct conversion *conversion, weir_error *err) {
 /* White space between and behind the items of a JSON sequence. */
 static size_t blanks(const struct conversion *conversion, weir_view input) {
     size_t size = 0;
-    while (conversion->from == WEIR_CODEC_JSON && size < input.size && strchr(" \t\r\n", input.data[size]) && input.data[size])
+    while (conversion->from == WEIR_CODEC_JSON && size < input.size && strchr(" \t\r\n", input.data[size]) &&
+           input.data[size])
         size++;
     return size;
 }
@@ -69,7 +70,8 @@ static int convert(const struct conversion *conversion, weir_view input, weir_bu
         if (offset == input.size)
             break;
         number++;
-        status = item_convert(conversion, (weir_view){input.data + offset, input.size - offset}, doc, output, &used, &err);
+        status =
+            item_convert(conversion, (weir_view){input.data + offset, input.size - offset}, doc, output, &used, &err);
         offset += status ? 0 : used;
     }
     weir_doc_free(doc);

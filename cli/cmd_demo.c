@@ -17,7 +17,14 @@
 #include "demo_parts.h"
 #include "supervisor.h"
 
-enum { PROGRAM_SIZE = PATH_MAX + 64, ADDRESS_SIZE = 160, ARGUMENTS_MAX = 20, WORKERS = 12, VIEWERS = 8, PAGE_WAIT_S = 10 };
+enum {
+    PROGRAM_SIZE = PATH_MAX + 64,
+    ADDRESS_SIZE = 160,
+    ARGUMENTS_MAX = 20,
+    WORKERS = 12,
+    VIEWERS = 8,
+    PAGE_WAIT_S = 10
+};
 #define SECOND INT64_C(1000000000)
 
 static struct {
@@ -41,7 +48,7 @@ static const char *const names[CHANNELS] = {"host", "jitter", "spectrum", "vital
 struct demo {
     struct demo_parts found;
     unsigned port;
-    char folder[64];                      /* sockets and logs */
+    char folder[64]; /* sockets and logs */
     char addresses[CHANNELS][ADDRESS_SIZE];
     char host[PROGRAM_SIZE], jitter[PROGRAM_SIZE], router[PROGRAM_SIZE], listen[32], extension[PROGRAM_SIZE];
     const char *arguments[4][ARGUMENTS_MAX];
@@ -58,12 +65,13 @@ static int64_t writer_of(const weir_value *list, const char *address) {
     int64_t pid = 0;
     weir_iter_init(&channel, list);
     while (weir_iter_next(&channel)) {
-        if (weir_get_text(channel.value, "address", &name) || name.size != strlen(address) || memcmp(name.data, address, name.size) != 0 ||
-            weir_get(channel.value, "ends", &ends))
+        if (weir_get_text(channel.value, "address", &name) || name.size != strlen(address) ||
+            memcmp(name.data, address, name.size) != 0 || weir_get(channel.value, "ends", &ends))
             continue;
         weir_iter_init(&end, ends);
         while (weir_iter_next(&end))
-            if (weir_get_text(end.value, "role", &role) == WEIR_OK && role.size == 6 && memcmp(role.data, "writer", 6) == 0)
+            if (weir_get_text(end.value, "role", &role) == WEIR_OK && role.size == 6 &&
+                memcmp(role.data, "writer", 6) == 0)
                 weir_get_i64(end.value, "pid", &pid);
     }
     return pid;
@@ -81,8 +89,11 @@ static int other_check(void) {
     if (status)
         return cli_error(status, &err);
     if (pid)
-        return cli_fail(CLI_FAILURE, "a demo is running already (pid %" PRId64 " writes demo/vitals); stop it, or give this one a place of "
-                        "its own: WEIR_SHM_DIR=/dev/shm/other weir demo", pid);
+        return cli_fail(CLI_FAILURE,
+                        "a demo is running already (pid %" PRId64
+                        " writes demo/vitals); stop it, or give this one a place of "
+                        "its own: WEIR_SHM_DIR=/dev/shm/other weir demo",
+                        pid);
     return CLI_OK;
 }
 
@@ -97,7 +108,8 @@ static int folder_make(struct demo *demo) {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     int is_usable = runtime && runtime[0] == '/' && strlen(runtime) < 40 && access(runtime, W_OK | X_OK) == 0;
     snprintf(demo->folder, sizeof(demo->folder), "%s/weir-demo-XXXXXX", is_usable ? runtime : "/tmp");
-    return mkdtemp(demo->folder) ? CLI_OK : cli_fail(CLI_FAILURE, "cannot make a folder %s: %s", demo->folder, strerror(errno));
+    return mkdtemp(demo->folder) ? CLI_OK
+                                 : cli_fail(CLI_FAILURE, "cannot make a folder %s: %s", demo->folder, strerror(errno));
 }
 
 /* ---- what each part is told ---- */
@@ -222,7 +234,8 @@ static void hints_tell(const struct demo *demo) {
     line("  try   weir ls\n");
     line("        weir sub %s\n", typed(demo, VITALS));
     line("        weir call %s set_window 256\n", typed(demo, CONTROL));
-    line("        kill -9 %d     the page says stale, the others go on, and it comes back\n", (int)demo->supervisor.parts[JITTER].pid);
+    line("        kill -9 %d     the page says stale, the others go on, and it comes back\n",
+         (int)demo->supervisor.parts[JITTER].pid);
     line("  Ctrl-C ends everything and leaves nothing behind.\n");
     cli_flush();
 }
@@ -230,7 +243,8 @@ static void hints_tell(const struct demo *demo) {
 /* ---- running ---- */
 
 static int page_answers(unsigned port) {
-    struct sockaddr_in place = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in place = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int is_there = fd >= 0 && connect(fd, (struct sockaddr *)&place, sizeof(place)) == 0;
     if (fd >= 0)

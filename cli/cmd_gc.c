@@ -4,9 +4,7 @@
 
 #include "cli.h"
 
-static struct {
-    int is_dry_run, is_json;
-} args;
+static struct { int is_dry_run, is_json; } args;
 
 static const struct cli_option options[] = {
     {"dry-run", CLI_FLAG, &args.is_dry_run, NULL, "only say what would be removed"},

@@ -6,9 +6,7 @@
 
 #include "cli.h"
 
-static struct {
-    int is_json;
-} args;
+static struct { int is_json; } args;
 
 static const struct cli_option options[] = {
     {"json", CLI_FLAG, &args.is_json, NULL, "one JSON object per channel, with its ends"},
@@ -62,8 +60,8 @@ static void ends_text(const struct row *row, char *text, size_t size) {
 
 static void header_print(weir_buffer *line) {
     char text[96];
-    int length = snprintf(text, sizeof(text), "%-5s %12s %8s %7s  %-12s %s", "STATE", "MESSAGES", "LAST", "SIZE", "ENDS",
-                          "ADDRESS");
+    int length = snprintf(text, sizeof(text), "%-5s %12s %8s %7s  %-12s %s", "STATE", "MESSAGES", "LAST", "SIZE",
+                          "ENDS", "ADDRESS");
     weir_buffer_append(line, text, (size_t)length);
     cli_print_line(line);
 }
@@ -74,9 +72,9 @@ static void row_table(const weir_value *channel, weir_buffer *line) {
     row_read(channel, &row);
     ends_text(&row, ends, sizeof(ends));
     int length = snprintf(text, sizeof(text), "%s%-5.*s%s %12" PRIu64 " %8s %7s  %-12s ",
-                          cli_style(view_is(row.state, "live") ? CLI_BOLD : CLI_DIM), (int)row.state.size, row.state.data,
-                          cli_style(CLI_PLAIN), row.messages, row.last ? cli_age(now_ns() - row.last, age) : "-",
-                          cli_size(row.bytes, size), ends);
+                          cli_style(view_is(row.state, "live") ? CLI_BOLD : CLI_DIM), (int)row.state.size,
+                          row.state.data, cli_style(CLI_PLAIN), row.messages,
+                          row.last ? cli_age(now_ns() - row.last, age) : "-", cli_size(row.bytes, size), ends);
     weir_buffer_append(line, text, (size_t)length);
     cli_readable_text(row.address, line);
 }
@@ -86,8 +84,9 @@ static void row_tabs(const weir_value *channel, weir_buffer *line) {
     char text[160];
     row_read(channel, &row);
     cli_readable_text(row.address, line);
-    int length = snprintf(text, sizeof(text), "\t%.*s\t%" PRIu64 "\t%" PRIu64 "\t%" PRId64 "\t%u\t%u", (int)row.state.size,
-                          row.state.data, row.messages, row.bytes, row.last, row.writers, row.readers);
+    int length =
+        snprintf(text, sizeof(text), "\t%.*s\t%" PRIu64 "\t%" PRIu64 "\t%" PRId64 "\t%u\t%u", (int)row.state.size,
+                 row.state.data, row.messages, row.bytes, row.last, row.writers, row.readers);
     weir_buffer_append(line, text, (size_t)length);
 }
 

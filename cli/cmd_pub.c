@@ -270,7 +270,8 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_pub = {
     .name = "pub",
     .summary = "send messages",
-    .usage = "ADDR [DATA] [--op OP] [--meta JSON] [--codec C] [--type T] [--stdin lines|json|raw] [-n N] [--rate HZ] [--json]",
+    .usage = "ADDR [DATA] [--op OP] [--meta JSON] [--codec C] [--type T] [--stdin lines|json|raw] [-n N] [--rate HZ] "
+             "[--json]",
     .examples = "  weir pub lab/temp 21.5\n"
                 "  weir pub lab/temp '{\"celsius\":21.5}' --op reading --meta '{\"sensor\":\"t1\"}'\n"
                 "  weir pub lab/accel '[0.1,0.2,9.8]' --type f64[3] --rate 100\n"

@@ -109,8 +109,8 @@ static int nothing_came(const char *address, uint64_t count) {
     char age[16];
     if (cli_is_interrupted())
         return CLI_SIGNAL + cli_is_interrupted();
-    return cli_fail(CLI_TIMEOUT, "%s: no message for %s, after %" PRIu64 " messages; weir ls shows who is there", address,
-                    cli_age(args.timeout_ns, age), count);
+    return cli_fail(CLI_TIMEOUT, "%s: no message for %s, after %" PRIu64 " messages; weir ls shows who is there",
+                    address, cli_age(args.timeout_ns, age), count);
 }
 
 static int messages_print(weir_reader *reader, const char *address, weir_buffer *line) {

@@ -86,10 +86,13 @@ static int sources_find(struct demo_parts *parts, const char *root) {
     else
         path_join(parts->folder, root, "/" WEIR_DEMO_DATA, "");
     if (!path_join(sensor, parts->folder, "/sensors/", "host.py") || !exists(sensor))
-        return cli_fail(CLI_FAILURE, "the demo is not in %s; name the folder examples/telemetry in WEIR_DEMO_DIR", parts->folder);
+        return cli_fail(CLI_FAILURE, "the demo is not in %s; name the folder examples/telemetry in WEIR_DEMO_DIR",
+                        parts->folder);
     if (!exists(parts->analyse))
-        return cli_fail(CLI_FAILURE, "the demo's computation is not at %s; build it: apt install gfortran g++ libfftw3-dev, then make build",
-                        parts->analyse);
+        return cli_fail(
+            CLI_FAILURE,
+            "the demo's computation is not at %s; build it: apt install gfortran g++ libfftw3-dev, then make build",
+            parts->analyse);
     return CLI_OK;
 }
 
@@ -113,8 +116,10 @@ static int copy_use(struct demo_parts *parts, const char *copy) {
             return cli_fail(CLI_USAGE, "%s holds something else than the demo; name a new or empty folder", copy);
         setenv("WEIR_DEMO_FROM", parts->folder, 1);
         setenv("WEIR_DEMO_TO", copy, 1);
-        if (attempt("mkdir -p \"$WEIR_DEMO_TO\" && tar -C \"$WEIR_DEMO_FROM\" --exclude=playwright-core --exclude=__pycache__ "
-                    "--exclude=./tests -cf - . | tar -C \"$WEIR_DEMO_TO\" -xf -", words, sizeof(words)) != 0)
+        if (attempt("mkdir -p \"$WEIR_DEMO_TO\" && tar -C \"$WEIR_DEMO_FROM\" --exclude=playwright-core "
+                    "--exclude=__pycache__ "
+                    "--exclude=./tests -cf - . | tar -C \"$WEIR_DEMO_TO\" -xf -",
+                    words, sizeof(words)) != 0)
             return cli_fail(CLI_FAILURE, "cannot copy the demo to %s: %s", copy, words);
         cli_say("the demo's programs are in %s now; edit them, then start this again", copy);
     }
@@ -151,14 +156,17 @@ static int python_find(struct demo_parts *parts) {
         if (i == 0)
             memcpy(first, words, sizeof(first));
     }
-    return cli_fail(CLI_FAILURE, "python3 cannot import weir, numpy and psutil (%s); apt install python3-numpy python3-psutil "
-                    "python3-dev, then make build", first);
+    return cli_fail(CLI_FAILURE,
+                    "python3 cannot import weir, numpy and psutil (%s); apt install python3-numpy python3-psutil "
+                    "python3-dev, then make build",
+                    first);
 }
 
 static int extension_works(const char *extension, char *words, size_t size) {
     setenv("WEIR_DEMO_TRY", extension, 1);
-    return attempt("php ${WEIR_DEMO_TRY:+-d \"extension=$WEIR_DEMO_TRY\"} -r 'exit(class_exists(Weir\\Reader::class) ? 0 : 1);'", words,
-                   size);
+    return attempt(
+        "php ${WEIR_DEMO_TRY:+-d \"extension=$WEIR_DEMO_TRY\"} -r 'exit(class_exists(Weir\\Reader::class) ? 0 : 1);'",
+        words, size);
 }
 
 static int php_find(struct demo_parts *parts, const char *root) {
@@ -208,7 +216,8 @@ int demo_find(struct demo_parts *parts, const char *copy) {
 
 /* Try to listen on a port. Return: the port that was given, 0 when it is taken or not ours. */
 static unsigned port_try(unsigned port) {
-    struct sockaddr_in place = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in place = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(place);
     int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -227,6 +236,6 @@ int demo_port(unsigned wanted, unsigned *ret) {
     if (*ret)
         return CLI_OK;
     unsigned other = wanted ? port_try(0) : 0;
-    return cli_fail(CLI_FAILURE, "port %u of 127.0.0.1 is taken or not allowed; choose another: weir demo --port %u", wanted,
-                    other ? other : 8081);
+    return cli_fail(CLI_FAILURE, "port %u of 127.0.0.1 is taken or not allowed; choose another: weir demo --port %u",
+                    wanted, other ? other : 8081);
 }

@@ -45,8 +45,8 @@ int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, con
     weir_error err = {0};
     int status = weir_decode(doc, WEIR_CODEC_JSON, text, size, NULL, NULL, &err);
     if (status == WEIR_EPARSE)
-        return cli_fail(CLI_ENCODING, "%s is no JSON: %s; for text write '\"hello\"', or pipe it with --stdin lines", what,
-                        err.text);
+        return cli_fail(CLI_ENCODING, "%s is no JSON: %s; for text write '\"hello\"', or pipe it with --stdin lines",
+                        what, err.text);
     if (status)
         return cli_error(status, &err);
     *ret = weir_doc_root(doc);

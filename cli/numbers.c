@@ -9,7 +9,8 @@
 #include "cli.h"
 
 static int type_fail(const char *text) {
-    return cli_fail(CLI_ENCODING, "\"%s\" is no type; write an element, u8 to u64, i8 to i64, f32 or f64, and a shape: f64[4,256]",
+    return cli_fail(CLI_ENCODING,
+                    "\"%s\" is no type; write an element, u8 to u64, i8 to i64, f32 or f64, and a shape: f64[4,256]",
                     text);
 }
 
@@ -105,7 +106,8 @@ static int store(const weir_value *value, const char *type, const weir_ndarray *
     char found[64];
     if (number_store(value, array->element, to) == 0)
         return CLI_OK;
-    return cli_fail(CLI_ENCODING, "DATA has a %s that does not fit %s", weir_value_type(value, found, sizeof(found)), type);
+    return cli_fail(CLI_ENCODING, "DATA has a %s that does not fit %s", weir_value_type(value, found, sizeof(found)),
+                    type);
 }
 
 /* Elements between neighbours along dimension @index. */
@@ -121,8 +123,8 @@ static uint64_t stride_of(const weir_ndarray *array, uint32_t index) {
 }
 
 static int shape_fail(const char *type, const weir_value *value) {
-    return cli_fail(CLI_ENCODING, "DATA does not have the shape of %s: there are %llu items where it has another count", type,
-                    (unsigned long long)weir_value_count(value));
+    return cli_fail(CLI_ENCODING, "DATA does not have the shape of %s: there are %llu items where it has another count",
+                    type, (unsigned long long)weir_value_count(value));
 }
 
 /* The part of a nested value below dimension @index. Depth: at most the rank. */

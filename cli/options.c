@@ -64,12 +64,8 @@ static int number_read(const char *text, double *ret) {
 static int value_store(const struct cli_command *command, const struct cli_option *option, const char *text) {
     const char *dashes = strlen(option->name) == 1 ? "-" : "--";
     switch (option->kind) {
-    case CLI_FLAG:
-        *(int *)option->target = 1;
-        return CLI_OK;
-    case CLI_TEXT:
-        *(const char **)option->target = text;
-        return CLI_OK;
+    case CLI_FLAG: *(int *)option->target = 1; return CLI_OK;
+    case CLI_TEXT: *(const char **)option->target = text; return CLI_OK;
     case CLI_COUNT:
         if (count_read(text, option->target) == 0)
             return CLI_OK;
@@ -77,8 +73,8 @@ static int value_store(const struct cli_command *command, const struct cli_optio
     case CLI_DURATION:
         if (cli_duration(text, option->target) == 0)
             return CLI_OK;
-        return cli_fail(CLI_USAGE, "%s: %s%s %s is no duration; write 1.5s, 200ms, 5m or forever", command->name, dashes,
-                        option->name, text);
+        return cli_fail(CLI_USAGE, "%s: %s%s %s is no duration; write 1.5s, 200ms, 5m or forever", command->name,
+                        dashes, option->name, text);
     case CLI_NUMBER:
         if (number_read(text, option->target) == 0)
             return CLI_OK;
@@ -95,12 +91,13 @@ static int unknown_option(const struct cli_command *command, const char *name, s
         strcat(known, strlen(option->name) == 1 ? " -" : " --");
         strcat(known, option->name);
     }
-    return cli_fail(CLI_USAGE, "%s: there is no option %.*s; there are:%s (weir help %s)", command->name, (int)size, name,
-                    *known ? known : " none", command->name);
+    return cli_fail(CLI_USAGE, "%s: there is no option %.*s; there are:%s (weir help %s)", command->name, (int)size,
+                    name, *known ? known : " none", command->name);
 }
 
 /* The option that @argument names, and the value glued to it ("--op=x", "-n5") or NULL. */
-static const struct cli_option *option_find(const struct cli_command *command, const char *argument, const char **ret_value) {
+static const struct cli_option *option_find(const struct cli_command *command, const char *argument,
+                                            const char **ret_value) {
     int is_long = argument[1] == '-';
     const char *name = argument + 1 + is_long;
     size_t size = is_long ? strcspn(name, "=") : 1;

@@ -63,26 +63,16 @@ static double element_read(const weir_ndarray *array, uint64_t index) {
         bytes[i] = from[(int)array->big_endian == is_big_here ? i : size - 1 - i];
     memcpy(&as, bytes, size);
     switch (array->element) {
-    case WEIR_U8:
-        return as.u8;
-    case WEIR_U16:
-        return as.u16;
-    case WEIR_U32:
-        return as.u32;
-    case WEIR_U64:
-        return (double)as.u64;
-    case WEIR_I8:
-        return as.i8;
-    case WEIR_I16:
-        return as.i16;
-    case WEIR_I32:
-        return as.i32;
-    case WEIR_I64:
-        return (double)as.i64;
-    case WEIR_F32:
-        return as.f32;
-    default:
-        return as.f64;
+    case WEIR_U8: return as.u8;
+    case WEIR_U16: return as.u16;
+    case WEIR_U32: return as.u32;
+    case WEIR_U64: return (double)as.u64;
+    case WEIR_I8: return as.i8;
+    case WEIR_I16: return as.i16;
+    case WEIR_I32: return as.i32;
+    case WEIR_I64: return (double)as.i64;
+    case WEIR_F32: return as.f32;
+    default: return as.f64;
     }
 }
 
@@ -184,21 +174,12 @@ static void readable(const weir_value *value, int depth, weir_buffer *out) {
         if (weir_get_text(value, NULL, &text) == WEIR_OK)
             quoted(text, out);
         break;
-    case WEIR_KIND_BYTES:
-        bytes(value, out);
-        break;
+    case WEIR_KIND_BYTES: bytes(value, out); break;
     case WEIR_KIND_ARRAY:
-    case WEIR_KIND_MAP:
-        container(value, depth, out);
-        break;
-    case WEIR_KIND_NDARRAY:
-        ndarray(value, out);
-        break;
-    case WEIR_KIND_TAGGED:
-        tagged(value, depth, out);
-        break;
-    default:
-        scalar(value, out);
+    case WEIR_KIND_MAP: container(value, depth, out); break;
+    case WEIR_KIND_NDARRAY: ndarray(value, out); break;
+    case WEIR_KIND_TAGGED: tagged(value, depth, out); break;
+    default: scalar(value, out);
     }
 }
 

@@ -20,11 +20,11 @@
 
 #include "cli.h"
 
-#define SECOND INT64_C(1000000000)
-#define TICK (SECOND / 5)
-#define YOUNG (2 * SECOND)      /* a part that dies so soon has not worked */
+#define SECOND    INT64_C(1000000000)
+#define TICK      (SECOND / 5)
+#define YOUNG     (2 * SECOND) /* a part that dies so soon has not worked */
 #define DELAY_MAX (30 * SECOND)
-#define KINDNESS (3 * SECOND)   /* between SIGTERM and SIGKILL */
+#define KINDNESS  (3 * SECOND) /* between SIGTERM and SIGKILL */
 
 static void signals_of_interest(sigset_t *set) {
     sigemptyset(set);
@@ -145,7 +145,8 @@ static void part_start(struct supervisor *supervisor, struct supervisor_part *pa
 }
 
 /* The last line that a part wrote, "" when it wrote nothing. */
-static void last_words(const struct supervisor *supervisor, const struct supervisor_part *part, char *text, size_t size) {
+static void last_words(const struct supervisor *supervisor, const struct supervisor_part *part, char *text,
+                       size_t size) {
     char name[PATH_MAX], line[512];
     log_name(supervisor, part, name, sizeof(name));
     FILE *file = fopen(name, "re");
@@ -166,10 +167,11 @@ static void death_tell(const struct supervisor *supervisor, const struct supervi
     if (how->si_pid == 0)
         cli_say("%s (pid %d) has lost a process; starts again in %s", part->name, (int)part->pid, again);
     else if (how->si_code == CLD_EXITED)
-        cli_say("%s (pid %d) ended with %d%s; starts again in %s", part->name, (int)part->pid, how->si_status, words, again);
+        cli_say("%s (pid %d) ended with %d%s; starts again in %s", part->name, (int)part->pid, how->si_status, words,
+                again);
     else
-        cli_say("%s (pid %d) was ended by signal %d, %s; starts again in %s", part->name, (int)part->pid, how->si_status,
-                strsignal(how->si_status), again);
+        cli_say("%s (pid %d) was ended by signal %d, %s; starts again in %s", part->name, (int)part->pid,
+                how->si_status, strsignal(how->si_status), again);
 }
 
 /* End what is left of a part's group, and reap all of it: orphans become our children. */
@@ -239,7 +241,8 @@ int supervisor_start(struct supervisor *supervisor) {
     signals_of_interest(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    supervisor->groups = mmap(NULL, sizeof(pid_t) * SUPERVISOR_PARTS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    supervisor->groups =
+        mmap(NULL, sizeof(pid_t) * SUPERVISOR_PARTS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (supervisor->groups == MAP_FAILED || pipe2(supervisor->lifeline, O_CLOEXEC) < 0)
         return cli_fail(CLI_FAILURE, "cannot start: %s", strerror(errno));
     int exit = guard_start(supervisor);
@@ -267,7 +270,8 @@ static int parts_left(struct supervisor *supervisor) {
     siginfo_t how = {0};
     for (size_t i = 0; i < supervisor->count; i++) {
         struct supervisor_part *part = &supervisor->parts[i];
-        if (part->pid && waitid(P_PID, (id_t)part->pid, &how, WEXITED | WNOHANG | WNOWAIT) == 0 && how.si_pid == part->pid)
+        if (part->pid && waitid(P_PID, (id_t)part->pid, &how, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            how.si_pid == part->pid)
             part_bury(supervisor, part);
         left += part->pid != 0;
     }

@@ -25,8 +25,8 @@ struct supervisor {
     const char *folder; /* a folder of its own for sockets and logs (NAME.log); removed at the end */
     int64_t delay;      /* ns that a dead part stays down; longer for one that dies again at once */
     pid_t guard;
-    int lifeline[2];    /* the guard reads one end; when the other is closed it does its work */
-    pid_t *groups;      /* shared with the guard: group of each part, 0 while it is down */
+    int lifeline[2]; /* the guard reads one end; when the other is closed it does its work */
+    pid_t *groups;   /* shared with the guard: group of each part, 0 while it is down */
 };
 
 /* Start the guard and all parts. Return: exit code (said why); after a failure nothing is left running. */

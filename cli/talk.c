@@ -31,25 +31,17 @@ int cli_fail(int exit, const char *format, ...) {
 
 int cli_exit_of(int status) {
     switch (status) {
-    case WEIR_OK:
-        return CLI_OK;
+    case WEIR_OK: return CLI_OK;
     case WEIR_EADDRESS:
-    case WEIR_EINVAL:
-        return CLI_USAGE;
-    case WEIR_ENOENT:
-        return CLI_ABSENT;
-    case WEIR_ETIMEOUT:
-        return CLI_TIMEOUT;
+    case WEIR_EINVAL: return CLI_USAGE;
+    case WEIR_ENOENT: return CLI_ABSENT;
+    case WEIR_ETIMEOUT: return CLI_TIMEOUT;
     case WEIR_ETYPE:
     case WEIR_EPARSE:
-    case WEIR_EENCODE:
-        return CLI_ENCODING;
-    case WEIR_EACCESS:
-        return CLI_ACCESS;
-    case WEIR_EPEER:
-        return CLI_PEER;
-    default:
-        return CLI_FAILURE;
+    case WEIR_EENCODE: return CLI_ENCODING;
+    case WEIR_EACCESS: return CLI_ACCESS;
+    case WEIR_EPEER: return CLI_PEER;
+    default: return CLI_FAILURE;
     }
 }
 

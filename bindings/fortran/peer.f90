@@ -90,8 +90,8 @@ contains
         case (0)
             call w%send(row_map(i), op='map', meta=meta, stat=stat)
         case (1)
-            call w%send('tick'//achar(9)//decimal(int(i, int64))//' "quoted" '//achar(92)//' back', op='text', meta=meta, &
-                stat=stat)
+            call w%send('tick'//achar(9)//decimal(int(i, int64))//' "quoted" '//achar(92)//' back', op='text', &
+                meta=meta, stat=stat)
         case (2)
             call w%send(row_matrix(i, 2, 3, 0.25d0), op='matrix', meta=meta, order='row', stat=stat)
         case (3)
@@ -99,12 +99,13 @@ contains
         case (4)
             call w%send(row_matrix(i, 3, 2, -0.25d0), op='column', meta=meta, stat=stat)
         case (5)
-            call w%send_json('[0,-1,9007199254740993,9223372036854775807,-9223372036854775808]', op='integers', meta=meta, &
-                stat=stat)
+            call w%send_json('[0,-1,9007199254740993,9223372036854775807,-9223372036854775808]', op='integers', &
+                meta=meta, stat=stat)
         case (6)
             call w%send_nothing('empty', stat=stat)
         case (7)
-            call w%send_json('{"a":[1,[2,[3,{"b":[]}]]],"i":'//decimal(int(i, int64))//'}', op='nested', meta=meta, stat=stat)
+            call w%send_json('{"a":[1,[2,[3,{"b":[]}]]],"i":'//decimal(int(i, int64))//'}', op='nested', meta=meta, &
+                stat=stat)
         case (8)
             call w%send(row_blob(i), op='blob', meta=meta, unsigned=.true., stat=stat)
         end select

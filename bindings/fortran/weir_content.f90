@@ -667,8 +667,8 @@ contains
         if (status == WEIR_OK) then
             call adopt(message, latest)
             if (.not. is_young(message, max_age)) then
-                call settle_text(WEIR_ENOENT, trim(address)//': the latest message is older than max_age, or carries '// &
-                    'no time; does its writer still run?', message%failure_, stat, errmsg)
+                call settle_text(WEIR_ENOENT, trim(address)//': the latest message is older than max_age, or '// &
+                    'carries no time; does its writer still run?', message%failure_, stat, errmsg)
                 return
             end if
         end if

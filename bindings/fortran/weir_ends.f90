@@ -2,8 +2,8 @@
 !
 ! Every procedure that can fail takes stat= and errmsg=; without stat= a failure stops the program with the library's
 ! sentence. A time limit that passes while waiting for a message is no failure: next gives .false., and stat= says
-! WEIR_ETIMEOUT. An end closes when its variable goes out of scope; it cannot be copied. One end is used by one thread at a
-! time.
+! WEIR_ETIMEOUT. An end closes when its variable goes out of scope; it cannot be copied. One end is used by one thread
+! at a time.
 module weir_ends
     use, intrinsic :: iso_c_binding
     use, intrinsic :: iso_fortran_env, only: int32, int64, real64
@@ -49,7 +49,8 @@ module weir_ends
         procedure, private :: next_r32, next_r64, next_i8, next_i16, next_i32, next_i64
         procedure, private :: point_r32, point_r64, point_i8, point_i16, point_i32, point_i64
         procedure, private :: next_message
-        ! r%next(x [, timeout, order, stat, errmsg]): x an allocatable array (a copy), a pointer (no copy), a weir_message
+        ! r%next(x [, timeout, order, stat, errmsg]): x an allocatable array (a copy), a pointer (no copy), or a
+        ! weir_message
         generic :: next => next_r32, next_r64, next_i8, next_i16, next_i32, next_i64, &
             point_r32, point_r64, point_i8, point_i16, point_i32, point_i64, next_message
         procedure :: next_any => reader_next_any

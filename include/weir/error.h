@@ -12,15 +12,15 @@ extern "C" {
 enum weir_err {
     WEIR_OK = 0,
     /* Outcomes a caller is expected to handle. */
-    WEIR_EAGAIN = 1,    /* nothing there now, or no room now */
-    WEIR_ETIMEOUT = 2,  /* the deadline passed */
-    WEIR_ECLOSED = 3,   /* the channel was taken away, or the other end has closed the connection */
-    WEIR_ETOOBIG = 4,   /* a message beyond the channel's limit */
-    WEIR_ENOENT = 5,    /* no such channel, no message in it yet, or no such value in a document */
-    WEIR_ETYPE = 6,     /* a value of another type than asked for */
-    WEIR_EREMOTE = 7,   /* the server answered with an error; the sentence is the server's */
-    WEIR_EPEER = 8,     /* the other end died */
-    WEIR_EBUSY = 9,     /* somebody else holds it: a second server, an exclusive channel, no free place */
+    WEIR_EAGAIN = 1,   /* nothing there now, or no room now */
+    WEIR_ETIMEOUT = 2, /* the deadline passed */
+    WEIR_ECLOSED = 3,  /* the channel was taken away, or the other end has closed the connection */
+    WEIR_ETOOBIG = 4,  /* a message beyond the channel's limit */
+    WEIR_ENOENT = 5,   /* no such channel, no message in it yet, or no such value in a document */
+    WEIR_ETYPE = 6,    /* a value of another type than asked for */
+    WEIR_EREMOTE = 7,  /* the server answered with an error; the sentence is the server's */
+    WEIR_EPEER = 8,    /* the other end died */
+    WEIR_EBUSY = 9,    /* somebody else holds it: a second server, an exclusive channel, no free place */
     /* Failures, passed up unchanged. */
     WEIR_EINVAL = 10,   /* an argument that cannot be right */
     WEIR_EADDRESS = 11, /* an address with an unknown scheme or option, or a name that is not allowed */
@@ -40,10 +40,10 @@ enum weir_err {
 
 /* What went wrong. Caller's storage; every call that takes one fills it whenever it fails. */
 typedef struct weir_error {
-    int code;            /* enum weir_err */
-    int sys_errno;       /* errno of the system call behind it, or 0 */
-    uint64_t offset;     /* bytes into the input, for WEIR_EPARSE */
-    char text[488];      /* one English sentence, NUL-terminated */
+    int code;        /* enum weir_err */
+    int sys_errno;   /* errno of the system call behind it, or 0 */
+    uint64_t offset; /* bytes into the input, for WEIR_EPARSE */
+    char text[488];  /* one English sentence, NUL-terminated */
 } weir_error;
 
 /* The name of a code, "WEIR_ETIMEOUT"; "WEIR_E?" for a number that is none. */

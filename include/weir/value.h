@@ -182,7 +182,7 @@ WEIR_API int weir_get_tagged(const weir_value *value, const char *path, uint32_t
  *     while (weir_iter_next(&it)) use(it.key, it.value);
  * A value that is neither gives no items. */
 typedef struct weir_iter {
-    const weir_value *key;   /* NULL in an array */
+    const weir_value *key; /* NULL in an array */
     const weir_value *value;
     const weir_value *next_; /* the library's own */
     uint64_t left_;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 struct weir_arena_block;
-struct weir_arena { /* {0} is an empty one */
+struct weir_arena {                 /* {0} is an empty one */
     struct weir_arena_block *block; /* newest */
     size_t used;                    /* of the newest */
 };

@@ -75,19 +75,13 @@ static int errno_code(int sys_errno) {
     switch (sys_errno) {
     case EACCES:
     case EPERM:
-    case EROFS:
-        return WEIR_EACCESS;
-    case ENOENT:
-        return WEIR_ENOENT;
+    case EROFS: return WEIR_EACCESS;
+    case ENOENT: return WEIR_ENOENT;
     case ENOSPC:
-    case EDQUOT:
-        return WEIR_ENOSPC;
-    case ENOMEM:
-        return WEIR_ENOMEM;
-    case ETIMEDOUT:
-        return WEIR_ETIMEOUT;
-    default:
-        return WEIR_ESYSTEM;
+    case EDQUOT: return WEIR_ENOSPC;
+    case ENOMEM: return WEIR_ENOMEM;
+    case ETIMEDOUT: return WEIR_ETIMEOUT;
+    default: return WEIR_ESYSTEM;
     }
 }
 

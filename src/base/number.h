@@ -31,7 +31,8 @@ extern const double weir_f64_powers[WEIR_F64_POWER_MAX + 1];
 /* The same for numbers of up to 19 digits, the short ones in place: when mantissa and power are exact doubles, one operation
  * rounds once (W. Clinger, "How to read floating point numbers accurately", PLDI 1990). Needs the default rounding mode. */
 static inline double weir_f64_from_short_decimal(uint64_t mantissa, int exponent, int is_negative) {
-    if (FLT_EVAL_METHOD != 0 || mantissa > UINT64_C(1) << 53 || exponent < -WEIR_F64_POWER_MAX || exponent > WEIR_F64_POWER_MAX)
+    if (FLT_EVAL_METHOD != 0 || mantissa > UINT64_C(1) << 53 || exponent < -WEIR_F64_POWER_MAX ||
+        exponent > WEIR_F64_POWER_MAX)
         return weir_f64_from_decimal(mantissa, exponent, is_negative, 0, NULL, 0);
     double value = (double)(int64_t)mantissa;
     value = exponent <= 0 ? value / weir_f64_powers[-exponent] : value * weir_f64_powers[exponent];

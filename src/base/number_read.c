@@ -15,10 +15,10 @@
 #include "base/word.h"
 
 enum {
-    MANTISSA_DIGITS = 19,       /* as many as always fit a uint64 */
-    DECISIVE_DIGITS = 768,      /* one more than a point half way between two doubles can have */
-    EXPONENT_DIGITS_MAX = 18,   /* of an exponent that is still added up; more are beyond any float whatever the digits */
-    LIMBS_MAX = 128             /* 4096 bits; 2700 are needed: see numbers_order */
+    MANTISSA_DIGITS = 19,     /* as many as always fit a uint64 */
+    DECISIVE_DIGITS = 768,    /* one more than a point half way between two doubles can have */
+    EXPONENT_DIGITS_MAX = 18, /* of an exponent that is still added up; more are beyond any float whatever the digits */
+    LIMBS_MAX = 128           /* 4096 bits; 2700 are needed: see numbers_order */
 };
 
 /* ---- big integers ---- */
@@ -141,10 +141,10 @@ static struct number number_read(const char *text, size_t size) {
 /* ---- deciding ---- */
 
 struct format {
-    int bits;         /* of the fraction as it is stored */
-    int bias;         /* what is added to the binary exponent as it is stored */
-    int biased_max;   /* the stored exponent of infinity */
-    int tie_min;      /* the powers of ten with which 19 digits can lie exactly half way */
+    int bits;       /* of the fraction as it is stored */
+    int bias;       /* what is added to the binary exponent as it is stored */
+    int biased_max; /* the stored exponent of infinity */
+    int tie_min;    /* the powers of ten with which 19 digits can lie exactly half way */
     int tie_max;
 };
 static const struct format format_f64 = {52, 1023, 2047, -4, 23};

@@ -13,8 +13,8 @@
 
 enum {
     DIGITS_MAX = 17, /* that a float may need */
-    POINT_MIN = -3, /* 0.0001 */
-    POINT_MAX = 16  /* 1234567890123456.0 */
+    POINT_MIN = -3,  /* 0.0001 */
+    POINT_MAX = 16   /* 1234567890123456.0 */
 };
 
 #define ASCII_ZEROS UINT64_C(0x3030303030303030)

@@ -49,14 +49,14 @@ static size_t check_from(const unsigned char *text, size_t size, size_t offset) 
 #ifdef __SSSE3__
 
 enum mistake {
-    TOO_SHORT = 1 << 0,   /* a lead byte is followed by one that does not continue it */
-    TOO_LONG = 1 << 1,    /* ASCII is followed by a continuation */
-    OVERLONG_3 = 1 << 2,  /* E0 80..9F */
-    TOO_LARGE = 1 << 3,   /* F4 90..BF, F5.. 90..BF */
-    SURROGATE = 1 << 4,   /* ED A0..BF */
-    OVERLONG_2 = 1 << 5,  /* C0, C1 */
-    TOO_LARGE_1000 = 1 << 6, /* F5.. 80..8F */
-    OVERLONG_4 = 1 << 6,  /* F0 80..8F; shares its bit with the one above, whose lead bytes differ */
+    TOO_SHORT = 1 << 0,         /* a lead byte is followed by one that does not continue it */
+    TOO_LONG = 1 << 1,          /* ASCII is followed by a continuation */
+    OVERLONG_3 = 1 << 2,        /* E0 80..9F */
+    TOO_LARGE = 1 << 3,         /* F4 90..BF, F5.. 90..BF */
+    SURROGATE = 1 << 4,         /* ED A0..BF */
+    OVERLONG_2 = 1 << 5,        /* C0, C1 */
+    TOO_LARGE_1000 = 1 << 6,    /* F5.. 80..8F */
+    OVERLONG_4 = 1 << 6,        /* F0 80..8F; shares its bit with the one above, whose lead bytes differ */
     TWO_CONTINUATIONS = 1 << 7, /* no mistake where a character of three or four bytes is under way */
     CARRY = TOO_SHORT | TOO_LONG | TWO_CONTINUATIONS /* what the low nibble of the first byte does not decide */
 };
@@ -104,8 +104,8 @@ static inline __m128i block_mistakes(__m128i block, __m128i before) {
 
 /* Not zero when a character that begins in @block goes on behind it. */
 static inline __m128i block_rest(__m128i block) {
-    const __m128i most = _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, (char)0xEF, (char)0xDF,
-                                       (char)0xBF);
+    const __m128i most =
+        _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, (char)0xEF, (char)0xDF, (char)0xBF);
     return _mm_subs_epu8(block, most);
 }
 

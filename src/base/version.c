@@ -2,7 +2,7 @@
 #include <weir/base.h>
 
 #define TEXT_(number) #number
-#define TEXT(number) TEXT_(number)
+#define TEXT(number)  TEXT_(number)
 
 const char *weir_version(void) {
     return TEXT(WEIR_VERSION_MAJOR) "." TEXT(WEIR_VERSION_MINOR) "." TEXT(WEIR_VERSION_PATCH);

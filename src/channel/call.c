@@ -71,13 +71,13 @@ static int request_prepare(weir_client *client, const char *op, const weir_value
     if (status)
         return status;
     if (op_size > WEIR_OP_MAX)
-        return weir_fail(err, WEIR_EINVAL, "%s: an op has at most %d bytes, this one has %zu", end->place.text, WEIR_OP_MAX,
-                         op_size);
+        return weir_fail(err, WEIR_EINVAL, "%s: an op has at most %d bytes, this one has %zu", end->place.text,
+                         WEIR_OP_MAX, op_size);
     weir_end_release(end);
     memcpy(client->op, op ? op : "", op_size);
     client->is_under_way = 0;
-    client->request = (struct weir_outgoing){
-        .kind = WEIR_FRAME_REQUEST, .op = client->op, .op_size = op_size, .id = ++client->id};
+    client->request =
+        (struct weir_outgoing){.kind = WEIR_FRAME_REQUEST, .op = client->op, .op_size = op_size, .id = ++client->id};
     status = weir_end_encode_meta(end, meta, &client->request, err);
     return status ? status : weir_end_encode_data(end, data, &client->request, err);
 }
@@ -107,7 +107,8 @@ static int await_reply(weir_client *client, int64_t deadline, weir_error *err) {
         int64_t until = slice(deadline);
         int status = weir_end_next(end, WEIR_KINDS_ANSWER, client->id, until, NULL);
         if (status != WEIR_ETIMEOUT)
-            return status ? weir_fail(err, status, "%s: no reply: %s", end->place.text, weir_err_text(status)) : WEIR_OK;
+            return status ? weir_fail(err, status, "%s: no reply: %s", end->place.text, weir_err_text(status))
+                          : WEIR_OK;
         if (end->ops->peer_state(end->state) != WEIR_OK)
             return weir_fail(err, WEIR_EPEER, "%s: the server died before it answered; call again once it is back",
                              end->place.text);

@@ -32,7 +32,8 @@ static int array_grow(void **array, size_t count, size_t *capacity, size_t item_
 
 static int channel_found(const struct weir_listing *listing, void *user) {
     struct found *found = user;
-    int status = array_grow((void **)&found->channels, found->channel_count, &found->channel_capacity, sizeof(*listing));
+    int status =
+        array_grow((void **)&found->channels, found->channel_count, &found->channel_capacity, sizeof(*listing));
     if (status == WEIR_OK)
         found->channels[found->channel_count++] = *listing;
     return status;
@@ -76,18 +77,12 @@ static void channel_complete(struct weir_listing *channel, const struct found *f
 
 static const char *role_name(uint32_t role) {
     switch (role) {
-    case WEIR_ROLE_WRITER:
-        return "writer";
-    case WEIR_ROLE_READER:
-        return "reader";
-    case WEIR_ROLE_CLIENT:
-        return "client";
-    case WEIR_ROLE_SERVER:
-        return "server";
-    case WEIR_RECORD_OBSERVER:
-        return "observer";
-    default:
-        return "unknown";
+    case WEIR_ROLE_WRITER: return "writer";
+    case WEIR_ROLE_READER: return "reader";
+    case WEIR_ROLE_CLIENT: return "client";
+    case WEIR_ROLE_SERVER: return "server";
+    case WEIR_RECORD_OBSERVER: return "observer";
+    default: return "unknown";
     }
 }
 

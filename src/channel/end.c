@@ -109,7 +109,8 @@ static int frame_lay_out(struct weir_end *end, const struct weir_outgoing *out, 
         return weir_fail(err, WEIR_EINVAL, "%s: an op has at most %d bytes, this one has %zu", end->place.text,
                          WEIR_OP_MAX, end->frame.op.size);
     if (weir_frame_layout(&end->frame) != WEIR_OK || end->frame.size > end->place.size_max)
-        return weir_fail(err, WEIR_ETOOBIG, "%s: a message of %zu bytes is over the limit of %llu; raise max= in the address",
+        return weir_fail(err, WEIR_ETOOBIG,
+                         "%s: a message of %zu bytes is over the limit of %llu; raise max= in the address",
                          end->place.text, end->frame.data.size, (unsigned long long)end->place.size_max);
     return WEIR_OK;
 }
@@ -133,9 +134,10 @@ int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadlin
 static int no_room(const struct weir_end *end, weir_error *err) {
     if (end->role == WEIR_ROLE_CLIENT)
         return weir_fail(err, WEIR_ETIMEOUT, "%s: the server takes no more requests at the moment", end->place.text);
-    return weir_fail(err, WEIR_ETIMEOUT,
-                     "%s: no room, because a reader is not reading; choose full=drop-oldest, or raise timeout= or capacity=",
-                     end->place.text);
+    return weir_fail(
+        err, WEIR_ETIMEOUT,
+        "%s: no room, because a reader is not reading; choose full=drop-oldest, or raise timeout= or capacity=",
+        end->place.text);
 }
 
 /* The reservation found no room: do what full= says. Return: WEIR_OK to try again; WEIR_EAGAIN when the message was skipped. */
@@ -248,8 +250,9 @@ static int frame_fetch(struct weir_end *end, uint32_t kinds, uint64_t id, weir_e
         end->gap_carried = inbound.gap;
         weir_end_release(end);
         if (status)
-            return weir_fail(err, status, "%s: writer %u (uid %u) sent a frame that is %s", end->place.text, inbound.writer,
-                             inbound.uid, status == WEIR_EVERSION ? "of another version of weir" : "damaged");
+            return weir_fail(err, status, "%s: writer %u (uid %u) sent a frame that is %s", end->place.text,
+                             inbound.writer, inbound.uid,
+                             status == WEIR_EVERSION ? "of another version of weir" : "damaged");
     }
 }
 

@@ -11,8 +11,8 @@
 struct weir_end {
     struct weir_place place;
     const struct weir_transport_ops *ops;
-    void *state;              /* the transport's, aligned to 64 */
-    uint64_t generation;      /* os/fork.h: the process that opened it */
+    void *state;         /* the transport's, aligned to 64 */
+    uint64_t generation; /* os/fork.h: the process that opened it */
     enum weir_role role;
     struct weir_record_file record;
 
@@ -46,16 +46,16 @@ int weir_end_check(const struct weir_end *end, weir_error *err);
 /* What to send. */
 struct weir_outgoing {
     enum weir_frame_kind kind;
-    const char *op;          /* NULL: none */
+    const char *op; /* NULL: none */
     size_t op_size;
-    weir_view meta;          /* a CBOR map; empty: none */
-    int codec;               /* enum weir_codec of data; 0: no data */
-    weir_view type;          /* raw data only */
-    const void *data;        /* NULL with a size: the caller writes it at end->slot before weir_end_commit */
+    weir_view meta;   /* a CBOR map; empty: none */
+    int codec;        /* enum weir_codec of data; 0: no data */
+    weir_view type;   /* raw data only */
+    const void *data; /* NULL with a size: the caller writes it at end->slot before weir_end_commit */
     size_t size;
-    uint64_t id;             /* 0: none */
-    uint64_t peer;           /* 0: everybody */
-    int64_t deadline;        /* INT64_MIN: place.timeout_ns from when it has to wait */
+    uint64_t id;      /* 0: none */
+    uint64_t peer;    /* 0: everybody */
+    int64_t deadline; /* INT64_MIN: place.timeout_ns from when it has to wait */
 };
 
 /* Encode metadata and data (NULL: none) into the end's scratch buffers and let @out point there until the next encoding.
@@ -84,7 +84,7 @@ int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err);
 
 #define WEIR_KINDS_MESSAGE (1u << WEIR_FRAME_MESSAGE)
 #define WEIR_KINDS_REQUEST (1u << WEIR_FRAME_REQUEST)
-#define WEIR_KINDS_ANSWER (1u << WEIR_FRAME_REPLY | 1u << WEIR_FRAME_ERROR)
+#define WEIR_KINDS_ANSWER  (1u << WEIR_FRAME_REPLY | 1u << WEIR_FRAME_ERROR)
 
 /* The objects behind the public names are ends and what is theirs alone. */
 struct weir_writer {
@@ -97,11 +97,11 @@ struct weir_reader {
 };
 struct weir_client {
     struct weir_end end;
-    uint64_t id;                    /* of the last call: a random beginning, then counted up */
-    struct weir_outgoing request;   /* of that call; what it points at is in .op and the end's scratch buffers */
+    uint64_t id;                  /* of the last call: a random beginning, then counted up */
+    struct weir_outgoing request; /* of that call; what it points at is in .op and the end's scratch buffers */
     char op[WEIR_OP_MAX];
-    uint8_t is_under_way;           /* the reply has not been received */
-    uint8_t is_pending;             /* no server was there: not sent yet */
+    uint8_t is_under_way; /* the reply has not been received */
+    uint8_t is_pending;   /* no server was there: not sent yet */
 };
 struct weir_server {
     struct weir_end end;

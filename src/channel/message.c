@@ -256,8 +256,12 @@ int weir_message_copy(const weir_message *message, weir_message **ret) {
     /* Written anew rather than copied: the commit word of a frame in a ring is not part of its bytes. */
     weir_frame_write_whole(frame, bytes);
     copy->copy.size = frame->size;
-    struct weir_inbound inbound = {.bytes = bytes, .size = frame->size, .gap = message->gap, .peer = message->peer,
-                                   .writer = message->writer, .uid = message->uid};
+    struct weir_inbound inbound = {.bytes = bytes,
+                                   .size = frame->size,
+                                   .gap = message->gap,
+                                   .peer = message->peer,
+                                   .writer = message->writer,
+                                   .uid = message->uid};
     memcpy(&inbound.word, bytes, sizeof(inbound.word));
     int status = weir_message_set(copy, &inbound);
     if (status)

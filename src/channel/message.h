@@ -18,7 +18,7 @@ struct weir_message {
     weir_doc *data_doc;
     uint8_t has_meta; /* the document holds this message's */
     uint8_t has_data;
-    uint8_t is_owned;         /* a copy: freed by the user, bytes in .copy */
+    uint8_t is_owned; /* a copy: freed by the user, bytes in .copy */
     struct weir_buffer copy;
 };
 

@@ -41,7 +41,8 @@ static int message_begin(weir_writer *writer, const char *op, const weir_value *
 int weir_writer_send(weir_writer *writer, const char *op, const weir_value *meta, const weir_value *data,
                      weir_error *err) {
     weir_ndarray array;
-    if (weir_value_kind(data) == WEIR_KIND_NDARRAY && weir_get_ndarray(data, NULL, &array) == WEIR_OK && !array.big_endian)
+    if (weir_value_kind(data) == WEIR_KIND_NDARRAY && weir_get_ndarray(data, NULL, &array) == WEIR_OK &&
+        !array.big_endian)
         return weir_writer_send_ndarray(writer, op, meta, &array, err);
     struct weir_outgoing out;
     int status = message_begin(writer, op, meta, &out, err);
@@ -112,7 +113,8 @@ int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *m
     out.size = array.size;
     status = weir_end_reserve(&writer->end, &out, err);
     if (status == WEIR_EAGAIN && writer->end.dropped > dropped)
-        return weir_fail(err, WEIR_EAGAIN, "%s: no room, the message is dropped (full=drop-newest)", writer->end.place.text);
+        return weir_fail(err, WEIR_EAGAIN, "%s: no room, the message is dropped (full=drop-newest)",
+                         writer->end.place.text);
     if (status)
         return status;
     /* The header goes in front of the data at commit, when the seq and time are known; its parts must not move until then. */

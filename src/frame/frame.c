@@ -22,8 +22,9 @@ enum {
 
 /* Bytes of the fields between the fixed header and the op. */
 static size_t optional_size(unsigned flags) {
-    return ((flags & WEIR_FRAME_TIME) ? 8 : 0) + ((flags & WEIR_FRAME_ID) ? 8 : 0) + ((flags & WEIR_FRAME_WRITER) ? 8 : 0) +
-           ((flags & WEIR_FRAME_META) ? 4 : 0) + ((flags & WEIR_FRAME_TYPE) ? 2 : 0);
+    return ((flags & WEIR_FRAME_TIME) ? 8 : 0) + ((flags & WEIR_FRAME_ID) ? 8 : 0) +
+           ((flags & WEIR_FRAME_WRITER) ? 8 : 0) + ((flags & WEIR_FRAME_META) ? 4 : 0) +
+           ((flags & WEIR_FRAME_TYPE) ? 2 : 0);
 }
 
 static size_t align_up(size_t size) {
@@ -35,8 +36,8 @@ int weir_frame_layout(struct weir_frame *frame) {
         return WEIR_ETOOBIG;
     frame->flags &= FLAGS_FROM_CALLER;
     frame->flags |= (frame->meta.size ? WEIR_FRAME_META : 0) | (frame->type.size ? WEIR_FRAME_TYPE : 0);
-    size_t offset = WEIR_FRAME_HEADER_SIZE + optional_size(frame->flags) + frame->op.size + frame->type.size +
-                    frame->meta.size;
+    size_t offset =
+        WEIR_FRAME_HEADER_SIZE + optional_size(frame->flags) + frame->op.size + frame->type.size + frame->meta.size;
     if (frame->flags & WEIR_FRAME_ALIGNED)
         offset = align_up(offset);
     size_t tail = (frame->flags & WEIR_FRAME_CRC) ? CRC_SIZE : 0;

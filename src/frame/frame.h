@@ -34,7 +34,7 @@ enum weir_frame_kind {
     WEIR_FRAME_MESSAGE = 1,
     WEIR_FRAME_REQUEST = 2,
     WEIR_FRAME_REPLY = 3,
-    WEIR_FRAME_ERROR = 4, /* a reply: data is the map {"code", "text"} */
+    WEIR_FRAME_ERROR = 4,  /* a reply: data is the map {"code", "text"} */
     WEIR_FRAME_CONTROL = 5 /* between transports' ends, never shown: op says what */
 };
 
@@ -52,7 +52,8 @@ enum weir_frame_flags {
 struct weir_frame {
     uint8_t kind;
     uint8_t codec;
-    uint8_t flags; /* out: as read; in: only TIME, ID, WRITER, ALIGNED, CRC are looked at, the others follow from the parts */
+    uint8_t
+        flags; /* out: as read; in: only TIME, ID, WRITER, ALIGNED, CRC are looked at, the others follow from the parts */
     uint64_t seq;
     int64_t time;
     uint64_t id;

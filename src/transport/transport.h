@@ -35,8 +35,8 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,   /* wait= */
-    WEIR_OPTION_LISTEN = 2  /* listen=, connect= */
+    WEIR_OPTION_WAIT = 1,  /* wait= */
+    WEIR_OPTION_LISTEN = 2 /* listen=, connect= */
 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
@@ -102,8 +102,8 @@ typedef int weir_listing_fn(const struct weir_listing *listing, void *user);
 typedef int weir_clean_fn(const char *path, const char *what, uint64_t size, void *user);
 
 struct weir_transport_ops {
-    const char *scheme;  /* "shm" */
-    uint32_t options;    /* enum weir_option, or-ed */
+    const char *scheme; /* "shm" */
+    uint32_t options;   /* enum weir_option, or-ed */
     size_t state_size;
 
     /* Is place->name one this transport can use? Says why not. */

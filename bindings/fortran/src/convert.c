@@ -33,16 +33,46 @@ int weir_fortran_store_i64(void *target, uint32_t element, int64_t n) {
     union number out = {.u64 = 0};
     int fits = 0;
     switch (element) {
-    case WEIR_U8: out.u8 = (uint8_t)n; fits = n >= 0 && n <= UINT8_MAX; break;
-    case WEIR_U16: out.u16 = (uint16_t)n; fits = n >= 0 && n <= UINT16_MAX; break;
-    case WEIR_U32: out.u32 = (uint32_t)n; fits = n >= 0 && n <= UINT32_MAX; break;
-    case WEIR_U64: out.u64 = (uint64_t)n; fits = n >= 0; break;
-    case WEIR_I8: out.i8 = (int8_t)n; fits = n == out.i8; break;
-    case WEIR_I16: out.i16 = (int16_t)n; fits = n == out.i16; break;
-    case WEIR_I32: out.i32 = (int32_t)n; fits = n == out.i32; break;
-    case WEIR_I64: out.i64 = n; fits = 1; break;
-    case WEIR_F32: out.f32 = (float)n; fits = n >= -(1 << 24) && n <= 1 << 24; break;
-    case WEIR_F64: out.f64 = (double)n; fits = n >= -(INT64_C(1) << 53) && n <= INT64_C(1) << 53; break;
+    case WEIR_U8:
+        out.u8 = (uint8_t)n;
+        fits = n >= 0 && n <= UINT8_MAX;
+        break;
+    case WEIR_U16:
+        out.u16 = (uint16_t)n;
+        fits = n >= 0 && n <= UINT16_MAX;
+        break;
+    case WEIR_U32:
+        out.u32 = (uint32_t)n;
+        fits = n >= 0 && n <= UINT32_MAX;
+        break;
+    case WEIR_U64:
+        out.u64 = (uint64_t)n;
+        fits = n >= 0;
+        break;
+    case WEIR_I8:
+        out.i8 = (int8_t)n;
+        fits = n == out.i8;
+        break;
+    case WEIR_I16:
+        out.i16 = (int16_t)n;
+        fits = n == out.i16;
+        break;
+    case WEIR_I32:
+        out.i32 = (int32_t)n;
+        fits = n == out.i32;
+        break;
+    case WEIR_I64:
+        out.i64 = n;
+        fits = 1;
+        break;
+    case WEIR_F32:
+        out.f32 = (float)n;
+        fits = n >= -(1 << 24) && n <= 1 << 24;
+        break;
+    case WEIR_F64:
+        out.f64 = (double)n;
+        fits = n >= -(INT64_C(1) << 53) && n <= INT64_C(1) << 53;
+        break;
     default: break;
     }
     return fits ? put(target, &out, weir_element_size(element)) : WEIR_ETYPE;

@@ -273,7 +273,8 @@ static int describe(const CFI_cdesc_t *x, int order, int is_unsigned, weir_ndarr
     memset(ret, 0, sizeof *ret);
     ret->element = element_of(x, is_unsigned);
     if (!ret->element)
-        return fail(err, WEIR_ETYPE, "channels carry integers of 8 to 64 bits and reals of 32 or 64: convert the array");
+        return fail(err, WEIR_ETYPE,
+                    "channels carry integers of 8 to 64 bits and reals of 32 or 64: convert the array");
     ret->rank = (uint32_t)x->rank;
     ret->order = order == WEIR_FORTRAN_SAME && x->rank > 1 ? WEIR_COLUMN : WEIR_ROW;
     int is_dense = 1;

@@ -45,11 +45,10 @@ contains
     subroutine answering()
         type(weir_server) :: s
         integer :: stat
-        character(:), allocatable :: out
+        character(:), allocatable :: ask
         call s%open('test/serve')
-        out = ' > "$WEIR_SHM_DIR/answers"'
-        call execute_command_line('{ '//peer//' call test/serve double 21; '//peer//' call test/serve fail ""; }'//out, &
-            wait=.false.)
+        ask = peer//' call test/serve '
+        call execute_command_line('{ '//ask//'double 21; '//ask//'fail ""; } > "$WEIR_SHM_DIR/answers"', wait=.false.)
         call check(s%next(20d0), 'a request')
         call check_text(s%op(), 'double', 'its operation')
         call s%reply(twice(s))
@@ -57,8 +56,8 @@ contains
         call s%fail('too late', 7)
         call s%reply_json('1', stat=stat)
         call check(stat == WEIR_EINVAL .or. stat == WEIR_OK, 'a second answer does no harm')
-        call check(holds_in_time('printf "ready\nok\t42.0\nready\nerror\t7\ttoo late\n" | cmp -s - "$WEIR_SHM_DIR/answers"'), &
-            'the other process got both answers')
+        call check(holds_in_time('printf "ready\nok\t42.0\nready\nerror\t7\ttoo late\n" | '// &
+            'cmp -s - "$WEIR_SHM_DIR/answers"'), 'the other process got both answers')
     end subroutine
 
     real(real64) function twice(s)

@@ -167,7 +167,8 @@ contains
 
     subroutine error_stop()
         integer :: status
-        call execute_command_line(peer//' read "test/x?flavour=red" 1 > /dev/null 2> "$WEIR_SHM_DIR/text"', exitstat=status)
+        call execute_command_line(peer//' read "test/x?flavour=red" 1 > /dev/null 2> "$WEIR_SHM_DIR/text"', &
+            exitstat=status)
         call check(status == 2, 'a failure leaves with a status')
         call execute_command_line('grep -q "^WEIR_EADDRESS: .*flavour" "$WEIR_SHM_DIR/text"', exitstat=status)
         call check(status == 0, 'and with the sentence')

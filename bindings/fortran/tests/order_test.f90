@@ -108,7 +108,8 @@ contains
         call check(r%next(d, timeout=5d0), 'rank 4 arrives')
         call check(all(d == b), 'rank 4 keeps its indices')
         call r%array(c, stat=stat)
-        call check(stat == WEIR_ETYPE .and. all(shape(c) == [4, 3, 2]), 'another rank is refused, the target left as it was')
+        call check(stat == WEIR_ETYPE .and. all(shape(c) == [4, 3, 2]), &
+            'another rank is refused, the target left as it was')
     end subroutine
 
     subroutine conversions()

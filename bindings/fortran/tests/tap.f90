@@ -1,4 +1,5 @@
-! Tests that print TAP: call check for each case, finish at the end. A test that stops early is seen by its missing plan.
+! Tests that print TAP: call check for each case, finish at the end. A test that stops early is seen by its missing
+! plan.
 module tap
     use, intrinsic :: iso_fortran_env, only: error_unit, output_unit
     implicit none

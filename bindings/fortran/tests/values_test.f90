@@ -25,7 +25,8 @@ contains
         copy = m
         call m%put('more', .false.)
         call check_text(copy%json(), '{"text":"a '//achar(92)//'"b'//achar(92)//'" '//achar(92)//achar(92)//' c'// &
-            achar(92)//'u000A","i":-7,"big":9223372036854775807,"on":true,"in":{"x":1}}', 'a map says its values as JSON')
+            achar(92)//'u000A","i":-7,"big":9223372036854775807,"on":true,"in":{"x":1}}', &
+            'a map says its values as JSON')
         call check(len(m%json()) > len(copy%json()), 'a copy is a map of its own')
     end subroutine
 

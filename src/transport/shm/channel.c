@@ -160,8 +160,8 @@ static int make_content(const struct making *making, enum weir_channel_access ac
     mode_t mode = 0700 | mode_of(place->mode, 04, 05) | mode_of(place->mode, 06, 07);
     if (status == WEIR_OK && ((making->gid != (gid_t)-1 && fchown(making->directory, (uid_t)-1, making->gid) != 0) ||
                               fchmod(making->directory, mode) != 0))
-        status = weir_fail_errno(making->err, errno, "%s cannot be given mode %o and group \"%s\"", place->text, place->mode,
-                                 place->group);
+        status = weir_fail_errno(making->err, errno, "%s cannot be given mode %o and group \"%s\"", place->text,
+                                 place->mode, place->group);
     if (status)
         close(members);
     else
@@ -181,8 +181,9 @@ static int channel_make(struct weir_shm_channel *channel, const struct weir_plac
         return status;
     weir_store_dot_name("new", name);
     if (mkdirat(channel->store.fd, name, 0700) != 0)
-        return errno == ENOENT ? WEIR_EAGAIN : weir_fail_errno(err, errno, "%s cannot be made in %s", place->text,
-                                                               channel->store.path);
+        return errno == ENOENT
+                   ? WEIR_EAGAIN
+                   : weir_fail_errno(err, errno, "%s cannot be made in %s", place->text, channel->store.path);
     making.directory = openat(channel->store.fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (making.directory < 0)
         status = weir_fail_errno(err, errno, "%s cannot be made in %s", place->text, channel->store.path);
@@ -248,12 +249,14 @@ static int membership_take(struct weir_shm_channel *channel, weir_error *err) {
     if (fd < 0)
         return errno == ENOENT ? WEIR_EAGAIN : weir_fail_errno(err, errno, "%s cannot be opened", channel->text);
     channel->members_fd = fd;
-    int is_alone = may_write && channel->store.uid == geteuid() && weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK;
+    int is_alone =
+        may_write && channel->store.uid == geteuid() && weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK;
     if (is_alone && weir_channel_kept(channel->fd) != WEIR_CHANNEL_KEEP) {
         if (weir_channel_remove(&channel->store, channel->entry, channel->fd) == WEIR_OK)
             return WEIR_EAGAIN;
     }
-    if (weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 0) != WEIR_OK) /* also gives up being alone, without a moment between */
+    if (weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 0) !=
+        WEIR_OK) /* also gives up being alone, without a moment between */
         return WEIR_EAGAIN;
     return is_in_place(&channel->store, channel->entry, channel->fd) ? WEIR_OK : WEIR_EAGAIN;
 }
@@ -284,10 +287,11 @@ static int join_once(struct weir_shm_channel *channel, const struct weir_place *
         return channel_make(channel, place, access, err);
     if (errno == ENOENT)
         return weir_fail(err, WEIR_ENOENT, "%s: there is no such channel; %s", place->text,
-                         place->may_create ? "only its user can make it" : "start its writer first, or leave out create=0");
+                         place->may_create ? "only its user can make it"
+                                           : "start its writer first, or leave out create=0");
     if (errno == EACCES)
-        return weir_fail_errno(err, errno, "%s is closed to you; its owner can make it anew with mode= and group=",
-                               place->text);
+        return weir_fail_errno(err, errno,
+                               "%s is closed to you; its owner can make it anew with mode= and group=", place->text);
     return weir_fail_errno(err, errno, "%s cannot be opened", place->text);
 }
 
@@ -303,7 +307,8 @@ static int join_patiently(struct weir_shm_channel *channel, const struct weir_pl
         if (deadline == 0)
             deadline = weir_deadline(JOIN_PATIENCE_NS);
         else if (weir_deadline_left(deadline) == 0)
-            return weir_fail(err, WEIR_EBUSY, "%s is being taken away by a process that does not get on with it; look with weir ls",
+            return weir_fail(err, WEIR_EBUSY,
+                             "%s is being taken away by a process that does not get on with it; look with weir ls",
                              place->text);
         nanosleep(&(struct timespec){.tv_nsec = JOIN_NAP_NS}, NULL);
     }
@@ -313,13 +318,14 @@ static int join_patiently(struct weir_shm_channel *channel, const struct weir_pl
 
 static int file_failed(const struct weir_shm_channel *channel, const char *name, weir_error *err) {
     if (errno == EBADF)
-        return weir_fail(err, WEIR_ECORRUPT, "%s: its file \"%s\" is not what it should be; remove %s/%s", channel->text, name,
-                         channel->store.path, channel->entry);
+        return weir_fail(err, WEIR_ECORRUPT, "%s: its file \"%s\" is not what it should be; remove %s/%s",
+                         channel->text, name, channel->store.path, channel->entry);
     if (errno == EACCES)
         return weir_fail_errno(err, errno, "%s does not let you %s", channel->text,
-                               channel->access == WEIR_CHANNEL_WRITE  ? "write"
-                               : channel->access == WEIR_CHANNEL_READ ? "hold its writers back; observe=1 may be allowed"
-                                                                      : "read");
+                               channel->access == WEIR_CHANNEL_WRITE ? "write"
+                               : channel->access == WEIR_CHANNEL_READ
+                                   ? "hold its writers back; observe=1 may be allowed"
+                                   : "read");
     return weir_fail_errno(err, errno, "%s: its file \"%s\" cannot be opened", channel->text, name);
 }
 
@@ -334,13 +340,14 @@ static int page_open(struct weir_shm_channel *channel, weir_error *err) {
     unsigned char *data = NULL;
     if (fstat(fd, &about) != 0 || pread(fd, &header, sizeof(header), 0) != sizeof(header))
         status = weir_fail_errno(err, errno, "%s cannot be read", channel->text);
-    else if (about.st_uid != channel->store.uid || memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
-        status = weir_fail(err, WEIR_ECORRUPT, "%s is no channel of weir; remove %s/%s", channel->text, channel->store.path,
-                           channel->entry);
+    else if (about.st_uid != channel->store.uid ||
+             memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
+        status = weir_fail(err, WEIR_ECORRUPT, "%s is no channel of weir; remove %s/%s", channel->text,
+                           channel->store.path, channel->entry);
     else if (header.version != WEIR_SHM_VERSION || header.lanes != WEIR_SHM_LANES || header.slots != WEIR_SHM_SLOTS ||
              header.slot_size != WEIR_SHM_SLOT_SIZE || header.cursors_size != WEIR_SHM_CURSORS_SIZE)
-        status = weir_fail(err, WEIR_EVERSION, "%s was made by another version of weir (layout %u, ours is %u)", channel->text,
-                           header.version, WEIR_SHM_VERSION);
+        status = weir_fail(err, WEIR_EVERSION, "%s was made by another version of weir (layout %u, ours is %u)",
+                           channel->text, header.version, WEIR_SHM_VERSION);
     else if (!(data = weir_mapping_new(fd, WEIR_SHM_CHANNEL_SIZE, may_write ? WEIR_MAPPING_WRITE : 0)))
         status = weir_fail_errno(err, errno, "%s cannot be mapped", channel->text);
     close(fd);
@@ -364,7 +371,8 @@ static int cursors_open(struct weir_shm_channel *channel, weir_error *err) {
     int status = channel->cursors ? WEIR_OK : weir_fail_errno(err, errno, "%s cannot be mapped", channel->text);
     close(fd);
     if (status == WEIR_OK && memcmp(channel->cursors->magic, WEIR_SHM_CURSORS_MAGIC, 8) != 0)
-        status = weir_fail(err, WEIR_ECORRUPT, "%s is damaged; remove %s/%s", channel->text, channel->store.path, channel->entry);
+        status = weir_fail(err, WEIR_ECORRUPT, "%s is damaged; remove %s/%s", channel->text, channel->store.path,
+                           channel->entry);
     return status;
 }
 
@@ -382,8 +390,12 @@ static int files_open(struct weir_shm_channel *channel, weir_error *err) {
 
 int weir_channel_join(struct weir_shm_channel *channel, const struct weir_place *place, enum weir_channel_access access,
                       weir_error *err) {
-    *channel = (struct weir_shm_channel){
-        .store = {.base_fd = -1, .fd = -1}, .fd = -1, .members_fd = -1, .writers_fd = -1, .readers_fd = -1, .access = access};
+    *channel = (struct weir_shm_channel){.store = {.base_fd = -1, .fd = -1},
+                                         .fd = -1,
+                                         .members_fd = -1,
+                                         .writers_fd = -1,
+                                         .readers_fd = -1,
+                                         .access = access};
     weir_store_entry(place->name, channel->entry);
     memcpy(channel->text, place->text, sizeof(channel->text));
     int status = join_patiently(channel, place, access, err);

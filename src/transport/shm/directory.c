@@ -70,7 +70,8 @@ static int newest_copy(int directory, struct weir_buffer *out, struct weir_inbou
     return status;
 }
 
-int weir_shm_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret, weir_error *err) {
+int weir_shm_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
+                    weir_error *err) {
     struct weir_store store;
     char entry[WEIR_NAME_MAX + 1];
     int status = weir_store_open(&store, place, 0, err);
@@ -247,7 +248,8 @@ static int channel_clean(const struct weir_store *store, const char *entry, void
     int fd = directory < 0 ? -1 : weir_channel_file(directory, "members.lock", O_RDWR, 0);
     int status = WEIR_OK;
     /* The lock is taken before we look, so that nobody can come in between. */
-    if (fd >= 0 && weir_channel_kept(directory) != WEIR_CHANNEL_KEEP && weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK) {
+    if (fd >= 0 && weir_channel_kept(directory) != WEIR_CHANNEL_KEEP &&
+        weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK) {
         if (weir_channel_kept(directory) != WEIR_CHANNEL_KEEP)
             status = clean_tell(to, store, entry, "channel with keep=0 and no ends", directory);
         if (status == WEIR_OK && !to->is_dry_run && weir_channel_kept(directory) != WEIR_CHANNEL_KEEP)

@@ -190,7 +190,8 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
 /* ---- reserve ---- */
 
 static int fenced(const struct weir_lane *lane, weir_error *err) {
-    return weir_fail(err, WEIR_EFENCED, "%s: this writer's lane was given to another; open it again", lane->channel->text);
+    return weir_fail(err, WEIR_EFENCED, "%s: this writer's lane was given to another; open it again",
+                     lane->channel->text);
 }
 
 static int is_fenced(const struct weir_lane *lane) {
@@ -198,7 +199,8 @@ static int is_fenced(const struct weir_lane *lane) {
 }
 
 static int too_big(const struct weir_lane *lane, size_t size, weir_error *err) {
-    return weir_fail(err, WEIR_ETOOBIG, "%s: a message of %zu bytes is over the limit of %" PRIu64 "; raise max= in the address",
+    return weir_fail(err, WEIR_ETOOBIG,
+                     "%s: a message of %zu bytes is over the limit of %" PRIu64 "; raise max= in the address",
                      lane->channel->text, size, lane->size_max);
 }
 
@@ -209,8 +211,7 @@ __attribute__((noinline)) static int room_search(struct weir_lane *lane, size_t 
         return too_big(lane, size, err);
     if (span > lane->segment.span_max) {
         int status = weir_lane_flush(lane, err);
-        return status ? status
-                      : segment_grow(lane, GROW_FACTOR * (span + WEIR_SHM_LINE), lane->segment.flags, err);
+        return status ? status : segment_grow(lane, GROW_FACTOR * (span + WEIR_SHM_LINE), lane->segment.flags, err);
     }
     if (lane->has_retired)
         retired_unlink(lane);
@@ -313,7 +314,8 @@ int weir_lane_flush(struct weir_lane *lane, weir_error *err) {
 static int page_is_sane(const struct weir_segment *segment, uint64_t oldest, uint64_t tail, uint64_t last) {
     return oldest % WEIR_SHM_LINE == 0 && tail % WEIR_SHM_LINE == 0 && oldest >= segment->base && oldest <= tail &&
            tail - oldest < segment->capacity &&
-           (last == WEIR_SHM_NO_FRAME || (last % WEIR_SHM_LINE == 0 && last >= segment->base && last < tail + segment->capacity));
+           (last == WEIR_SHM_NO_FRAME ||
+            (last % WEIR_SHM_LINE == 0 && last >= segment->base && last < tail + segment->capacity));
 }
 
 /* Find where the dead holder stopped: committed frames that its page does not tell of yet are kept, half-written ones vanish. */
@@ -326,7 +328,8 @@ static int lane_recover(struct weir_lane *lane) {
     if (!page_is_sane(&lane->segment, oldest, tail, last))
         return WEIR_ECORRUPT;
     uint64_t span;
-    while ((span = span_of(lane, word_at(lane, tail))) != 0 && tail + span + WEIR_SHM_LINE - oldest <= lane->segment.capacity) {
+    while ((span = span_of(lane, word_at(lane, tail))) != 0 &&
+           tail + span + WEIR_SHM_LINE - oldest <= lane->segment.capacity) {
         last = tail;
         lane->seq = clamp(seq_at(lane, tail) + 1, lane->seq, UINT64_MAX);
         tail += span;
@@ -337,7 +340,8 @@ static int lane_recover(struct weir_lane *lane) {
     unsigned slot;
     lane->freed = lane->segment.base;
     uint64_t held = held_by_readers(lane, &slot);
-    uint64_t surely_gone = tail + WEIR_SHM_LINE > lane->segment.capacity ? tail + WEIR_SHM_LINE - lane->segment.capacity : 0;
+    uint64_t surely_gone =
+        tail + WEIR_SHM_LINE > lane->segment.capacity ? tail + WEIR_SHM_LINE - lane->segment.capacity : 0;
     lane->freed = clamp(held < oldest ? held : oldest, surely_gone, oldest > surely_gone ? oldest : surely_gone);
     lane->limit = lane->freed + lane->segment.capacity;
     return WEIR_OK;
@@ -423,7 +427,8 @@ int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, con
         status = WEIR_EBUSY;
     }
     if (status)
-        return weir_fail(err, WEIR_EBUSY, "%s has %d writers already, and no lane for one more", channel->text, WEIR_SHM_LANES);
+        return weir_fail(err, WEIR_EBUSY, "%s has %d writers already, and no lane for one more", channel->text,
+                         WEIR_SHM_LANES);
     weir_waker_init(&lane->waker);
     lane->is_open = 1;
     /* Whoever had the lane may have died between a commit and its wake-up. */

@@ -20,16 +20,17 @@ struct weir_lane {
     uint64_t cork_at;
     uint64_t cork_last;
     /* What the search for room knows. */
-    uint64_t freed;       /* no reader needs what is before it */
-    uint64_t wanted;      /* span of the last reservation that failed */
-    int64_t looked_at;    /* when leases of readers in the way were last looked at */
-    uint64_t size_max;    /* of a frame */
+    uint64_t freed;    /* no reader needs what is before it */
+    uint64_t wanted;   /* span of the last reservation that failed */
+    int64_t looked_at; /* when leases of readers in the way were last looked at */
+    uint64_t size_max; /* of a frame */
     uint8_t is_open;
-    uint8_t has_retired;  /* older segments may still have their files */
+    uint8_t has_retired; /* older segments may still have their files */
 };
 
 /* Take a free lane or make one. Return: WEIR_OK, WEIR_EBUSY (no lane is free), WEIR_ENOSPC, WEIR_ENOMEM, WEIR_EACCESS, WEIR_ESYSTEM. */
-int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, const struct weir_place *place, weir_error *err);
+int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, const struct weir_place *place,
+                   weir_error *err);
 /* Publish what is corked and give the lane back. */
 void weir_lane_close(struct weir_lane *lane);
 /* In a forked child. */

@@ -38,7 +38,7 @@ enum {
     WEIR_SHM_CAPACITY_MIN = 65536,
 };
 #define WEIR_SHM_CAPACITY_MAX (UINT64_C(1) << 40)
-#define WEIR_SHM_NO_FRAME UINT64_MAX /* of weir_lane_page.last */
+#define WEIR_SHM_NO_FRAME     UINT64_MAX /* of weir_lane_page.last */
 
 static const char WEIR_SHM_CHANNEL_MAGIC[8] = {'w', 'e', 'i', 'r', 'c', 'h', 'a', 'n'};
 static const char WEIR_SHM_CURSORS_MAGIC[8] = {'w', 'e', 'i', 'r', 'c', 'u', 'r', 's'};
@@ -70,8 +70,9 @@ struct weir_channel_page {
     _Alignas(WEIR_SHM_LINE) _Atomic(uint64_t) lanes_changed; /* grows when a lane or segment comes */
     _Atomic(uint32_t) keep;                                  /* enum weir_channel_keep */
     _Alignas(WEIR_SHM_LINE) _Atomic(uint32_t) wake;          /* futex: readers sleep on it */
-    _Alignas(WEIR_SHM_LINE) _Atomic(uint64_t) server_epoch;  /* odd while a server is there (or died); even after it closed */
-    _Atomic(uint64_t) server_start;                          /* of its process */
+    _Alignas(WEIR_SHM_LINE) _Atomic(uint64_t)
+        server_epoch;               /* odd while a server is there (or died); even after it closed */
+    _Atomic(uint64_t) server_start; /* of its process */
     _Atomic(uint32_t) server_pid;
     _Atomic(uint32_t) server_uid;
     _Alignas(WEIR_SHM_LINE) _Atomic(uint32_t) generation[WEIR_SHM_LANES]; /* newest segment of each lane; 0: no lane */
@@ -101,7 +102,7 @@ enum weir_slot_flags {
 struct weir_reader_slot {
     _Alignas(WEIR_SHM_LINE) _Atomic(uint32_t) flags;
     _Atomic(uint32_t) pid;
-    _Atomic(uint32_t) arming; /* grows each time the descriptor is armed */
+    _Atomic(uint32_t) arming;                               /* grows each time the descriptor is armed */
     _Alignas(512) _Atomic(uint64_t) cursor[WEIR_SHM_LANES]; /* everything before it is free */
 };
 

@@ -27,7 +27,10 @@ struct page_copy {
 };
 
 static int open_error(void) {
-    return errno == ENOENT ? WEIR_ENOENT : errno == EACCES ? WEIR_EACCESS : errno == EBADF ? WEIR_ECORRUPT : WEIR_ESYSTEM;
+    return errno == ENOENT   ? WEIR_ENOENT
+           : errno == EACCES ? WEIR_EACCESS
+           : errno == EBADF  ? WEIR_ECORRUPT
+                             : WEIR_ESYSTEM;
 }
 
 int weir_peek_lanes(int directory, uint32_t generation[WEIR_SHM_LANES]) {
@@ -39,7 +42,8 @@ int weir_peek_lanes(int directory, uint32_t generation[WEIR_SHM_LANES]) {
     ssize_t head = pread(fd, &header, sizeof(header), 0);
     ssize_t table = pread(fd, generation, size, WEIR_SHM_PAGE + offsetof(struct weir_channel_page, generation));
     close(fd);
-    if (head != sizeof(header) || table != (ssize_t)size || memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
+    if (head != sizeof(header) || table != (ssize_t)size ||
+        memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
         return WEIR_ECORRUPT;
     return header.version == WEIR_SHM_VERSION && header.lanes == WEIR_SHM_LANES ? WEIR_OK : WEIR_EVERSION;
 }
@@ -63,7 +67,8 @@ static int ring_read(const struct weir_peek *peek, uint64_t position, void *to, 
     size_t first = size < peek->header.capacity - at ? size : (size_t)(peek->header.capacity - at);
     if (pread(peek->fd, to, first, (off_t)(peek->header.ring_offset + at)) != (ssize_t)first)
         return WEIR_ECORRUPT;
-    if (first < size && pread(peek->fd, (char *)to + first, size - first, (off_t)peek->header.ring_offset) != (ssize_t)(size - first))
+    if (first < size &&
+        pread(peek->fd, (char *)to + first, size - first, (off_t)peek->header.ring_offset) != (ssize_t)(size - first))
         return WEIR_ECORRUPT;
     return WEIR_OK;
 }
@@ -102,7 +107,8 @@ static int glance(struct weir_peek *peek, struct page_copy *page) {
     peek->seq = head[1];
     peek->time = head[0] >> 56 & WEIR_FRAME_TIME ? (int64_t)head[2] : 0;
     uint32_t size = weir_frame_word_size(peek->word);
-    if (status == WEIR_OK && (size < WEIR_FRAME_HEADER_SIZE || weir_shm_span(size) > weir_shm_span_max(peek->header.capacity)))
+    if (status == WEIR_OK &&
+        (size < WEIR_FRAME_HEADER_SIZE || weir_shm_span(size) > weir_shm_span_max(peek->header.capacity)))
         status = WEIR_ECORRUPT;
     return status;
 }

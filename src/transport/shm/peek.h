@@ -12,7 +12,7 @@ struct weir_peek {
     uint64_t position;
     uint64_t word;
     uint64_t seq;
-    int64_t time; /* 0: not stamped */
+    int64_t time;  /* 0: not stamped */
     uint64_t sent; /* messages of this writer so far */
     uint32_t uid;
 };

@@ -18,8 +18,8 @@ static int slot_find(struct weir_shm_reader *reader, weir_error *err) {
     if (reader->channel->access >= WEIR_CHANNEL_READ) {
         int status = weir_slot_take(reader->channel, reader->is_holding, &slot);
         if (status == WEIR_EBUSY && reader->is_holding)
-            return weir_fail(err, WEIR_EBUSY, "%s has %d readers already; observe=1 needs no place", reader->channel->text,
-                             WEIR_SHM_SLOTS);
+            return weir_fail(err, WEIR_EBUSY, "%s has %d readers already; observe=1 needs no place",
+                             reader->channel->text, WEIR_SHM_SLOTS);
         if (status != WEIR_OK && status != WEIR_EBUSY)
             return weir_fail(err, status, "%s: no place among its readers can be taken", reader->channel->text);
     }
@@ -69,8 +69,8 @@ static int lanes_notice(struct weir_shm_reader *reader, int is_open, weir_error 
     return WEIR_OK;
 }
 
-int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel *channel, const struct weir_place *place,
-                         int is_holding, unsigned own_lane, weir_error *err) {
+int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel *channel,
+                         const struct weir_place *place, int is_holding, unsigned own_lane, weir_error *err) {
     reader->channel = channel;
     reader->is_holding = (uint8_t)is_holding;
     reader->own_lane = own_lane;
@@ -135,8 +135,8 @@ void weir_shm_reader_release(struct weir_shm_reader *reader) {
 }
 
 /* Hand out the frame at @bytes. */
-static void frame_give(struct weir_shm_reader *reader, struct weir_lane_view *view, const unsigned char *bytes, uint64_t word,
-                       struct weir_inbound *ret) {
+static void frame_give(struct weir_shm_reader *reader, struct weir_lane_view *view, const unsigned char *bytes,
+                       uint64_t word, struct weir_inbound *ret) {
     uint64_t seq;
     memcpy(&seq, bytes + sizeof(word), sizeof(seq));
     uint64_t missed = view->expected && seq > view->expected ? seq - view->expected : 0;
@@ -163,7 +163,8 @@ static int lane_give_up(struct weir_lane_view *view, const struct weir_shm_chann
 }
 
 /* Take a frame that must be copied. */
-static int frame_copy(struct weir_shm_reader *reader, struct weir_lane_view *view, struct weir_inbound *ret, weir_error *err) {
+static int frame_copy(struct weir_shm_reader *reader, struct weir_lane_view *view, struct weir_inbound *ret,
+                      weir_error *err) {
     uint64_t word;
     int status = weir_view_copy(view, reader->channel, &reader->copy, err);
     if (status == WEIR_ECORRUPT)
@@ -178,7 +179,8 @@ static int frame_copy(struct weir_shm_reader *reader, struct weir_lane_view *vie
 }
 
 /* The next frame of one lane. */
-static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_view *view, struct weir_inbound *ret, weir_error *err) {
+static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_view *view, struct weir_inbound *ret,
+                            weir_error *err) {
     for (;;) {
         _Atomic(uint64_t) *at = weir_segment_word(&view->segment, view->position);
         uint64_t word = atomic_load_explicit(at, memory_order_acquire);
@@ -200,7 +202,8 @@ static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_vie
 }
 
 static int merge_next(struct weir_shm_reader *reader, struct weir_inbound *ret, weir_error *err) {
-    if (__builtin_expect(atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) != reader->lanes_seen,
+    if (__builtin_expect(atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) !=
+                             reader->lanes_seen,
                          0)) {
         int status = lanes_notice(reader, 0, err);
         if (status)

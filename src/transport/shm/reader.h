@@ -27,8 +27,8 @@ struct weir_shm_reader {
 
 /* @own_lane: a lane not to read; WEIR_SHM_LANES for none. The reader holds writers back if @is_holding.
  * Return: WEIR_OK, WEIR_EBUSY (no slot), WEIR_ENOMEM, WEIR_ESYSTEM, WEIR_ECORRUPT. */
-int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel *channel, const struct weir_place *place,
-                         int is_holding, unsigned own_lane, weir_error *err);
+int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel *channel,
+                         const struct weir_place *place, int is_holding, unsigned own_lane, weir_error *err);
 void weir_shm_reader_close(struct weir_shm_reader *reader);
 /* In a forked child. */
 void weir_shm_reader_abandon(struct weir_shm_reader *reader);

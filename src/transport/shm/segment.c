@@ -63,10 +63,9 @@ int weir_segment_make(const struct weir_shm_channel *channel, const struct weir_
         return weir_fail_errno(err, errno, "%s: a lane cannot be made", channel->text);
     uint64_t capacity = weir_segment_capacity(wish->capacity);
     int status = weir_store_allocate(fd, ring_offset() + capacity, channel->text, err);
-    if (status == WEIR_OK && (content_write(fd, wish, capacity) ||
-                              (channel->mode & 077 && fchown(fd, (uid_t)-1, channel->gid) != 0) ||
-                              fchmod(fd, 0600 | (channel->mode & 044)) != 0 ||
-                              renameat(channel->fd, hidden, channel->fd, name) != 0))
+    if (status == WEIR_OK &&
+        (content_write(fd, wish, capacity) || (channel->mode & 077 && fchown(fd, (uid_t)-1, channel->gid) != 0) ||
+         fchmod(fd, 0600 | (channel->mode & 044)) != 0 || renameat(channel->fd, hidden, channel->fd, name) != 0))
         status = weir_fail_errno(err, errno, "%s: a lane cannot be made", channel->text);
     close(fd);
     if (status)
@@ -124,7 +123,8 @@ int weir_segment_open(const struct weir_shm_channel *channel, uint32_t lane, uin
     if (fd < 0 || fstat(fd, &about) != 0 || weir_segment_header(fd, lane, generation, &header) != WEIR_OK) {
         if (fd >= 0)
             close(fd);
-        return weir_fail(err, WEIR_ECORRUPT, "%s: the file \"%s\" of writer %u is damaged", channel->text, name, lane + 1);
+        return weir_fail(err, WEIR_ECORRUPT, "%s: the file \"%s\" of writer %u is damaged", channel->text, name,
+                         lane + 1);
     }
     struct weir_segment segment = {
         .mask = header.capacity - 1,

@@ -55,7 +55,8 @@ static int busy(const struct shm *shm, const char *what, int64_t pid, uint32_t u
         return weir_fail(err, WEIR_EBUSY, "%s: %s", shm->channel.text, what);
     weir_process_program(pid, program, sizeof(program));
     weir_process_user(uid, user, sizeof(user));
-    return weir_fail(err, WEIR_EBUSY, "%s: %s: %s (pid %" PRId64 ", user %s)", shm->channel.text, what, program, pid, user);
+    return weir_fail(err, WEIR_EBUSY, "%s: %s: %s (pid %" PRId64 ", user %s)", shm->channel.text, what, program, pid,
+                     user);
 }
 
 /* exclusive=1 takes the writers' byte for itself, other writers share it. */
@@ -67,7 +68,9 @@ static int writers_lease(struct shm *shm, const struct weir_place *place, weir_e
         return status;
     uint32_t uid = shm->channel.store.uid;
     int64_t pid = weir_lane_holder(&shm->channel, &uid);
-    return busy(shm, place->is_exclusive ? "exclusive=1, but somebody writes there already" : "somebody writes there with exclusive=1",
+    return busy(shm,
+                place->is_exclusive ? "exclusive=1, but somebody writes there already"
+                                    : "somebody writes there with exclusive=1",
                 pid, uid, err);
 }
 
@@ -76,7 +79,8 @@ static int server_lease(struct shm *shm, weir_error *err) {
     if (shm->role != WEIR_ROLE_SERVER)
         return WEIR_OK;
     if (weir_lock_take(shm->channel.writers_fd, WEIR_SHM_LOCK_SERVER, 1) != WEIR_OK)
-        return busy(shm, "somebody serves there already", atomic_load(&page->server_pid), atomic_load(&page->server_uid), err);
+        return busy(shm, "somebody serves there already", atomic_load(&page->server_pid),
+                    atomic_load(&page->server_uid), err);
     atomic_store(&page->server_pid, (uint32_t)getpid());
     atomic_store(&page->server_uid, geteuid());
     atomic_store(&page->server_start, weir_process_start(getpid()));

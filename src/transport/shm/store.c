@@ -38,7 +38,8 @@ int weir_store_check(const char *name, weir_error *err) {
     if (name[0] == '~' && (rest == name || rest == name + 2 || rest - name > USER_MAX))
         return weir_fail(err, WEIR_EADDRESS, "shm://%s: a channel of another user is written shm://~USER/NAME", name);
     if (strlen(rest) > WEIR_NAME_MAX)
-        return weir_fail(err, WEIR_EADDRESS, "shm://%.60s...: a channel's name has at most %d bytes", name, WEIR_NAME_MAX);
+        return weir_fail(err, WEIR_EADDRESS, "shm://%.60s...: a channel's name has at most %d bytes", name,
+                         WEIR_NAME_MAX);
     char previous = '/';
     for (const char *at = rest;; previous = *at++) {
         if (previous == '/' && (*at == '\0' || *at == '/'))
@@ -120,7 +121,8 @@ static int directory_open(struct weir_store *store, int may_create, weir_error *
     if (errno == ENOENT)
         return WEIR_ENOENT;
     if (errno == ENOTDIR || errno == ELOOP)
-        return weir_fail(err, WEIR_EACCESS, "%s is not a directory; remove it, or set WEIR_SHM_DIR to a directory of your own",
+        return weir_fail(err, WEIR_EACCESS,
+                         "%s is not a directory; remove it, or set WEIR_SHM_DIR to a directory of your own",
                          store->path);
     return weir_fail_errno(err, errno, "%s cannot be opened", store->path);
 }
@@ -143,7 +145,8 @@ int weir_store_open(struct weir_store *store, const struct weir_place *place, in
     if (status)
         return status;
     if (store->base_fd < 0)
-        return weir_fail_errno(err, errno, "%s cannot be opened; make it, or set WEIR_SHM_DIR to a directory of your own", base);
+        return weir_fail_errno(err, errno,
+                               "%s cannot be opened; make it, or set WEIR_SHM_DIR to a directory of your own", base);
     snprintf(store->directory, sizeof(store->directory), "weir-%lu", (unsigned long)store->uid);
     snprintf(store->path, sizeof(store->path), "%.*s/%s", WEIR_STORE_PATH_MAX - 32, base, store->directory);
     int is_ours = store->uid == geteuid();

@@ -74,7 +74,8 @@ static int glance(struct weir_lane_view *view, struct weir_glance *ret) {
 
 /* ---- segments ---- */
 
-static void segment_adopt(struct weir_lane_view *view, const struct weir_shm_channel *channel, const struct weir_segment *segment) {
+static void segment_adopt(struct weir_lane_view *view, const struct weir_shm_channel *channel,
+                          const struct weir_segment *segment) {
     weir_segment_close(&view->segment);
     view->segment = *segment;
     view->is_open = 1;
@@ -89,8 +90,8 @@ static uint32_t load_forward(const struct weir_segment *segment) {
     return forward > segment->generation ? forward : 0;
 }
 
-int weir_view_open(struct weir_lane_view *view, const struct weir_shm_channel *channel, unsigned lane, uint32_t generation,
-                   weir_error *err) {
+int weir_view_open(struct weir_lane_view *view, const struct weir_shm_channel *channel, unsigned lane,
+                   uint32_t generation, weir_error *err) {
     struct weir_segment segment;
     int status = weir_segment_open(channel, lane, generation, 0, &segment, err);
     while (status == WEIR_OK && load_forward(&segment)) {
@@ -101,7 +102,8 @@ int weir_view_open(struct weir_lane_view *view, const struct weir_shm_channel *c
     }
     if (status == WEIR_OK)
         segment_adopt(view, channel, &segment);
-    return status == WEIR_ENOENT ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u has no file", channel->text, lane) : status;
+    return status == WEIR_ENOENT ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u has no file", channel->text, lane)
+                                 : status;
 }
 
 void weir_view_close(struct weir_lane_view *view) {
@@ -139,7 +141,8 @@ static int segment_newest(struct weir_lane_view *view, const struct weir_shm_cha
     uint32_t generation = atomic_load(&channel->page->generation[lane]);
     if (generation <= view->segment.generation && !load_forward(&view->segment))
         return WEIR_OK;
-    return weir_view_open(view, channel, lane, generation > view->segment.generation ? generation : view->segment.generation, err);
+    return weir_view_open(view, channel, lane,
+                          generation > view->segment.generation ? generation : view->segment.generation, err);
 }
 
 int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
@@ -196,7 +199,10 @@ int weir_view_to_oldest(struct weir_lane_view *view, const struct weir_shm_chann
         status = glance(view, &seen);
     }
     int is_end = status != WEIR_OK && !load_forward(&view->segment);
-    settle(view, view->position, status == WEIR_OK ? seen.seq : is_end ? atomic_load(&view->segment.page->next_seq) : 0);
+    settle(view, view->position,
+           status == WEIR_OK ? seen.seq
+           : is_end          ? atomic_load(&view->segment.page->next_seq)
+                             : 0);
     return WEIR_OK;
 }
 
@@ -252,7 +258,8 @@ int weir_view_forward(struct weir_lane_view *view, const struct weir_shm_channel
 /* ---- copying ---- */
 
 #if WEIR_THREAD_SANITIZER
-__attribute__((no_sanitize("thread"))) void weir_view_copy_racing(unsigned char *to, const unsigned char *from, size_t size) {
+__attribute__((no_sanitize("thread"))) void weir_view_copy_racing(unsigned char *to, const unsigned char *from,
+                                                                  size_t size) {
     for (size_t i = 0; i < size; i++) /* by hand: the sanitizer watches memcpy */
         ((volatile unsigned char *)to)[i] = ((const volatile unsigned char *)from)[i];
 }
@@ -284,7 +291,8 @@ static int copy_once(struct weir_lane_view *view, struct weir_buffer *to) {
     return WEIR_OK;
 }
 
-int weir_view_copy(struct weir_lane_view *view, const struct weir_shm_channel *channel, struct weir_buffer *to, weir_error *err) {
+int weir_view_copy(struct weir_lane_view *view, const struct weir_shm_channel *channel, struct weir_buffer *to,
+                   weir_error *err) {
     for (int attempts = 0; attempts < ATTEMPTS; attempts++) {
         int status = copy_once(view, to);
         if (status == WEIR_ECORRUPT)

@@ -12,8 +12,8 @@ struct weir_lane_view {
     uint64_t expected;         /* seq of the next frame; 0: not known, any is right */
     _Atomic(uint64_t) *cursor; /* ours for this lane, everything before it is free; NULL: we hold nothing back */
     uint8_t is_open;
-    uint8_t is_in_place;       /* frames are handed out where they lie */
-    uint8_t is_given_up;       /* damaged */
+    uint8_t is_in_place; /* frames are handed out where they lie */
+    uint8_t is_given_up; /* damaged */
 };
 
 /* What can be learnt of a frame without taking it. */
@@ -24,8 +24,8 @@ struct weir_glance {
 };
 
 /* Open segment @generation, and those it leads on to, in place of the one that is open. view->cursor is set before. */
-int weir_view_open(struct weir_lane_view *view, const struct weir_shm_channel *channel, unsigned lane, uint32_t generation,
-                   weir_error *err);
+int weir_view_open(struct weir_lane_view *view, const struct weir_shm_channel *channel, unsigned lane,
+                   uint32_t generation, weir_error *err);
 void weir_view_close(struct weir_lane_view *view);
 
 /* To the oldest frame of the oldest segment that there still is. */
@@ -33,7 +33,8 @@ int weir_view_to_oldest(struct weir_lane_view *view, const struct weir_shm_chann
 /* Behind the newest frame. */
 int weir_view_to_end(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err);
 /* To the newest frame. Return: WEIR_OK; WEIR_EAGAIN, there is none, and the view is at the end; failures. */
-int weir_view_to_last(struct weir_lane_view *view, const struct weir_shm_channel *channel, struct weir_glance *ret, weir_error *err);
+int weir_view_to_last(struct weir_lane_view *view, const struct weir_shm_channel *channel, struct weir_glance *ret,
+                      weir_error *err);
 /* From where it is to the first frame with seq >= @seq and time >= @time. */
 int weir_view_forward(struct weir_lane_view *view, const struct weir_shm_channel *channel, uint64_t seq, int64_t time,
                       weir_error *err);
@@ -41,7 +42,8 @@ int weir_view_forward(struct weir_lane_view *view, const struct weir_shm_channel
  * Return: WEIR_OK (look again), WEIR_EAGAIN (nothing there), failures. */
 int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err);
 /* Copy the frame at the position out, followed by nothing. Return: WEIR_OK, WEIR_EAGAIN, WEIR_ECORRUPT, WEIR_ENOMEM. */
-int weir_view_copy(struct weir_lane_view *view, const struct weir_shm_channel *channel, struct weir_buffer *to, weir_error *err);
+int weir_view_copy(struct weir_lane_view *view, const struct weir_shm_channel *channel, struct weir_buffer *to,
+                   weir_error *err);
 
 /* Copy bytes that somebody may be writing; what came is checked afterwards. */
 void weir_view_copy_racing(unsigned char *to, const unsigned char *from, size_t size);

@@ -87,7 +87,8 @@ void weir_waker_wake(struct weir_waker *waker, const struct weir_shm_channel *ch
 /* ---- readers sleep ---- */
 
 void weir_sleeper_init(struct weir_sleeper *sleeper, unsigned slot) {
-    *sleeper = (struct weir_sleeper){.slot = slot, .fd = -1, .slice_ns = slot == WEIR_NO_SLOT ? SLICE_UNKNOWN_NS : SLICE_NS};
+    *sleeper =
+        (struct weir_sleeper){.slot = slot, .fd = -1, .slice_ns = slot == WEIR_NO_SLOT ? SLICE_UNKNOWN_NS : SLICE_NS};
 }
 
 void weir_sleeper_fini(struct weir_sleeper *sleeper) {

@@ -37,10 +37,10 @@ static inline void weir_waker_look(struct weir_waker *waker, const struct weir_s
 /* The reading side. */
 enum { WEIR_NO_SLOT = WEIR_SHM_SLOTS };
 struct weir_sleeper {
-    unsigned slot;   /* WEIR_NO_SLOT: an observer that nobody knows of; it looks by itself every few milliseconds */
-    uint32_t word;   /* of channel.wake when the ticket was taken */
+    unsigned slot; /* WEIR_NO_SLOT: an observer that nobody knows of; it looks by itself every few milliseconds */
+    uint32_t word; /* of channel.wake when the ticket was taken */
     int64_t slice_ns;
-    int fd;          /* what the host polls: our FIFO, or a timer without a slot; -1 */
+    int fd; /* what the host polls: our FIFO, or a timer without a slot; -1 */
     uint8_t is_armed;
 };
 
