@@ -336,6 +336,22 @@ static void test_numbers_beyond_float64(void **state) {
 }
 
 /* Every count of digits before and behind the point, at every distance from the end of the input. */
+/* Exponents from end to end of int32, as CBOR can carry them, keep their decimals in texts. */
+static void test_exponents_of_decimals(void **state) {
+    static const char *const decimals[] = {"1E+2147483647", "1.5E-2147483647", "1E-2147483648", "1.50",
+                                           "0E+2147483647"};
+    struct fixture *fixture = *state;
+    char text[64];
+    for (size_t i = 0; i < COUNT(decimals); i++) {
+        snprintf(text, sizeof(text), "{\"$numberDecimal\":\"%s\"}", decimals[i]);
+        check_form(fixture, text, text);
+        assert_int_equal(weir_value_kind(weir_doc_root(fixture->doc)), WEIR_KIND_DECIMAL);
+    }
+    static const char beyond[] = "{\"$numberDecimal\":\"1E+2147483648\"}";
+    assert_int_equal(decode(fixture, beyond, strlen(beyond), 0), WEIR_OK);
+    assert_int_equal(weir_value_kind(weir_doc_root(fixture->doc)), WEIR_KIND_MAP);
+}
+
 static void test_numbers_of_every_length(void **state) {
     struct fixture *fixture = *state;
     for (size_t whole = 1; whole <= 26; whole++)
@@ -648,6 +664,7 @@ int main(void) {
         TEST(test_kinds_of_numbers),
         TEST(test_long_integers),
         TEST(test_numbers_beyond_float64),
+        TEST(test_exponents_of_decimals),
         TEST(test_numbers_of_every_length),
         TEST(test_escapes),
         TEST(test_plain_texts_stay_in_the_input),

@@ -62,7 +62,7 @@ struct number_text {
     int64_t exponent;
 };
 
-/* Return: 0 when it has another form, or an exponent of more than 9 digits. */
+/* Return: 0 when it has another form, or an exponent of more than 10 digits, as many as the text of a decimal can need. */
 static int number_parse(const struct weir_value *text, struct number_text *ret) {
     if (text->kind != WEIR_KIND_TEXT || text->count == 0)
         return 0;
@@ -83,7 +83,7 @@ static int number_parse(const struct weir_value *text, struct number_text *ret) 
         int is_below = p < end && *p == '-';
         p += p < end && (*p == '-' || *p == '+');
         size_t size = digits_size(p, end);
-        if (size == 0 || size > 9)
+        if (size == 0 || size > 10)
             return 0;
         for (; size > 0; size--)
             ret->exponent = ret->exponent * 10 + (*p++ - '0');
