@@ -59,7 +59,7 @@ def test_access(run, store, shm):
 import os, weir
 os.setuid(65534)
 try:
-    weir.get("shm://test/channel")
+    weir.get("shm://~0/test/channel")
 except weir.Error as error:
     print(error.name, isinstance(error, PermissionError), flush=True)
 """
