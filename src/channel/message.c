@@ -97,10 +97,12 @@ int weir_message_meta(weir_message *message, const weir_value **ret, weir_error 
     return status;
 }
 
-/* The raw data as an ndarray where it lies. */
+/* The raw data as an ndarray where it lies. Its elements are read in place, so a frame that does not align them is refused. */
 static int raw_ndarray(const struct weir_message *message, weir_ndarray *ret, weir_error *err) {
     const struct weir_frame *frame = &message->frame;
     weir_ndarray array;
+    if (!(frame->flags & WEIR_FRAME_ALIGNED))
+        return weir_fail(err, WEIR_EPARSE, "the message's raw data is not aligned; its writer must set flag 32");
     int status = weir_raw_type_parse(frame->type.data, frame->type.size, &array, err);
     if (status)
         return status == WEIR_EINVAL ? WEIR_EPARSE : status;
