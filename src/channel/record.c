@@ -24,7 +24,7 @@ enum { RECORD_PATH_MAX = 320, RECORD_TRIES = 8 };
 
 /* STORE/weir-UID, and with @ends the directory of records in it. */
 static int directory_path(char *path, size_t size, int is_ends) {
-    const char *store = getenv("WEIR_SHM_DIR");
+    const char *store = secure_getenv("WEIR_SHM_DIR"); /* who starts a setuid program does not say where it writes */
     int used =
         snprintf(path, size, "%s/weir-%u%s", store && *store ? store : "/dev/shm", geteuid(), is_ends ? "/~ends" : "");
     return used > 0 && (size_t)used < size ? WEIR_OK : WEIR_ESYSTEM;
