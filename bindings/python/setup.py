@@ -8,10 +8,12 @@ import re
 import subprocess
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 FOLDERS = ("base", "os", "value", "codec", "frame", "transport", "channel")
+IS_TREE = (ROOT / "src" / "channel").is_dir()
 
 
 def version():
@@ -29,16 +31,31 @@ def pkg_config(*options):
     return subprocess.run(["pkg-config", *options, "weir"], check=True, capture_output=True, text=True).stdout.split()
 
 
+class BuildWithLibrary(build_ext):
+    """Sources outside of the package's folder are none that setuptools takes: the library's are compiled here."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.force = True  # nothing here knows which headers a file depends on
+
+    def build_extension(self, extension):
+        if IS_TREE:
+            extension.extra_objects = self.compiler.compile(
+                library_sources(), output_dir=self.build_temp, include_dirs=extension.include_dirs,
+                extra_postargs=extension.extra_compile_args)
+        super().build_extension(extension)
+
+
 def extension():
     sources = sorted(str(path.relative_to(HERE)) for path in (HERE / "src").glob("*.c"))
     flags = ["-std=gnu11", "-O2", "-fvisibility=hidden", "-D_GNU_SOURCE"]
-    if not (ROOT / "src" / "channel").is_dir():
+    if not IS_TREE:
         return Extension("weir.core", sources, extra_compile_args=flags + pkg_config("--cflags"),
                          extra_link_args=pkg_config("--libs"))
     if platform.machine() in ("x86_64", "AMD64"):
         flags.append("-march=x86-64-v2")
-    return Extension("weir.core", sources + library_sources(), include_dirs=[str(ROOT / "include"), str(ROOT / "src")],
+    return Extension("weir.core", sources, include_dirs=[str(ROOT / "include"), str(ROOT / "src")],
                      extra_compile_args=flags, libraries=["m"])
 
 
-setup(version=version(), ext_modules=[extension()])
+setup(version=version(), license="MIT", ext_modules=[extension()], cmdclass={"build_ext": BuildWithLibrary})
