@@ -1,0 +1,40 @@
+"""The example in docs/spec/shm.md, a reader made from the specification alone, sees what the library writes."""
+import glob
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+LATEST = os.path.join(os.environ["WEIR_SOURCE"], "docs", "spec", "latest.py")
+
+
+def latest(weir, name):
+    """What the example prints of a channel: seq, op, data in hexadecimal."""
+    (folder,) = glob.glob(os.path.join(weir.folder, "weir-*", name.replace("/", "~")))
+    done = subprocess.run([sys.executable, LATEST, folder], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    seq, op, data = done.stdout.rstrip("\n").split(" ")
+    return int(seq), op, bytes.fromhex(data)
+
+
+def test_latest(weir):
+    weir.run("pub", "lab/temp?capacity=64K", '{"celsius":21.5}', "--op", "reading", "--meta", '{"sensor":"t1"}')
+    assert latest(weir, "lab/temp") == (1, "reading", bytes.fromhex("a16763656c73697573fb4035800000000000"))
+    weir.run("pub", "lab/temp", "[1,2,3]", "--type", "u8[3]")
+    assert latest(weir, "lab/temp") == (2, "", bytes([1, 2, 3]))
+
+
+@pytest.mark.parametrize("size", [100, 5000, 30000])
+def test_latest_when_the_ring_goes_round(weir, size):
+    lines = "".join("%05d" % number * (size // 5) + "\n" for number in range(300))
+    weir.run("pub", "lab/log?capacity=64K&codec=json", "--stdin", "lines", stdin=lines)
+    assert latest(weir, "lab/log") == (300, "", json.dumps("00299" * (size // 5)).encode())
+
+
+def test_latest_when_the_lane_has_grown(weir):
+    weir.run("pub", "lab/big?capacity=64K", "1")
+    weir.run("pub", "lab/big?capacity=1M", "--stdin", "raw", stdin=b"x" * 400000)
+    weir.run("pub", "lab/big?capacity=4M", "2")
+    assert latest(weir, "lab/big") == (3, "", b"\2")
