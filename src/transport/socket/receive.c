@@ -202,13 +202,13 @@ static int failure_tell(struct weir_socket *socket, weir_error *err) {
 }
 
 static int next(struct weir_socket *socket, struct weir_inbound *ret, weir_error *err) {
-    taken_release(socket);
     if (socket->is_last_next) {
-        socket->is_last_next = 0;
+        socket->is_last_next = 0; /* seek has taken what holds it */
         *ret = socket->last;
         ret->gap = 0;
         return WEIR_OK;
     }
+    taken_release(socket);
     if (socket->mode == WEIR_MODE_SEEKING)
         weir_meet_timers(socket, weir_clock_monotonic());
     int status = socket->mode == WEIR_MODE_LISTENING   ? listening_next(socket, ret, err)
@@ -244,7 +244,8 @@ int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
 void weir_socket_release(void *state) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
-    taken_release(socket);
+    if (!socket->is_last_next)
+        taken_release(socket);
     pthread_mutex_unlock(&socket->lock);
 }
 
