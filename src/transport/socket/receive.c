@@ -28,6 +28,11 @@ static const unsigned char *aligned(struct weir_socket *socket, const unsigned c
     return room ? memcpy(room, bytes, size) : NULL;
 }
 
+static int is_seen(struct weir_socket *socket, uint64_t writer, uint64_t seq) {
+    const struct weir_origin *origin = weir_origins_find(&socket->seen, writer);
+    return origin && !origin->is_fresh && seq <= origin->seq;
+}
+
 int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq, struct weir_inbound *ret) {
     struct weir_origin *origin = weir_origins_get(&socket->seen, writer);
     ret->gap = 0;
@@ -131,11 +136,15 @@ static int frame_take(struct weir_socket *socket, const struct weir_stream_frame
     uint64_t writer = weir_frame_origin(frame->bytes, frame->word, socket->upstream.hello.writer);
     struct weir_inbound inbound = {.word = frame->word, .size = frame->size, .uid = socket->upstream.credentials.uid};
     int is_before = socket->has_before && socket->before_writer == writer && socket->before_seq == frame->seq;
+    /* What was seen before must not touch the memory that `last` may lie in. */
+    if (socket->role == WEIR_ROLE_READER && !is_before && is_seen(socket, writer, frame->seq))
+        return WEIR_EAGAIN;
+    socket->last.bytes = NULL;
     inbound.bytes = aligned(socket, frame->bytes, frame->size);
     if (!inbound.bytes)
         return WEIR_ENOMEM;
-    if (socket->role == WEIR_ROLE_READER && !is_before && !weir_socket_admit(socket, writer, frame->seq, &inbound))
-        return WEIR_EAGAIN;
+    if (socket->role == WEIR_ROLE_READER && !is_before)
+        (void)weir_socket_admit(socket, writer, frame->seq, &inbound);
     socket->last = inbound;
     if (!is_before) {
         *ret = inbound;
