@@ -294,9 +294,8 @@ static int hello_take(struct weir_socket *socket, struct weir_peer *peer) {
 
 /* ---- frames ---- */
 
-/* Copy a frame, with the number of who sent it, to the end of *open. Return: WEIR_OK, WEIR_ECORRUPT, WEIR_ENOMEM. */
-static int frame_copy(struct weir_chunk **open, enum weir_chunk_kind kind, const struct weir_stream_frame *frame,
-                      uint64_t writer, size_t *ret_start) {
+int weir_hub_copy(struct weir_chunk **open, enum weir_chunk_kind kind, const struct weir_stream_frame *frame,
+                  uint64_t writer, size_t *ret_start) {
     struct weir_frame parts;
     if (weir_frame_parse(frame->word, frame->bytes, frame->size, &parts) != WEIR_OK)
         return WEIR_ECORRUPT;
@@ -320,7 +319,7 @@ static int message_take(struct weir_socket *socket, struct weir_peer *peer, cons
     if (!is_droppable && !weir_spread_has_room(socket, frame->size + WEIR_STREAM_SLACK))
         return WEIR_EAGAIN;
     int status =
-        frame_copy(open, is_droppable ? WEIR_CHUNK_DROPPABLE : WEIR_CHUNK_FIRM, frame, peer->hello.writer, &start);
+        weir_hub_copy(open, is_droppable ? WEIR_CHUNK_DROPPABLE : WEIR_CHUNK_FIRM, frame, peer->hello.writer, &start);
     if (status != WEIR_OK)
         return status;
     struct weir_origin *origin = weir_origins_get(&socket->passed, peer->hello.writer);
@@ -336,7 +335,7 @@ static int request_take(struct weir_socket *socket, struct weir_peer *peer, cons
     size_t start;
     if (!weir_fits(socket, &socket->inbox, frame->size + WEIR_STREAM_SLACK))
         return WEIR_EAGAIN;
-    int status = frame_copy(&socket->relayed, WEIR_CHUNK_FIRM, frame, handle_of(peer), &start);
+    int status = weir_hub_copy(&socket->relayed, WEIR_CHUNK_FIRM, frame, handle_of(peer), &start);
     return status ? status : weir_queue_push(&socket->inbox, socket->relayed, start, socket->relayed->size);
 }
 

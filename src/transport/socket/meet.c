@@ -69,16 +69,19 @@ static int try_connect(struct weir_socket *socket, weir_error *err) {
 
 /* ---- listening ---- */
 
+/* Copy the newest frame to the end of relayed, with its writer's number: a listener's own frames do not carry it. */
+static int last_copy(struct weir_socket *socket, size_t *ret_start) {
+    struct weir_stream_frame frame = {
+        .bytes = socket->last.bytes, .size = socket->last.size, .word = socket->last.word};
+    return weir_hub_copy(&socket->relayed, WEIR_CHUNK_FIRM, &frame, socket->last_origin, ret_start);
+}
+
 /* What was queued for the listener before us, and the newest frame we have seen of him, begin our history. */
 static void history_begin(struct weir_socket *socket) {
     struct weir_queue *queue = &socket->upstream.out;
     size_t start;
-    if (socket->last.bytes && weir_chunk_room(&socket->relayed, socket->last.size, WEIR_FRAME_ALIGNMENT,
-                                              WEIR_CHUNK_FIRM, &start) == WEIR_OK) {
-        memcpy(socket->relayed->bytes + start, socket->last.bytes, socket->last.size);
-        socket->relayed->size = start + socket->last.size;
+    if (socket->last.bytes && last_copy(socket, &start) == WEIR_OK)
         weir_spread_remember(socket, socket->relayed, start, socket->relayed->size);
-    }
     for (size_t i = 0; i < queue->count; i++) {
         const struct weir_run *run = weir_queue_run(queue, i);
         if (run->chunk->kind != WEIR_CHUNK_CONTROL)

@@ -146,6 +146,7 @@ static int frame_take(struct weir_socket *socket, const struct weir_stream_frame
     if (socket->role == WEIR_ROLE_READER && !is_before)
         (void)weir_socket_admit(socket, writer, frame->seq, &inbound);
     socket->last = inbound;
+    socket->last_origin = writer;
     if (!is_before) {
         *ret = inbound;
         return WEIR_OK;

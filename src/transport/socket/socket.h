@@ -139,6 +139,7 @@ struct weir_socket {
     struct weir_chunk *taken;   /* holds the frame the owner looks at */
     struct weir_buffer aligned; /* owner: a copy of it, when it does not lie at a multiple of 64 */
     struct weir_inbound last;   /* the newest frame delivered; bytes NULL: none */
+    uint64_t last_origin;       /* its writer's number */
     uint8_t is_last_next;       /* next gives `last` again */
     int poll_fd;                /* -1 until fd is asked for */
     int ready_fd;
@@ -223,6 +224,9 @@ void weir_hub_settle(struct weir_socket *socket);
 /* Go on reading from who was paused, if there is room. */
 void weir_hub_resume(struct weir_socket *socket);
 void weir_hub_drop(struct weir_socket *socket, struct weir_peer *peer);
+/* Copy a frame, with the number of who sent it, to the end of *open. Return: WEIR_OK, WEIR_ECORRUPT, WEIR_ENOMEM. */
+int weir_hub_copy(struct weir_chunk **open, enum weir_chunk_kind kind, const struct weir_stream_frame *frame,
+                  uint64_t writer, size_t *ret_start);
 /* Send what is queued for a peer. */
 void weir_hub_send(struct weir_socket *socket, struct weir_peer *peer);
 /* Whom an inbound.peer number means; NULL when he has gone. */
