@@ -18,12 +18,12 @@ module weir
     use weir_ends, only: weir_reader, weir_writer
     use weir_raw, only: weir_raw_buffer_free, weir_raw_buffer_new, weir_raw_buffer_view, weir_raw_codec_find, &
         weir_raw_codec_options, weir_raw_decode, weir_raw_directory_list, weir_raw_doc_free, weir_raw_doc_new, &
-        weir_raw_doc_root, weir_raw_encode, weir_raw_error, weir_raw_version
-    use weir_support, only: c_string, c_text, settle, text_of, value_json, weir_error, weir_map
+        weir_raw_doc_root, weir_raw_encode, weir_raw_error, weir_raw_version, weir_raw_wait
+    use weir_support, only: c_string, c_text, nanoseconds, settle, settle_next, text_of, value_json, weir_error, weir_map
     implicit none
     private
     public :: weir_client, weir_content, weir_convert, weir_directory, weir_error, weir_get, weir_map, weir_message, &
-        weir_reader, weir_server, weir_version, weir_writer
+        weir_reader, weir_server, weir_version, weir_wait, weir_writer
     public :: &
         WEIR_VERSION_TEXT, WEIR_OK, WEIR_EAGAIN, WEIR_ETIMEOUT, WEIR_ECLOSED, WEIR_ETOOBIG, WEIR_ENOENT, &
         WEIR_ETYPE, WEIR_EREMOTE, WEIR_EPEER, WEIR_EBUSY, WEIR_EINVAL, WEIR_EADDRESS, WEIR_EACCESS, WEIR_EPARSE, &
@@ -70,6 +70,21 @@ contains
         buffer = weir_raw_buffer_free(buffer)
         call settle(status, raw, stat, errmsg)
     end subroutine
+
+    ! Wait until one of these descriptors, of ends or of anything else, is readable: ready(i) says which. .false. when none
+    ! was in time. Ask an end, next(timeout=0d0), until it has nothing more before its descriptor is waited for.
+    logical function weir_wait(fds, ready, timeout, stat, errmsg) result(is_there)
+        integer, intent(in) :: fds(:)
+        logical, intent(out) :: ready(size(fds))
+        real(c_double), intent(in), optional :: timeout
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(weir_raw_error) :: raw
+        integer(c_int) :: are_ready(size(fds)), status
+        status = weir_raw_wait(fds, size(fds, kind=c_size_t), are_ready, nanoseconds(timeout), raw)
+        ready = are_ready /= 0
+        is_there = settle_next(status, raw, stat, errmsg)
+    end function
 
     ! The channels of this machine and who has them open, as JSON text: an array of maps.
     subroutine weir_directory(json, stat, errmsg)

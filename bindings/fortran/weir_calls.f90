@@ -23,6 +23,13 @@ module weir_calls
         ! call c%call(op, x [, meta, timeout, order, stat, errmsg]): ask, and wait for the reply, which c speaks of then
         generic :: call => call_r32, call_r64, call_i8, call_i16, call_i32, call_i64, call_map
         procedure :: call_json => client_call_json
+        procedure, private :: send_r32, send_r64, send_i8, send_i16, send_i32, send_i64
+        procedure, private :: send_map
+        ! call c%send(op, x [, meta, order, unsigned, stat, errmsg]), then c%receive until it is .true.: a call in two
+        ! halves, for programs that wait for other things as well
+        generic :: send => send_r32, send_r64, send_i8, send_i16, send_i32, send_i64, send_map
+        procedure :: send_json => client_send_json
+        procedure :: receive => client_receive
         procedure :: fd => client_fd
         procedure, private :: client_assign
         generic :: assignment(=) => client_assign
@@ -186,6 +193,99 @@ contains
     subroutine call_i64(self, op, x, meta, timeout, order, unsigned, stat, errmsg)
         integer(c_int64_t), intent(in) :: x(..)
         include 'call.inc'
+    end subroutine
+
+    ! ---- a call in two halves ----
+
+    ! Send a request whose document is built. @status: of the building.
+    subroutine begin(self, status, op, data, meta, stat, errmsg)
+        class(weir_client), intent(inout) :: self
+        integer(c_int), intent(in) :: status
+        character(*), intent(in) :: op
+        type(c_ptr), intent(in) :: data
+        class(weir_map), intent(in), optional :: meta
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(c_ptr) :: metadata
+        integer(c_int) :: outcome
+        outcome = status
+        self%message_ = c_null_ptr
+        if (outcome == WEIR_OK) outcome = build_map(self%meta_doc_, meta, value=metadata, raw=self%failure_)
+        if (outcome == WEIR_OK) then
+            outcome = weir_raw_client_send(self%handle_, op_of(op), metadata, data, self%failure_)
+        end if
+        call settle(outcome, self%failure_, stat, errmsg)
+    end subroutine
+
+    ! Send a request with data given as JSON text; without it, with no data.
+    subroutine client_send_json(self, op, json, meta, stat, errmsg)
+        class(weir_client), intent(inout) :: self
+        character(*), intent(in) :: op
+        character(*), intent(in), optional :: json
+        class(weir_map), intent(in), optional :: meta
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(c_ptr) :: data
+        integer(c_int) :: status
+        data = c_null_ptr
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK .and. present(json)) status = build_json(self%data_doc_, json, data, self%failure_)
+        call begin(self, status, op, data, meta, stat, errmsg)
+    end subroutine
+
+    subroutine send_map(self, op, map, meta, stat, errmsg)
+        class(weir_client), intent(inout) :: self
+        character(*), intent(in) :: op
+        class(weir_map), intent(in) :: map
+        class(weir_map), intent(in), optional :: meta
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        call self%send_json(op, map%json(), meta, stat, errmsg)
+    end subroutine
+
+    ! Wait for the reply to what was sent last; .false. when it has not come in time: then receive again.
+    logical function client_receive(self, timeout, stat, errmsg) result(is_there)
+        class(weir_client), intent(inout) :: self
+        real(real64), intent(in), optional :: timeout
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(c_ptr) :: reply
+        integer(c_int) :: status
+        self%message_ = c_null_ptr
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK) status = weir_raw_client_receive(self%handle_, nanoseconds(timeout), reply, self%failure_)
+        if (status == WEIR_OK) self%message_ = reply
+        is_there = settle_next(status, self%failure_, stat, errmsg)
+    end function
+
+    subroutine send_r32(self, op, x, meta, order, unsigned, stat, errmsg)
+        real(c_float), intent(in) :: x(..)
+        include 'ask.inc'
+    end subroutine
+
+    subroutine send_r64(self, op, x, meta, order, unsigned, stat, errmsg)
+        real(c_double), intent(in) :: x(..)
+        include 'ask.inc'
+    end subroutine
+
+    subroutine send_i8(self, op, x, meta, order, unsigned, stat, errmsg)
+        integer(c_int8_t), intent(in) :: x(..)
+        include 'ask.inc'
+    end subroutine
+
+    subroutine send_i16(self, op, x, meta, order, unsigned, stat, errmsg)
+        integer(c_int16_t), intent(in) :: x(..)
+        include 'ask.inc'
+    end subroutine
+
+    subroutine send_i32(self, op, x, meta, order, unsigned, stat, errmsg)
+        integer(c_int32_t), intent(in) :: x(..)
+        include 'ask.inc'
+    end subroutine
+
+    subroutine send_i64(self, op, x, meta, order, unsigned, stat, errmsg)
+        integer(c_int64_t), intent(in) :: x(..)
+        include 'ask.inc'
     end subroutine
 
     ! ---- weir_server ----

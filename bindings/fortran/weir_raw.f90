@@ -332,6 +332,28 @@ module weir_raw
             type(c_ptr), intent(inout) :: ret
             type(weir_raw_error), intent(inout) :: err
         end function
+        integer(c_int) function weir_raw_client_send(client, op, meta, data, err) bind(c, name='weir_client_send')
+            import :: c_ptr, c_int, c_char, weir_raw_error
+            type(c_ptr), value :: client, meta, data
+            character(kind=c_char), intent(in) :: op(*)
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_client_receive(client, timeout_ns, ret, err) &
+            bind(c, name='weir_client_receive')
+            import :: c_ptr, c_int, c_int64_t, weir_raw_error
+            type(c_ptr), value :: client
+            integer(c_int64_t), value :: timeout_ns
+            type(c_ptr), intent(inout) :: ret
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_wait(fds, count, ready, timeout_ns, err) bind(c, name='weir_fortran_wait')
+            import :: c_int, c_int64_t, c_size_t, weir_raw_error
+            integer(c_int), intent(in) :: fds(*)
+            integer(c_size_t), value :: count
+            integer(c_int), intent(inout) :: ready(*)
+            integer(c_int64_t), value :: timeout_ns
+            type(weir_raw_error), intent(inout) :: err
+        end function
         integer(c_int) function weir_raw_server_reply(server, request, meta, data, err) &
             bind(c, name='weir_server_reply')
             import :: c_ptr, c_int, weir_raw_error

@@ -362,3 +362,18 @@ int weir_fortran_parse(weir_doc *doc, const char *json, size_t size, const weir_
     weir_doc_free(seen);
     return status;
 }
+
+/* ---- waiting ---- */
+
+int weir_fortran_wait(const int *fds, size_t count, int *ready, int64_t timeout_ns, weir_error *err) {
+    weir_wait_item *items = calloc(count ? count : 1, sizeof *items);
+    if (!items)
+        return fail(err, WEIR_ENOMEM, "out of memory for what is waited for");
+    for (size_t i = 0; i < count; i++)
+        items[i].fd = fds[i];
+    int status = weir_wait(items, count, timeout_ns, err);
+    for (size_t i = 0; i < count; i++)
+        ready[i] = status == WEIR_OK && items[i].is_ready;
+    free(items);
+    return status;
+}

@@ -35,6 +35,10 @@ int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsi
  * Return: as weir_decode. */
 int weir_fortran_parse(weir_doc *doc, const char *json, size_t size, const weir_value **ret, weir_error *err);
 
+/* Wait until one of @count descriptors is readable; ready[i] is 1 for those that are.
+ * Return: as weir_wait. */
+int weir_fortran_wait(const int *fds, size_t count, int *ready, int64_t timeout_ns, weir_error *err);
+
 /* The wall clock, ns since the epoch. */
 int64_t weir_fortran_now(void);
 

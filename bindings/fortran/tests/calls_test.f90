@@ -14,6 +14,7 @@ program calls_test
     end block
     call asking()
     call answering()
+    call halves()
     call nobody()
     call finish()
 
@@ -77,6 +78,40 @@ contains
             call execute_command_line('sleep 0.05')
         end do
     end function
+
+    ! A client and a server in one program, which waits for both by their descriptors.
+    subroutine halves()
+        type(weir_client) :: c
+        type(weir_server) :: s
+        type(weir_map) :: question
+        real(real64), allocatable :: x(:)
+        logical :: ready(2)
+        integer :: stat, fds(2)
+        call s%open('test/halves')
+        call c%open('test/halves')
+        call check(.not. c%receive(0d0, stat) .and. stat == WEIR_EINVAL, 'without a request there is no reply')
+        fds = [s%fd(), c%fd()]
+        call check(.not. s%next(0d0), 'nobody asked yet')
+        call check(.not. weir_wait(fds(:1), ready(:1), timeout=0.01d0, stat=stat), 'so there is nothing to do')
+        call check(stat == WEIR_ETIMEOUT .and. .not. ready(1), 'and a wait ends in time')
+        call c%send('double', [1d0, 2.5d0])
+        call check(.not. c%receive(0d0, stat) .and. stat == WEIR_ETIMEOUT, 'the reply is not there yet')
+        call check(weir_wait(fds, ready, timeout=20d0) .and. ready(1), 'the server has something to do')
+        call check(s%next(5d0), 'which is the request')
+        call s%array(x)
+        call s%reply(2*x)
+        call check(weir_wait(fds(2:), ready(2:), timeout=20d0) .and. ready(2), 'then the client has')
+        call check(c%receive(5d0), 'which is the reply')
+        call c%array(x)
+        call check(all(x == [2d0, 5d0]), 'with its data')
+        call question%put('n', 1)
+        call c%send('map', question)
+        call check(s%next(5d0), 'a map is sent')
+        call check_text(s%data_json(), '{"n":1}', 'as it is')
+        call s%fail('no maps here', 3)
+        call check(.not. c%receive(5d0, stat) .and. stat == WEIR_EREMOTE, 'a refusal is an error of receive')
+        call check(.not. weir_wait([-1], ready(:1), 0d0, stat) .and. stat /= WEIR_OK, 'no descriptor is refused')
+    end subroutine
 
     subroutine nobody()
         type(weir_client) :: c
