@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -73,6 +74,47 @@ def test_a_spectrum_is_written_and_read(writer, reader, environment):
     for expected, (seq, kind, top) in enumerate(words, first):
         assert (int(seq), kind) == (expected, "f64[4,256]")
         assert abs(float(top) - (expected - 1)) <= 0.001 * expected, "message n has n - 1 times a sine"
+
+
+def read_by(reading):
+    """Three spectra as the program that reads them prints them: (seq, type, greatest number)."""
+    words = [reading.stdout.readline().split() for _ in range(3)]
+    return [(int(seq), kind, float(top)) for seq, kind, top in words]
+
+
+@pytest.mark.parametrize("writer,reader", [(("python", "reserve"), ("python", "lend")),
+                                           (("c", "write"), ("fortran", "view"))])
+def test_a_spectrum_without_a_copy(writer, reader, environment):
+    with started(command(*reader), environment) as reading, started(command(*writer), environment):
+        for seq, kind, top in read_by(reading):
+            assert kind == "f64[4,256]" and abs(top - (seq - 1)) <= 0.001 * seq
+
+
+@pytest.mark.parametrize("language", ["fortran", "python"])
+def test_the_latest_spectrum_and_its_age(language, environment):
+    status, out, errors = ended(command(language, "latest"), environment)
+    assert (status, out) == (1, "") and "no such channel" in errors
+    with started(command("c", "write"), environment) as writer:
+        with started(command("c", "read"), environment) as reading:
+            read_by(reading)
+        status, out, errors = ended(command(language, "latest"), environment)
+        assert (status, errors) == (0, "") and re.fullmatch(r"\d*\.\d{3} s ago: +\d+\.\d+\n", out)
+        writer.kill()
+        status = 0
+        deadline = time.monotonic() + LIMIT
+        while status == 0 and time.monotonic() < deadline:
+            status, out, errors = ended(command(language, "latest"), environment)
+    assert (status, out) == (1, "") and "old" in errors
+
+
+@pytest.mark.parametrize("language", ["fortran", "python"])
+def test_an_event_loop_follows_and_answers(language, environment):
+    with started(command(language, "loop"), environment) as loop:
+        with started(command("c", "write"), environment):
+            for _ in range(2):
+                assert loop.stdout.readline().endswith(" f64[4,256]\n")
+            assert ended(command("cpp", "call") + ["double", "4"], environment) == (0, "8\n", "")
+            assert loop.stdout.readline().endswith(" f64[4,256]\n")
 
 
 @pytest.mark.parametrize("server,client", list(itertools.product(("cpp", "fortran", "php", "python"), repeat=2)))
