@@ -24,6 +24,22 @@ static const char *const role_names[] = {"?", "writer", "reader", "client", "ser
 
 /* ---- connecting ---- */
 
+/* The next attempt comes after a rest that grows. */
+static void rest_grow(struct weir_socket *socket) {
+    socket->seek_wait = socket->seek_wait == 0 ? WEIR_MS / 2 : socket->seek_wait * 2;
+    if (socket->seek_wait > WEIR_SEEK_WAIT_MAX)
+        socket->seek_wait = WEIR_SEEK_WAIT_MAX;
+    socket->seek_at = weir_clock_monotonic() + socket->seek_wait;
+    socket->must_rest = 0;
+}
+
+static int try_later(struct weir_socket *socket) {
+    rest_grow(socket);
+    return WEIR_EAGAIN;
+}
+
+/* Return: 0 when it could not be sent. A listener may refuse us and be gone before we have said anything; then what it said is
+ * still there to read. */
 static int hello_send(const struct weir_socket *socket, int fd) {
     unsigned char bytes[WEIR_HELLO_SIZE];
     const struct weir_place *place = &socket->place;
@@ -44,7 +60,8 @@ static int hello_send(const struct weir_socket *socket, int fd) {
     };
     weir_process_program(getpid(), hello.program, sizeof(hello.program));
     weir_hello_write(&hello, bytes);
-    return send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(bytes);
+    ssize_t sent = send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent == (ssize_t)sizeof(bytes) || (sent < 0 && (errno == EPIPE || errno == ECONNRESET));
 }
 
 static int try_connect(struct weir_socket *socket, weir_error *err) {
@@ -133,15 +150,6 @@ static int may_listen(const struct weir_socket *socket) {
     return socket->role != WEIR_ROLE_CLIENT && !socket->place.must_connect && socket->place.may_create;
 }
 
-/* In vain; the next time after a rest that grows. */
-static int try_later(struct weir_socket *socket) {
-    socket->seek_wait = socket->seek_wait == 0 ? WEIR_MS / 2 : socket->seek_wait * 2;
-    if (socket->seek_wait > WEIR_SEEK_WAIT_MAX)
-        socket->seek_wait = WEIR_SEEK_WAIT_MAX;
-    socket->seek_at = weir_clock_monotonic() + socket->seek_wait;
-    return WEIR_EAGAIN;
-}
-
 int weir_meet_try(struct weir_socket *socket, weir_error *err) {
     int status = WEIR_ENOENT;
     if (!only_listens(socket))
@@ -214,7 +222,8 @@ static void last_keep(struct weir_socket *socket) {
 
 void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
     struct weir_peer *upstream = &socket->upstream;
-    if (upstream->phase == WEIR_PHASE_READY) {
+    int was_ready = upstream->phase == WEIR_PHASE_READY;
+    if (was_ready) {
         int owner_read = upstream->hello.role == WEIR_ROLE_READER && !(upstream->hello.flags & WEIR_HELLO_OBSERVES);
         socket->is_resuming = 1;
         socket->readers_expected = socket->readers_known - (uint32_t)(owner_read && socket->readers_known > 0);
@@ -231,8 +240,14 @@ void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
         weir_queue_rewind(&upstream->out);
     socket->has_before = socket->wants_sought = 0;
     socket->mode = WEIR_MODE_SEEKING;
+    /* Who took us and dropped us without a word may do so for ever; who let us in has ended, and another may be there. */
+    if (!was_ready && !rest) {
+        rest_grow(socket);
+        return;
+    }
     socket->seek_wait = 0;
     socket->seek_at = rest ? weir_clock_monotonic() + rest : 0;
+    socket->must_rest = rest != 0;
 }
 
 /* The listener does not want us; `failure` is what the owner is told. */
@@ -364,6 +379,7 @@ void weir_meet_timers(struct weir_socket *socket, int64_t now) {
     if (status != WEIR_EACCESS)
         socket->failure = err;
     socket->seek_at = now + WEIR_REFUSED_WAIT;
+    socket->must_rest = 1;
 }
 
 int64_t weir_meet_next_timer(const struct weir_socket *socket) {

@@ -94,6 +94,7 @@ struct weir_socket {
     struct weir_peer upstream;
     int64_t seek_at; /* when to try again */
     int64_t seek_wait;
+    uint8_t must_rest;    /* seek_at is to be kept: we were refused, not just too early */
     uint8_t is_resuming;  /* was connected to a listener before */
     uint8_t awaits_reply; /* client */
     uint8_t lost_request; /* client: the connection broke since the last request */
