@@ -142,6 +142,28 @@ static int fold_bigint(struct weir_doc *doc, size_t tag) {
     return WEIR_OK;
 }
 
+/* The numbers below 256 as a byte each, to point at: a decimal may take no more than four bytes of input, and the arena's smallest
+ * piece is 16. */
+#define FOUR(n)    (n), (n) + 1, (n) + 2, (n) + 3
+#define SIXTEEN(n) FOUR(n), FOUR((n) + 4), FOUR((n) + 8), FOUR((n) + 12)
+#define MANY(n)    SIXTEEN(n), SIXTEEN((n) + 16), SIXTEEN((n) + 32), SIXTEEN((n) + 48)
+static const unsigned char single_bytes[256] = {MANY(0), MANY(64), MANY(128), MANY(192)};
+
+/* The bytes of @magnitude, most significant first, without leading zeros. Return: NULL when there is no memory. */
+static const unsigned char *magnitude_bytes(struct weir_doc *doc, uint64_t magnitude, uint32_t *ret_count) {
+    if (magnitude < sizeof(single_bytes)) {
+        *ret_count = magnitude > 0;
+        return &single_bytes[magnitude];
+    }
+    unsigned char *bytes = weir_arena_take(&doc->arena, sizeof(magnitude));
+    uint32_t count = 0;
+    for (int shift = 56; bytes && shift >= 0; shift -= 8)
+        if (count > 0 || magnitude >> shift != 0)
+            bytes[count++] = (unsigned char)(magnitude >> shift);
+    *ret_count = count;
+    return bytes;
+}
+
 /* An integer of any kind as the head of a DECIMAL. Return: WEIR_OK, WEIR_EINVAL (not an integer), WEIR_ENOMEM. */
 static int decimal_head(struct weir_doc *doc, const struct weir_value *integer, struct weir_value *ret) {
     *ret = *integer;
@@ -152,18 +174,10 @@ static int decimal_head(struct weir_doc *doc, const struct weir_value *integer, 
         return WEIR_EINVAL;
     int is_negative = integer->kind == WEIR_KIND_INT64 && integer->as.i64 < 0;
     uint64_t magnitude = is_negative ? 0 - integer->as.u64 : integer->as.u64;
-    unsigned char *bytes = weir_arena_take(&doc->arena, sizeof(magnitude));
-    if (!bytes)
-        return WEIR_ENOMEM;
-    uint32_t count = 0;
-    for (int shift = 56; shift >= 0; shift -= 8)
-        if (count > 0 || magnitude >> shift != 0)
-            bytes[count++] = (unsigned char)(magnitude >> shift);
     ret->flags = is_negative ? WEIR_CELL_NEGATIVE : 0;
     ret->aux = 0;
-    ret->count = count;
-    ret->as.data = bytes;
-    return WEIR_OK;
+    ret->as.data = magnitude_bytes(doc, magnitude, &ret->count);
+    return ret->as.data ? WEIR_OK : WEIR_ENOMEM;
 }
 
 static int fold_decimal(struct weir_doc *doc, size_t tag) {
