@@ -1,0 +1,239 @@
+/* What the codec contract says about memory: it follows the input (promise 3), a loop over a warm document and buffer allocates
+ * nothing, and an allocation that fails is reported as such and leaves everything usable. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "codecs.h"
+#include "value/value.h"
+
+enum { DOCUMENTS = 120, SLACK = 64 << 10, PER_BYTE = 16 };
+
+/* Decode with a new document and no allocation before it. */
+static struct heap_report decode_watched(struct fixture *fixture, weir_view bytes, uint32_t flags, int *ret_status) {
+    weir_codec_options options = options_of(flags);
+    weir_doc_free(fixture->decoded);
+    assert_int_equal(weir_doc_new(&fixture->decoded), WEIR_OK);
+    heap_watch_begin(0, HEAP_FAILS_ONCE);
+    *ret_status = weir_decode(fixture->decoded, fixture->codec->codec, bytes.data, bytes.size, &options, NULL, NULL);
+    return heap_watch_end();
+}
+
+static void check_memory(struct fixture *fixture, const weir_value *root, weir_view bytes, uint32_t flags) {
+    int status;
+    struct heap_report report = decode_watched(fixture, bytes, flags, &status);
+    if (report.peak > SLACK + PER_BYTE * bytes.size) {
+        print_message("%zu bytes of memory for %zu of input\n", report.peak, bytes.size);
+        fail_document(fixture, root, "decoding takes more memory than 64 KiB and 16 times the input");
+    }
+}
+
+static void test_memory_follows_the_input(void **state) {
+    struct fixture *fixture = *state;
+    struct document_shape shape = shape_of(fixture->codec);
+    for (int i = 0; i < DOCUMENTS; i++) {
+        const weir_value *root = document_build(fixture->doc, &fixture->random, &shape);
+        weir_view bytes = encoded(fixture, root, 0);
+        check_memory(fixture, root, bytes, 0);
+        check_memory(fixture, root, bytes, WEIR_STRICT);
+    }
+}
+
+/* The values that are short for what they take in memory, many times: this is where 16 bytes for one are hardest to keep. */
+static void put_dense(weir_doc *doc, int which) {
+    static const unsigned char element;
+    weir_ndarray array = {.element = WEIR_U8, .rank = WEIR_RANK_MAX, .data = &element};
+    switch (which) {
+    case 0: weir_put_null(doc); break;
+    case 1: weir_put_i64(doc, 7); break;
+    case 2: weir_put_text(doc, "", 0); break;
+    case 3: weir_put_text(doc, "\n", 1); break;
+    case 4: weir_put_bytes(doc, "\xff", 1); break;
+    case 5: weir_put_bigint(doc, "-9223372036854775809", 20); break;
+    case 6: weir_put_bigint(doc, "18446744073709551616", 20); break;
+    case 7: weir_put_decimal(doc, "0", 1, 0); break;
+    case 8: weir_put_decimal(doc, "7", 1, -1); break;
+    case 9: weir_put_decimal(doc, "300", 3, 0); break;
+    case 10: weir_put_time(doc, 0); break;
+    case 11: weir_put_ndarray(doc, &array); break;
+    case 12:
+        weir_put_tag(doc, WEIR_TAG_SIMPLE, 32); /* those of one byte are fewer, see cbor_test.c */
+        weir_put_null(doc);
+        break;
+    case 13:
+        weir_put_tag(doc, WEIR_TAG_CBOR, 6);
+        weir_put_null(doc);
+        break;
+    case 14:
+        weir_begin_array(doc);
+        weir_end(doc);
+        break;
+    case 15:
+        weir_begin_map(doc);
+        weir_end(doc);
+        break;
+    case 16:
+        weir_begin_map(doc);
+        weir_put_i64(doc, 1);
+        weir_put_decimal(doc, "1", 1, 0);
+        weir_end(doc);
+        break;
+    case 17: weir_put_f32(doc, 1.5f); break;
+    case 18: weir_put_f64(doc, 1.5); break;
+    case 19: weir_put_undefined(doc); break;
+    default: weir_put_bool(doc, 1);
+    }
+}
+
+enum { DENSE_KINDS = 21 };
+
+static void test_dense_values(void **state) {
+    struct fixture *fixture = *state;
+    static const size_t counts[] = {1025, 20000, 33000, 60000};
+    for (int which = 0; which < DENSE_KINDS && fixture->codec->carries & KIND(ARRAY); which++)
+        for (size_t i = 0; i < COUNT(counts); i++) {
+            const weir_value *root = NULL;
+            weir_doc_clear(fixture->doc);
+            weir_begin_array(fixture->doc);
+            for (size_t j = 0; j < counts[i]; j++)
+                put_dense(fixture->doc, which);
+            weir_end(fixture->doc);
+            assert_int_equal(weir_doc_finish(fixture->doc, &root, NULL), WEIR_OK);
+            weir_view bytes = encoded(fixture, root, 0);
+            check_memory(fixture, root, bytes, 0);
+            if (!weir_value_equal(root, weir_doc_root(fixture->decoded)))
+                fail_document(fixture, root, "another value came back");
+            check_memory(fixture, root, bytes, WEIR_STRICT);
+        }
+}
+
+/* Bytes that declare much and hold little: a declared size or count reserves nothing. */
+static void test_damaged_input_reserves_nothing(void **state) {
+    struct fixture *fixture = *state;
+    struct document_shape shape = shape_of(fixture->codec);
+    shape.is_short = 1;
+    for (int i = 0; i < DOCUMENTS; i++) {
+        const weir_value *root = document_build(fixture->doc, &fixture->random, &shape);
+        weir_view bytes = encoded(fixture, root, 0);
+        for (int j = 0; j < 50 && bytes.size > 0; j++) {
+            fixture->out->data[random_below(&fixture->random, bytes.size)] =
+                (unsigned char)random_next(&fixture->random);
+            check_memory(fixture, root, bytes, 0);
+            check_memory(fixture, root, bytes, WEIR_SEQUENCE);
+        }
+    }
+}
+
+static void test_a_loop_allocates_nothing(void **state) {
+    struct fixture *fixture = *state;
+    struct document_shape shape = shape_of(fixture->codec);
+    enum { WARM = 3, ROUNDS = 5 };
+    for (int i = 0; i < DOCUMENTS; i++) {
+        const weir_value *root = document_build(fixture->doc, &fixture->random, &shape);
+        weir_view bytes = encoded(fixture, root, 0);
+        int codec = fixture->codec->codec;
+        for (int round = 0; round < ROUNDS; round++) {
+            heap_watch_begin(0, HEAP_FAILS_ONCE);
+            int decoding = weir_decode(fixture->decoded, codec, bytes.data, bytes.size, NULL, NULL, NULL);
+            weir_buffer_clear(fixture->second);
+            int encoding = weir_encode(root, codec, NULL, fixture->second, NULL);
+            struct heap_report report = heap_watch_end();
+            assert_int_equal(decoding, WEIR_OK);
+            assert_int_equal(encoding, WEIR_OK);
+            if (round >= WARM && report.calls > 0)
+                fail_document(fixture, root, "a loop over it still allocates");
+        }
+    }
+}
+
+/* ---- allocations that fail ---- */
+
+static void check_decoding_without_memory(struct fixture *fixture, const weir_value *root, weir_view bytes,
+                                          uint32_t flags, enum heap_failure failure) {
+    weir_codec_options options = options_of(flags);
+    struct heap_report report;
+    size_t fail_at = 0;
+    do {
+        weir_doc_free(fixture->decoded);
+        assert_int_equal(weir_doc_new(&fixture->decoded), WEIR_OK);
+        weir_error err = {0};
+        heap_watch_begin(++fail_at, failure);
+        int status = weir_decode(fixture->decoded, fixture->codec->codec, bytes.data, bytes.size, &options, NULL, &err);
+        report = heap_watch_end();
+        if (status != WEIR_OK && (status != WEIR_ENOMEM || err.code != WEIR_ENOMEM || report.failures == 0))
+            fail_document(fixture, root, err.text);
+        assert_int_equal(status == WEIR_OK, weir_doc_root(fixture->decoded) != NULL);
+        if (status == WEIR_OK && !(fixture->codec->traits & CODEC_IS_BARE))
+            assert_true(weir_value_equal(root, weir_doc_root(fixture->decoded)));
+        check_comes_back(fixture, root, bytes, flags);
+    } while (report.failures > 0);
+}
+
+static void check_encoding_without_memory(struct fixture *fixture, const weir_value *root, uint32_t flags,
+                                          enum heap_failure failure) {
+    weir_codec_options options = options_of(flags);
+    struct heap_report report;
+    size_t fail_at = 0;
+    int status;
+    do {
+        weir_buffer *out = NULL;
+        weir_error err = {0};
+        assert_int_equal(weir_buffer_new(&out), WEIR_OK);
+        assert_int_equal(weir_buffer_append(out, "kept", 4), WEIR_OK);
+        heap_watch_begin(++fail_at, failure);
+        status = weir_encode(root, fixture->codec->codec, &options, out, &err);
+        report = heap_watch_end();
+        if (status != WEIR_OK && (status != WEIR_ENOMEM || err.code != WEIR_ENOMEM) && report.failures > 0)
+            fail_document(fixture, root, err.text);
+        weir_view kept = weir_buffer_view(out);
+        assert_memory_equal(kept.data, "kept", 4);
+        if (status != WEIR_OK)
+            assert_int_equal(kept.size, 4);
+        weir_error unlike = {0};
+        int again = weir_encode(root, fixture->codec->codec, &options, out, &unlike);
+        assert_true(again == WEIR_OK || (flags != 0 && (again == WEIR_EENCODE || again == WEIR_ELIMIT)));
+        weir_buffer_free(out);
+    } while (report.failures > 0);
+}
+
+static void test_allocations_that_fail(void **state) {
+    struct fixture *fixture = *state;
+    static const uint32_t encodings[] = {0, WEIR_CANONICAL, WEIR_PLAIN, WEIR_PRETTY, WEIR_STRICT};
+    struct document_shape shape = shape_of(fixture->codec);
+    shape.is_polite = 1;
+    shape.values = 150;
+    for (int i = 0; i < DOCUMENTS; i++) {
+        enum heap_failure failure = i % 2 ? HEAP_FAILS_ON : HEAP_FAILS_ONCE;
+        const weir_value *root = document_build(fixture->doc, &fixture->random, &shape);
+        for (size_t j = 0; j < COUNT(encodings); j++)
+            check_encoding_without_memory(fixture, root, encodings[j], failure);
+        weir_view bytes = encoded(fixture, root, 0);
+        check_decoding_without_memory(fixture, root, bytes, 0, failure);
+        check_decoding_without_memory(fixture, root, bytes, WEIR_STRICT, failure);
+    }
+}
+
+/* A warm document whose arena must be merged, and cannot, still decodes. */
+static void test_clearing_without_memory(void **state) {
+    struct fixture *fixture = *state;
+    struct document_shape shape = shape_of(fixture->codec);
+    for (int i = 0; i < DOCUMENTS; i++) {
+        const weir_value *root = document_build(fixture->doc, &fixture->random, &shape);
+        weir_view bytes = encoded(fixture, root, 0);
+        check_comes_back(fixture, root, bytes, 0);
+        heap_watch_begin(1, HEAP_FAILS_ON);
+        weir_doc_clear(fixture->decoded);
+        heap_watch_end();
+        assert_null(weir_doc_root(fixture->decoded));
+        check_comes_back(fixture, root, bytes, 0);
+    }
+}
+
+const struct contract_test codec_memory_tests[] = {
+    {"memory follows the input", test_memory_follows_the_input},
+    {"dense values", test_dense_values},
+    {"damaged input reserves nothing", test_damaged_input_reserves_nothing},
+    {"a loop allocates nothing", test_a_loop_allocates_nothing},
+    {"allocations that fail", test_allocations_that_fail},
+    {"clearing without memory", test_clearing_without_memory},
+};
+const size_t codec_memory_test_count = COUNT(codec_memory_tests);
