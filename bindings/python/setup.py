@@ -12,7 +12,6 @@ from setuptools.command.build_ext import build_ext
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-FOLDERS = ("base", "os", "value", "codec", "frame", "transport", "channel")
 IS_TREE = (ROOT / "src" / "channel").is_dir()
 
 
@@ -22,9 +21,12 @@ def version():
 
 
 def library_sources():
-    """The .c files of the library; tests stand beside them and are left out."""
-    found = [path for folder in FOLDERS for path in (ROOT / "src" / folder).rglob("*.c")]
-    return sorted(str(path) for path in found if not path.name.endswith("_test.c"))
+    """The files of the library, as the CMakeLists.txt of each folder names them in weir_sources(...)."""
+    found = []
+    for listing in sorted((ROOT / "src").rglob("CMakeLists.txt")):
+        for names in re.findall(r"^weir_sources\(([^)]*)\)", listing.read_text(), re.M):
+            found += [str(listing.parent / name) for name in names.split()]
+    return found
 
 
 def pkg_config(*options):
