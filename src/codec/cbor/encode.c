@@ -308,8 +308,9 @@ static unsigned char *put_tag(struct writer *writer, unsigned char *at, const st
     if (value->count == WEIR_TAG_BSON) {
         if (flags & WEIR_PLAIN)
             return at;
-        return flags & WEIR_STRICT ? cannot(writer, WEIR_EENCODE)
-                                   : put_head(at, CBOR_TAG, CBOR_TAG_BSON_FIRST + number);
+        if (flags & WEIR_STRICT || number >= CBOR_TAG_BSON_COUNT) /* beyond, it would come back as another tag */
+            return cannot(writer, WEIR_EENCODE);
+        return put_head(at, CBOR_TAG, CBOR_TAG_BSON_FIRST + number);
     }
     if (value[1].kind != WEIR_KIND_NULL || number > UINT8_MAX || (number >= 20 && number < 32))
         return cannot(writer, WEIR_EENCODE);
