@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -38,3 +39,34 @@ def test_latest_when_the_lane_has_grown(weir):
     weir.run("pub", "lab/big?capacity=1M", "--stdin", "raw", stdin=b"x" * 400000)
     weir.run("pub", "lab/big?capacity=4M", "2")
     assert latest(weir, "lab/big") == (3, "", b"\2")
+
+
+def rows(name, heading):
+    """The rows of the table in docs/spec/NAME whose heading is given, as tuples of the code in their cells."""
+    with open(os.path.join(os.environ["WEIR_SOURCE"], "docs", "spec", name), encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    at = lines.index(heading) + 2
+    found = []
+    while lines[at].startswith("| `"):
+        found.append(tuple(re.findall(r"`([^`]*)`", lines[at])))
+        at += 1
+    assert len(found) > 5
+    return found
+
+
+@pytest.mark.parametrize("text,encoded", rows("mapping.md", "| JSON | CBOR |"))
+def test_mapping_in_both_directions(weir, text, encoded):
+    assert weir.run("convert", "--from", "json", "--to", "cbor", stdin=text).stdout.hex() == encoded
+    assert weir.out("convert", "--from", "cbor", "--to", "json", stdin=bytes.fromhex(encoded)) == text + "\n"
+    assert weir.out("convert", "--from", "json", "--to", "json", stdin=text) == text + "\n"
+
+
+@pytest.mark.parametrize("text,written", rows("mapping.md", "| JSON | as |"))
+def test_mapping_spells_anew(weir, text, written):
+    assert weir.out("convert", "--from", "json", "--to", "json", stdin=text) == written + "\n"
+
+
+def test_bson_numbers_that_cbor_cannot_say(weir):
+    assert weir.run("convert", "--from", "json", "--to", "cbor", stdin='{"$bson":[1535,0]}').stdout.hex() == \
+        "db77656972000005ff00"
+    weir.run("convert", "--from", "json", "--to", "cbor", stdin='{"$bson":[1536,0]}', code=5)
