@@ -33,7 +33,8 @@ if(WEIR_SANITIZE)
     # Instrumented code makes gcc see overflows that are not there.
     target_compile_options(weir_flags INTERFACE
         "$<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-array-bounds;-Wno-maybe-uninitialized>"
-        "$<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-stringop-overflow;-Wno-stringop-overread>")
+        "$<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-stringop-overflow;-Wno-stringop-overread>"
+        "$<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-tsan>") # gcc warns of every fence, which its thread sanitizer does not see
     add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
