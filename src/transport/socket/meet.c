@@ -228,9 +228,10 @@ void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
         socket->is_resuming = 1;
         socket->readers_expected = socket->readers_known - (uint32_t)(owner_read && socket->readers_known > 0);
         socket->readers_known = 0;
-        socket->lost_request = socket->awaits_reply;
-        socket->awaits_reply = 0;
     }
+    /* A request leaves right behind the hello, so it can be lost before we are let in. */
+    socket->lost_request |= socket->awaits_reply;
+    socket->awaits_reply = 0;
     weir_peer_disconnect(socket, upstream);
     last_keep(socket);
     weir_stream_reset(&upstream->in);

@@ -350,6 +350,11 @@ static int has_something(const struct weir_socket *socket) {
            (upstream->has_ended || weir_stream_next(&upstream->in, &frame, NULL) != WEIR_EAGAIN);
 }
 
+/* A client whose server has gone with his request gets no reply until he asks again. */
+static int awaits_in_vain(const struct weir_socket *socket) {
+    return socket->role == WEIR_ROLE_CLIENT && socket->lost_request;
+}
+
 static int is_ready(const struct weir_socket *socket, uint32_t what) {
     if ((what & WEIR_READY_TO_READ) && has_something(socket))
         return 1;
@@ -405,13 +410,14 @@ static int wait_step(struct weir_socket *socket, uint32_t what, int64_t deadline
 
 int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *err) {
     struct weir_socket *socket = state;
-    int status = WEIR_OK, is_idle = 0, was_connected = 0;
+    int status = WEIR_OK, is_idle = 0;
     pthread_mutex_lock(&socket->lock);
     while (!is_ready(socket, what)) {
-        /* A client that waits for a reply must hear of it when the server goes. */
-        was_connected |= socket->mode == WEIR_MODE_CONNECTED;
-        if (socket->role == WEIR_ROLE_CLIENT && socket->lost_request && was_connected && what == WEIR_READY_TO_READ)
+        /* A client that waits for a reply must hear of it when the server goes, though another may be there already. */
+        if (awaits_in_vain(socket) && what == WEIR_READY_TO_READ) {
+            status = weir_fail(err, WEIR_ETIMEOUT, "%s: the server has gone, no reply will come", socket->place.text);
             break;
+        }
         status = wait_step(socket, what, deadline, &is_idle, err);
         if (status != WEIR_OK || what == 0)
             break;
@@ -430,7 +436,8 @@ int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *e
 
 void weir_socket_show(struct weir_socket *socket) {
     uint64_t count = 1;
-    if (socket->ready_fd < 0 || has_something(socket) == socket->is_ready_shown)
+    int is_ready_now = has_something(socket) || awaits_in_vain(socket);
+    if (socket->ready_fd < 0 || is_ready_now == socket->is_ready_shown)
         return;
     socket->is_ready_shown = !socket->is_ready_shown;
     if (socket->is_ready_shown)

@@ -100,6 +100,12 @@ static int queue_private(struct weir_socket *socket, struct weir_peer *to, size_
 }
 
 static int publish(struct weir_socket *socket, size_t start, size_t stop) {
+    /* The server has gone since there was room: the request is lost, and must not reach the next one late. */
+    if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED) {
+        socket->lost_request = 1;
+        socket->awaits_reply = 0;
+        return WEIR_OK;
+    }
     if (socket->mode != WEIR_MODE_LISTENING)
         return queue_private(socket, &socket->upstream, start, stop);
     if (socket->own_peer != 0) {
