@@ -137,6 +137,7 @@ static int try_listen(struct weir_socket *socket, weir_error *err) {
         }
     }
     begin_listening(socket);
+    weir_pump_rouse(socket); /* a thread that has been there before may sleep */
     return WEIR_OK;
 }
 

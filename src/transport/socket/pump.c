@@ -7,7 +7,8 @@
  *   - is_owners is set when the owner pumps. The thread then handles nothing; it looks again after PUMP_GRACE, and when the owner
  *     has not pumped in between, clears it and handles events until the owner comes back.
  *   - While the owner sits in epoll_wait, the thread sleeps without a time limit (WEIR_REST_LONG); the owner wakes it when he
- *     leaves. An idle end therefore wakes nobody.
+ *     leaves, and whenever what he has done makes it needed, or needed earlier than it would wake (weir_pump_rouse). An idle
+ *     end therefore wakes nobody.
  *   - weir_pump_hand_over gives the pump to the thread at once: the owner has left something queued.
  *
  * What must stay true: events are handled under the lock, by whoever the pump belongs to at that moment; both may see the same
@@ -131,6 +132,18 @@ static int thread_is_needed(const struct weir_socket *socket) {
            weir_socket_has_leftover(socket);
 }
 
+void weir_pump_rouse(struct weir_socket *socket) {
+    struct weir_pump *pump = &socket->pump;
+    if (!pump->has_thread || pump->owner_waits)
+        return;
+    int is_asleep = pump->rest == WEIR_REST_LONG && thread_is_needed(socket);
+    if (is_asleep || (pump->rest == WEIR_REST_NONE && next_timer(socket) < pump->thread_until)) {
+        pump->rest = WEIR_REST_NONE; /* woken once is enough */
+        pump->thread_until = INT64_MIN;
+        thread_wake(pump);
+    }
+}
+
 int weir_pump_run(struct weir_socket *socket, int64_t deadline, weir_error *err) {
     struct weir_pump *pump = &socket->pump;
     struct epoll_event events[EVENTS_MAX];
@@ -147,12 +160,14 @@ int weir_pump_run(struct weir_socket *socket, int64_t deadline, weir_error *err)
         count = epoll_wait(pump->epoll_fd, events, EVENTS_MAX, timeout);
         pthread_mutex_lock(&socket->lock);
         pump->owner_waits = 0;
-        if (pump->rest == WEIR_REST_LONG && thread_is_needed(socket))
-            thread_wake(pump);
     }
-    if (count < 0 && errno != EINTR)
-        return weir_fail_errno(err, errno, "%s: waiting failed", socket->place.text);
+    if (count < 0 && errno != EINTR) {
+        int sys_errno = errno;
+        weir_pump_rouse(socket);
+        return weir_fail_errno(err, sys_errno, "%s: waiting failed", socket->place.text);
+    }
     events_handle(socket, events, count);
+    weir_pump_rouse(socket); /* what was handled may have made the thread needed */
     return WEIR_OK;
 }
 
@@ -173,7 +188,8 @@ static int thread_plan(struct weir_socket *socket, uint64_t *turns_seen, int *re
     }
     pump->is_owners = 0;
     *ret_watches = 1;
-    return timeout_ms(next_timer(socket));
+    pump->thread_until = next_timer(socket);
+    return timeout_ms(pump->thread_until);
 }
 
 static void thread_handle(struct weir_socket *socket) {
@@ -195,6 +211,7 @@ static void *thread_main(void *user) {
         poll(items, watches ? 2 : 1, timeout);
         pthread_mutex_lock(&socket->lock);
         pump->rest = WEIR_REST_NONE;
+        pump->thread_until = INT64_MIN;
         if (items[0].revents)
             (void)!read(pump->control_fd, &ticks, sizeof(ticks));
         if (watches && !pump->is_owners && !pump->is_stopping)
@@ -209,6 +226,7 @@ int weir_pump_start_thread(struct weir_socket *socket, weir_error *err) {
     pthread_attr_t attributes;
     if (socket->pump.has_thread)
         return WEIR_OK;
+    socket->pump.thread_until = INT64_MIN;
     int status = pthread_attr_init(&attributes);
     if (status == 0) {
         sigfillset(&all);
@@ -236,6 +254,7 @@ void weir_pump_hand_over(struct weir_socket *socket) {
         pump->rest = WEIR_REST_NONE; /* woken once is enough */
         thread_wake(pump);
     }
+    weir_pump_rouse(socket);
 }
 
 void weir_pump_stop(struct weir_socket *socket) {

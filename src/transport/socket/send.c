@@ -229,6 +229,7 @@ int weir_socket_peer_state(void *state) {
     int status = socket->mode == WEIR_MODE_CONNECTED ? WEIR_OK : WEIR_ENOENT;
     if (socket->lost_request)
         status = WEIR_EPEER;
+    socket->lost_request = 0;
     pthread_mutex_unlock(&socket->lock);
     return status;
 }

@@ -76,6 +76,7 @@ struct weir_pump {
     uint8_t owner_waits;  /* the owner is inside epoll_wait */
     uint8_t rest;         /* enum weir_rest: what the thread does */
     uint64_t owner_turns; /* how often the owner has pumped */
+    int64_t thread_until; /* when the thread wakes by itself from watching */
 };
 
 struct weir_socket {
@@ -190,6 +191,8 @@ void weir_pump_stop(struct weir_socket *socket);
 int weir_pump_start_thread(struct weir_socket *socket, weir_error *err);
 /* Let the thread take over at once; starts one if there is none and one is needed. */
 void weir_pump_hand_over(struct weir_socket *socket);
+/* Wake the thread if it sleeps longer than what there is to do now allows. */
+void weir_pump_rouse(struct weir_socket *socket);
 /* A timer in the pump's set, for an owner who waits with a descriptor; armed for what is due next. Return: WEIR_OK, WEIR_ESYSTEM. */
 int weir_pump_open_timer(struct weir_socket *socket);
 void weir_pump_arm(struct weir_socket *socket);

@@ -1,0 +1,307 @@
+/* Ends on a socket, taken apart: what the conformance tests cannot see from outside, and what was once wrong. */
+#include "transport/socket/testing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { BIG = 8000, MANY = 400 };
+
+static void nap_ms(long ms) {
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static void await_readers(struct weir_socket *writer, uint32_t count) {
+    uint32_t there = 0;
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    while (there < count && weir_deadline_left(deadline) > 0) {
+        assert_int_equal(weir_socket_readers(writer, &there), WEIR_OK);
+        nap_ms(1);
+    }
+    assert_int_equal(there, count);
+}
+
+static void send_surely(struct weir_socket *writer, size_t size) {
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    int status;
+    while ((status = testing_send(writer, 0, WEIR_FRAME_MESSAGE, size)) == WEIR_EAGAIN)
+        assert_int_equal(weir_socket_wait(writer, WEIR_READY_TO_WRITE, deadline, NULL), WEIR_OK);
+    assert_int_equal(status, WEIR_OK);
+}
+
+/* ---- the latest value ---- */
+
+/* A reader that listens shows a frame in place; what comes meanwhile must not overwrite it. */
+static void test_the_latest_frame_stays_while_it_is_looked_at(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_inbound inbound;
+    place.capacity = 64 << 10;
+    place.is_observer = 1;
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    place.is_observer = 0;
+    struct weir_socket *writer = testing_open(&place, WEIR_ROLE_WRITER);
+    assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, BIG), WEIR_OK);
+    assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, NULL), 1);
+    assert_int_equal(weir_socket_seek(reader, WEIR_FROM_LAST, 0, NULL), WEIR_OK);
+    assert_int_equal(weir_socket_next(reader, &inbound, NULL), WEIR_OK);
+    for (int i = 0; i < MANY; i++)
+        send_surely(writer, BIG);
+    nap_ms(50); /* not a condition: time in which what must not happen could */
+    assert_true(testing_is_whole(&inbound));
+    testing_close(writer);
+    testing_close(reader);
+}
+
+/* A new listener sends again what a reader may have missed. What he has seen must not disturb what he keeps. */
+static void test_frames_seen_before_leave_the_latest_alone(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_inbound inbound = {0};
+    place.from = WEIR_FROM_OLDEST;
+    int fd = testing_listen(*state);
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    place.must_connect = 1;
+    struct weir_hello hello, answer = testing_hello(WEIR_ROLE_READER);
+    answer.writer = 0;
+    pid_t child = fork();
+    if (child == 0) { /* one listener after the other: the second repeats an older, longer frame */
+        for (int round = 0; round < 2; round++) {
+            int peer = accept(fd, NULL, NULL);
+            testing_hear(peer, &hello);
+            testing_say(peer, &answer);
+            for (uint64_t i = 1; i <= 2; i++) {
+                /* The second does not lie at a multiple of 64 when it arrives, so that it is copied. */
+                struct testing_bytes frame =
+                    testing_frame(WEIR_FRAME_MESSAGE, "x", round == 0 ? i : 1, 0, round == 0 ? 10 : 300);
+                (void)!send(peer, frame.data, frame.size, MSG_NOSIGNAL);
+            }
+            if (round == 1)
+                testing_ends(peer);
+            close(peer);
+        }
+        _exit(0);
+    }
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, NULL), 1);
+    assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, NULL), 2);
+    while ((!reader->is_resuming || reader->upstream.phase != WEIR_PHASE_READY) && weir_deadline_left(deadline) > 0)
+        assert_int_equal(testing_next(reader, TESTING_SECOND / 50, NULL), 0);
+    assert_int_equal(testing_next(reader, TESTING_SECOND / 10, NULL), 0);
+    assert_int_equal(weir_socket_seek(reader, WEIR_FROM_LAST, 0, NULL), WEIR_OK);
+    assert_int_equal(testing_next(reader, TESTING_SECOND, &inbound), 2);
+    testing_close(reader);
+    assert_int_equal(testing_wait(child), 0);
+    close(fd);
+}
+
+/* ---- at most once ---- */
+
+/* A listening writer's frames carry no number. Who listens next must not hand the newest on as somebody else's. */
+static void test_nothing_comes_twice_when_a_reader_takes_over(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_socket *writer = testing_open(&place, WEIR_ROLE_WRITER);
+    struct weir_socket *first = testing_open(&place, WEIR_ROLE_READER);
+    struct weir_socket *second = testing_open(&place, WEIR_ROLE_READER);
+    await_readers(writer, 2);
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, 20), WEIR_OK);
+        assert_int_equal(testing_next(first, 10 * TESTING_SECOND, NULL), seq);
+        assert_int_equal(testing_next(second, 10 * TESTING_SECOND, NULL), seq);
+    }
+    writer = testing_close(writer);
+    assert_int_equal(testing_next(first, TESTING_SECOND / 10, NULL), 0);
+    assert_int_equal(first->mode, WEIR_MODE_LISTENING);
+    assert_int_equal(testing_next(second, TESTING_SECOND / 5, NULL), 0);
+    assert_int_equal(second->mode, WEIR_MODE_CONNECTED);
+    /* Who comes later still gets the newest frame, as it was. */
+    place.from = WEIR_FROM_LAST;
+    struct weir_socket *third = testing_open(&place, WEIR_ROLE_READER);
+    assert_int_equal(testing_next(third, 10 * TESTING_SECOND, NULL), 3);
+    place.from = WEIR_FROM_NOW;
+    struct weir_socket *fourth = testing_open(&place, WEIR_ROLE_READER);
+    assert_int_equal(testing_next(fourth, TESTING_SECOND / 5, NULL), 0);
+    assert_int_equal(weir_socket_seek(fourth, WEIR_FROM_LAST, 0, NULL), WEIR_OK);
+    assert_int_equal(testing_next(fourth, 10 * TESTING_SECOND, NULL), 3);
+    testing_close(fourth);
+    testing_close(third);
+    testing_close(second);
+    testing_close(first);
+}
+
+/* ---- clients ---- */
+
+/* However long a client has looked in vain, a server that is there is found at once. */
+static void test_a_client_finds_a_server_at_once(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_inbound request;
+    struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(weir_socket_peer_state(client), WEIR_ENOENT);
+        nap_ms(10);
+    }
+    for (int i = 0; i < 20; i++) {
+        struct weir_socket *server = testing_open(&place, WEIR_ROLE_SERVER);
+        assert_int_equal(weir_socket_peer_state(client), WEIR_OK);
+        assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
+        assert_int_not_equal(testing_next(server, 10 * TESTING_SECOND, &request), 0);
+        assert_int_equal(testing_send(server, request.peer, WEIR_FRAME_REPLY, 10), WEIR_OK);
+        assert_int_not_equal(testing_next(client, 10 * TESTING_SECOND, NULL), 0);
+        testing_close(server);
+        assert_int_equal(weir_socket_seek(client, WEIR_FROM_NOW, 0, NULL), WEIR_OK);
+        assert_int_equal(weir_socket_peer_state(client), WEIR_ENOENT);
+    }
+    testing_close(client);
+}
+
+/* How many connections come within @ms, each of which is closed after @answer (or none). */
+static int connections_count(int fd, int ms, const struct weir_hello *answer) {
+    int count = 0;
+    int64_t deadline = weir_deadline((int64_t)ms * 1000000);
+    for (;;) {
+        struct pollfd item = {.fd = fd, .events = POLLIN};
+        int left = (int)(weir_deadline_left(deadline) / 1000000);
+        if (left <= 0 || poll(&item, 1, left) != 1)
+            return count;
+        int peer = accept(fd, NULL, NULL);
+        if (peer >= 0 && answer)
+            testing_say(peer, answer);
+        if (peer >= 0)
+            close(peer);
+        count++;
+    }
+}
+
+static int seek_for_a_second(void *user) {
+    struct weir_socket *socket = testing_open(user, WEIR_ROLE_CLIENT);
+    int64_t deadline = weir_deadline(TESTING_SECOND);
+    while (weir_deadline_left(deadline) > 0) {
+        (void)weir_socket_peer_state(socket);
+        (void)weir_socket_wait(socket, WEIR_READY_TO_READ, weir_deadline(TESTING_SECOND / 50), NULL);
+        nap_ms(2);
+    }
+    testing_close(socket);
+    return 0;
+}
+
+static void test_a_refused_client_rests(void **state) {
+    struct weir_place place = testing_place(*state);
+    int fd = testing_listen(*state);
+    struct weir_hello answer = testing_hello(WEIR_ROLE_READER);
+    answer.status = WEIR_ENOENT;
+    pid_t child = testing_fork(seek_for_a_second, &place);
+    int count = connections_count(fd, 900, &answer);
+    assert_int_equal(testing_wait(child), 0);
+    assert_in_range(count, 1, 6);
+    close(fd);
+}
+
+static int read_for_a_second(void *user) {
+    struct weir_socket *socket = testing_open(user, WEIR_ROLE_READER);
+    (void)testing_next(socket, TESTING_SECOND, NULL);
+    testing_close(socket);
+    return 0;
+}
+
+/* Something that takes connections and drops them must not be called as fast as the machine can. */
+static void test_who_is_dropped_at_once_rests(void **state) {
+    struct weir_place place = testing_place(*state);
+    place.must_connect = 1;
+    pid_t child = testing_fork(read_for_a_second, &place);
+    nap_ms(100);
+    int fd = testing_listen(*state);
+    int count = connections_count(fd, 800, NULL);
+    close(fd);
+    assert_int_equal(testing_wait(child), 0);
+    assert_in_range(count, 1, 60);
+}
+
+/* A request that a server died over before it let the client in is lost, and the client hears of it. */
+static void test_a_request_to_who_never_answered_is_lost(void **state) {
+    struct weir_place place = testing_place(*state);
+    int fd = testing_listen(*state);
+    struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
+    assert_int_equal(weir_socket_peer_state(client), WEIR_OK);
+    assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
+    close(fd);
+    unlink(place.name);
+    struct weir_socket *server = testing_open(&place, WEIR_ROLE_SERVER);
+    int64_t began = weir_clock_monotonic();
+    assert_int_equal(testing_next(client, TESTING_SECOND / 5, NULL), 0);
+    assert_int_equal(weir_socket_peer_state(client), WEIR_EPEER);
+    assert_true(weir_clock_monotonic() - began < 10 * TESTING_SECOND);
+    assert_int_equal(testing_next(server, TESTING_SECOND / 20, NULL), 0);
+    testing_close(server);
+    testing_close(client);
+}
+
+/* A server that dies is heard of through the descriptor too, and a wait does not outlive it although another has come. */
+static void test_a_lost_request_shows(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_hello hello, answer = testing_hello(WEIR_ROLE_SERVER);
+    int fd = -1, listener = testing_listen(*state);
+    struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
+    assert_int_equal(weir_socket_fd(client, &fd, NULL), WEIR_OK);
+    int peer = accept(listener, NULL, NULL);
+    assert_int_equal(testing_hear(peer, &hello), WEIR_OK);
+    testing_say(peer, &answer);
+    assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
+    assert_int_equal(testing_next(client, TESTING_SECOND / 20, NULL), 0);
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&item, 1, 0), 0);
+    close(peer);
+    assert_int_equal(poll(&item, 1, 10000), 1);
+    int64_t began = weir_clock_monotonic();
+    assert_int_equal(testing_next(client, 30 * TESTING_SECOND, NULL), 0);
+    assert_true(weir_clock_monotonic() - began < 10 * TESTING_SECOND);
+    assert_int_equal(poll(&item, 1, 0), 1);
+    assert_int_equal(weir_socket_peer_state(client), WEIR_EPEER);
+    close(listener);
+    testing_close(client);
+}
+
+/* ---- who serves while the owner is away ---- */
+
+/* An end that had its thread before it began to listen serves as well as one that starts it then. */
+static void test_the_thread_serves_who_began_to_listen_later(void **state) {
+    struct weir_place place = testing_place(*state);
+    uint32_t count;
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    struct weir_socket *writer = testing_open(&place, WEIR_ROLE_WRITER);
+    assert_int_equal(weir_pump_start_thread(writer, NULL), WEIR_OK);
+    nap_ms(20); /* it finds nothing to do */
+    testing_close(reader);
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    while (writer->mode != WEIR_MODE_LISTENING && weir_deadline_left(deadline) > 0)
+        assert_int_equal(weir_socket_readers(writer, &count), WEIR_OK);
+    assert_int_equal(writer->mode, WEIR_MODE_LISTENING);
+    int64_t began = weir_clock_monotonic();
+    reader = testing_open(&place, WEIR_ROLE_READER); /* fails when nobody lets it in */
+    assert_true(weir_clock_monotonic() - began < 2 * TESTING_SECOND);
+    testing_close(reader);
+    testing_close(writer);
+}
+
+int main(void) {
+#define CASE(test) cmocka_unit_test_setup_teardown(test, testing_setup, testing_teardown)
+    static const struct CMUnitTest tests[] = {
+        CASE(test_the_latest_frame_stays_while_it_is_looked_at),
+        CASE(test_frames_seen_before_leave_the_latest_alone),
+        CASE(test_nothing_comes_twice_when_a_reader_takes_over),
+        CASE(test_a_client_finds_a_server_at_once),
+        CASE(test_a_refused_client_rests),
+        CASE(test_who_is_dropped_at_once_rests),
+        CASE(test_a_request_to_who_never_answered_is_lost),
+        CASE(test_a_lost_request_shows),
+        CASE(test_the_thread_serves_who_began_to_listen_later),
+    };
+    if (getenv("WEIR_TEST_FILTER"))
+        cmocka_set_test_filter(getenv("WEIR_TEST_FILTER"));
+    return cmocka_run_group_tests_name("socket", tests, NULL, NULL);
+}
