@@ -155,12 +155,12 @@ void weir_hub_accept(struct weir_socket *socket) {
         int fd = accept4(socket->claim.listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0) {
             let_in(socket, fd);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            /* Those who wait stay in the backlog; asking again at once would only spin. */
-            accepting_set(socket, 0);
-            socket->accept_at = weir_clock_monotonic() + WEIR_ACCEPT_WAIT;
+        } else if (errno == EAGAIN) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
+            /* No descriptor is left, most likely. Those who wait stay in the backlog; asking again at once would only spin. */
+            accepting_set(socket, 0);
+            socket->accept_at = weir_clock_monotonic() + WEIR_ACCEPT_WAIT;
             return;
         }
     }
@@ -352,7 +352,7 @@ static int frame_take(struct weir_socket *socket, struct weir_peer *peer, const 
     unsigned kind = (unsigned)(frame->word >> 32) & 0x0F;
     if (kind == WEIR_FRAME_CONTROL)
         return control_take(socket, peer, frame);
-    if (peer->hello.role == WEIR_ROLE_WRITER)
+    if (peer->hello.role == WEIR_ROLE_WRITER && kind == WEIR_FRAME_MESSAGE)
         return message_take(socket, peer, frame);
     if (peer->hello.role == WEIR_ROLE_CLIENT && kind == WEIR_FRAME_REQUEST)
         return request_take(socket, peer, frame);
@@ -444,9 +444,17 @@ void weir_hub_resume(struct weir_socket *socket) {
             frames_take(socket, socket->peers[i]);
 }
 
+/* Control frames are queued without asking for room, as a frame may mean nothing without them. A peer that reads nothing while
+ * others come and go would let them pile up; it is let go, and may come back. */
+static int is_overfull(const struct weir_socket *socket, const struct weir_peer *peer) {
+    return peer->out.size > socket->place.capacity + socket->place.size_max + WEIR_CONTROLS_MAX;
+}
+
 static void queues_send(struct weir_socket *socket) {
     for (size_t i = 0; i < socket->peer_count; i++) {
         struct weir_peer *peer = socket->peers[i];
+        if (peer->phase == WEIR_PHASE_READY && is_overfull(socket, peer))
+            weir_hub_drop(socket, peer);
         if (peer->phase == WEIR_PHASE_READY && peer->out.count > 0 && !(peer->events & EPOLLOUT))
             weir_hub_send(socket, peer);
     }

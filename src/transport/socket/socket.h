@@ -29,10 +29,11 @@
 #include "transport/transport.h"
 
 enum {
-    WEIR_PENDING_MAX = 64,     /* connections that have not said hello; the oldest goes when another comes */
-    WEIR_PEERS_MAX = 1024,     /* connections in all */
-    WEIR_PACKED_MAX = 4096,    /* frames up to this size lie side by side, larger ones at multiples of 64 */
-    WEIR_BATCH_SIZE = 64 << 10 /* WEIR_COMMIT_MORE is obeyed up to so many bytes */
+    WEIR_PENDING_MAX = 64,       /* connections that have not said hello; the oldest goes when another comes */
+    WEIR_PEERS_MAX = 1024,       /* connections in all */
+    WEIR_CONTROLS_MAX = 1 << 20, /* bytes of control frames that may wait for a peer beyond what it has room for */
+    WEIR_PACKED_MAX = 4096,      /* frames up to this size lie side by side, larger ones at multiples of 64 */
+    WEIR_BATCH_SIZE = 64 << 10   /* WEIR_COMMIT_MORE is obeyed up to so many bytes */
 };
 #define WEIR_MS              INT64_C(1000000)
 #define WEIR_HELLO_WAIT      (5000 * WEIR_MS) /* how long a connection may take to say hello, and a listener to answer */

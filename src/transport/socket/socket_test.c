@@ -266,6 +266,89 @@ static void test_a_lost_request_shows(void **state) {
     testing_close(client);
 }
 
+/* ---- peers that do not behave ---- */
+
+static int say_hello(const struct testing *testing, enum weir_role role, enum weir_full full) {
+    struct weir_hello hello = testing_hello(role), answer;
+    hello.full = (uint8_t)full;
+    int fd = testing_connect(testing);
+    testing_say(fd, &hello);
+    assert_int_equal(testing_hear(fd, &answer), WEIR_OK);
+    assert_int_equal(answer.status, WEIR_OK);
+    return fd;
+}
+
+/* A frame of a kind that its role never sends ends the connection and reaches nobody. */
+static void test_foreign_kinds_end_the_connection(void **state) {
+    static const struct {
+        enum weir_role role;
+        enum weir_frame_kind kind;
+    } cases[] = {{WEIR_ROLE_WRITER, WEIR_FRAME_REQUEST}, {WEIR_ROLE_WRITER, WEIR_FRAME_REPLY},
+                 {WEIR_ROLE_WRITER, WEIR_FRAME_ERROR},   {WEIR_ROLE_READER, WEIR_FRAME_MESSAGE},
+                 {WEIR_ROLE_READER, WEIR_FRAME_REQUEST}, {WEIR_ROLE_READER, WEIR_FRAME_REPLY},
+                 {WEIR_ROLE_READER, WEIR_FRAME_ERROR}};
+    struct weir_place place = testing_place(*state);
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int fd = say_hello(*state, cases[i].role, WEIR_FULL_BLOCK);
+        struct testing_bytes frame = testing_frame(cases[i].kind, NULL, 1, 7, 20);
+        assert_int_equal(send(fd, frame.data, frame.size, MSG_NOSIGNAL), frame.size);
+        assert_true(testing_ends(fd));
+        close(fd);
+        assert_int_equal(testing_next(reader, 0, NULL), 0);
+    }
+    testing_close(reader);
+}
+
+static void test_a_client_only_asks(void **state) {
+    static const enum weir_frame_kind kinds[] = {WEIR_FRAME_MESSAGE, WEIR_FRAME_REPLY, WEIR_FRAME_ERROR};
+    struct weir_place place = testing_place(*state);
+    struct weir_socket *server = testing_open(&place, WEIR_ROLE_SERVER);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct weir_hello hello = testing_hello(WEIR_ROLE_CLIENT);
+        struct testing_bytes frame = testing_frame(kinds[i], NULL, 1, 7, 20);
+        int fd = testing_connect(*state);
+        testing_say(fd, &hello);
+        assert_int_equal(send(fd, frame.data, frame.size, MSG_NOSIGNAL), frame.size);
+        assert_int_equal(testing_next(server, TESTING_SECOND / 20, NULL), 0);
+        assert_true(testing_ends(fd));
+        close(fd);
+    }
+    testing_close(server);
+}
+
+/* A reader that never reads costs no more memory than its queue and a bounded number of control frames. */
+static void test_a_reader_that_sleeps_does_not_grow_for_ever(void **state) {
+    struct weir_place place = testing_place(*state);
+    uint64_t largest = 0, bound;
+    place.capacity = place.size_max = 64 << 10;
+    bound = place.capacity + place.size_max + WEIR_CONTROLS_MAX + 4096;
+    struct weir_socket *writer = testing_open(&place, WEIR_ROLE_WRITER);
+    int sleeper = say_hello(*state, WEIR_ROLE_READER, 0), is_dropped = 0;
+    for (int round = 0; round < 20000 && !is_dropped; round++) {
+        pthread_mutex_lock(&writer->lock);
+        /* What every writer that comes makes the hub say, without the 20000 connections. */
+        weir_spread_introduce(writer, 1000 + (uint64_t)round, 1, 0);
+        weir_spread_count(writer);
+        weir_hub_settle(writer);
+        largest = writer->peers[0]->out.size > largest ? writer->peers[0]->out.size : largest;
+        is_dropped = writer->peers[0]->phase == WEIR_PHASE_NONE;
+        pthread_mutex_unlock(&writer->lock);
+    }
+    for (int round = 0; round < 80000 && !is_dropped; round++) {
+        pthread_mutex_lock(&writer->lock);
+        weir_spread_count(writer);
+        weir_hub_settle(writer);
+        largest = writer->peers[0]->out.size > largest ? writer->peers[0]->out.size : largest;
+        is_dropped = writer->peers[0]->phase == WEIR_PHASE_NONE;
+        pthread_mutex_unlock(&writer->lock);
+    }
+    assert_true(is_dropped);
+    assert_in_range(largest, WEIR_CONTROLS_MAX / 2, bound);
+    close(sleeper);
+    testing_close(writer);
+}
+
 /* ---- who serves while the owner is away ---- */
 
 /* An end that had its thread before it began to listen serves as well as one that starts it then. */
@@ -299,6 +382,9 @@ int main(void) {
         CASE(test_who_is_dropped_at_once_rests),
         CASE(test_a_request_to_who_never_answered_is_lost),
         CASE(test_a_lost_request_shows),
+        CASE(test_foreign_kinds_end_the_connection),
+        CASE(test_a_client_only_asks),
+        CASE(test_a_reader_that_sleeps_does_not_grow_for_ever),
         CASE(test_the_thread_serves_who_began_to_listen_later),
     };
     if (getenv("WEIR_TEST_FILTER"))
