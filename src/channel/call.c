@@ -41,7 +41,8 @@ weir_client *weir_client_close(weir_client *client) {
 }
 
 static int await_server(struct weir_end *end, int64_t deadline, weir_error *err) {
-    while (end->ops->peer_state(end->state) == WEIR_ENOENT) {
+    /* That the server of an earlier request has died (WEIR_EPEER, said once) is no news to this one. */
+    while (end->ops->peer_state(end->state) != WEIR_OK) {
         if (weir_deadline_left(deadline) == 0)
             return weir_fail(err, WEIR_ETIMEOUT, "%s: nobody serves there; start the server, or look with weir ls",
                              end->place.text);
@@ -87,7 +88,7 @@ int weir_client_send(weir_client *client, const char *op, const weir_value *meta
     int status = request_prepare(client, op, meta, data, err);
     if (status)
         return status;
-    if (client->end.ops->peer_state(client->end.state) != WEIR_ENOENT)
+    if (client->end.ops->peer_state(client->end.state) == WEIR_OK)
         return request_post(client, INT64_MIN, err);
     client->is_pending = 1;
     client->is_under_way = 1;

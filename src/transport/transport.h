@@ -140,8 +140,8 @@ struct weir_transport_ops {
     int (*fd)(void *state, int *ret, weir_error *err);
 
     /* For a client: WEIR_OK while a server is there, WEIR_ENOENT when there is none, WEIR_EPEER when the one that was there at
-     * the last request (commit) has gone since. A client that is not connected tries to connect; it does not wait. Other
-     * roles: WEIR_OK. */
+     * the last request (commit) has gone since, which is said once. A client that is not connected tries to connect; it does not
+     * wait. Other roles: WEIR_OK. */
     int (*peer_state)(void *state);
 
     /* Append the newest frame, whole, to @out (empty, its data aligned to 64), without opening an end. *ret as for next, its bytes in @out.

@@ -5,7 +5,8 @@
  *         cursors         what readers write: who is there, how far they are, who sleeps
  *         lane.N.G        lane N, segment G: written by one writer
  *         members.lock    every open end holds byte 0 shared; whoever gets it exclusively is alone
- *         writers.lock    bytes 0..63: leases of lanes; 64: the server; 66: shared by writers, exclusive for exclusive=1
+ *         writers.lock    bytes 0..63: leases of lanes; 64: the server; 65: whoever becomes it; 66: shared by writers,
+ *                         exclusive for exclusive=1
  *         readers.lock    bytes 0..63: leases of reader slots
  *         wake.S          a FIFO, made when the reader in slot S asks for a descriptor
  *
@@ -47,7 +48,8 @@ static const char WEIR_SHM_LANE_MAGIC[8] = {'w', 'e', 'i', 'r', 'l', 'a', 'n', '
 /* Offsets in members.lock and writers.lock. */
 enum {
     WEIR_SHM_LOCK_MEMBERS = 0,
-    WEIR_SHM_LOCK_SERVER = 64,
+    WEIR_SHM_LOCK_SERVER = 64, /* held: server_epoch speaks of a server that lives */
+    WEIR_SHM_LOCK_SERVER_CLAIM = 65,
     WEIR_SHM_LOCK_WRITERS = 66,
 };
 

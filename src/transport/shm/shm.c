@@ -32,7 +32,8 @@ struct shm {
     struct weir_shm_channel channel;
     struct weir_spin spin; /* of a writer that waits for room */
     uint64_t generation;   /* of fork */
-    uint64_t server_epoch; /* client: who was there at the last request; 0: nobody */
+    uint64_t server_found; /* client: the epoch of the server that peer_state found last; 0: none */
+    uint64_t server_asked; /* client: the epoch of the server that the last request went to; 0: none */
     int64_t server_seen;   /* client: when its lease was last found held */
     enum weir_role role;
     enum weir_wait_how how;
@@ -74,13 +75,19 @@ static int writers_lease(struct shm *shm, const struct weir_place *place, weir_e
                 pid, uid, err);
 }
 
+/* The epoch that a killed server left odd is closed before the server's lease is taken, so that a held lease and an odd epoch together
+ * mean a server that lives and reads. */
 static int server_lease(struct shm *shm, weir_error *err) {
     struct weir_channel_page *page = shm->channel.page;
     if (shm->role != WEIR_ROLE_SERVER)
         return WEIR_OK;
-    if (weir_lock_take(shm->channel.writers_fd, WEIR_SHM_LOCK_SERVER, 1) != WEIR_OK)
+    if (weir_lock_take(shm->channel.writers_fd, WEIR_SHM_LOCK_SERVER_CLAIM, 1) != WEIR_OK)
         return busy(shm, "somebody serves there already", atomic_load(&page->server_pid),
                     atomic_load(&page->server_uid), err);
+    if (atomic_load(&page->server_epoch) & 1)
+        atomic_fetch_add(&page->server_epoch, 1);
+    if (weir_lock_take(shm->channel.writers_fd, WEIR_SHM_LOCK_SERVER, 1) != WEIR_OK)
+        return busy(shm, "somebody without the right to holds the server's lease", 0, 0, err);
     atomic_store(&page->server_pid, (uint32_t)getpid());
     atomic_store(&page->server_uid, geteuid());
     atomic_store(&page->server_start, weir_process_start(getpid()));
@@ -91,7 +98,7 @@ static int server_lease(struct shm *shm, weir_error *err) {
 /* Readers are ready and requests are read from here on: now clients may know. Odd means there. */
 static void server_announce(struct shm *shm) {
     if (shm->is_serving)
-        atomic_store(&shm->channel.page->server_epoch, (atomic_load(&shm->channel.page->server_epoch) + 1) | 1);
+        atomic_fetch_add(&shm->channel.page->server_epoch, 1);
 }
 
 static int has_lane(enum weir_role role) {
@@ -167,10 +174,8 @@ static int shm_commit(void *state, uint64_t word, uint32_t flags, weir_error *er
     struct shm *shm = state;
     if (__builtin_expect(weir_fork_happened(shm->generation), 0))
         return forked(shm, err);
-    if (shm->role == WEIR_ROLE_CLIENT) {
-        uint64_t epoch = atomic_load_explicit(&shm->channel.page->server_epoch, memory_order_acquire);
-        shm->server_epoch = epoch & 1 ? epoch : 0;
-    }
+    if (shm->role == WEIR_ROLE_CLIENT)
+        shm->server_asked = shm->server_found;
     return weir_lane_commit(&shm->lane, word, flags, err);
 }
 
@@ -267,9 +272,8 @@ static int shm_fd(void *state, int *ret, weir_error *err) {
 
 /* ---- calls ---- */
 
-/* Does the server whose epoch we have read live? Its lease says so; asking costs a system call, so the answer is believed for a moment.
- * One that closes in order says so in its epoch at once. */
-static int server_lives(struct shm *shm) {
+/* Does a process hold the server's lease? Asking costs a system call, so the answer is believed for a moment. */
+static int lease_is_held(struct shm *shm) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     int64_t ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
@@ -279,19 +283,31 @@ static int server_lives(struct shm *shm) {
     return shm->server_seen != 0;
 }
 
+/* The epoch of the server that is there; 0 for none. The second look tells that the lease found held is of the epoch first seen; one
+ * that closes in order says so in its epoch at once. */
+static uint64_t server_find(struct shm *shm) {
+    struct weir_channel_page *page = shm->channel.page;
+    uint64_t epoch = atomic_load(&page->server_epoch);
+    if (epoch & 1 && epoch != shm->server_found)
+        shm->server_seen = 0; /* what we believed was of another */
+    if (epoch & 1 && lease_is_held(shm) && atomic_load(&page->server_epoch) == epoch)
+        return epoch;
+    shm->server_seen = 0;
+    return 0;
+}
+
 static int shm_peer_state(void *state) {
     struct shm *shm = state;
     if (weir_fork_happened(shm->generation))
         return WEIR_EFORKED;
     if (shm->role != WEIR_ROLE_CLIENT)
         return WEIR_OK;
-    uint64_t epoch = atomic_load_explicit(&shm->channel.page->server_epoch, memory_order_acquire);
-    uint64_t known = shm->server_epoch;
-    if ((known == 0 || known == epoch) && epoch & 1 && server_lives(shm))
+    uint64_t asked = shm->server_asked;
+    shm->server_found = server_find(shm);
+    if (shm->server_found && (asked == 0 || asked == shm->server_found))
         return WEIR_OK;
-    shm->server_seen = 0;
-    shm->server_epoch = 0; /* said once; the next request is another matter */
-    return known ? WEIR_EPEER : WEIR_ENOENT;
+    shm->server_asked = 0; /* said once; the next request is another matter */
+    return asked ? WEIR_EPEER : WEIR_ENOENT;
 }
 
 const struct weir_transport_ops weir_transport_shm = {
