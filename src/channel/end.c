@@ -58,7 +58,7 @@ void weir_end_close(struct weir_end *end) {
 }
 
 int weir_end_check(const struct weir_end *end, weir_error *err) {
-    if (__builtin_expect(end->generation == weir_fork_generation(), 1))
+    if (__builtin_expect(!weir_fork_happened(end->generation), 1))
         return WEIR_OK;
     return weir_fail(err, WEIR_EFORKED, "%s was opened before fork(); open it again in the child", end->place.text);
 }
@@ -92,26 +92,26 @@ int weir_end_encode_meta(struct weir_end *end, const weir_value *meta, struct we
     return status;
 }
 
-/* Fill end->frame from @out and work out its size. */
+/* Fill end->frame from @out and work out its size. Field by field: clearing the whole struct first costs as much as sending. */
 static int frame_lay_out(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
-    end->frame = (struct weir_frame){
-        .kind = (uint8_t)out->kind,
-        .codec = (uint8_t)out->codec,
-        .flags = (uint8_t)((end->place.is_stamped ? WEIR_FRAME_TIME : 0) | (out->id ? WEIR_FRAME_ID : 0) |
-                           (out->codec == WEIR_CODEC_RAW ? WEIR_FRAME_ALIGNED : 0)),
-        .id = out->id,
-        .op = {out->op, out->op ? out->op_size : 0},
-        .type = out->type,
-        .meta = out->meta,
-        .data = {out->data, out->size},
-    };
-    if (end->frame.op.size > WEIR_OP_MAX)
+    struct weir_frame *frame = &end->frame;
+    frame->kind = (uint8_t)out->kind;
+    frame->codec = (uint8_t)out->codec;
+    frame->flags = (uint8_t)((end->place.is_stamped ? WEIR_FRAME_TIME : 0) | (out->id ? WEIR_FRAME_ID : 0) |
+                             (out->codec == WEIR_CODEC_RAW ? WEIR_FRAME_ALIGNED : 0));
+    frame->time = 0;
+    frame->id = out->id;
+    frame->op = (weir_view){out->op, out->op ? out->op_size : 0};
+    frame->type = out->type;
+    frame->meta = out->meta;
+    frame->data = (weir_view){out->data, out->size};
+    if (__builtin_expect(frame->op.size > WEIR_OP_MAX, 0))
         return weir_fail(err, WEIR_EINVAL, "%s: an op has at most %d bytes, this one has %zu", end->place.text,
-                         WEIR_OP_MAX, end->frame.op.size);
-    if (weir_frame_layout(&end->frame) != WEIR_OK || end->frame.size > end->place.size_max)
+                         WEIR_OP_MAX, frame->op.size);
+    if (__builtin_expect(weir_frame_layout(frame) != WEIR_OK || frame->size > end->place.size_max, 0))
         return weir_fail(err, WEIR_ETOOBIG,
                          "%s: a message of %zu bytes is over the limit of %llu; raise max= in the address",
-                         end->place.text, end->frame.data.size, (unsigned long long)end->place.size_max);
+                         end->place.text, frame->data.size, (unsigned long long)end->place.size_max);
     return WEIR_OK;
 }
 
@@ -273,7 +273,8 @@ int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t dea
         count_received(end);
         return WEIR_OK;
     }
-    weir_end_release(end);
+    end->is_holding = 0; /* next gives back what it gave before */
+    end->is_ahead = 0;
     while ((status = frame_fetch(end, kinds, id, err)) == WEIR_EAGAIN) {
         if (deadline == 0)
             return weir_fail(err, WEIR_ETIMEOUT, "%s: no message now", end->place.text);

@@ -70,26 +70,30 @@ int weir_writer_send_ndarray(weir_writer *writer, const char *op, const weir_val
     return weir_end_send(&writer->end, &out, err);
 }
 
+/* Raw bytes of a named type; of none, they are u8[size]. */
+static int send_raw(weir_writer *writer, const char *op, const weir_value *meta, const char *type, const void *data,
+                    size_t size, weir_error *err) {
+    weir_ndarray array = {.element = WEIR_U8, .rank = 1, .shape = {size}, .size = size};
+    int status = type ? weir_raw_type_parse(type, strlen(type), &array, err) : WEIR_OK;
+    if (status)
+        return status;
+    if (array.size != size)
+        return weir_fail(err, WEIR_EINVAL, "%s: %s is %zu bytes, you gave %zu", writer->end.place.text, type,
+                         array.size, size);
+    array.data = data;
+    return weir_writer_send_ndarray(writer, op, meta, &array, err);
+}
+
 int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value *meta, int codec, const char *type,
                            const void *data, size_t size, weir_error *err) {
-    weir_ndarray array = {.element = WEIR_U8, .rank = 1, .shape = {size}, .data = data, .size = size};
     struct weir_outgoing out;
-    int status = WEIR_OK;
-    if (codec == WEIR_CODEC_RAW) {
-        status = type ? weir_raw_type_parse(type, strlen(type), &array, err) : WEIR_OK;
-        if (status)
-            return status;
-        if (array.size != size)
-            return weir_fail(err, WEIR_EINVAL, "%s: %s is %zu bytes, you gave %zu", writer->end.place.text, type,
-                             array.size, size);
-        array.data = data;
-        return weir_writer_send_ndarray(writer, op, meta, &array, err);
-    }
-    if (!weir_codec_ops(codec))
+    if (codec == WEIR_CODEC_RAW)
+        return send_raw(writer, op, meta, type, data, size, err);
+    if (__builtin_expect(!weir_codec_ops(codec), 0))
         return weir_fail(err, WEIR_ENOTSUP, "%s: codec %d is not built in", writer->end.place.text, codec);
     if (type)
         return weir_fail(err, WEIR_EINVAL, "%s: only raw data has a type", writer->end.place.text);
-    status = message_begin(writer, op, meta, &out, err);
+    int status = message_begin(writer, op, meta, &out, err);
     if (status)
         return status;
     out.codec = codec;

@@ -34,12 +34,16 @@ static size_t align_up(size_t size) {
 int weir_frame_layout(struct weir_frame *frame) {
     if (frame->op.size > OP_SIZE_MAX || frame->type.size > UINT16_MAX || frame->meta.size > UINT32_MAX / 2)
         return WEIR_ETOOBIG;
-    frame->flags &= FLAGS_FROM_CALLER;
-    frame->flags |= (frame->meta.size ? WEIR_FRAME_META : 0) | (frame->type.size ? WEIR_FRAME_TYPE : 0);
-    size_t offset =
-        WEIR_FRAME_HEADER_SIZE + optional_size(frame->flags) + frame->op.size + frame->type.size + frame->meta.size;
-    if (frame->flags & WEIR_FRAME_ALIGNED)
+    unsigned flags = (frame->flags & FLAGS_FROM_CALLER) | (frame->meta.size ? WEIR_FRAME_META : 0) |
+                     (frame->type.size ? WEIR_FRAME_TYPE : 0);
+    size_t offset = WEIR_FRAME_HEADER_SIZE + frame->op.size;
+    if (flags & ~WEIR_FRAME_TIME)
+        offset += optional_size(flags) + frame->type.size + frame->meta.size;
+    else if (flags)
+        offset += 8;
+    if (flags & WEIR_FRAME_ALIGNED)
         offset = align_up(offset);
+    frame->flags = (uint8_t)flags;
     size_t tail = (frame->flags & WEIR_FRAME_CRC) ? CRC_SIZE : 0;
     if (frame->data.size > UINT32_MAX - offset - tail)
         return WEIR_ETOOBIG;
@@ -73,9 +77,22 @@ static uint64_t commit_word(const struct weir_frame *frame) {
            (uint64_t)frame->codec << 40 | (uint64_t)frame->op.size << 48 | (uint64_t)frame->flags << 56;
 }
 
+/* What follows the header when there is a time at most, an op, and data. */
+static void write_simple(const struct weir_frame *frame, unsigned char *to) {
+    if (frame->flags & WEIR_FRAME_TIME)
+        to = store(to, &frame->time, 8);
+    to = store(to, frame->op.data, frame->op.size);
+    if (frame->data.data)
+        store(to, frame->data.data, frame->data.size);
+}
+
 uint64_t weir_frame_write(const struct weir_frame *frame, unsigned char *to) {
     uint64_t word = commit_word(frame);
     memcpy(to + 8, &frame->seq, 8);
+    if (__builtin_expect(!(frame->flags & ~WEIR_FRAME_TIME), 1)) {
+        write_simple(frame, to + WEIR_FRAME_HEADER_SIZE);
+        return word;
+    }
     unsigned char *at = store_optional(frame, to + WEIR_FRAME_HEADER_SIZE);
     at = store(at, frame->op.data, frame->op.size);
     at = store(at, frame->type.data, frame->type.size);
@@ -119,6 +136,7 @@ static int take_view(struct rest *rest, size_t size, weir_view *ret) {
     return WEIR_OK;
 }
 
+/* Take the fields and parts; sizes and flags are read already. What is absent is set to nothing. */
 static int parse_parts(struct weir_frame *frame, const unsigned char *bytes, size_t op_size) {
     struct rest rest = {bytes + 8, frame->size - 8};
     uint32_t meta_size = 0;
@@ -126,6 +144,8 @@ static int parse_parts(struct weir_frame *frame, const unsigned char *bytes, siz
     if (rest.left < 8 + optional_size(frame->flags))
         return WEIR_ECORRUPT;
     take(&rest, &frame->seq, 8);
+    frame->time = 0;
+    frame->id = frame->writer = 0;
     if (frame->flags & WEIR_FRAME_TIME)
         take(&rest, &frame->time, 8);
     if (frame->flags & WEIR_FRAME_ID)
@@ -160,27 +180,41 @@ static int check_crc(const struct weir_frame *frame, uint64_t word, const unsign
     return crc == stored ? WEIR_OK : WEIR_ECORRUPT;
 }
 
+/* The frame of most messages: a time at most, an op, data. */
+static int parse_simple(struct weir_frame *frame, const unsigned char *bytes, size_t op_size) {
+    size_t head = WEIR_FRAME_HEADER_SIZE + (frame->flags & WEIR_FRAME_TIME ? 8 : 0);
+    if (frame->size < head || op_size > frame->size - head)
+        return WEIR_ECORRUPT;
+    memcpy(&frame->seq, bytes + 8, 8);
+    frame->time = 0;
+    if (frame->flags & WEIR_FRAME_TIME)
+        memcpy(&frame->time, bytes + WEIR_FRAME_HEADER_SIZE, 8);
+    frame->id = frame->writer = 0;
+    frame->type = frame->meta = (weir_view){(const char *)bytes, 0};
+    frame->op = (weir_view){(const char *)bytes + head, op_size};
+    frame->data_offset = head + op_size;
+    frame->data = (weir_view){(const char *)bytes + head + op_size, frame->size - head - op_size};
+    return WEIR_OK;
+}
+
 int weir_frame_parse(uint64_t word, const unsigned char *bytes, size_t available, struct weir_frame *ret) {
-    struct weir_frame frame = {
-        .size = (uint32_t)word,
-        .kind = (word >> 32) & 0x0F,
-        .codec = (uint8_t)(word >> 40),
-        .flags = (uint8_t)(word >> 56),
-    };
-    ret->size = available < 8 ? 0 : frame.size;
+    ret->size = available < 8 ? 0 : weir_frame_word_size(word);
     if (available < 8)
         return WEIR_EAGAIN;
+    ret->kind = (word >> 32) & 0x0F;
+    ret->codec = (uint8_t)(word >> 40);
+    ret->flags = (uint8_t)(word >> 56);
     if (((word >> 36) & 0x0F) != WEIR_FRAME_VERSION)
         return WEIR_EVERSION;
-    if (frame.size < WEIR_FRAME_HEADER_SIZE || frame.kind < WEIR_FRAME_MESSAGE || frame.kind > WEIR_FRAME_CONTROL ||
-        (frame.flags & ~FLAGS_KNOWN))
+    if (ret->size < WEIR_FRAME_HEADER_SIZE || ret->kind < WEIR_FRAME_MESSAGE || ret->kind > WEIR_FRAME_CONTROL ||
+        (ret->flags & ~FLAGS_KNOWN))
         return WEIR_ECORRUPT;
-    if (frame.size > available)
+    if (ret->size > available)
         return WEIR_EAGAIN;
-    int status = parse_parts(&frame, bytes, (uint8_t)(word >> 48));
-    if (status == WEIR_OK && (frame.flags & WEIR_FRAME_CRC))
-        status = check_crc(&frame, word, bytes);
-    if (status == WEIR_OK)
-        *ret = frame;
+    if (__builtin_expect(!(ret->flags & ~WEIR_FRAME_TIME), 1))
+        return parse_simple(ret, bytes, (uint8_t)(word >> 48));
+    int status = parse_parts(ret, bytes, (uint8_t)(word >> 48));
+    if (status == WEIR_OK && (ret->flags & WEIR_FRAME_CRC))
+        status = check_crc(ret, word, bytes);
     return status;
 }

@@ -83,6 +83,7 @@ static inline uint32_t weir_frame_word_size(uint64_t word) {
 /* Read the frame that begins at @bytes. Header fields are read once into locals and checked against @available before use, so
  * that bytes which change meanwhile cannot lead outside them.
  * @commit_word: the first 8 bytes, which the caller has read (in a ring, with an acquire load).
+ * @ret: after a failure only its size means something.
  * Return: WEIR_OK; WEIR_EAGAIN (@available holds only part of it; ret->size says how much is needed when at least 8 bytes are
  * there, else 0); WEIR_EVERSION; WEIR_ECORRUPT. */
 int weir_frame_parse(uint64_t commit_word, const unsigned char *bytes, size_t available, struct weir_frame *ret);
