@@ -83,7 +83,7 @@ def read_by(reading):
 
 
 @pytest.mark.parametrize("writer,reader", [(("python", "reserve"), ("python", "lend")),
-                                           (("c", "write"), ("fortran", "view"))])
+                                           (("fortran", "reserve"), ("fortran", "view"))])
 def test_a_spectrum_without_a_copy(writer, reader, environment):
     with started(command(*reader), environment) as reading, started(command(*writer), environment):
         for seq, kind, top in read_by(reading):

@@ -30,6 +30,12 @@ module weir_ends
         ! call w%send(x [, op, unit, meta, order, unsigned, stat, errmsg]): any array or number, a map or a text
         generic :: send => send_r32, send_r64, send_i8, send_i16, send_i32, send_i64, send_map, send_string
         procedure :: send_json => writer_send_json
+        procedure, private :: reserve_r32, reserve_r64, reserve_i8, reserve_i16, reserve_i32, reserve_i64
+        ! call w%reserve(p, shape [, op, unit, meta, order, unsigned, stat, errmsg]): p points into the channel itself; fill
+        ! it, then commit, which sends it, or discard. No other send may stand between, and p is gone afterwards.
+        generic :: reserve => reserve_r32, reserve_r64, reserve_i8, reserve_i16, reserve_i32, reserve_i64
+        procedure :: commit => writer_commit
+        procedure :: discard => writer_discard
         procedure :: wait_readers => writer_wait_readers
         procedure :: set_timeout => writer_set_timeout
         procedure :: seq => writer_seq
@@ -197,6 +203,83 @@ contains
     subroutine send_i64(self, x, op, unit, meta, order, unsigned, stat, errmsg)
         integer(c_int64_t), intent(in) :: x(..)
         include 'send.inc'
+    end subroutine
+
+    subroutine reserve_r32(self, x, shape, op, unit, meta, order, unsigned, stat, errmsg)
+        real(c_float), pointer, intent(inout) :: x(..)
+        include 'reserve.inc'
+        if (status == WEIR_OK) then
+            status = weir_raw_reserve_r32(self%handle_, op_of(op), metadata, x, int(shape, c_int64_t), &
+                size(shape, kind=c_size_t), order_code(order), flag(unsigned), self%failure_)
+        end if
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
+
+    subroutine reserve_r64(self, x, shape, op, unit, meta, order, unsigned, stat, errmsg)
+        real(c_double), pointer, intent(inout) :: x(..)
+        include 'reserve.inc'
+        if (status == WEIR_OK) then
+            status = weir_raw_reserve_r64(self%handle_, op_of(op), metadata, x, int(shape, c_int64_t), &
+                size(shape, kind=c_size_t), order_code(order), flag(unsigned), self%failure_)
+        end if
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
+
+    subroutine reserve_i8(self, x, shape, op, unit, meta, order, unsigned, stat, errmsg)
+        integer(c_int8_t), pointer, intent(inout) :: x(..)
+        include 'reserve.inc'
+        if (status == WEIR_OK) then
+            status = weir_raw_reserve_i8(self%handle_, op_of(op), metadata, x, int(shape, c_int64_t), &
+                size(shape, kind=c_size_t), order_code(order), flag(unsigned), self%failure_)
+        end if
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
+
+    subroutine reserve_i16(self, x, shape, op, unit, meta, order, unsigned, stat, errmsg)
+        integer(c_int16_t), pointer, intent(inout) :: x(..)
+        include 'reserve.inc'
+        if (status == WEIR_OK) then
+            status = weir_raw_reserve_i16(self%handle_, op_of(op), metadata, x, int(shape, c_int64_t), &
+                size(shape, kind=c_size_t), order_code(order), flag(unsigned), self%failure_)
+        end if
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
+
+    subroutine reserve_i32(self, x, shape, op, unit, meta, order, unsigned, stat, errmsg)
+        integer(c_int32_t), pointer, intent(inout) :: x(..)
+        include 'reserve.inc'
+        if (status == WEIR_OK) then
+            status = weir_raw_reserve_i32(self%handle_, op_of(op), metadata, x, int(shape, c_int64_t), &
+                size(shape, kind=c_size_t), order_code(order), flag(unsigned), self%failure_)
+        end if
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
+
+    subroutine reserve_i64(self, x, shape, op, unit, meta, order, unsigned, stat, errmsg)
+        integer(c_int64_t), pointer, intent(inout) :: x(..)
+        include 'reserve.inc'
+        if (status == WEIR_OK) then
+            status = weir_raw_reserve_i64(self%handle_, op_of(op), metadata, x, int(shape, c_int64_t), &
+                size(shape, kind=c_size_t), order_code(order), flag(unsigned), self%failure_)
+        end if
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
+
+    ! Send what was reserved.
+    subroutine writer_commit(self, stat, errmsg)
+        class(weir_writer), intent(inout) :: self
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        integer(c_int) :: status
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK) status = weir_raw_commit(self%handle_, self%failure_)
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
+
+    ! Give back what was reserved; nothing is sent.
+    subroutine writer_discard(self)
+        class(weir_writer), intent(inout) :: self
+        if (self%is_open()) call weir_raw_discard(self%handle_)
     end subroutine
 
     ! Wait until @count readers are there.

@@ -31,6 +31,76 @@ module weir_raw
         integer(c_int64_t) :: bytes_max = 0
     end type weir_raw_codec_options
 
+    ! weir_fortran_reserve, for every type of array.
+    interface weir_raw_reserve
+        integer(c_int) function weir_raw_reserve_r32(writer, op, meta, x, shape, rank, order, is_unsigned, err) &
+            bind(c, name='weir_fortran_reserve')
+            import :: c_ptr, c_int, c_char, c_int64_t, c_size_t, c_float, weir_raw_error
+            type(c_ptr), value :: writer, meta
+            character(kind=c_char), intent(in) :: op(*)
+            real(c_float), pointer, intent(inout) :: x(..)
+            integer(c_int64_t), intent(in) :: shape(*)
+            integer(c_size_t), value :: rank
+            integer(c_int), value :: order, is_unsigned
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_reserve_r64(writer, op, meta, x, shape, rank, order, is_unsigned, err) &
+            bind(c, name='weir_fortran_reserve')
+            import :: c_ptr, c_int, c_char, c_int64_t, c_size_t, c_double, weir_raw_error
+            type(c_ptr), value :: writer, meta
+            character(kind=c_char), intent(in) :: op(*)
+            real(c_double), pointer, intent(inout) :: x(..)
+            integer(c_int64_t), intent(in) :: shape(*)
+            integer(c_size_t), value :: rank
+            integer(c_int), value :: order, is_unsigned
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_reserve_i8(writer, op, meta, x, shape, rank, order, is_unsigned, err) &
+            bind(c, name='weir_fortran_reserve')
+            import :: c_ptr, c_int, c_char, c_int64_t, c_size_t, c_int8_t, weir_raw_error
+            type(c_ptr), value :: writer, meta
+            character(kind=c_char), intent(in) :: op(*)
+            integer(c_int8_t), pointer, intent(inout) :: x(..)
+            integer(c_int64_t), intent(in) :: shape(*)
+            integer(c_size_t), value :: rank
+            integer(c_int), value :: order, is_unsigned
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_reserve_i16(writer, op, meta, x, shape, rank, order, is_unsigned, err) &
+            bind(c, name='weir_fortran_reserve')
+            import :: c_ptr, c_int, c_char, c_int64_t, c_size_t, c_int16_t, weir_raw_error
+            type(c_ptr), value :: writer, meta
+            character(kind=c_char), intent(in) :: op(*)
+            integer(c_int16_t), pointer, intent(inout) :: x(..)
+            integer(c_int64_t), intent(in) :: shape(*)
+            integer(c_size_t), value :: rank
+            integer(c_int), value :: order, is_unsigned
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_reserve_i32(writer, op, meta, x, shape, rank, order, is_unsigned, err) &
+            bind(c, name='weir_fortran_reserve')
+            import :: c_ptr, c_int, c_char, c_int64_t, c_size_t, c_int32_t, weir_raw_error
+            type(c_ptr), value :: writer, meta
+            character(kind=c_char), intent(in) :: op(*)
+            integer(c_int32_t), pointer, intent(inout) :: x(..)
+            integer(c_int64_t), intent(in) :: shape(*)
+            integer(c_size_t), value :: rank
+            integer(c_int), value :: order, is_unsigned
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_reserve_i64(writer, op, meta, x, shape, rank, order, is_unsigned, err) &
+            bind(c, name='weir_fortran_reserve')
+            import :: c_ptr, c_int, c_char, c_int64_t, c_size_t, weir_raw_error
+            type(c_ptr), value :: writer, meta
+            character(kind=c_char), intent(in) :: op(*)
+            integer(c_int64_t), pointer, intent(inout) :: x(..)
+            integer(c_int64_t), intent(in) :: shape(*)
+            integer(c_size_t), value :: rank
+            integer(c_int), value :: order, is_unsigned
+            type(weir_raw_error), intent(inout) :: err
+        end function
+    end interface weir_raw_reserve
+
     ! weir_fortran_take, for every type of array; shim.h says what it does.
     interface weir_raw_take
         integer(c_int) function weir_raw_take_r32(message, path, x, order, err) bind(c, name='weir_fortran_take')
@@ -473,6 +543,15 @@ module weir_raw
             import :: c_ptr
             type(c_ptr), value :: doc
         end function
+        integer(c_int) function weir_raw_commit(writer, err) bind(c, name='weir_writer_commit')
+            import :: c_ptr, c_int, weir_raw_error
+            type(c_ptr), value :: writer
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        subroutine weir_raw_discard(writer) bind(c, name='weir_writer_discard')
+            import :: c_ptr
+            type(c_ptr), value :: writer
+        end subroutine
         subroutine weir_raw_set_timeout(writer, timeout_ns) bind(c, name='weir_writer_set_timeout')
             import :: c_ptr, c_int64_t
             type(c_ptr), value :: writer

@@ -5,6 +5,7 @@
  */
 #include "shim.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,11 +226,21 @@ int weir_fortran_take(weir_message *message, const char *path, CFI_cdesc_t *x, i
     return take_nested(value, x, err);
 }
 
-static int point(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err) {
+/* Point @x at memory that lies as its dimensions do. */
+static int show(void *data, const uint64_t *shape, CFI_cdesc_t *x) {
     CFI_CDESC_T(WEIR_RANK_MAX) storage;
     CFI_cdesc_t *shown = (CFI_cdesc_t *)&storage;
-    struct weir_fortran_layout layout;
     CFI_index_t extents[WEIR_RANK_MAX], lower[WEIR_RANK_MAX];
+    for (int i = 0; i < x->rank; i++) {
+        extents[i] = (CFI_index_t)shape[i];
+        lower[i] = 1;
+    }
+    return CFI_establish(shown, data, CFI_attribute_pointer, x->type, x->elem_len, x->rank, extents) ||
+           CFI_setpointer(x, shown, lower);
+}
+
+static int point(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err) {
+    struct weir_fortran_layout layout;
     const weir_value *value;
     weir_ndarray array;
     int status = find(message, path, &value, err);
@@ -246,12 +257,7 @@ static int point(weir_message *message, const char *path, CFI_cdesc_t *x, int or
                              : "its memory is in row order, a pointer sees it only with order='reversed', or read into "
                                "an allocatable array");
     layout_of(&array, order, &layout);
-    for (int i = 0; i < x->rank; i++) {
-        extents[i] = (CFI_index_t)layout.shape[i];
-        lower[i] = 1;
-    }
-    if (CFI_establish(shown, (void *)array.data, CFI_attribute_pointer, x->type, x->elem_len, x->rank, extents) ||
-        CFI_setpointer(x, shown, lower))
+    if (show((void *)array.data, layout.shape, x))
         return fail(err, WEIR_EINVAL, "this array cannot be shown by a pointer");
     return WEIR_OK;
 }
@@ -308,6 +314,43 @@ int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *met
         status = weir_writer_send_ndarray(writer, op, meta, &array, err);
     free(copy);
     return status;
+}
+
+/* The type of a message that lies as Fortran's array of this shape does: f64[4,256]:col, or reversed f64[256,4]. */
+static void write_type(const CFI_cdesc_t *x, const int64_t *shape, int order, int is_unsigned, char *text,
+                       size_t size) {
+    size_t used = (size_t)snprintf(text, size, "%s[", weir_element_name(element_of(x, is_unsigned)));
+    for (int i = 0; i < x->rank; i++) {
+        int64_t extent = shape[order == WEIR_FORTRAN_REVERSED ? x->rank - 1 - i : i];
+        used += (size_t)snprintf(text + used, size - used, "%s%" PRId64, i ? "," : "", extent);
+    }
+    snprintf(text + used, size - used, "]%s", order == WEIR_FORTRAN_SAME && x->rank > 1 ? ":col" : "");
+}
+
+int weir_fortran_reserve(weir_writer *writer, const char *op, const weir_value *meta, CFI_cdesc_t *x,
+                         const int64_t *shape, size_t rank, int order, int is_unsigned, weir_error *err) {
+    char type[WEIR_RANK_MAX * 21 + 16];
+    void *data;
+    size_t size;
+    x->base_addr = NULL;
+    if (rank != (size_t)x->rank || rank == 0)
+        return fail(err, WEIR_EINVAL, "the shape has as many sizes as the pointer has dimensions, one at least");
+    for (size_t i = 0; i < rank; i++)
+        if (shape[i] < 0)
+            return fail(err, WEIR_EINVAL, "a shape has no negative sizes");
+    if (order == WEIR_FORTRAN_ROW && rank > 1)
+        return fail(
+            err, WEIR_EINVAL,
+            "a pointer cannot rearrange: reserve with order='reversed' and reversed indices, or send a copy with "
+            "order='row'");
+    write_type(x, shape, order, is_unsigned, type, sizeof type);
+    int status = weir_writer_reserve(writer, op, meta, type, &data, &size, err);
+    if (status)
+        return status;
+    if (show(data, (const uint64_t *)shape, x) == 0)
+        return WEIR_OK;
+    weir_writer_discard(writer);
+    return fail(err, WEIR_EINVAL, "this array cannot be shown by a pointer");
 }
 
 /* A scalar is a plain number, not an array without dimensions. Through bit patterns: the types are known at run time only. */

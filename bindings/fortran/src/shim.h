@@ -27,6 +27,10 @@ int weir_fortran_point(weir_message *message, const char *path, CFI_cdesc_t *x, 
 /* Send @x. @is_unsigned: integers are bit patterns of unsigned ones. */
 int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
                       int is_unsigned, weir_error *err);
+/* Reserve room for a message of @shape in the channel itself and point @x at it; weir_writer_commit sends it. In row order it
+ * can lie only reversed. Return: as weir_writer_reserve, and @x points nowhere unless WEIR_OK. */
+int weir_fortran_reserve(weir_writer *writer, const char *op, const weir_value *meta, CFI_cdesc_t *x,
+                         const int64_t *shape, size_t rank, int order, int is_unsigned, weir_error *err);
 /* Build a document of @x alone, its elements copied, a scalar as a plain number: what calls and maps are made of. */
 int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsigned, const weir_value **ret,
                      weir_error *err);

@@ -24,6 +24,7 @@ program order_test
     call sections()
     call many_ranks()
     call conversions()
+    call in_place()
     call finish()
 
 contains
@@ -134,6 +135,46 @@ contains
         call r%array(wide, stat=stat)
         call check(stat == WEIR_ETYPE, 'but not as integers')
         call nested_lists()
+    end subroutine
+
+    ! Arrays that are computed in the channel itself.
+    subroutine in_place()
+        real(real64), pointer :: p(:, :)
+        real(real64), allocatable :: y(:, :)
+        integer(int8), pointer :: bytes(:)
+        integer(int32), allocatable :: wide(:)
+        character(:), allocatable :: text
+        integer :: stat
+        character(300) :: sentence
+        p => null()
+        call w%reserve(p, [4, 3], op='in place', unit='V')
+        call check(all(shape(p) == [4, 3]) .and. is_contiguous(p), 'room of the shape that was asked for')
+        p = x
+        call w%commit()
+        call check(r%next(y, timeout=5d0), 'what was reserved arrives when it is committed')
+        call r%get_meta('unit', text)
+        call check_text(r%type()//' '//r%op()//' '//text, 'f64[4,3]:col in place V', 'as an array goes that lies so')
+        call check(all(y == x), 'with the same indices')
+        call w%reserve(p, [3, 4], order='reversed')
+        p = transpose(x)
+        call w%commit()
+        call check(r%next(y, timeout=5d0), 'a reversed one arrives')
+        call check_text(r%type(), 'f64[4,3]', 'in row order')
+        call check(all(y == x), 'with its indices turned around for everybody')
+        call w%reserve(p, [4, 3])
+        call w%discard()
+        call check(.not. r%next(y, timeout=0d0), 'what is discarded is not sent')
+        call w%reserve(bytes, [2], unsigned=.true.)
+        bytes = [1_int8, -1_int8]
+        call w%commit()
+        call check(r%next(wide, timeout=5d0), 'unsigned bytes arrive')
+        call check(all(wide == [1, 255]), 'with their values')
+        call w%reserve(p, [4, 3], order='row', stat=stat, errmsg=sentence)
+        call check(stat == WEIR_EINVAL .and. index(sentence, 'reversed') > 0, 'row order cannot be rearranged in place')
+        call w%reserve(p, [4], stat=stat)
+        call check(stat == WEIR_EINVAL .and. .not. associated(p), 'a shape of another rank is refused')
+        call w%commit(stat=stat)
+        call check(stat /= WEIR_OK, 'nothing reserved, nothing to commit')
     end subroutine
 
     subroutine nested_lists()
