@@ -305,7 +305,7 @@ static __attribute__((noinline)) int make_room(struct decoder *decoder, size_t c
     decoder->doc->count = count;
     if (count == decoder->watched)
         decoder->origin = at;
-    if (count >= decoder->cells_max)
+    if (count >= decoder->cells_max && *at != CBOR_BREAK) /* which takes no cell */
         return beyond(decoder, at, "more values than the limit; raise values_max");
     return weir_doc_grow(decoder->doc, 2) == WEIR_OK ? WEIR_OK : out_of_memory(decoder);
 }
