@@ -203,7 +203,7 @@ static unsigned char *put_decimal(struct writer *writer, unsigned char *at, cons
     return put_bigint(writer, at, value); /* the head of a decimal is like a bigint */
 }
 
-static unsigned char *put_time(unsigned char *at, const struct weir_value *value) {
+static unsigned char *put_time(unsigned char *at, const struct weir_value *value, uint32_t flags) {
     int64_t seconds, same;
     uint32_t ns;
     weir_time_split(value->as.i64, &seconds, &ns);
@@ -217,10 +217,9 @@ static unsigned char *put_time(unsigned char *at, const struct weir_value *value
         return put_i64(put_head(at, CBOR_TAG, CBOR_TAG_TIME), seconds);
     if (value->aux == WEIR_TIME_S_FLOAT) {
         double as_float = weir_cbor_time_to_float(value->as.i64);
-        uint64_t bits;
-        memcpy(&bits, &as_float, sizeof(bits));
+        const struct weir_value number = {.kind = WEIR_KIND_FLOAT64, .as.f64 = as_float};
         if (weir_cbor_time_from_float(as_float, &same) == WEIR_OK && same == value->as.i64)
-            return put_double(put_head(at, CBOR_TAG, CBOR_TAG_TIME), bits);
+            return put_float64(put_head(at, CBOR_TAG, CBOR_TAG_TIME), &number, flags);
     }
     int is_ms = value->aux == WEIR_TIME_MS && ns % 1000000 == 0;
     at = put_head(put_head(at, CBOR_TAG, CBOR_TAG_TIME_EXTENDED), CBOR_MAP, 2);
@@ -326,7 +325,7 @@ static unsigned char *put_rare(struct writer *writer, unsigned char *at, const s
     case WEIR_KIND_UNDEFINED: *at = CBOR_UNDEFINED; return at + 1;
     case WEIR_KIND_UINT64: return put_head(at, CBOR_UINT, value->as.u64);
     case WEIR_KIND_FLOAT32: return put_float32(at, value, writer->limits->flags);
-    case WEIR_KIND_TIME: return put_time(at, value);
+    case WEIR_KIND_TIME: return put_time(at, value, writer->limits->flags);
     case WEIR_KIND_BIGINT: return put_bigint(writer, at, value);
     case WEIR_KIND_DECIMAL: return put_decimal(writer, at, value);
     case WEIR_KIND_NDARRAY: return put_array_cell(writer, at, value);
