@@ -94,14 +94,19 @@ static int is_typed_array(uint64_t tag, const struct weir_value *value) {
     return value->count % width == 0;
 }
 
-/* One encoded item, whole. The inside is only checked for form, so a nest of them costs no more than its bytes. */
-static int is_encoded(const struct weir_value *value) {
+/* One encoded item, whole. The inside is only checked for form, so a nest of them costs no more than its bytes.
+ * Return: WEIR_OK, WEIR_ENOMEM. */
+static int check_encoded(const struct weir_value *value, int *ret_is_allowed) {
     weir_doc *doc = NULL;
-    if (value->kind != WEIR_KIND_BYTES || weir_doc_new(&doc) != WEIR_OK)
-        return 0;
+    *ret_is_allowed = 0;
+    if (value->kind != WEIR_KIND_BYTES)
+        return WEIR_OK;
+    if (weir_doc_new(&doc) != WEIR_OK)
+        return WEIR_ENOMEM;
     int status = weir_decode(doc, WEIR_CODEC_CBOR, value->as.data, value->count, NULL, NULL, NULL);
     weir_doc_free(doc);
-    return status != WEIR_EPARSE;
+    *ret_is_allowed = status != WEIR_EPARSE;
+    return status == WEIR_ENOMEM ? WEIR_ENOMEM : WEIR_OK;
 }
 
 static int is_allowed(uint64_t tag, const struct weir_value *content) {
@@ -118,7 +123,6 @@ static int is_allowed(uint64_t tag, const struct weir_value *content) {
     case 21: /* to be shown as base64url, base64, base16 */
     case 22:
     case 23: return may_hold_bytes(content);
-    case 24: return is_encoded(content);
     case 32: /* a URI, base64url, base64, a regular expression, a MIME message, a full date */
     case 33:
     case 34:
@@ -136,6 +140,15 @@ static int is_allowed(uint64_t tag, const struct weir_value *content) {
     }
 }
 
+enum { TAG_ENCODED = 24 };
+
+static int check_tag(const struct weir_value *tag, int *ret_is_allowed) {
+    if (tag->as.u64 == TAG_ENCODED)
+        return check_encoded(tag + 1, ret_is_allowed);
+    *ret_is_allowed = is_allowed(tag->as.u64, tag + 1);
+    return WEIR_OK;
+}
+
 int weir_cbor_check(const struct weir_doc *doc, const struct weir_value **ret_bad, const char **ret_why) {
     const struct weir_value *end = doc->cells + doc->count;
     *ret_bad = NULL;
@@ -144,10 +157,13 @@ int weir_cbor_check(const struct weir_doc *doc, const struct weir_value **ret_ba
             *ret_why = "a key that stands twice in its map";
             if (weir_map_repeated_key(value, ret_bad) != WEIR_OK)
                 return WEIR_ENOMEM;
-        } else if (value->kind == WEIR_KIND_TAGGED && value->count == WEIR_TAG_CBOR &&
-                   !is_allowed(value->as.u64, value + 1)) {
+        } else if (value->kind == WEIR_KIND_TAGGED && value->count == WEIR_TAG_CBOR) {
+            int is_right;
             *ret_why = "a tag around a content that it does not allow";
-            *ret_bad = value;
+            if (check_tag(value, &is_right) != WEIR_OK)
+                return WEIR_ENOMEM;
+            if (!is_right)
+                *ret_bad = value;
         }
     }
     return WEIR_OK;
