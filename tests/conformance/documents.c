@@ -285,6 +285,12 @@ static void put_map(struct generator *generator, uint32_t depth) {
     weir_end(generator->doc);
 }
 
+/* An encoded item in bytes, which strict decoding looks into. */
+static void put_encoded_item(struct generator *generator) {
+    weir_put_tag(generator->doc, WEIR_TAG_CBOR, 24);
+    weir_put_bytes(generator->doc, "\x82\x01\xa1\x61\x61\x00", 6);
+}
+
 /* A CBOR tag: one that means nothing to this library, or one that does around a content that it cannot have. */
 static void put_cbor_tag(struct generator *generator, uint32_t depth) {
     static const uint64_t free_numbers[] = {10, 1000000, 65535, 65536, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX};
@@ -293,6 +299,10 @@ static void put_cbor_tag(struct generator *generator, uint32_t depth) {
     if (!generator->shape->is_polite && one_in(generator, 3)) {
         weir_put_tag(generator->doc, WEIR_TAG_CBOR, known[below(generator, COUNT(known))]);
         weir_put_bool(generator->doc, 1);
+        return;
+    }
+    if (one_in(generator, 6)) {
+        put_encoded_item(generator);
         return;
     }
     int is_free = generator->shape->is_polite || one_in(generator, 2);
@@ -327,7 +337,10 @@ static void put_tagged(struct generator *generator, uint32_t depth) {
 
 /* ---- all of them ---- */
 
+/* Containers more often than others, or documents would mostly be small. */
 static int any_kind(struct generator *generator, uint32_t kinds) {
+    if (kinds & KINDS_CONTAINER && one_in(generator, 3))
+        kinds &= KINDS_CONTAINER;
     int kind = KIND_FIRST;
     do
         kind = KIND_FIRST + (int)below(generator, KIND_LAST - KIND_FIRST + 1);
@@ -376,7 +389,10 @@ const weir_value *document_build(weir_doc *doc, struct random *random, const str
     const weir_value *root = NULL;
     weir_error err = {0};
     weir_doc_clear(doc);
-    put_value(&generator, shape->root ? shape->root : shape->kinds, shape->depth_max);
+    uint32_t kinds = shape->root ? shape->root : shape->kinds;
+    if (kinds & KINDS_CONTAINER && !one_in(&generator, 8))
+        kinds &= KINDS_CONTAINER;
+    put_value(&generator, kinds, shape->depth_max);
     if (weir_doc_finish(doc, &root, &err) != WEIR_OK)
         fail_msg("a random document cannot be built: %s", err.text);
     return root;

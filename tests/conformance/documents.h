@@ -27,7 +27,7 @@ struct document_shape {
     uint32_t values;    /* about how many values there may be */
     uint32_t depth_max; /* containers and tags inside each other, at most WEIR_DEPTH_MAX */
     int is_short;       /* no text, bytes or integer of more than about 300 bytes */
-    int is_polite;      /* what WEIR_STRICT decodes too: no repeated keys, only tags without a meaning */
+    int is_polite;      /* what WEIR_STRICT decodes too: no repeated keys, no tag around what it does not allow */
 };
 
 /* Clear @doc, build a random document in it and finish it. Return: its root. */
