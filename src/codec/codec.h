@@ -6,7 +6,8 @@
  *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and everything
  *      beyond the limits. After a failure the document is empty and reusable.
  *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 16 x input bytes
- *      (one cell for the smallest value, which is one byte).
+ *      (one cell for the smallest value, which is one byte; CBOR's simple values without a kind take two, so more than 1000
+ *      of one byte each are WEIR_ELIMIT).
  *   4. Text and bytes point into the input where they can; the rest lies in the document's arena.
  *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness, a limit
  *      is reached, or memory is out. What it wrote in vain is cut off the buffer again.
