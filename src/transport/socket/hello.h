@@ -12,7 +12,7 @@
  *     11  u8  from        enum weir_from of a reader
  *     12  u32 pid         as the sender says; for sentences only
  *     16  u64 writer      a random number for this end; that of its frames
- *     24  u64 seq         of the last frame this end has sent
+ *     24  u64 seq         of the last frame before those that this end will send on this connection
  *     32  i64 from_value
  *     40  u64 size_max    largest frame it takes
  *     48  u32 readers     how many holding readers it knows of

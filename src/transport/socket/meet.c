@@ -38,6 +38,18 @@ static int try_later(struct weir_socket *socket) {
     return WEIR_EAGAIN;
 }
 
+/* The seq before what is still to be sent: what is queued is not yet anything that a reader could have missed. */
+static uint64_t seq_said(const struct weir_socket *socket) {
+    uint64_t seq;
+    size_t size;
+    const unsigned char *bytes =
+        socket->role == WEIR_ROLE_WRITER ? weir_queue_first(&socket->upstream.out, &size) : NULL;
+    if (!bytes)
+        return socket->own_seq;
+    memcpy(&seq, bytes + 8, sizeof(seq));
+    return seq - 1;
+}
+
 /* Return: 0 when it could not be sent. A listener may refuse us and be gone before we have said anything; then what it said is
  * still there to read. */
 static int hello_send(const struct weir_socket *socket, int fd) {
@@ -53,7 +65,7 @@ static int hello_send(const struct weir_socket *socket, int fd) {
         .from = (uint8_t)place->from,
         .pid = (uint32_t)getpid(),
         .writer = socket->writer,
-        .seq = socket->own_seq,
+        .seq = seq_said(socket),
         .from_value = place->from_value,
         .size_max = place->size_max,
         .readers = socket->readers_expected,
@@ -268,6 +280,29 @@ static void refused(struct weir_socket *socket, const struct weir_hello *answer,
     weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
 }
 
+/* What was queued for another listener may be too big for this one, and would end the connection every time. Readers see a gap. */
+static void oversized_drop(struct weir_queue *queue, uint64_t size_max) {
+    struct weir_queue kept = {0};
+    int status = WEIR_OK;
+    for (size_t i = 0; i < queue->count; i++) {
+        const struct weir_run *run = weir_queue_run(queue, i);
+        for (size_t start = run->start; status == WEIR_OK && start < run->end;) {
+            uint64_t word;
+            memcpy(&word, run->chunk->bytes + start, sizeof(word));
+            size_t size = weir_frame_word_size(word);
+            if (size <= size_max)
+                status = weir_queue_push(&kept, run->chunk, start, start + size);
+            start += size;
+        }
+    }
+    if (status != WEIR_OK) { /* no memory: all stay */
+        weir_queue_fini(&kept);
+        return;
+    }
+    weir_queue_fini(queue);
+    *queue = kept;
+}
+
 /* Take the listener's answer. */
 static void answer_take(struct weir_socket *socket) {
     struct weir_peer *upstream = &socket->upstream;
@@ -288,6 +323,9 @@ static void answer_take(struct weir_socket *socket) {
     upstream->deadline = INT64_MAX;
     socket->readers_known = answer.readers;
     socket->seek_wait = 0;
+    if (socket->role != WEIR_ROLE_CLIENT) /* whose queue may hold a part of a frame */
+        oversized_drop(&upstream->out, answer.size_max);
+    weir_peer_watch(socket, upstream);
 }
 
 int weir_upstream_read(struct weir_socket *socket, int flags) {
@@ -341,7 +379,8 @@ static int controls_take(struct weir_socket *socket) {
 
 void weir_upstream_event(struct weir_socket *socket, uint32_t events) {
     struct weir_peer *upstream = &socket->upstream;
-    int is_lost = (events & EPOLLOUT) && weir_peer_flush(upstream, NULL, 0) != WEIR_OK;
+    int is_lost =
+        (events & EPOLLOUT) && weir_peer_may_send(socket, upstream) && weir_peer_flush(upstream, NULL, 0) != WEIR_OK;
     if (is_lost || ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !upstream->is_paused && !upstream->has_ended)) {
         int status = weir_upstream_read(socket, MSG_DONTWAIT);
         if (socket->mode != WEIR_MODE_CONNECTED)

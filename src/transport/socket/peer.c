@@ -22,7 +22,7 @@ void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer) {
     uint32_t events = 0;
     if (!peer->is_paused && !peer->has_ended)
         events |= EPOLLIN;
-    if (peer->out.count > 0)
+    if (peer->out.count > 0 && weir_peer_may_send(socket, peer))
         events |= EPOLLOUT;
     if (events != peer->events)
         weir_pump_watch(socket, peer->fd, key_of(socket, peer), events, &peer->events);

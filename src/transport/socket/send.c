@@ -124,7 +124,7 @@ void weir_socket_push(struct weir_socket *socket) {
             if (socket->peers[i]->phase == WEIR_PHASE_READY && socket->peers[i]->out.count > 0)
                 weir_hub_send(socket, socket->peers[i]);
         weir_hub_settle(socket);
-    } else if (socket->mode == WEIR_MODE_CONNECTED) {
+    } else if (socket->mode == WEIR_MODE_CONNECTED && weir_peer_may_send(socket, upstream)) {
         if (weir_peer_flush(upstream, NULL, 0) == WEIR_OK)
             weir_peer_watch(socket, upstream);
         else

@@ -164,6 +164,11 @@ static inline int weir_fits(const struct weir_socket *socket, const struct weir_
 
 /* ---- peer.c ---- */
 
+/* May what is queued go out? To a listener that has not answered only requests do: what is too big for him is not known yet, and
+ * a client does not wait for the answer. */
+static inline int weir_peer_may_send(const struct weir_socket *socket, const struct weir_peer *peer) {
+    return peer->phase == WEIR_PHASE_READY || socket->role == WEIR_ROLE_CLIENT;
+}
 /* Watch for what can happen on the connection now. */
 void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer);
 /* Send what is queued until the socket is full, behind @head if there is one (which goes whole or not at all).

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,6 +350,62 @@ static void test_a_reader_that_sleeps_does_not_grow_for_ever(void **state) {
     testing_close(writer);
 }
 
+/* Frames that wait for a listener reach readers who have never heard of their writer, too. */
+static void test_what_waited_reaches_who_is_new(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_inbound inbound;
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    place.must_connect = 1;
+    struct weir_socket *writer = testing_open(&place, WEIR_ROLE_WRITER);
+    assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, 10), WEIR_OK);
+    assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, NULL), 1);
+    testing_close(reader);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, 10), WEIR_OK);
+    place.must_connect = 0;
+    reader = testing_open(&place, WEIR_ROLE_READER);
+    /* The first of the five may have gone down with the listener. */
+    uint64_t seq = testing_next(reader, 10 * TESTING_SECOND, &inbound);
+    assert_in_range(seq, 2, 3);
+    for (seq++; seq <= 6; seq++)
+        assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, NULL), seq);
+    testing_close(writer);
+    testing_close(reader);
+}
+
+/* A queued frame is too big for who listens next: it is a gap, and does not stop what comes behind it for ever. */
+static void test_what_is_too_big_for_the_next_listener(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_hello hello, answer = testing_hello(WEIR_ROLE_READER);
+    struct weir_inbound inbound;
+    int listener = testing_listen(*state);
+    place.capacity = 16 << 20;
+    place.must_connect = 1;
+    pid_t child = fork();
+    if (child == 0) { /* lets the writer in and reads nothing */
+        int peer = accept(listener, NULL, NULL);
+        testing_hear(peer, &hello);
+        testing_say(peer, &answer);
+        pause();
+    }
+    close(listener);
+    struct weir_socket *writer = testing_open(&place, WEIR_ROLE_WRITER);
+    assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, 1 << 20), WEIR_OK);
+    assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, 2 << 20), WEIR_OK);
+    assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, 100), WEIR_OK);
+    kill(child, SIGKILL);
+    assert_int_equal(testing_wait(child), 1000 + SIGKILL);
+    place.must_connect = 0;
+    place.size_max = 64 << 10;
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, &inbound), 3);
+    assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, 1 << 20), WEIR_ETOOBIG);
+    assert_int_equal(testing_send(writer, 0, WEIR_FRAME_MESSAGE, 50), WEIR_OK);
+    assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, &inbound), 4);
+    testing_close(writer);
+    testing_close(reader);
+}
+
 /* ---- who serves while the owner is away ---- */
 
 /* An end that had its thread before it began to listen serves as well as one that starts it then. */
@@ -385,6 +442,8 @@ int main(void) {
         CASE(test_foreign_kinds_end_the_connection),
         CASE(test_a_client_only_asks),
         CASE(test_a_reader_that_sleeps_does_not_grow_for_ever),
+        CASE(test_what_waited_reaches_who_is_new),
+        CASE(test_what_is_too_big_for_the_next_listener),
         CASE(test_the_thread_serves_who_began_to_listen_later),
     };
     if (getenv("WEIR_TEST_FILTER"))
