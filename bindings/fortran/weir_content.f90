@@ -645,14 +645,29 @@ contains
         call adopt(self, c_null_ptr)
     end subroutine
 
-    logical function is_young(message, max_age)
+    ! Why a message is too old for @max_age; empty when it is not.
+    function staleness(message, max_age) result(sentence)
         class(weir_message), intent(in) :: message
-        real(real64), intent(in), optional :: max_age
+        real(real64), intent(in) :: max_age
+        character(:), allocatable :: sentence
         real(real64) :: age
-        is_young = .true.
-        if (.not. present(max_age)) return
         age = message%age()
-        is_young = age >= 0 .and. age <= max_age
+        sentence = ''
+        if (message%time_ns() == 0) then
+            sentence = 'its messages carry no time: max_age= needs a writer without stamp=0'
+        else if (age > max_age) then
+            sentence = 'the latest message is '//seconds(age)//' old, more than '//seconds(max_age)// &
+                '; does its writer still run?'
+        end if
+    end function
+
+    ! A number of seconds as sentences say it: 0.250 s.
+    function seconds(number) result(text)
+        real(real64), intent(in) :: number
+        character(:), allocatable :: text
+        character(24) :: digits
+        write (digits, '(f24.3)') number
+        text = trim(adjustl(digits))//' s'
     end function
 
     subroutine latest_message(address, message, max_age, stat, errmsg)
@@ -663,13 +678,16 @@ contains
         character(*), intent(inout), optional :: errmsg
         type(c_ptr) :: latest
         integer(c_int) :: status
+        character(:), allocatable :: reason
         status = weir_raw_latest(c_text(trim(address)), latest, message%failure_)
         if (status == WEIR_OK) then
             call adopt(message, latest)
-            if (.not. is_young(message, max_age)) then
-                call settle_text(WEIR_ENOENT, trim(address)//': the latest message is older than max_age, or '// &
-                    'carries no time; does its writer still run?', message%failure_, stat, errmsg)
-                return
+            if (present(max_age)) then
+                reason = staleness(message, max_age)
+                if (len(reason) > 0) then
+                    call settle_text(WEIR_ENOENT, trim(address)//': '//reason, message%failure_, stat, errmsg)
+                    return
+                end if
             end if
         end if
         call settle(status, message%failure_, stat, errmsg)

@@ -93,11 +93,12 @@ contains
     end subroutine
 
     subroutine latest()
-        type(weir_writer) :: w
+        type(weir_writer) :: w, unstamped
         type(weir_reader) :: r
         type(weir_message) :: m
         integer :: stat
         integer(int64) :: n
+        character(300) :: sentence
         call weir_get('test/nowhere', m, stat=stat)
         call check(stat == WEIR_ENOENT, 'no channel, no latest value')
         call w%open('test/latest')
@@ -106,8 +107,14 @@ contains
         call weir_get('test/latest', m, max_age=60d0)
         call m%get('', n)
         call check(n == 2, 'the latest value')
-        call weir_get('test/latest', m, max_age=-1d0, stat=stat)
-        call check(stat == WEIR_ENOENT, 'which is too old')
+        call weir_get('test/latest', m, max_age=-1d0, stat=stat, errmsg=sentence)
+        call check(stat == WEIR_ENOENT .and. index(sentence, ' s old, more than -1.000 s') > 0, 'which is too old')
+        call m%get('', n)
+        call check(n == 2, 'and is there all the same')
+        call unstamped%open('test/unstamped?stamp=0')
+        call unstamped%send(1)
+        call weir_get('test/unstamped', m, max_age=60d0, stat=stat, errmsg=sentence)
+        call check(stat == WEIR_ENOENT .and. index(sentence, 'no time') > 0, 'one without a time is never young')
         call r%open('test/latest')
         call check(r%latest(), 'a reader skips to the newest message')
         call r%get('', n)
