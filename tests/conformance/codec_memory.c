@@ -1,5 +1,5 @@
-/* What the codec contract says about memory: it follows the input (promise 3), a loop over a warm document and buffer allocates
- * nothing, and an allocation that fails is reported as such and leaves everything usable. */
+/* What the codec contract says about memory: it follows the input (promise 3), a loop over a warm document and
+ * buffer allocates nothing, and an allocation that fails is reported as such and leaves everything usable. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +38,8 @@ static void test_memory_follows_the_input(void **state) {
     }
 }
 
-/* The values that are short for what they take in memory, many times: this is where 16 bytes for one are hardest to keep. */
+/* The values that are short for what they take in memory, many times: this is where 16 bytes for one are hardest to
+ * keep. */
 static void put_dense(weir_doc *doc, int which) {
     static const unsigned char element;
     weir_ndarray array = {.element = WEIR_U8, .rank = WEIR_RANK_MAX, .data = &element};

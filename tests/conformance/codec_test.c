@@ -1,7 +1,8 @@
 /* The codec contract (src/codec/codec.h) on every codec: the same tests, only the line in the table below differs.
  *
- * Documents are random from a printed seed; WEIR_SEED sets another. What each promise says about values, limits and refusals is
- * here; what it says about memory is in codec_memory.c; the files of vectors/ are read in codec_vectors.c. */
+ * Documents are random from a printed seed; WEIR_SEED sets another. What each promise says about values, limits and
+ * refusals is here; what it says about memory is in codec_memory.c; the files of vectors/ are read in
+ * codec_vectors.c. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
-/* The vectors of this project on every codec: what NAME.json means is what NAME.cbor, NAME.raw ... mean, and both are written back
- * byte for byte; other spellings are read, and what is listed as wrong is refused at its byte. vectors/README.md describes the
- * files. A codec without a file for a vector is not checked on it; how many were is printed. */
+/* The vectors of this project on every codec: what NAME.json means is what NAME.cbor, NAME.raw ... mean, and both
+ * are written back byte for byte; other spellings are read, and what is listed as wrong is refused at its byte.
+ * vectors/README.md describes the files. A codec without a file for a vector is not checked on it; how many were is
+ * printed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,7 +112,8 @@ static void test_other_spellings(void **state) {
     print_message("%s: %zu other spellings\n", codec, checked);
 }
 
-/* CODEC.reject: "HEX MODE OFFSET why", where MODE is always or strict; what is refused under strict only is else accepted. */
+/* CODEC.reject: "HEX MODE OFFSET why", where MODE is always or strict; what is refused under strict only is else
+ * accepted. */
 static void check_refusal(struct fixture *fixture, const struct vector_line *line) {
     const char *codec = weir_codec_name(fixture->codec->codec);
     unsigned char bytes[HEX_ROOM];

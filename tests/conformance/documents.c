@@ -1,4 +1,5 @@
-/* The generator of random documents. It recurses, as deep as the shape allows; a budget of values keeps documents small. */
+/* The generator of random documents. It recurses, as deep as the shape allows; a budget of values keeps documents
+ * small. */
 #include "documents.h"
 
 #include <setjmp.h>
@@ -348,8 +349,8 @@ static int any_kind(struct generator *generator, uint32_t kinds) {
     return kind;
 }
 
-/* A value of one of @kinds, with up to @depth containers and tags inside each other; where that is 0, or the budget is spent, a
- * scalar. */
+/* A value of one of @kinds, with up to @depth containers and tags inside each other; where that is 0, or the budget
+ * is spent, a scalar. */
 static void put_value(struct generator *generator, uint32_t kinds, uint32_t depth) {
     const uint32_t nested = KINDS_CONTAINER | KIND(TAGGED);
     generator->budget -= generator->budget > 0;

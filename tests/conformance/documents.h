@@ -1,8 +1,9 @@
 /* Random documents of every kind, for tests of properties: the same seed and shape always give the same document.
  *
- * What is drawn are mostly borders: lengths and integers around the powers of two where encodings change, floats with every class
- * of bits, keys that look like wrappers, ndarrays of every element and order. A document never holds what a codec may bring back
- * as something else: a CBOR tag around a content for which there is a kind, or the tag numbers that carry BSON types. */
+ * What is drawn are mostly borders: lengths and integers around the powers of two where encodings change, floats
+ * with every class of bits, keys that look like wrappers, ndarrays of every element and order. A document never
+ * holds what a codec may bring back as something else: a CBOR tag around a content for which there is a kind, or the
+ * tag numbers that carry BSON types. */
 #ifndef WEIR_CONFORMANCE_DOCUMENTS_H
 #define WEIR_CONFORMANCE_DOCUMENTS_H
 

@@ -1,5 +1,5 @@
-/* The heap under watch. Sizes are what malloc_usable_size says, a little more than was asked for; so a count of bytes is never too
- * small. A realloc that moves counts as the new size alone. */
+/* The heap under watch. Sizes are what malloc_usable_size says, a little more than was asked for; so a count of
+ * bytes is never too small. A realloc that moves counts as the new size alone. */
 #include "heap.h"
 
 #include <malloc.h>

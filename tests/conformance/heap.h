@@ -1,8 +1,8 @@
 /* The heap under watch: what the library allocates is counted, and any allocation can be made to fail.
  *
- * The linker leads malloc, calloc, realloc, aligned_alloc and free of all objects of the program, those of the static library among
- * them, through here (--wrap, see CMakeLists.txt). Shared libraries keep their own: what qsort takes in libc is not seen. One thread
- * only may allocate while a watch is on. */
+ * The linker leads malloc, calloc, realloc, aligned_alloc and free of all objects of the program, those of the
+ * static library among them, through here (--wrap, see CMakeLists.txt). Shared libraries keep their own: what qsort
+ * takes in libc is not seen. One thread only may allocate while a watch is on. */
 #ifndef WEIR_CONFORMANCE_HEAP_H
 #define WEIR_CONFORMANCE_HEAP_H
 

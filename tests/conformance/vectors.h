@@ -21,7 +21,8 @@ struct vector_line {
     int number;
     char *fields[LINE_FIELDS_MAX];
 };
-/* Cut the next line of *text into @count fields, in place. Return: 0 at the end. Fails the test for a line with fewer. */
+/* Cut the next line of *text into @count fields, in place. Return: 0 at the end. Fails the test for a line with
+ * fewer. */
 int vector_line_next(char **text, int count, struct vector_line *line);
 
 #endif

@@ -1,5 +1,5 @@
-/* Published test data for CBOR, as ../shared/corpora/README.md beside the checkout describes it (WEIR_CORPORA names another
- * folder). Without the data these tests skip and say so; what matters of it stands in cbor_test.c too. */
+/* Published test data for CBOR, as ../shared/corpora/README.md beside the checkout describes it (WEIR_CORPORA names
+ * another folder). Without the data these tests skip and say so; what matters of it stands in cbor_test.c too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

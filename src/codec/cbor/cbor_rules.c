@@ -1,4 +1,5 @@
-/* CBOR: limits on both sides, sequences, what WEIR_STRICT refuses and where, what the encoder refuses, the plain form. */
+/* CBOR: limits on both sides, sequences, what WEIR_STRICT refuses and where, what the encoder refuses, the plain
+ * form. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,8 @@ static void test_depth(void **state) {
     }
 }
 
-/* The inside of a kind may be deeper than the limit by what that kind needs, and no further whatever is written there. */
+/* The inside of a kind may be deeper than the limit by what that kind needs, and no further whatever is written
+ * there. */
 static void test_depth_inside_kinds(void **state) {
     struct fixture *fixture = *state;
     enum { NESTS = 100 };
@@ -89,8 +91,8 @@ static void test_values(void **state) {
     assert_int_equal(decode_to_values(fixture, (const unsigned char *)"\xe0", 1, 2), WEIR_OK);
 }
 
-/* Simple values of one byte take two cells: beyond the first thousand they are refused before they take more memory than 16 bytes
- * for each of the input. */
+/* Simple values of one byte take two cells: beyond the first thousand they are refused before they take more memory
+ * than 16 bytes for each of the input. */
 static void test_many_simple_values(void **state) {
     struct fixture *fixture = *state;
     static unsigned char bytes[60000];
@@ -220,7 +222,8 @@ static void test_repeated_keys(void **state) {
     }
 }
 
-/* Contents that a tag allows under WEIR_STRICT, and ones that it does not; a document is made of them without strictness. */
+/* Contents that a tag allows under WEIR_STRICT, and ones that it does not; a document is made of them without
+ * strictness. */
 static void test_contents_of_tags(void **state) {
     struct fixture *fixture = *state;
     static const char *const allowed[] = {

@@ -1,6 +1,7 @@
-/* CBOR as RFC 8949 has it: items, well-formedness against a checker of its own, preferred and deterministic encoding, indefinite
- * lengths, the tags that are kinds of the document. Limits, sequences and strictness are in cbor_rules.c, published test data in
- * cbor_corpora.c; what every codec promises is tested in tests/conformance/codec_test.c. */
+/* CBOR as RFC 8949 has it: items, well-formedness against a checker of its own, preferred and deterministic
+ * encoding, indefinite lengths, the tags that are kinds of the document. Limits, sequences and strictness are in
+ * cbor_rules.c, published test data in cbor_corpora.c; what every codec promises is tested in
+ * tests/conformance/codec_test.c. */
 #include "codec/cbor/cbor_test.h"
 
 #include <math.h>

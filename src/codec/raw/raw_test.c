@@ -1,5 +1,6 @@
-/* Raw data: what types are spelt like, sizes that disagree, every element in every shape, the order of indices, sources whose
- * elements are big-endian, and what has no raw form. What every codec promises is tested in tests/conformance/codec_test.c. */
+/* Raw data: what types are spelt like, sizes that disagree, every element in every shape, the order of indices,
+ * sources whose elements are big-endian, and what has no raw form. What every codec promises is tested in
+ * tests/conformance/codec_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -172,8 +173,8 @@ static void test_wrong_types(void **state) {
     assert_int_equal(weir_raw_type_parse("u8\0[3]", 6, &type, NULL), WEIR_EINVAL);
 }
 
-/* Each character of good types replaced by each other one: no type that would not be written the same way, but for the order of
- * one dimension. */
+/* Each character of good types replaced by each other one: no type that would not be written the same way, but for
+ * the order of one dimension. */
 static void test_damaged_types(void **state) {
     static const char *const good[] = {"f64[4,256]", "f32[3,3]:col", "u8", "i16[0]"};
     for (size_t i = 0; i < COUNT(good); i++)
