@@ -339,19 +339,20 @@ static int request_take(struct weir_socket *socket, struct weir_peer *peer, cons
     return status ? status : weir_queue_push(&socket->inbox, socket->relayed, start, socket->relayed->size);
 }
 
-static int control_take(struct weir_socket *socket, struct weir_peer *peer, const struct weir_stream_frame *frame) {
+static int control_take(struct weir_peer *peer, const struct weir_stream_frame *frame) {
     struct weir_frame control;
     if (weir_control_read(frame, &control) != WEIR_OK)
         return WEIR_ECORRUPT;
     if (peer->hello.role == WEIR_ROLE_READER && weir_control_is(&control, "seek") && control.id <= WEIR_FROM_AGO)
-        return weir_spread_seek(socket, peer, (enum weir_from)control.id, (int64_t)(control.seq & INT64_MAX));
+        peer->seek =
+            (struct weir_seek){(enum weir_from)control.id, (int64_t)(control.seq & INT64_MAX), control.writer, 1};
     return WEIR_OK; /* of a later version: not for us */
 }
 
 static int frame_take(struct weir_socket *socket, struct weir_peer *peer, const struct weir_stream_frame *frame) {
     unsigned kind = (unsigned)(frame->word >> 32) & 0x0F;
     if (kind == WEIR_FRAME_CONTROL)
-        return control_take(socket, peer, frame);
+        return control_take(peer, frame);
     if (peer->hello.role == WEIR_ROLE_WRITER && kind == WEIR_FRAME_MESSAGE)
         return message_take(socket, peer, frame);
     if (peer->hello.role == WEIR_ROLE_CLIENT && kind == WEIR_FRAME_REQUEST)
@@ -380,6 +381,9 @@ static void frames_take(struct weir_socket *socket, struct weir_peer *peer) {
         weir_stream_take(&peer->in, frame.size);
     }
     pause_set(socket, peer, 0);
+    /* Of many seeks only the last counts; each goes through the whole history. */
+    if (status == WEIR_EAGAIN && peer->seek.is_asked && weir_spread_seek(socket, peer) != WEIR_OK)
+        status = WEIR_ENOMEM;
     /* What remains of one that has ended is a part of a frame, which nobody shall see. */
     if (status != WEIR_EAGAIN || peer->has_ended)
         weir_hub_drop(socket, peer);

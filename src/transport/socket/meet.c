@@ -124,6 +124,7 @@ static void history_begin(struct weir_socket *socket) {
 static void begin_listening(struct weir_socket *socket) {
     uint32_t watched = 0;
     socket->mode = WEIR_MODE_LISTENING;
+    socket->wants_sought = 0;
     socket->claimed_at = weir_clock_monotonic();
     socket->grace_until = socket->is_resuming && socket->readers_expected ? socket->claimed_at + WEIR_GRACE_WAIT : 0;
     struct weir_origin *own =
@@ -233,6 +234,21 @@ static void last_keep(struct weir_socket *socket) {
     socket->last.bytes = room ? memcpy(room, bytes, socket->last.size) : NULL;
 }
 
+int weir_upstream_ask(struct weir_socket *socket) {
+    struct weir_control control = {
+        .op = "seek", .seq = (uint64_t)socket->seek.value, .id = socket->seek.from, .writer = socket->seek.serial};
+    size_t start;
+    if (weir_control_write(&control, &socket->controls, &start) != WEIR_OK)
+        return WEIR_ENOMEM;
+    return weir_queue_push(&socket->upstream.out, socket->controls, start, socket->controls->size);
+}
+
+/* A seek that the listener has not confirmed is asked of the next one; what that one sends first is skipped. */
+static void seek_again(struct weir_socket *socket) {
+    weir_queue_clear(&socket->upstream.out);
+    socket->wants_sought = weir_upstream_ask(socket) == WEIR_OK;
+}
+
 void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
     struct weir_peer *upstream = &socket->upstream;
     int was_ready = upstream->phase == WEIR_PHASE_READY;
@@ -252,7 +268,9 @@ void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
         weir_queue_clear(&upstream->out);
     else
         weir_queue_rewind(&upstream->out);
-    socket->has_before = socket->wants_sought = 0;
+    socket->has_before = 0;
+    if (socket->wants_sought)
+        seek_again(socket);
     socket->mode = WEIR_MODE_SEEKING;
     /* Who took us and dropped us without a word may do so for ever; who let us in has ended, and another may be there. */
     if (!was_ready && !rest) {
@@ -361,8 +379,8 @@ void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_
         socket->has_before = 1;
         socket->before_writer = control.writer;
         socket->before_seq = control.seq;
-    } else if (weir_control_is(&control, "sought")) {
-        socket->wants_sought = 0;
+    } else if (weir_control_is(&control, "sought") && control.writer == socket->seek.serial) {
+        socket->wants_sought = 0; /* of an earlier seek, it would let frames through that nobody wants any more */
     }
 }
 

@@ -63,6 +63,7 @@ void weir_peer_disconnect(struct weir_socket *socket, struct weir_peer *peer) {
     peer->generation++;
     peer->phase = WEIR_PHASE_NONE;
     peer->is_paused = peer->has_ended = peer->owes_count = 0;
+    peer->seek.is_asked = 0;
 }
 
 void weir_peer_fini(struct weir_peer *peer) {

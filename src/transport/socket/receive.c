@@ -296,16 +296,13 @@ static int arrived_skip(struct weir_socket *socket, weir_error *err) {
 
 /* Ask the listener to begin elsewhere; what is on its way until it confirms is skipped. */
 static int seek_ask(struct weir_socket *socket, enum weir_from from, int64_t value) {
-    struct weir_control control = {.op = "seek", .seq = (uint64_t)value, .id = from};
-    struct weir_queue *queue = &socket->upstream.out;
-    size_t start;
     if (socket->mode != WEIR_MODE_CONNECTED) {
         socket->place.from = from; /* for the hello */
         socket->place.from_value = value;
         return WEIR_OK;
     }
-    if (weir_control_write(&control, &socket->controls, &start) != WEIR_OK ||
-        weir_queue_push(queue, socket->controls, start, socket->controls->size) != WEIR_OK)
+    socket->seek = (struct weir_seek){from, value, socket->seek.serial + 1, 1};
+    if (weir_upstream_ask(socket) != WEIR_OK)
         return WEIR_ENOMEM;
     socket->wants_sought = 1;
     seen_forget(socket);

@@ -49,6 +49,14 @@ enum weir_phase { WEIR_PHASE_NONE = 0, WEIR_PHASE_HELLO = 1, WEIR_PHASE_READY = 
 
 enum weir_rest { WEIR_REST_NONE = 0, WEIR_REST_SHORT = 1, WEIR_REST_LONG = 2 /* without a time limit */ };
 
+/* What a reader asks his listener for. */
+struct weir_seek {
+    enum weir_from from;
+    int64_t value;
+    uint64_t serial; /* comes back in the confirmation */
+    int is_asked;
+};
+
 struct weir_peer {
     int fd;
     uint32_t index;          /* in socket->peers */
@@ -61,6 +69,7 @@ struct weir_peer {
     int64_t deadline;        /* of the hello */
     struct weir_hello hello; /* the other end's */
     struct weir_credentials credentials;
+    struct weir_seek seek; /* of a reader: read, and not done yet */
     struct weir_queue out;
     struct weir_stream in;
 };
@@ -96,12 +105,13 @@ struct weir_socket {
     struct weir_peer upstream;
     int64_t seek_at; /* when to try again */
     int64_t seek_wait;
-    uint8_t must_rest;    /* seek_at is to be kept: we were refused, not just too early */
-    uint8_t is_resuming;  /* was connected to a listener before */
-    uint8_t awaits_reply; /* client */
-    uint8_t lost_request; /* client: the connection broke since the last request */
-    uint8_t wants_sought; /* reader: what arrives is skipped until the listener confirms the seek */
-    uint8_t has_before;   /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
+    uint8_t must_rest;     /* seek_at is to be kept: we were refused, not just too early */
+    uint8_t is_resuming;   /* was connected to a listener before */
+    uint8_t awaits_reply;  /* client */
+    uint8_t lost_request;  /* client: the connection broke since the last request */
+    uint8_t wants_sought;  /* reader: what arrives is skipped until the listener confirms the seek */
+    struct weir_seek seek; /* reader: what was asked last */
+    uint8_t has_before;    /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
     uint64_t before_writer;
     uint64_t before_seq;
     uint32_t readers_known;    /* as the listener says */
@@ -218,6 +228,8 @@ int weir_meet_open(struct weir_socket *socket, weir_error *err);
 void weir_upstream_event(struct weir_socket *socket, uint32_t events);
 /* The listener has gone; look for another after @rest ns. */
 void weir_upstream_lost(struct weir_socket *socket, int64_t rest);
+/* Queue the seek that socket->seek says. Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_upstream_ask(struct weir_socket *socket);
 /* Read from the listener what is there. Return: as weir_stream_read. */
 int weir_upstream_read(struct weir_socket *socket, int flags);
 /* A control frame came from the listener. */
@@ -252,8 +264,8 @@ int weir_spread_has_room(const struct weir_socket *socket, size_t size);
 void weir_spread(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop);
 /* Queue for a new reader what he should know and what he asked for. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_spread_join(struct weir_socket *socket, struct weir_peer *peer);
-/* The same again after a seek. */
-int weir_spread_seek(struct weir_socket *socket, struct weir_peer *peer, enum weir_from from, int64_t value);
+/* The same again after a seek, peer->seek. */
+int weir_spread_seek(struct weir_socket *socket, struct weir_peer *peer);
 /* Tell readers, and the owner, of a writer whose last frame had @seq. */
 void weir_spread_introduce(struct weir_socket *socket, uint64_t writer, uint64_t seq, uint32_t uid);
 /* Tell everybody how many readers there are. */

@@ -102,6 +102,93 @@ static void test_frames_seen_before_leave_the_latest_alone(void **state) {
     close(fd);
 }
 
+/* ---- seeking ---- */
+
+/* Let the reader in, by hand. */
+static int reader_let_in(int listener, struct weir_socket *reader) {
+    struct weir_hello hello, answer = testing_hello(WEIR_ROLE_WRITER);
+    struct pollfd item = {.fd = listener, .events = POLLIN};
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    while (poll(&item, 1, 1) == 0 && weir_deadline_left(deadline) > 0)
+        assert_int_equal(testing_next(reader, TESTING_SECOND / 100, NULL), 0);
+    int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(testing_hear(fd, &hello), WEIR_OK);
+    testing_say(fd, &answer);
+    while (reader->upstream.phase != WEIR_PHASE_READY && weir_deadline_left(deadline) > 0)
+        assert_int_equal(testing_next(reader, TESTING_SECOND / 100, NULL), 0);
+    return fd;
+}
+
+/* The serial of the next seek that the reader has sent. */
+static uint64_t seek_hear(int fd) {
+    unsigned char bytes[256];
+    uint64_t word;
+    struct weir_frame frame;
+    assert_int_equal(recv(fd, bytes, 8, MSG_WAITALL), 8);
+    memcpy(&word, bytes, 8);
+    assert_in_range(weir_frame_word_size(word), 16, sizeof(bytes));
+    assert_int_equal(recv(fd, bytes + 8, weir_frame_word_size(word) - 8, MSG_WAITALL), weir_frame_word_size(word) - 8);
+    assert_int_equal(weir_frame_parse(word, bytes, weir_frame_word_size(word), &frame), WEIR_OK);
+    assert_true(weir_control_is(&frame, "seek"));
+    assert_int_equal(frame.id, WEIR_FROM_OLDEST);
+    return frame.writer;
+}
+
+static void sought_say(int fd, uint64_t serial) {
+    struct weir_chunk *open = NULL;
+    size_t start;
+    assert_int_equal(weir_control_write(&(struct weir_control){.op = "sought", .writer = serial}, &open, &start),
+                     WEIR_OK);
+    assert_int_equal(send(fd, open->bytes + start, open->size - start, MSG_NOSIGNAL), open->size - start);
+    weir_chunk_unref(open);
+}
+
+static void frame_say(int fd, uint64_t seq) {
+    struct testing_bytes frame = testing_frame(WEIR_FRAME_MESSAGE, NULL, seq, 0, 10);
+    assert_int_equal(send(fd, frame.data, frame.size, MSG_NOSIGNAL), frame.size);
+}
+
+/* Of two seeks only the second's frames are wanted, whatever the listener has confirmed; and a seek outlives the listener. */
+static void test_only_the_last_seek_counts(void **state) {
+    struct weir_place place = testing_place(*state);
+    place.must_connect = 1;
+    int listener = testing_listen(*state);
+    pid_t child = fork();
+    if (child == 0) { /* open waits until somebody lets the reader in */
+        int peer = accept(listener, NULL, NULL);
+        struct weir_hello hello, answer = testing_hello(WEIR_ROLE_WRITER);
+        testing_hear(peer, &hello);
+        testing_say(peer, &answer);
+        _exit(0);
+    }
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    assert_int_equal(testing_wait(child), 0);
+    int fd = reader_let_in(listener, reader);
+    assert_int_equal(weir_socket_seek(reader, WEIR_FROM_OLDEST, 0, NULL), WEIR_OK);
+    assert_int_equal(weir_socket_seek(reader, WEIR_FROM_OLDEST, 0, NULL), WEIR_OK);
+    uint64_t first = seek_hear(fd), second = seek_hear(fd);
+    sought_say(fd, first);
+    frame_say(fd, 1);
+    sought_say(fd, second);
+    frame_say(fd, 2);
+    assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, NULL), 2);
+    assert_int_equal(weir_socket_seek(reader, WEIR_FROM_OLDEST, 0, NULL), WEIR_OK);
+    first = seek_hear(fd);
+    frame_say(fd, 3);
+    close(fd);
+    fd = reader_let_in(listener, reader);
+    frame_say(fd, 4);
+    (void)testing_next(reader, TESTING_SECOND / 20, NULL);
+    assert_int_equal(seek_hear(fd), first);
+    sought_say(fd, first);
+    frame_say(fd, 5);
+    assert_int_equal(testing_next(reader, 10 * TESTING_SECOND, NULL), 5);
+    close(fd);
+    close(listener);
+    testing_close(reader);
+}
+
 /* ---- at most once ---- */
 
 /* A listening writer's frames carry no number. Who listens next must not hand the newest on as somebody else's. */
@@ -408,6 +495,30 @@ static void test_what_is_too_big_for_the_next_listener(void **state) {
 
 /* ---- who serves while the owner is away ---- */
 
+/* A server's replies leave although it is busy elsewhere, and what comes in meanwhile waits for it. */
+static void test_a_busy_servers_replies_leave(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_inbound request;
+    place.capacity = 16 << 20;
+    struct weir_socket *server = testing_open(&place, WEIR_ROLE_SERVER);
+    struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
+    assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
+    assert_int_not_equal(testing_next(server, 10 * TESTING_SECOND, &request), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(testing_send(server, request.peer, WEIR_FRAME_REPLY, 1 << 20), WEIR_OK);
+    assert_int_equal(server->pump.has_thread, 1);
+    for (uint64_t seq = 1; seq <= 4; seq++)
+        assert_int_equal(testing_next(client, 10 * TESTING_SECOND, NULL), seq);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
+    for (uint64_t seq = 2; seq <= 4; seq++)
+        assert_int_equal(testing_next(server, 10 * TESTING_SECOND, &request), seq);
+    assert_int_equal(testing_send(server, request.peer, WEIR_FRAME_REPLY, 10), WEIR_OK);
+    assert_int_equal(testing_next(client, 10 * TESTING_SECOND, NULL), 5);
+    testing_close(client);
+    testing_close(server);
+}
+
 /* An end that had its thread before it began to listen serves as well as one that starts it then. */
 static void test_the_thread_serves_who_began_to_listen_later(void **state) {
     struct weir_place place = testing_place(*state);
@@ -433,6 +544,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         CASE(test_the_latest_frame_stays_while_it_is_looked_at),
         CASE(test_frames_seen_before_leave_the_latest_alone),
+        CASE(test_only_the_last_seek_counts),
         CASE(test_nothing_comes_twice_when_a_reader_takes_over),
         CASE(test_a_client_finds_a_server_at_once),
         CASE(test_a_refused_client_rests),
@@ -444,6 +556,7 @@ int main(void) {
         CASE(test_a_reader_that_sleeps_does_not_grow_for_ever),
         CASE(test_what_waited_reaches_who_is_new),
         CASE(test_what_is_too_big_for_the_next_listener),
+        CASE(test_a_busy_servers_replies_leave),
         CASE(test_the_thread_serves_who_began_to_listen_later),
     };
     if (getenv("WEIR_TEST_FILTER"))

@@ -247,13 +247,15 @@ int weir_spread_join(struct weir_socket *socket, struct weir_peer *peer) {
     return position(socket, peer, resumes ? WEIR_FROM_OLDEST : peer->hello.from, peer->hello.from_value);
 }
 
-int weir_spread_seek(struct weir_socket *socket, struct weir_peer *peer, enum weir_from from, int64_t value) {
+int weir_spread_seek(struct weir_socket *socket, struct weir_peer *peer) {
+    struct weir_control answer = {.op = "sought", .writer = peer->seek.serial};
+    peer->seek.is_asked = 0;
     /* Frames that wait whole are forgotten; one that is half sent goes on. */
     weir_queue_make_room(&peer->out, SIZE_MAX, 0, WEIR_CHUNK_FIRM | WEIR_CHUNK_DROPPABLE | WEIR_CHUNK_CONTROL);
-    if (tell(socket, &peer->out, &(struct weir_control){.op = "sought"}) != WEIR_OK)
+    if (tell(socket, &peer->out, &answer) != WEIR_OK)
         return WEIR_ENOMEM;
     weir_spread_owed(socket, peer);
-    return position(socket, peer, from, value);
+    return position(socket, peer, peer->seek.from, peer->seek.value);
 }
 
 void weir_spread_refill(struct weir_socket *socket, enum weir_from from, int64_t value) {
