@@ -116,18 +116,21 @@ static int group_find(const struct weir_place *place, gid_t *ret, weir_error *er
     return WEIR_OK;
 }
 
-/* Somebody answers at a socket whose lease is ours: a listener that was killed a moment ago and is still being torn down, or a
- * stranger's program. Return: WEIR_OK (it is dead now), WEIR_EBUSY. */
+/* Does somebody answer at a socket whose lease is ours: a listener that was killed a moment ago and is still being torn down, or a
+ * stranger's program? Only open waits for the first, and only of an end that must listen: any other tries to connect again, and
+ * then finds out. Return: WEIR_OK (it is dead), WEIR_EBUSY. */
 static int stranger_wait(const struct weir_place *place, weir_error *err) {
-    int64_t deadline = weir_deadline(DYING_NS);
-    do {
+    int64_t deadline = place->must_listen ? weir_deadline(DYING_NS) : 0;
+    for (;;) {
         int fd, status = local_connect(place, &fd, NULL);
         if (status == WEIR_ENOENT)
             return WEIR_OK;
         if (status == WEIR_OK)
             close(fd);
+        if (weir_deadline_left(deadline) == 0)
+            break;
         nanosleep(&(struct timespec){.tv_nsec = DYING_NAP_NS}, NULL);
-    } while (weir_deadline_left(deadline) > 0);
+    }
     return weir_fail(err, WEIR_EBUSY, "%s: a program that is not weir listens there; choose another path", place->text);
 }
 

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "transport/socket/lease.h"
 #include "transport/socket/local.h"
 
@@ -202,8 +203,15 @@ static void test_a_program_that_is_not_weir_keeps_its_socket(void **state) {
     struct weir_claim mine;
     weir_error err = {0};
     int fd = testing_listen(testing);
+    /* Who may also connect is not held up, as it may be in the middle of a next or a send. */
+    int64_t began = weir_clock_monotonic();
     assert_int_equal(claim(&place, &mine, &err), WEIR_EBUSY);
+    assert_true(weir_clock_monotonic() - began < TESTING_SECOND / 2);
     assert_non_null(strstr(err.text, "not weir"));
+    place.must_listen = 1;
+    assert_int_equal(claim(&place, &mine, &err), WEIR_EBUSY);
+    assert_true(weir_clock_monotonic() - began >= TESTING_SECOND);
+    place.must_listen = 0;
     close(fd);
     assert_int_equal(unlink(testing->path), 0);
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* a socket, but no stream */

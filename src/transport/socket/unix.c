@@ -130,6 +130,7 @@ static int local_open(void *state, const struct weir_place *place, enum weir_rol
                                    .poll_fd = -1,
                                    .ready_fd = -1,
                                    .pump = {.epoll_fd = -1, .control_fd = -1, .timer_fd = -1, .armed = INT64_MAX}};
+    socket->place.must_listen |= role == WEIR_ROLE_SERVER;
     while (socket->writer == 0)
         weir_random(&socket->writer, sizeof(socket->writer));
     pthread_mutex_init(&socket->lock, NULL);
