@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct document_shape shape_of(const struct codec_case *codec) {
     return (struct document_shape){.kinds = codec->carries, .values = 60, .depth_max = 8};
 }
@@ -107,7 +109,9 @@ void fail_document(struct fixture *fixture, const weir_value *value, const char 
     weir_view view = {"", 0};
     if (weir_buffer_new(&text) == WEIR_OK && weir_encode(value, WEIR_CODEC_JSON, &options, text, NULL) == WEIR_OK)
         view = weir_buffer_view(text);
-    print_message("the document: %.*s\n", (int)(view.size < SHOWN ? view.size : SHOWN), view.data);
+    /* No half of a character, which whoever reads the output may not like. */
+    size_t shown = weir_utf8_check((const unsigned char *)view.data, view.size < SHOWN ? view.size : SHOWN);
+    print_message("the document: %.*s\n", (int)shown, view.data);
     weir_buffer_free(text);
     fail_msg("%s: %s", weir_codec_name(fixture->codec->codec), what);
 }

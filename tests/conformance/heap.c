@@ -9,7 +9,6 @@ static struct {
     int is_on;
     size_t fail_at;
     enum heap_failure failure;
-    long long live;
     struct heap_report report;
 } watch;
 
@@ -24,12 +23,16 @@ void *__wrap_realloc(void *block, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *block);
 
-void heap_watch_begin(size_t fail_at, enum heap_failure failure) {
+void heap_watch_begin(void) {
     watch.report = (struct heap_report){0};
+    watch.fail_at = 0;
+    watch.is_on = 1;
+}
+
+void heap_watch_fail(size_t fail_at, enum heap_failure failure) {
+    watch.report.calls = 0;
     watch.fail_at = fail_at;
     watch.failure = failure;
-    watch.live = 0;
-    watch.is_on = 1;
 }
 
 struct heap_report heap_watch_end(void) {
@@ -50,9 +53,9 @@ static int refuse(void) {
 
 static void *count(void *block, size_t before) {
     if (watch.is_on && block) {
-        watch.live += (long long)malloc_usable_size(block) - (long long)before;
-        if (watch.live > (long long)watch.report.peak)
-            watch.report.peak = (size_t)watch.live;
+        watch.report.left += (long long)malloc_usable_size(block) - (long long)before;
+        if (watch.report.left > (long long)watch.report.peak)
+            watch.report.peak = (size_t)watch.report.left;
     }
     return block;
 }
@@ -78,6 +81,6 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size) {
 
 void __wrap_free(void *block) {
     if (watch.is_on && block)
-        watch.live -= (long long)malloc_usable_size(block);
+        watch.report.left -= (long long)malloc_usable_size(block);
     __real_free(block);
 }

@@ -11,13 +11,15 @@
 enum heap_failure { HEAP_FAILS_ONCE, HEAP_FAILS_ON };
 
 struct heap_report {
-    size_t calls;    /* allocations asked for */
+    size_t calls;    /* allocations asked for, since the beginning or heap_watch_fail */
     size_t failures; /* those that were refused */
     size_t peak;     /* bytes that were in use at most, beyond what was at the beginning */
+    long long left;  /* bytes in use at the end, beyond what was at the beginning */
 };
 
-/* Watch until heap_watch_end. The @fail_at-th allocation fails, and under HEAP_FAILS_ON all behind it; none for 0. */
-void heap_watch_begin(size_t fail_at, enum heap_failure failure);
+void heap_watch_begin(void);
+/* From here on the @fail_at-th allocation fails, and under HEAP_FAILS_ON all behind it; none for 0. */
+void heap_watch_fail(size_t fail_at, enum heap_failure failure);
 struct heap_report heap_watch_end(void);
 
 #endif
