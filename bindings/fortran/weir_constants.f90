@@ -74,6 +74,9 @@ module weir_constants
     integer(c_int), parameter, public :: WEIR_TAG_SIMPLE = 1
     integer(c_int), parameter, public :: WEIR_TAG_BSON = 2
 
+    ! enum weir_number_flags
+    integer(c_int), parameter, public :: WEIR_ROUND = 1
+
     ! limits
     integer(c_int), parameter, public :: WEIR_RANK_MAX = 15
 
@@ -95,4 +98,9 @@ module weir_constants
     integer(c_int), parameter, public :: WEIR_DEPTH_MAX = 64
     integer(c_int), parameter, public :: WEIR_BYTES_MAX = 16777216
     integer(c_int), parameter, public :: WEIR_VALUES_MAX = 16777216
+
+    ! limits
+    integer(c_int), parameter, public :: WEIR_TYPE_TEXT_MAX = 4096
+    integer(c_int), parameter, public :: WEIR_TYPE_STRUCTS_MAX = 16
+    integer(c_int), parameter, public :: WEIR_TYPE_FIELDS_MAX = 1024
 end module weir_constants

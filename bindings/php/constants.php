@@ -73,6 +73,9 @@ const TAG_CBOR = 0; // number: CBOR tag
 const TAG_SIMPLE = 1; // number: CBOR simple value, the value inside is null
 const TAG_BSON = 2; // number: BSON type byte, or 0x500 + subtype for binary
 
+// enum weir_number_flags
+const ROUND = 1; // floats may be rounded to f32; otherwise only what loses nothing is converted
+
 // limits
 const RANK_MAX = 15;
 
@@ -81,7 +84,7 @@ const CODEC_JSON = 1; // RFC 8259
 const CODEC_CBOR = 2; // RFC 8949, typed arrays of RFC 8746
 const CODEC_SMILE = 3; // not built in yet
 const CODEC_BSON = 4; // not built in yet
-const CODEC_RAW = 5; // a number or an array of numbers as it lies in memory, with its type named beside it
+const CODEC_RAW = 5; // numbers, arrays and structs as they lie in memory; the type is named beside (raw.h)
 
 // enum weir_codec_flags
 const PLAIN = 1; // encode: the readable, lossy form people expect (arrays of numbers, base64 text, ...)
@@ -94,6 +97,11 @@ const SEQUENCE = 16; // decode: other items may follow; ret_used says where the 
 const DEPTH_MAX = 64; // default: containers and tags inside each other
 const BYTES_MAX = 16777216; // default: bytes of one encoded message
 const VALUES_MAX = 16777216; // default: values in one document; it takes at most 16 bytes per byte of input
+
+// limits
+const TYPE_TEXT_MAX = 4096; // bytes of a type's canonical text, with its NUL
+const TYPE_STRUCTS_MAX = 16; // structs inside each other
+const TYPE_FIELDS_MAX = 1024; // fields of a type, those of inner structs included
 
 const ERROR_NAMES = [
     0 => 'WEIR_OK',

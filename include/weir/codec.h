@@ -19,21 +19,21 @@ enum weir_codec {
     WEIR_CODEC_CBOR = 2,  /* RFC 8949, typed arrays of RFC 8746 */
     WEIR_CODEC_SMILE = 3, /* not built in yet */
     WEIR_CODEC_BSON = 4,  /* not built in yet */
-    WEIR_CODEC_RAW = 5    /* a number or an array of numbers as it lies in memory, with its type named beside it */
+    WEIR_CODEC_RAW = 5    /* numbers, arrays and structs as they lie in memory; the type is named beside (raw.h) */
 };
 
 enum weir_codec_flags {
-    WEIR_PLAIN = 1,     /* encode: the readable, lossy form people expect (arrays of numbers, base64 text, ...) */
-    WEIR_STRICT = 2,    /* encode: refuse what the codec cannot say; decode: refuse repeated keys and wrong tag contents */
+    WEIR_PLAIN = 1,  /* encode: the readable, lossy form people expect (arrays of numbers, base64 text, ...) */
+    WEIR_STRICT = 2, /* encode: refuse what the codec cannot say; decode: refuse repeated keys and wrong tag contents */
     WEIR_CANONICAL = 4, /* encode: the one deterministic form (CBOR: RFC 8949 4.2.1; JSON: keys sorted, no blanks) */
     WEIR_PRETTY = 8,    /* encode, JSON only: indented, for people */
     WEIR_SEQUENCE = 16  /* decode: other items may follow; ret_used says where the first ended */
 };
 
 enum {
-    WEIR_DEPTH_MAX = 64,         /* default: containers and tags inside each other */
-    WEIR_BYTES_MAX = 16 << 20,   /* default: bytes of one encoded message */
-    WEIR_VALUES_MAX = 16 << 20   /* default: values in one document; it takes at most 16 bytes per byte of input */
+    WEIR_DEPTH_MAX = 64,       /* default: containers and tags inside each other */
+    WEIR_BYTES_MAX = 16 << 20, /* default: bytes of one encoded message */
+    WEIR_VALUES_MAX = 16 << 20 /* default: values in one document; it takes at most 16 bytes per byte of input */
 };
 
 typedef struct weir_codec_options {
@@ -43,7 +43,8 @@ typedef struct weir_codec_options {
     uint32_t values_max; /* 0: WEIR_VALUES_MAX */
     uint64_t bytes_max;  /* 0: no limit but the input's size; a channel sets its own */
 } weir_codec_options;
-#define WEIR_CODEC_OPTIONS_INIT {sizeof(weir_codec_options), 0, 0, 0, 0}
+#define WEIR_CODEC_OPTIONS_INIT                                                                                        \
+    { sizeof(weir_codec_options), 0, 0, 0, 0 }
 
 /* The codec called "json", "cbor", ...
  * Return: WEIR_OK, WEIR_EINVAL (the sentence lists the known ones). */

@@ -34,7 +34,7 @@ WEIR_API uint64_t weir_message_gap(const weir_message *message);
 WEIR_API int weir_message_codec(const weir_message *message);
 /* The data as the writer encoded it. */
 WEIR_API weir_view weir_message_bytes(const weir_message *message);
-/* The type of raw data, "f64[4,256]"; empty for other codecs. */
+/* The type of raw data, "f64[4,256]" or "{t: i64, accel: f64[3]}"; empty for other codecs. */
 WEIR_API weir_view weir_message_type(const weir_message *message);
 
 /* The metadata, a map; NULL in *ret when there is none.
@@ -46,6 +46,11 @@ WEIR_API int weir_message_data(weir_message *message, const weir_value **ret, we
 /* The data when it is an ndarray: raw data is not copied, it is handed out where it lies, aligned to 64 bytes.
  * Return: WEIR_OK, WEIR_ETYPE (the sentence shows what it is), WEIR_EPARSE, WEIR_ELIMIT, WEIR_ENOMEM. */
 WEIR_API int weir_message_ndarray(weir_message *message, weir_ndarray *ret, weir_error *err);
+
+/* Raw data where it lies, aligned to 64 bytes, when its writer sends just this type (raw.h): what a program in C casts to its struct.
+ * Return: WEIR_OK, WEIR_ETYPE (the sentence shows both types and who writes), WEIR_EINVAL (@type), WEIR_EPARSE, WEIR_ELIMIT,
+ * WEIR_ENOMEM. */
+WEIR_API int weir_message_raw(weir_message *message, const char *type, weir_view *ret, weir_error *err);
 
 /* The message as one JSON object without a line end, {"v":1,"seq":…,"time":…,"op":…,"meta":…,"data":…}, appended to @out: the
  * plain form for people and web pages. "gap" stands there when it is not 0; absent op, meta and data are null.

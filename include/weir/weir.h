@@ -25,6 +25,7 @@
 #include <weir/directory.h>
 #include <weir/error.h>
 #include <weir/message.h>
+#include <weir/raw.h>
 #include <weir/value.h>
 #include <weir/wait.h>
 

@@ -30,6 +30,7 @@ int weir_end_open(struct weir_end *end, const char *address, enum weir_role role
     if (status)
         return status;
     end->ops = end->place.transport;
+    memcpy(end->message.place, end->place.text, sizeof(end->message.place));
     end->role = role;
     end->generation = weir_fork_generation();
     end->awaits_readers = role == WEIR_ROLE_WRITER && end->place.readers > 0;

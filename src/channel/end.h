@@ -90,7 +90,8 @@ int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err);
 struct weir_writer {
     struct weir_end end;
     char op[WEIR_OP_MAX]; /* of a reserved message */
-    char type[WEIR_RAW_TYPE_MAX];
+    char type[WEIR_TYPE_TEXT_MAX];
+    struct weir_type *known; /* the struct sent last */
 };
 struct weir_reader {
     struct weir_end end;

@@ -29,6 +29,7 @@ int weir_message_set(struct weir_message *message, const struct weir_inbound *in
 void weir_message_fini(struct weir_message *message) {
     message->meta_doc = weir_doc_free(message->meta_doc);
     message->data_doc = weir_doc_free(message->data_doc);
+    message->type = weir_type_free(message->type);
     weir_buffer_fini(&message->copy);
 }
 
@@ -97,34 +98,6 @@ int weir_message_meta(weir_message *message, const weir_value **ret, weir_error 
     return status;
 }
 
-/* The raw data as an ndarray where it lies. Its elements are read in place, so a frame that does not align them is refused. */
-static int raw_ndarray(const struct weir_message *message, weir_ndarray *ret, weir_error *err) {
-    const struct weir_frame *frame = &message->frame;
-    weir_ndarray array;
-    if (!(frame->flags & WEIR_FRAME_ALIGNED))
-        return weir_fail(err, WEIR_EPARSE, "the message's raw data is not aligned; its writer must set flag 32");
-    int status = weir_raw_type_parse(frame->type.data, frame->type.size, &array, err);
-    if (status)
-        return status == WEIR_EINVAL ? WEIR_EPARSE : status;
-    if (array.size != frame->data.size)
-        return weir_fail(err, WEIR_EPARSE, "the message says %.*s, which is %zu bytes, and has %zu",
-                         (int)frame->type.size, frame->type.data, array.size, frame->data.size);
-    array.data = frame->data.data;
-    *ret = array;
-    return WEIR_OK;
-}
-
-static int raw_decode(struct weir_message *message, weir_error *err) {
-    weir_ndarray array;
-    const weir_value *root;
-    int status = raw_ndarray(message, &array, err);
-    if (status)
-        return status;
-    weir_doc_clear(message->data_doc);
-    weir_refer_ndarray(message->data_doc, &array);
-    return weir_doc_finish(message->data_doc, &root, err);
-}
-
 int weir_message_data(weir_message *message, const weir_value **ret, weir_error *err) {
     const struct weir_frame *frame = &message->frame;
     int status = WEIR_OK;
@@ -135,7 +108,7 @@ int weir_message_data(weir_message *message, const weir_value **ret, weir_error 
     if (!message->has_data) {
         status = doc_ready(&message->data_doc, err);
         if (status == WEIR_OK && frame->codec == WEIR_CODEC_RAW)
-            status = raw_decode(message, err);
+            status = weir_message_raw_decode(message, err);
         else if (status == WEIR_OK)
             status = weir_decode(message->data_doc, frame->codec, frame->data.data, frame->data.size, NULL, NULL, err);
     }
@@ -149,8 +122,9 @@ int weir_message_data(weir_message *message, const weir_value **ret, weir_error 
 int weir_message_ndarray(weir_message *message, weir_ndarray *ret, weir_error *err) {
     char type[WEIR_RAW_TYPE_MAX];
     const weir_value *value = NULL;
-    if (message->frame.codec == WEIR_CODEC_RAW)
-        return raw_ndarray(message, ret, err);
+    if (message->frame.codec == WEIR_CODEC_RAW &&
+        !weir_raw_is_struct(message->frame.type.data, message->frame.type.size))
+        return weir_message_raw_ndarray(message, ret, err);
     int status = weir_message_data(message, &value, err);
     if (status == WEIR_OK && weir_get_ndarray(value, NULL, ret) != WEIR_OK)
         status = weir_fail(err, WEIR_ETYPE, "the message holds %s, you asked for an ndarray",
@@ -254,6 +228,7 @@ int weir_message_copy(const weir_message *message, weir_message **ret) {
                            .uid = message->uid,
                            .is_owned = 1,
                            .copy = copy->copy};
+    memcpy(copy->place, message->place, sizeof(copy->place));
     unsigned char *bytes = copy->copy.data;
     /* Written anew rather than copied: the commit word of a frame in a ring is not part of its bytes. */
     weir_frame_write_whole(frame, bytes);

@@ -16,15 +16,23 @@ struct weir_message {
     uint32_t uid;
     weir_doc *meta_doc; /* made when first needed, reused for later messages */
     weir_doc *data_doc;
-    uint8_t has_meta; /* the document holds this message's */
+    struct weir_type *type; /* of raw structs, kept from message to message */
+    uint8_t has_meta;       /* the document holds this message's */
     uint8_t has_data;
     uint8_t is_owned; /* a copy: freed by the user, bytes in .copy */
     struct weir_buffer copy;
+    char place[WEIR_PLACE_TEXT_MAX]; /* where it came from, for sentences; "" when nobody said */
 };
 
 /* Make @message show the frame of @inbound; documents of the message before are forgotten.
  * Return: WEIR_OK, WEIR_ECORRUPT, WEIR_EVERSION. */
 int weir_message_set(struct weir_message *message, const struct weir_inbound *inbound);
+/* The type of raw data when it is a struct, in message->type. Return: WEIR_OK, WEIR_EPARSE, WEIR_ELIMIT, WEIR_ENOMEM. */
+int weir_message_raw_struct(struct weir_message *message, weir_error *err);
+/* The raw data of a type without structs, where it lies. Return: WEIR_OK, WEIR_EPARSE. */
+int weir_message_raw_ndarray(const struct weir_message *message, struct weir_ndarray *ret, weir_error *err);
+/* Decode raw data into message->data_doc. Return: WEIR_OK, WEIR_EPARSE, WEIR_ELIMIT, WEIR_ENOMEM. */
+int weir_message_raw_decode(struct weir_message *message, weir_error *err);
 /* Give back the documents of a message in the library's own storage. */
 void weir_message_fini(struct weir_message *message);
 

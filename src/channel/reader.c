@@ -1,5 +1,6 @@
 /* Readers, and the latest value without one. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <weir/channel.h>
 
@@ -66,6 +67,7 @@ static int latest_message(const struct weir_place *place, weir_message *message,
     int status = place->transport->latest(place, &message->copy, &inbound, err);
     if (status)
         return status;
+    memcpy(message->place, place->text, sizeof(message->place));
     status = weir_message_set(message, &inbound);
     return status ? weir_fail(err, status, "%s: the newest frame is damaged or of another version of weir", place->text)
                   : WEIR_OK;

@@ -25,6 +25,7 @@ weir_writer *weir_writer_close(weir_writer *writer) {
     if (writer) {
         weir_writer_discard(writer);
         weir_end_close(&writer->end);
+        weir_type_free(writer->known);
     }
     free(writer);
     return NULL;
@@ -70,10 +71,32 @@ int weir_writer_send_ndarray(weir_writer *writer, const char *op, const weir_val
     return weir_end_send(&writer->end, &out, err);
 }
 
+/* A struct, or structs, of @type. */
+static int send_struct(weir_writer *writer, const char *op, const weir_value *meta, const char *type, const void *data,
+                       size_t size, weir_error *err) {
+    struct weir_outgoing out;
+    int status = weir_raw_type_keep(&writer->known, type, strlen(type), err);
+    if (status)
+        return status;
+    if (weir_type_size(writer->known) != size)
+        return weir_fail(err, WEIR_EINVAL, "%s: %.160s is %zu bytes, you gave %zu", writer->end.place.text, type,
+                         weir_type_size(writer->known), size);
+    status = message_begin(writer, op, meta, &out, err);
+    if (status)
+        return status;
+    out.codec = WEIR_CODEC_RAW;
+    out.type = weir_type_text(writer->known);
+    out.data = size > 0 ? data : "";
+    out.size = size;
+    return weir_end_send(&writer->end, &out, err);
+}
+
 /* Raw bytes of a named type; of none, they are u8[size]. */
 static int send_raw(weir_writer *writer, const char *op, const weir_value *meta, const char *type, const void *data,
                     size_t size, weir_error *err) {
     weir_ndarray array = {.element = WEIR_U8, .rank = 1, .shape = {size}, .size = size};
+    if (type && weir_raw_is_struct(type, strlen(type)))
+        return send_struct(writer, op, meta, type, data, size, err);
     int status = type ? weir_raw_type_parse(type, strlen(type), &array, err) : WEIR_OK;
     if (status)
         return status;
@@ -102,19 +125,30 @@ int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value
     return weir_end_send(&writer->end, &out, err);
 }
 
-int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *meta, const char *type, void **ret_data,
-                        size_t *ret_size, weir_error *err) {
+/* The size of raw data of @type, and the type as the frame names it. */
+static int reserve_type(weir_writer *writer, const char *type, struct weir_outgoing *out, weir_error *err) {
     weir_ndarray array;
-    struct weir_outgoing out;
-    uint64_t dropped = writer->end.dropped;
-    int status = weir_raw_type_parse(type, strlen(type), &array, err);
-    if (status == WEIR_OK)
-        status = message_begin(writer, op, meta, &out, err);
+    size_t length = strlen(type);
+    int is_struct = weir_raw_is_struct(type, length);
+    int status = is_struct ? weir_raw_type_keep(&writer->known, type, length, err)
+                           : weir_raw_type_parse(type, length, &array, err);
     if (status)
         return status;
-    out.codec = WEIR_CODEC_RAW;
-    out.type = (weir_view){type, strlen(type)};
-    out.size = array.size;
+    out->codec = WEIR_CODEC_RAW;
+    out->type = is_struct ? weir_type_text(writer->known) : (weir_view){type, length};
+    out->size = is_struct ? weir_type_size(writer->known) : array.size;
+    return WEIR_OK;
+}
+
+int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *meta, const char *type, void **ret_data,
+                        size_t *ret_size, weir_error *err) {
+    struct weir_outgoing out;
+    uint64_t dropped = writer->end.dropped;
+    int status = message_begin(writer, op, meta, &out, err);
+    if (status == WEIR_OK)
+        status = reserve_type(writer, type, &out, err);
+    if (status)
+        return status;
     status = weir_end_reserve(&writer->end, &out, err);
     if (status == WEIR_EAGAIN && writer->end.dropped > dropped)
         return weir_fail(err, WEIR_EAGAIN, "%s: no room, the message is dropped (full=drop-newest)",
@@ -122,12 +156,12 @@ int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *m
     if (status)
         return status;
     /* The header goes in front of the data at commit, when the seq and time are known; its parts must not move until then. */
-    memcpy(writer->type, type, out.type.size);
+    memcpy(writer->type, out.type.data, out.type.size);
     memcpy(writer->op, op ? op : "", out.op_size);
     writer->end.frame.type.data = writer->type;
     writer->end.frame.op.data = writer->op;
     *ret_data = writer->end.slot.bytes + writer->end.frame.data_offset;
-    *ret_size = array.size;
+    *ret_size = out.size;
     return WEIR_OK;
 }
 

@@ -62,6 +62,7 @@ static void test_numbers_stay(void **state) {
         {WEIR_CODEC_CBOR, 2},   {WEIR_CODEC_SMILE, 3},   {WEIR_CODEC_BSON, 4},   {WEIR_CODEC_RAW, 5},
         {WEIR_PLAIN, 1},        {WEIR_STRICT, 2},        {WEIR_CANONICAL, 4},    {WEIR_PRETTY, 8},
         {WEIR_SEQUENCE, 16},    {WEIR_RANK_MAX, 15},     {WEIR_OP_MAX, 255},     {WEIR_DEPTH_MAX, 64},
+        {WEIR_ROUND, 1},        {WEIR_TYPE_TEXT_MAX, 4096}, {WEIR_TYPE_STRUCTS_MAX, 16}, {WEIR_TYPE_FIELDS_MAX, 1024},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)

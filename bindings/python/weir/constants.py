@@ -70,6 +70,9 @@ TAG_CBOR = 0  # number: CBOR tag
 TAG_SIMPLE = 1  # number: CBOR simple value, the value inside is null
 TAG_BSON = 2  # number: BSON type byte, or 0x500 + subtype for binary
 
+# enum weir_number_flags
+ROUND = 1  # floats may be rounded to f32; otherwise only what loses nothing is converted
+
 # limits
 RANK_MAX = 15
 
@@ -78,7 +81,7 @@ CODEC_JSON = 1  # RFC 8259
 CODEC_CBOR = 2  # RFC 8949, typed arrays of RFC 8746
 CODEC_SMILE = 3  # not built in yet
 CODEC_BSON = 4  # not built in yet
-CODEC_RAW = 5  # a number or an array of numbers as it lies in memory, with its type named beside it
+CODEC_RAW = 5  # numbers, arrays and structs as they lie in memory; the type is named beside (raw.h)
 
 # enum weir_codec_flags
 PLAIN = 1  # encode: the readable, lossy form people expect (arrays of numbers, base64 text, ...)
@@ -91,6 +94,11 @@ SEQUENCE = 16  # decode: other items may follow; ret_used says where the first e
 DEPTH_MAX = 64  # default: containers and tags inside each other
 BYTES_MAX = 16777216  # default: bytes of one encoded message
 VALUES_MAX = 16777216  # default: values in one document; it takes at most 16 bytes per byte of input
+
+# limits
+TYPE_TEXT_MAX = 4096  # bytes of a type's canonical text, with its NUL
+TYPE_STRUCTS_MAX = 16  # structs inside each other
+TYPE_FIELDS_MAX = 1024  # fields of a type, those of inner structs included
 
 ERROR_NAMES = {
     0: "WEIR_OK",

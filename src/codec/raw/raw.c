@@ -1,70 +1,12 @@
-/* Raw data: one number or one array of numbers as it lies in memory, least significant byte first. docs/spec/raw.md is the
- * standard.
+/* Raw data: numbers, arrays and structs as they lie in memory, least significant byte first. docs/spec/raw.md is the standard.
  *
  * The bytes say nothing about themselves: their type travels beside them, in the frame. weir_decode sees only the bytes and so
- * gives u8[n]; the channel layer, which has the type, uses weir_raw_type_parse and weir_raw_document.
+ * gives u8[n]; who has the type uses weir_type_new and what goes with it (type.c, layout.c, decode.c, encode.c). One number or array
+ * of numbers, the most frequent by far, needs no parsed type: here it is read straight into a weir_ndarray.
  */
 #include <string.h>
 
-#include "codec/codec.h"
-
-/* ---- the type as text ---- */
-
-struct type_text {
-    const char *at;
-    const char *end;
-};
-
-static int take(struct type_text *text, char wanted) {
-    if (text->at == text->end || *text->at != wanted)
-        return 0;
-    text->at++;
-    return 1;
-}
-
-static uint32_t take_element(struct type_text *text) {
-    size_t left = (size_t)(text->end - text->at);
-    for (uint32_t element = WEIR_F64; element >= WEIR_U8; element--) {
-        const char *name = weir_element_name(element);
-        size_t size = strlen(name);
-        if (size <= left && memcmp(text->at, name, size) == 0) {
-            text->at += size;
-            return element;
-        }
-    }
-    return 0;
-}
-
-/* A size without leading zeros, so that a type has one spelling. */
-static int take_size(struct type_text *text, uint64_t *ret) {
-    const char *begin = text->at;
-    uint64_t size = 0;
-    for (; text->at < text->end && *text->at >= '0' && *text->at <= '9'; text->at++)
-        if (__builtin_mul_overflow(size, 10, &size) || __builtin_add_overflow(size, *text->at - '0', &size))
-            return 0;
-    *ret = size;
-    return text->at - begin == 1 || (text->at > begin && *begin != '0');
-}
-
-static int take_shape(struct type_text *text, weir_ndarray *array) {
-    if (!take(text, '['))
-        return 1;
-    do {
-        if (array->rank == WEIR_RANK_MAX || !take_size(text, &array->shape[array->rank]))
-            return 0;
-        array->rank++;
-    } while (take(text, ','));
-    return take(text, ']');
-}
-
-static int take_order(struct type_text *text, weir_ndarray *array) {
-    size_t left = (size_t)(text->end - text->at);
-    if (left == 0)
-        return 1;
-    array->order = array->rank > 1 ? WEIR_COLUMN : WEIR_ROW;
-    text->at = text->end;
-    return left == 4 && memcmp(text->end - 4, ":col", 4) == 0;
-}
+#include "codec/raw/raw.h"
 
 /* The size in bytes that the shape asks for. */
 static int array_size(weir_ndarray *array) {
@@ -78,14 +20,14 @@ static int array_size(weir_ndarray *array) {
 }
 
 int weir_raw_type_parse(const char *text, size_t size, weir_ndarray *ret, weir_error *err) {
-    struct type_text at = {text, text + size};
-    weir_ndarray array = {.element = take_element(&at)};
+    struct weir_type_cursor at = {text, text, text + size, 0};
+    weir_ndarray array = {.element = weir_type_take_element(&at)};
     if (array.element == 0)
         return weir_fail(
             err, WEIR_EINVAL,
             "the raw type \"%.*s\" begins with no element; write one of u8 u16 u32 u64 i8 i16 i32 i64 f32 f64",
             (int)(size < 64 ? size : 64), text);
-    if (!take_shape(&at, &array) || !take_order(&at, &array) || !array_size(&array))
+    if (!weir_type_take_array(&at, array.shape, &array.rank, &array.order) || at.at != at.end || !array_size(&array))
         return weir_fail(err, WEIR_EINVAL,
                          "the raw type \"%.*s\" is not like f64, u8[4096], f64[4,256] or f32[3,3]:col",
                          (int)(size < 64 ? size : 64), text);

@@ -76,6 +76,10 @@ enum class tag_space : int {
     bson = WEIR_TAG_BSON,
 };
 
+enum class number_flags : int {
+    round = WEIR_ROUND,
+};
+
 enum class codec : int {
     json = WEIR_CODEC_JSON,
     cbor = WEIR_CODEC_CBOR,
