@@ -1,4 +1,5 @@
-/* Peers of a socket that lie, say nothing, or say too much. Each test ends with a look whether the channel still works. */
+/* Peers of a socket that lie, say nothing, or say too much. Each test ends with a look whether the channel still
+ * works. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -111,7 +112,8 @@ static void test_a_request_of_http_is_closed(void **state) {
     weir_writer_close(writer);
 }
 
-/* Many connect and say half a hello: the oldest go when there are too many, all after 5 s, and nobody else waits for them. */
+/* Many connect and say half a hello: the oldest go when there are too many, all after 5 s, and nobody else waits for
+ * them. */
 static void test_half_a_hello_and_silence(void **state) {
     weir_writer *writer = writer_open(*state, "");
     int fds[SILENT];
@@ -272,7 +274,8 @@ static void test_control_frames_with_nonsense(void **state) {
     weir_writer_close(writer);
 }
 
-/* A reader that asks for everything again and again, and reads nothing, costs neither memory nor the others their turn. */
+/* A reader that asks for everything again and again, and reads nothing, costs neither memory nor the others their
+ * turn. */
 static void test_a_flood_of_seeks(void **state) {
     struct weir_place place = testing_place(*state);
     place.capacity = 256 << 10;

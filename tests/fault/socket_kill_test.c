@@ -1,8 +1,8 @@
 /* Processes of a channel on a socket are killed while traffic flows, over and over.
  *
- * Every message says who sent it (the process) and its number there; its padding follows from both, so that a torn or mixed one
- * shows. The reader in the test's own process lives through a whole test and keeps count: for each writing process the numbers
- * only rise, and a number that is left out is in the gap that the message tells. */
+ * Every message says who sent it (the process) and its number there; its padding follows from both, so that a torn or
+ * mixed one shows. The reader in the test's own process lives through a whole test and keeps count: for each writing
+ * process the numbers only rise, and a number that is left out is in the gap that the message tells. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -148,8 +148,8 @@ static void kill_child(pid_t child) {
 
 /* ---- tests ---- */
 
-/* One end after another dies, in an order the seed decides; a new one takes its place. The reader here may have come first
- * and listen, or last and be connected. @options: of the writers. */
+/* One end after another dies, in an order the seed decides; a new one takes its place. The reader here may have come
+ * first and listen, or last and be connected. @options: of the writers. */
 static void check_kills(const struct testing *testing, const char *options, int reader_first, unsigned seed) {
     struct part parts[3] = {{testing, options, 1}, {testing, options, 2}, {testing, "", 0}};
     pid_t children[3];

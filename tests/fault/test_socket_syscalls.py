@@ -1,7 +1,7 @@
 """System calls of a socket's ends fail one after the other, as strace makes them.
 
-What passes (a signal, no descriptor for a moment, a full socket) must not show; what does not must end in one sentence that names
-the address, and leave nothing behind.
+What passes (a signal, no descriptor for a moment, a full socket) must not show; what does not must end in one
+sentence that names the address, and leave nothing behind.
 """
 import os
 import shutil

@@ -158,7 +158,8 @@ void weir_hub_accept(struct weir_socket *socket) {
         } else if (errno == EAGAIN) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
-            /* No descriptor is left, most likely. Those who wait stay in the backlog; asking again at once would only spin. */
+            /* No descriptor is left, most likely. Those who wait stay in the backlog; asking again at once would only
+             * spin. */
             accepting_set(socket, 0);
             socket->accept_at = weir_clock_monotonic() + WEIR_ACCEPT_WAIT;
             return;
@@ -448,8 +449,8 @@ void weir_hub_resume(struct weir_socket *socket) {
             frames_take(socket, socket->peers[i]);
 }
 
-/* Control frames are queued without asking for room, as a frame may mean nothing without them. A peer that reads nothing while
- * others come and go would let them pile up; it is let go, and may come back. */
+/* Control frames are queued without asking for room, as a frame may mean nothing without them. A peer that reads
+ * nothing while others come and go would let them pile up; it is let go, and may come back. */
 static int is_overfull(const struct weir_socket *socket, const struct weir_peer *peer) {
     return peer->out.size > socket->place.capacity + socket->place.size_max + WEIR_CONTROLS_MAX;
 }

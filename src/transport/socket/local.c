@@ -116,9 +116,9 @@ static int group_find(const struct weir_place *place, gid_t *ret, weir_error *er
     return WEIR_OK;
 }
 
-/* Does somebody answer at a socket whose lease is ours: a listener that was killed a moment ago and is still being torn down, or a
- * stranger's program? Only open waits for the first, and only of an end that must listen: any other tries to connect again, and
- * then finds out. Return: WEIR_OK (it is dead), WEIR_EBUSY. */
+/* Does somebody answer at a socket whose lease is ours: a listener that was killed a moment ago and is still being
+ * torn down, or a stranger's program? Only open waits for the first, and only of an end that must listen: any other
+ * tries to connect again, and then finds out. Return: WEIR_OK (it is dead), WEIR_EBUSY. */
 static int stranger_wait(const struct weir_place *place, weir_error *err) {
     int64_t deadline = place->must_listen ? weir_deadline(DYING_NS) : 0;
     for (;;) {

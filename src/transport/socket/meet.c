@@ -50,8 +50,8 @@ static uint64_t seq_said(const struct weir_socket *socket) {
     return seq - 1;
 }
 
-/* Return: 0 when it could not be sent. A listener may refuse us and be gone before we have said anything; then what it said is
- * still there to read. */
+/* Return: 0 when it could not be sent. A listener may refuse us and be gone before we have said anything; then what
+ * it said is still there to read. */
 static int hello_send(const struct weir_socket *socket, int fd) {
     unsigned char bytes[WEIR_HELLO_SIZE];
     const struct weir_place *place = &socket->place;
@@ -272,7 +272,8 @@ void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
     if (socket->wants_sought)
         seek_again(socket);
     socket->mode = WEIR_MODE_SEEKING;
-    /* Who took us and dropped us without a word may do so for ever; who let us in has ended, and another may be there. */
+    /* Who took us and dropped us without a word may do so for ever; who let us in has ended, and another may be
+     * there. */
     if (!was_ready && !rest) {
         rest_grow(socket);
         return;
@@ -298,7 +299,8 @@ static void refused(struct weir_socket *socket, const struct weir_hello *answer,
     weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
 }
 
-/* What was queued for another listener may be too big for this one, and would end the connection every time. Readers see a gap. */
+/* What was queued for another listener may be too big for this one, and would end the connection every time. Readers
+ * see a gap. */
 static void oversized_drop(struct weir_queue *queue, uint64_t size_max) {
     struct weir_queue kept = {0};
     int status = WEIR_OK;

@@ -221,7 +221,8 @@ int weir_socket_peer_state(void *state) {
     if (socket->role != WEIR_ROLE_CLIENT)
         return WEIR_OK;
     pthread_mutex_lock(&socket->lock);
-    /* Looking costs little, and who asks wants to know of a server that came a moment ago. Only a refusal is rested after. */
+    /* Looking costs little, and who asks wants to know of a server that came a moment ago. Only a refusal is rested
+     * after. */
     if (socket->mode == WEIR_MODE_SEEKING && !socket->must_rest)
         socket->seek_at = 0;
     if (socket->mode == WEIR_MODE_SEEKING)

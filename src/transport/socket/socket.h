@@ -174,8 +174,8 @@ static inline int weir_fits(const struct weir_socket *socket, const struct weir_
 
 /* ---- peer.c ---- */
 
-/* May what is queued go out? To a listener that has not answered only requests do: what is too big for him is not known yet, and
- * a client does not wait for the answer. */
+/* May what is queued go out? To a listener that has not answered only requests do: what is too big for him is not
+ * known yet, and a client does not wait for the answer. */
 static inline int weir_peer_may_send(const struct weir_socket *socket, const struct weir_peer *peer) {
     return peer->phase == WEIR_PHASE_READY || socket->role == WEIR_ROLE_CLIENT;
 }

@@ -149,7 +149,8 @@ static void frame_say(int fd, uint64_t seq) {
     assert_int_equal(send(fd, frame.data, frame.size, MSG_NOSIGNAL), frame.size);
 }
 
-/* Of two seeks only the second's frames are wanted, whatever the listener has confirmed; and a seek outlives the listener. */
+/* Of two seeks only the second's frames are wanted, whatever the listener has confirmed; and a seek outlives the
+ * listener. */
 static void test_only_the_last_seek_counts(void **state) {
     struct weir_place place = testing_place(*state);
     place.must_connect = 1;
@@ -329,7 +330,8 @@ static void test_a_request_to_who_never_answered_is_lost(void **state) {
     testing_close(client);
 }
 
-/* A server that dies is heard of through the descriptor too, and a wait does not outlive it although another has come. */
+/* A server that dies is heard of through the descriptor too, and a wait does not outlive it although another has
+ * come. */
 static void test_a_lost_request_shows(void **state) {
     struct weir_place place = testing_place(*state);
     struct weir_hello hello, answer = testing_hello(WEIR_ROLE_SERVER);

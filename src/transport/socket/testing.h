@@ -1,4 +1,5 @@
-/* What the tests of sockets share: a scratch directory per test, ends without the channel layer, and raw connections. */
+/* What the tests of sockets share: a scratch directory per test, ends without the channel layer, and raw
+ * connections. */
 #ifndef WEIR_SOCKET_TESTING_H
 #define WEIR_SOCKET_TESTING_H
 
@@ -43,7 +44,8 @@ int testing_listen(const struct testing *testing);
 /* The hello of an end of @role that nothing is wrong with. */
 struct weir_hello testing_hello(enum weir_role role);
 void testing_say(int fd, const struct weir_hello *hello);
-/* Read a hello, which must come within 10 s. Return: what weir_hello_read returns; WEIR_ECLOSED when the connection ended. */
+/* Read a hello, which must come within 10 s. Return: what weir_hello_read returns; WEIR_ECLOSED when the connection
+ * ended. */
 int testing_hear(int fd, struct weir_hello *ret);
 /* Read until the other side closes, for at most 10 s. Return: 1 when it has closed. */
 int testing_ends(int fd);
