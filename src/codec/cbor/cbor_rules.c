@@ -53,7 +53,7 @@ static void test_depth(void **state) {
  * there. */
 static void test_depth_inside_kinds(void **state) {
     struct fixture *fixture = *state;
-    enum { NESTS = 100 };
+    enum { NESTS = 12 };
     static const char *const tags[] = {"c1", "c4", "d828", "d840", "d903e9"};
     for (size_t i = 0; i < COUNT(tags); i++) {
         unsigned char bytes[8 + 2 * NESTS];
