@@ -15,6 +15,7 @@
 #ifndef WEIR_VALUE_INTERNAL_H
 #define WEIR_VALUE_INTERNAL_H
 
+#include <string.h>
 #include <weir/value.h>
 
 #include "base/arena.h"
@@ -22,7 +23,8 @@
 struct weir_value {
     uint8_t kind;  /* enum weir_kind */
     uint8_t flags; /* enum weir_cell_flags */
-    uint16_t aux;  /* TIME: enum weir_time_unit; NDARRAY: element | rank << 8; ARRAY, MAP: while open, tags around it */
+    uint16_t aux;  /* INT64: enum weir_integer_width; TIME: enum weir_time_unit; NDARRAY: element | rank << 8;
+                      ARRAY, MAP: while open, tags around it */
     uint32_t
         count; /* TEXT, BYTES, BIGINT, DECIMAL: bytes; ARRAY: items; MAP: pairs; NDARRAY: shape cells; TAGGED: space */
     union {
@@ -47,6 +49,9 @@ enum weir_cell_flags {
 
 /* The unit a time was given in, so that it can be written back the same way; the value is always ns. */
 enum weir_time_unit { WEIR_TIME_NS = 0, WEIR_TIME_S = 1, WEIR_TIME_MS = 2, WEIR_TIME_S_FLOAT = 3, WEIR_TIME_TEXT = 4 };
+
+/* The width an integer was given in, where a format has several, so that it can be written back the same way. */
+enum weir_integer_width { WEIR_INTEGER_SHORTEST = 0, WEIR_INTEGER_WIDE = 1 /* 64 bits though 32 would do */ };
 
 struct weir_doc {
     struct weir_value *cells;
@@ -73,6 +78,17 @@ static inline struct weir_value *weir_doc_cell(struct weir_doc *doc) {
     if (doc->count == doc->capacity && weir_doc_grow(doc, 1) != WEIR_OK)
         return NULL;
     return &doc->cells[doc->count++];
+}
+
+/* Fill a cell, flags and aux 0, with two stores; an initializer would clear it first. */
+static inline void weir_cell_set(struct weir_value *cell, uint8_t kind, uint32_t count, uint64_t payload) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t head = kind | (uint64_t)count << 32;
+    memcpy(cell, &head, sizeof(head));
+#else
+    *cell = (struct weir_value){.kind = kind, .count = count};
+#endif
+    cell->as.u64 = payload;
 }
 
 /* The cell behind a value and all it holds. */
