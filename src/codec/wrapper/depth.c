@@ -10,7 +10,8 @@ enum {
 };
 
 static const struct weir_value *parent_of(const struct weir_doc *doc, const struct weir_value *container) {
-    return container && container->as.span > 0 ? doc->cells + (container->as.span - 1) : NULL;
+    size_t number = container ? container->as.span & UINT32_MAX : 0;
+    return number > 0 ? doc->cells + (number - 1) : NULL;
 }
 
 /* What an open container may become, judged by its first key. */

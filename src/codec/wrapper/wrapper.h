@@ -48,8 +48,9 @@ enum weir_unwrapped {
  * Return: enum weir_unwrapped; -1 when there is no memory. */
 int weir_unwrap(struct weir_doc *doc, size_t map);
 
-/* The next three are for decoders whose open containers lie in their cells like this: the span of an open container is the index
- * of its parent plus one, 0 for none, and its count the items or pairs before the one that is being read. Keys are texts.
+/* The next three are for decoders whose open containers lie in their cells like this: the low 32 bits of an open container's span
+ * are the index of its parent plus one, 0 for none (limits keep it below), and its count is the items or pairs before the one that
+ * is being read. Keys are texts.
  *
  * A container begins inside @open at @depth containers (its own included), beyond @depth_max. Whether no wrapper explains that. */
 int weir_wrapper_is_too_deep(const struct weir_doc *doc, const struct weir_value *open, uint32_t depth,
