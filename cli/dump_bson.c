@@ -299,6 +299,8 @@ static int element(struct dump *dump) {
     unsigned type = data[0];
     const unsigned char *nul = memchr(name, 0, end - dump->at - 1);
     const char *what = type_name(type);
+    if (!what)
+        return dump_wrong(dump, dump->at, "", "byte %02x is no type of BSON", type);
     if (!nul && top->flags & IS_CUT)
         return dump_cut(dump, "the name of an element");
     size_t size = nul ? (size_t)(nul - name) : end - dump->at - 1, valid = dump_utf8(name, size);
@@ -306,8 +308,6 @@ static int element(struct dump *dump) {
         return dump_wrong(dump, dump->at + 1 + valid, "the name of an element", "a name that is not UTF-8");
     if (!nul)
         return cut(dump, "an element");
-    if (!what)
-        return dump_wrong(dump, dump->at, "", "byte %02x is no type of BSON", type);
     top->number++;
     dump->role = top->kind == ARRAY ? DUMP_INDEX : DUMP_KEY;
     dump_note(dump, "type %02x", type);

@@ -22,6 +22,7 @@ struct table {
 struct smile {
     struct dump *dump;
     unsigned flags;
+    int has_begun; /* a header or value came, and no end marker since */
     struct table names;
     struct table values;
 };
@@ -387,6 +388,11 @@ static int value(struct smile *smile) {
 static void at_root(struct smile *smile) {
     struct dump *dump = smile->dump;
     unsigned byte = dump->data[dump->at];
+    if (byte == 0xff && !smile->has_begun) {
+        dump_wrong(dump, dump->at, "", "byte ff, the end of content, and none before it");
+        return;
+    }
+    smile->has_begun = byte != 0xff;
     if (byte == 0x3a) {
         header(smile);
     } else if (byte == 0xff) {
