@@ -10,6 +10,7 @@
 static const struct weir_codec_ops *const codecs[] = {
     &weir_codec_json,
     &weir_codec_cbor,
+    &weir_codec_smile,
     &weir_codec_raw,
 };
 enum { CODEC_COUNT = sizeof(codecs) / sizeof(codecs[0]) };
@@ -18,7 +19,7 @@ enum { CODEC_COUNT = sizeof(codecs) / sizeof(codecs[0]) };
 static const struct {
     int id;
     const char *name;
-} reserved[] = {{WEIR_CODEC_SMILE, "smile"}, {WEIR_CODEC_BSON, "bson"}};
+} reserved[] = {{WEIR_CODEC_BSON, "bson"}};
 enum { RESERVED_COUNT = sizeof(reserved) / sizeof(reserved[0]) };
 
 const struct weir_codec_ops *weir_codec_at(size_t index) {
@@ -126,18 +127,22 @@ static int decode(const struct weir_codec_ops *ops, weir_doc *doc, const unsigne
 
 int weir_decode(weir_doc *doc, int codec, const void *data, size_t size, const weir_codec_options *options,
                 size_t *ret_used, weir_error *err) {
+    int sequel = doc->sequel;
     weir_doc_clear(doc);
     const struct weir_codec_ops *ops = weir_codec_ops(codec);
     if (!ops)
         return not_built_in(codec, err);
     weir_codec_options complete = options_complete(options);
     size_t used = 0;
+    if (complete.flags & WEIR_SEQUENCE && sequel == codec)
+        doc->sequel = sequel;
     int status = decode(ops, doc, data ? data : (const unsigned char *)"", size, &complete, &used, err);
     if (status != WEIR_OK) {
         weir_doc_clear(doc);
         return status;
     }
     doc->is_finished = 1;
+    doc->sequel = complete.flags & WEIR_SEQUENCE ? codec : 0;
     if (ret_used)
         *ret_used = used;
     return WEIR_OK;

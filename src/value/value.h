@@ -53,18 +53,25 @@ enum weir_time_unit { WEIR_TIME_NS = 0, WEIR_TIME_S = 1, WEIR_TIME_MS = 2, WEIR_
 /* The width an integer was given in, where a format has several, so that it can be written back the same way. */
 enum weir_integer_width { WEIR_INTEGER_SHORTEST = 0, WEIR_INTEGER_WIDE = 1 /* 64 bits though 32 would do */ };
 
+/* What a codec keeps with a document between the items of a sequence: the beginning of the codec's own struct. */
+struct weir_kept {
+    void (*free)(struct weir_kept *kept);
+};
+
 struct weir_doc {
     struct weir_value *cells;
     size_t count;
     size_t capacity;
     struct weir_arena arena;
-    size_t ceiling;      /* decoding: growing ahead stops at this many cells, 0 for none */
-    size_t open;         /* builder: index + 1 of the innermost open container, 0 at the root */
-    uint32_t depth;      /* builder: open containers, and the tags around them and pending */
-    uint32_t tags;       /* builder: tags that still wait for their content */
-    int status;          /* builder: sticky enum weir_err */
-    const char *problem; /* builder: what the status is about */
-    int is_finished;     /* the root may be read */
+    size_t ceiling;         /* decoding: growing ahead stops at this many cells, 0 for none */
+    size_t open;            /* builder: index + 1 of the innermost open container, 0 at the root */
+    uint32_t depth;         /* builder: open containers, and the tags around them and pending */
+    uint32_t tags;          /* builder: tags that still wait for their content */
+    int status;             /* builder: sticky enum weir_err */
+    const char *problem;    /* builder: what the status is about */
+    int is_finished;        /* the root may be read */
+    int sequel;             /* enum weir_codec: the next item of its sequence may go on with what is kept; 0 for none */
+    struct weir_kept *kept; /* NULL for nothing; its memory stays when the document is cleared */
 };
 
 /* What the documents of this library hold at most in one integer, so that changing its form takes bounded time. */
