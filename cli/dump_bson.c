@@ -329,8 +329,8 @@ static int run(struct dump *dump) {
             document(dump, DOCUMENT, dump->end, 1);
         else if (dump->at >= inner_end(dump) || dump->data[dump->at] == 0) {
             if (dump->at < inner_end(dump))
-                return dump_wrong(dump, dump->at, "", "a document ends here, but its size says %zu bytes later",
-                                  inner_end(dump) - dump->at);
+                return dump_wrong(dump, dump->at, "", "a document ends here, but its size says %zu byte%s later",
+                                  inner_end(dump) - dump->at, dump_s(inner_end(dump) - dump->at));
             document_end(dump);
         } else {
             element(dump);

@@ -109,8 +109,14 @@ static int head_read(struct dump *dump, struct head *head) {
         return dump_wrong(dump, dump->at, "", "byte %02x: the length code %u of its low 5 bits is reserved", *at,
                           head->info);
     size_t width = (size_t)1 << (head->info - 24);
-    if (dump_left(dump) - 1 < width)
-        return dump_cut(dump, "a head");
+    if (dump_left(dump) - 1 < width) {
+        static const char *const names[] = {"an integer", "a negative integer", "bytes", "text", "an array", "a map",
+                                            "a tag"};
+        char begun[80];
+        snprintf(begun, sizeof(begun), "the head of %s, whose %s is in the next %zu byte%s", names[head->major],
+                 head->major <= NEGATIVE || head->major == TAG ? "number" : "length", width, dump_s(width));
+        return dump_cut(dump, begun);
+    }
     head->n = dump_load(at + 1, width, 1);
     head->size = 1 + width;
     static const uint64_t shorter[] = {23, UINT8_MAX, UINT16_MAX, UINT32_MAX};

@@ -188,8 +188,7 @@ static int reference(struct smile *smile, struct table *table, uint32_t index, s
     struct dump *dump = smile->dump;
     const char *name = table == &smile->names ? "name" : "value";
     if (!(smile->flags & (table == &smile->names ? SHARED_NAMES : SHARED_VALUES)))
-        return dump_wrong(dump, dump->at, "",
-                          "a reference to shared %s %u, but the header says that %ss are not shared", name, index,
+        return dump_wrong(dump, dump->at, "", "a reference to shared %s %u, but here %ss are not shared", name, index,
                           name);
     if (index >= table->count)
         return dump_wrong(dump, dump->at, "", "a reference to shared %s %u, but there are only %u", name, index,
