@@ -18,7 +18,7 @@ enum weir_codec {
     WEIR_CODEC_JSON = 1,  /* RFC 8259 */
     WEIR_CODEC_CBOR = 2,  /* RFC 8949, typed arrays of RFC 8746 */
     WEIR_CODEC_SMILE = 3, /* Smile 1.0.7, as Jackson writes it */
-    WEIR_CODEC_BSON = 4,  /* not built in yet */
+    WEIR_CODEC_BSON = 4,  /* BSON 1.1, as MongoDB has it */
     WEIR_CODEC_RAW = 5    /* a number or an array of numbers as it lies in memory, with its type named beside it */
 };
 

@@ -43,6 +43,7 @@ struct weir_codec_ops {
 extern const struct weir_codec_ops weir_codec_json;  /* codec/json/json.c */
 extern const struct weir_codec_ops weir_codec_cbor;  /* codec/cbor/cbor.c */
 extern const struct weir_codec_ops weir_codec_smile; /* codec/smile/smile.c */
+extern const struct weir_codec_ops weir_codec_bson;  /* codec/bson/bson.c */
 extern const struct weir_codec_ops weir_codec_raw;   /* codec/raw/raw.c */
 
 /* The ops of a codec; NULL for none. */

@@ -70,6 +70,11 @@ enum {
 
 #define BSON_NS_PER_MS INT64_C(1000000)
 
+/* The upper halves of decimals that are no DECIMAL; the lower ones are 0. */
+#define BSON_DECIMAL_NAN      (UINT64_C(0x7C) << 56)
+#define BSON_DECIMAL_INFINITY (UINT64_C(0x78) << 56)
+#define BSON_DECIMAL_NEGATIVE (UINT64_C(1) << 63)
+
 static inline uint32_t weir_bson_load32(const unsigned char *at) {
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
@@ -92,6 +97,7 @@ struct bson_reader {
     uint32_t flags;
     int is_wrapped; /* wrappers are recognised */
     int is_deep;    /* containers went deeper than depth_max, which only those of wrappers may */
+    int has_root;   /* the document begins with the name "$root" */
     int status;
     weir_error *err;
 };

@@ -246,7 +246,7 @@ ALWAYS_INLINE int document_begin(struct bson_reader *reader, struct cursor *curs
 
 /* What a document may have to do when it ends besides noting its span. */
 ALWAYS_INLINE int ends_specially(const struct bson_reader *reader, const struct cursor *cursor) {
-    return reader->flags & WEIR_STRICT || cursor->open->flags != 0 || cursor->depth > reader->depth_max ||
+    return reader->flags & WEIR_STRICT || cursor->open->flags != 0 || reader->is_deep ||
            (cursor->count == 1 && cursor->is_map && *cursor->open[1].as.data == '$');
 }
 
@@ -268,17 +268,13 @@ static int keys_differ(struct bson_reader *reader, const struct weir_value *map,
 static int unwrap(struct bson_reader *reader, size_t open, uint32_t depth, const unsigned char *at) {
     struct weir_doc *doc = reader->doc;
     struct weir_value *cell = doc->cells + open;
-    const char *problem = "a wrapper that is none, with documents beyond the limit; raise depth_max";
+    const char *problem = NULL;
     struct weir_codec_limits limits = {0, reader->depth_max, 0};
     if (!reader->is_wrapped || !weir_bson_is_wrapper(cell))
         limits.flags = WEIR_PLAIN;
     if (depth > reader->depth_max)
         limits.depth_max = depth_limit(reader, cell);
-    int status = WEIR_ELIMIT;
-    int is_named =
-        cell->kind == WEIR_KIND_MAP && cell->count == 1 && weir_wrapper_of_key(cell + 1) != WEIR_WRAPPER_NONE;
-    if (limits.flags == 0 || !is_named || !reader->is_deep)
-        status = weir_wrapper_close(doc, open, depth, &limits, reader->is_deep, &problem);
+    int status = weir_wrapper_close(doc, open, depth, &limits, reader->is_deep, &problem);
     if (status == WEIR_ENOMEM)
         return weir_bson_out_of_memory(reader) != NULL;
     return status == WEIR_OK || beyond(reader, at, problem);
@@ -290,7 +286,9 @@ static __attribute__((noinline)) int end_specially(struct bson_reader *reader, s
     struct weir_doc *doc = reader->doc;
     struct weir_value *cell = doc->cells + open;
     int is_scope = cell->flags & WEIR_CELL_OPEN;
-    if (depth > reader->depth_max || weir_wrapper_is_likely(cell)) {
+    if (open == 0) /* noted before a wrapper becomes a map that begins like this */
+        reader->has_root = cell->count > 0 && is_root_key(cell + 1);
+    if (reader->is_deep || weir_wrapper_is_likely(cell)) {
         if (!unwrap(reader, open, depth, at))
             return 0;
     } else {
@@ -424,9 +422,10 @@ static int elements(struct bson_reader *reader, struct cursor *cursor) {
             if (UNLIKELY(head != cursor->end))
                 return weir_bson_bad(reader, head, "a document that ends before its size says") != NULL;
             enum step step = document_close(reader, cursor);
-            if (UNLIKELY(step != STEP_ON))
-                return step == STEP_ENDED;
-            continue;
+            if (LIKELY(step == STEP_ON))
+                continue;
+            reader->doc->count = (size_t)(cursor->cell - cursor->cells);
+            return step == STEP_ENDED;
         }
         if (UNLIKELY(cursor->cell >= cursor->room) && !cursor_make_room(reader, cursor))
             return 0;
@@ -462,7 +461,7 @@ static const unsigned char *root_end(struct bson_reader *reader, size_t size) {
  * all. */
 static int root_unwrap(struct bson_reader *reader, const unsigned char *end) {
     struct weir_doc *doc = reader->doc;
-    if (doc->cells->kind != WEIR_KIND_MAP || doc->cells->count < 1 || !is_root_key(doc->cells + 1))
+    if (!reader->has_root)
         return 1;
     if (doc->cells->count > 1)
         return !reader->is_deep || beyond(reader, end, too_deep);

@@ -293,13 +293,34 @@ static int write_ndarray(struct bson_writer *writer, const struct weir_value *va
 
 /* ---- tags that have a type ---- */
 
+/* Put letters in order, as the options of a regular expression are meant to be. */
+static void sort_letters(unsigned char *letters, size_t size) {
+    size_t counts[128] = {0};
+    for (size_t i = 0; i < size; i++) {
+        if (letters[i] > 127) /* a byte of a longer character */
+            return;
+        counts[letters[i]]++;
+    }
+    for (unsigned letter = 0; letter < 128; letter++) {
+        memset(letters, (int)letter, counts[letter]);
+        letters += counts[letter];
+    }
+}
+
 static int write_regex(struct bson_writer *writer, const struct weir_value *pattern) {
-    int status = write_bytes(writer, BSON_REGEX, pattern->as.data, pattern->count);
-    if (status == WEIR_OK)
-        status = weir_buffer_append(writer->out, "", 1);
-    if (status == WEIR_OK)
-        status = weir_buffer_append(writer->out, pattern[1].as.data, pattern[1].count);
-    return status == WEIR_OK ? weir_buffer_append(writer->out, "", 1) : status;
+    const struct weir_value *options = pattern + 1;
+    size_t size = (size_t)pattern->count + options->count + 2;
+    unsigned char *to = weir_buffer_room(writer->out, size);
+    if (!to)
+        return WEIR_ENOMEM;
+    set_type(writer, BSON_REGEX);
+    to = weir_bytes_put(to, pattern->as.data, pattern->count);
+    *to++ = 0;
+    *weir_bytes_put(to, options->as.data, options->count) = 0;
+    if (writer->flags & WEIR_CANONICAL)
+        sort_letters(to, options->count);
+    writer->out->size += size;
+    return WEIR_OK;
 }
 
 static int write_old_binary(struct bson_writer *writer, const struct weir_value *bytes) {

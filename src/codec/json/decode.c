@@ -351,8 +351,8 @@ static int keys_differ(struct json_reader *reader, const struct weir_value *map,
 }
 
 /* Whether more is to be done at the end of a map or array than to note its span. */
-ALWAYS_INLINE int is_special(const struct json_reader *reader, const struct weir_value *open, uint32_t depth) {
-    return depth > reader->limits->depth_max || (reader->limits->flags & WEIR_STRICT) || weir_wrapper_is_likely(open);
+ALWAYS_INLINE int is_special(const struct json_reader *reader, const struct weir_value *open) {
+    return reader->is_deep || (reader->limits->flags & WEIR_STRICT) || weir_wrapper_is_likely(open);
 }
 
 /* End a map or array that reaches to the reader's cell: perhaps it is a wrapper, repeats a key under WEIR_STRICT, or is a level
@@ -485,7 +485,7 @@ close:
     p++;
     open->count = count;
     uint64_t parent = open->as.span;
-    if (UNLIKELY(is_special(reader, open, depth))) {
+    if (UNLIKELY(is_special(reader, open))) {
         reader->cell = cell;
         if (!close_specially(reader, p - 1, open, depth))
             return NULL;

@@ -1,7 +1,7 @@
 /* Depth and wrappers: a limit on levels is one on the document's, not on those that its wrappers add in a format. So a decoder lets
  * containers go deeper than the limit as long as they may belong to wrappers, and when one of them ends it is known.
  *
- * Called seldom: for containers beyond the limit, maps with a single key "$...", and under WEIR_STRICT. */
+ * Called seldom: when a container went beyond the limit, for maps with a single key "$...", and under WEIR_STRICT. */
 #include "codec/wrapper/wrapper.h"
 
 enum {
@@ -51,11 +51,18 @@ static int fails(int status, const char *problem, const char **ret_problem) {
     return status;
 }
 
+/* Whether a map that is no wrapper looked like one when its first value was read, which may have more levels for that. */
+static int is_like_wrapper(const struct weir_value *map) {
+    if (map->kind != WEIR_KIND_MAP || map->count == 0 || weir_wrapper_of_key(map + 1) == WEIR_WRAPPER_NONE)
+        return 0;
+    return map[2].kind == WEIR_KIND_MAP || map[2].kind == WEIR_KIND_ARRAY || map[2].kind == WEIR_KIND_TAGGED;
+}
+
 int weir_wrapper_close(struct weir_doc *doc, size_t open, uint32_t depth, const struct weir_codec_limits *limits,
                        int is_deep, const char **ret_problem) {
     struct weir_value *container = doc->cells + open;
     int unwrapped = WEIR_UNWRAPPED_NOT;
-    if (!(limits->flags & WEIR_PLAIN) && container->kind == WEIR_KIND_MAP && container->count == 1)
+    if (!(limits->flags & WEIR_PLAIN) && container->kind == WEIR_KIND_MAP && container->count - 1 < 2)
         unwrapped = weir_unwrap(doc, open);
     if (unwrapped == WEIR_UNWRAPPED_DONE)
         return WEIR_OK;
@@ -65,7 +72,7 @@ int weir_wrapper_close(struct weir_doc *doc, size_t open, uint32_t depth, const 
         return fails(WEIR_EPARSE, "a wrapper with contents that it cannot have", ret_problem);
     if (depth > limits->depth_max && levels(doc, container, WEIR_WRAPPER_NONE) > limits->depth_max)
         return fails(WEIR_ELIMIT, "containers inside each other beyond the limit; raise depth_max", ret_problem);
-    if (unwrapped == WEIR_UNWRAPPED_BAD && is_deep)
+    if (is_deep && is_like_wrapper(container))
         return fails(WEIR_ELIMIT, "a wrapper that is none, with containers beyond the limit; raise depth_max",
                      ret_problem);
     container->flags = 0;

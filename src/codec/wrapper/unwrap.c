@@ -9,32 +9,23 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "codec/wrapper/wrapper.h"
+#include "codec/wrapper/unwrap.h"
 
-/* The map that may be a wrapper: its one value, and the document that it is the end of. */
-struct wrapped {
-    struct weir_doc *doc;
-    struct weir_value *map;
-    const struct weir_value *content;
-};
-
-static int text_is(const struct weir_value *value, const char *text) {
+int weir_text_is(const struct weir_value *value, const char *text) {
     return value->kind == WEIR_KIND_TEXT && value->count == strlen(text) &&
            memcmp(value->as.data, text, value->count) == 0;
 }
 
 /* ---- replacing the map ---- */
 
-/* By one cell. */
-static int becomes(const struct wrapped *wrapped, struct weir_value value) {
+int weir_wrapped_becomes(const struct wrapped *wrapped, struct weir_value value) {
     *wrapped->map = value;
     wrapped->doc->count = (size_t)(wrapped->map - wrapped->doc->cells) + 1;
     return WEIR_UNWRAPPED_DONE;
 }
 
-/* By a tag and its content, which is the last that was read, and may be where the map was. */
-static int becomes_tagged(const struct wrapped *wrapped, uint32_t space, uint64_t number,
-                          const struct weir_value *content) {
+int weir_wrapped_becomes_tagged(const struct wrapped *wrapped, uint32_t space, uint64_t number,
+                                const struct weir_value *content) {
     struct weir_value *map = wrapped->map;
     size_t count = (size_t)(wrapped->doc->cells + wrapped->doc->count - content);
     memmove(map + 1, content, count * sizeof(*map));
@@ -61,7 +52,7 @@ struct number_text {
     int64_t exponent;
 };
 
-/* Return: 0 when it has another form, or an exponent of more than 9 digits. */
+/* Return: 0 when it has another form, or an exponent of more than 10 digits. */
 static int number_parse(const struct weir_value *text, struct number_text *ret) {
     if (text->kind != WEIR_KIND_TEXT || text->count == 0)
         return 0;
@@ -82,7 +73,7 @@ static int number_parse(const struct weir_value *text, struct number_text *ret) 
         int is_below = p < end && *p == '-';
         p += p < end && (*p == '-' || *p == '+');
         size_t size = digits_size(p, end);
-        if (size == 0 || size > 9)
+        if (size == 0 || size > 10)
             return 0;
         for (; size > 0; size--)
             ret->exponent = ret->exponent * 10 + (*p++ - '0');
@@ -94,7 +85,7 @@ static int number_parse(const struct weir_value *text, struct number_text *ret) 
 static int unwrap_undefined(const struct wrapped *wrapped) {
     if (wrapped->content->kind != WEIR_KIND_BOOL || !wrapped->content->as.i64)
         return WEIR_UNWRAPPED_BAD;
-    return becomes(wrapped, (struct weir_value){.kind = WEIR_KIND_UNDEFINED});
+    return weir_wrapped_becomes(wrapped, (struct weir_value){.kind = WEIR_KIND_UNDEFINED});
 }
 
 static int integer_parse(const struct weir_value *text, struct weir_value *ret) {
@@ -107,12 +98,12 @@ static int unwrap_integer(const struct wrapped *wrapped) {
     struct weir_value integer;
     if (!integer_parse(wrapped->content, &integer) || integer.kind != WEIR_KIND_INT64)
         return WEIR_UNWRAPPED_BAD;
-    return becomes(wrapped, integer);
+    return weir_wrapped_becomes(wrapped, integer);
 }
 
 static int unwrap_big(const struct wrapped *wrapped) {
     struct weir_value integer;
-    return integer_parse(wrapped->content, &integer) ? becomes(wrapped, integer) : WEIR_UNWRAPPED_BAD;
+    return integer_parse(wrapped->content, &integer) ? weir_wrapped_becomes(wrapped, integer) : WEIR_UNWRAPPED_BAD;
 }
 
 /* The bits behind "NaN(" in hexadecimal, @digits of them, and ")". */
@@ -132,7 +123,7 @@ static int nan_bits(const struct weir_value *text, unsigned digits, uint64_t *re
 
 /* "Infinity" with its sign; 0 for another text. */
 static double infinity_of(const struct weir_value *text) {
-    return text_is(text, "Infinity") ? INFINITY : text_is(text, "-Infinity") ? -INFINITY : 0;
+    return weir_text_is(text, "Infinity") ? INFINITY : weir_text_is(text, "-Infinity") ? -INFINITY : 0;
 }
 
 static int unwrap_double(const struct wrapped *wrapped) {
@@ -140,17 +131,17 @@ static int unwrap_double(const struct wrapped *wrapped) {
     struct weir_value value = {.kind = WEIR_KIND_FLOAT64, .as.f64 = infinity_of(text)};
     struct number_text number;
     if (value.as.f64 != 0)
-        return becomes(wrapped, value);
-    if (text_is(text, "NaN")) {
+        return weir_wrapped_becomes(wrapped, value);
+    if (weir_text_is(text, "NaN")) {
         value.as.u64 = WEIR_WRAPPER_NAN64;
-        return becomes(wrapped, value);
+        return weir_wrapped_becomes(wrapped, value);
     }
     if (nan_bits(text, 16, &value.as.u64))
-        return isnan(value.as.f64) ? becomes(wrapped, value) : WEIR_UNWRAPPED_BAD;
+        return isnan(value.as.f64) ? weir_wrapped_becomes(wrapped, value) : WEIR_UNWRAPPED_BAD;
     if (!number_parse(text, &number))
         return WEIR_UNWRAPPED_BAD;
     value.as.f64 = weir_f64_read((const char *)text->as.data, text->count);
-    return isinf(value.as.f64) ? WEIR_UNWRAPPED_BAD : becomes(wrapped, value);
+    return isinf(value.as.f64) ? WEIR_UNWRAPPED_BAD : weir_wrapped_becomes(wrapped, value);
 }
 
 static int unwrap_single(const struct wrapped *wrapped) {
@@ -160,22 +151,22 @@ static int unwrap_single(const struct wrapped *wrapped) {
     uint64_t bits64 = WEIR_WRAPPER_NAN32;
     value.as.f32 = (float)infinity_of(text);
     if (value.as.f32 != 0)
-        return becomes(wrapped, value);
-    if (text_is(text, "NaN") || nan_bits(text, 8, &bits64)) {
+        return weir_wrapped_becomes(wrapped, value);
+    if (weir_text_is(text, "NaN") || nan_bits(text, 8, &bits64)) {
         uint32_t bits = (uint32_t)bits64;
         memcpy(&value.as.f32, &bits, sizeof(bits));
-        return isnan(value.as.f32) ? becomes(wrapped, value) : WEIR_UNWRAPPED_BAD;
+        return isnan(value.as.f32) ? weir_wrapped_becomes(wrapped, value) : WEIR_UNWRAPPED_BAD;
     }
     if (!number_parse(text, &number))
         return WEIR_UNWRAPPED_BAD;
     value.as.f32 = weir_f32_read((const char *)text->as.data, text->count);
-    return isinf(value.as.f32) ? WEIR_UNWRAPPED_BAD : becomes(wrapped, value);
+    return isinf(value.as.f32) ? WEIR_UNWRAPPED_BAD : weir_wrapped_becomes(wrapped, value);
 }
 
 static int unwrap_decimal(const struct wrapped *wrapped) {
     struct number_text number;
     if (!number_parse(wrapped->content, &number))
-        return WEIR_UNWRAPPED_BAD;
+        return weir_unwrap_special_decimal(wrapped);
     int64_t exponent = number.exponent - (int64_t)number.fraction_size;
     size_t size = number.whole_size + number.fraction_size;
     if (exponent < INT32_MIN || exponent > INT32_MAX)
@@ -193,14 +184,16 @@ static int unwrap_decimal(const struct wrapped *wrapped) {
         size--;
     if (size > WEIR_DIGITS_MAX)
         return WEIR_UNWRAPPED_BAD;
-    int is_negative = number.is_negative && *digits != '0';
+    if (number.is_negative && *digits == '0')
+        return weir_unwrap_negative_zero(wrapped, exponent);
     struct weir_value *map = wrapped->map;
-    becomes(wrapped, (struct weir_value){
-                         .kind = WEIR_KIND_DECIMAL,
-                         .flags = (uint8_t)(WEIR_CELL_DIGITS | (is_negative ? WEIR_CELL_NEGATIVE : 0)),
-                         .count = (uint32_t)size,
-                         .as.data = (const unsigned char *)digits,
-                     });
+    weir_wrapped_becomes(wrapped,
+                         (struct weir_value){
+                             .kind = WEIR_KIND_DECIMAL,
+                             .flags = (uint8_t)(WEIR_CELL_DIGITS | (number.is_negative ? WEIR_CELL_NEGATIVE : 0)),
+                             .count = (uint32_t)size,
+                             .as.data = (const unsigned char *)digits,
+                         });
     map[1] = (struct weir_value){.kind = WEIR_KIND_INT64, .as.i64 = exponent};
     wrapped->doc->count++;
     return WEIR_UNWRAPPED_DONE;
@@ -213,11 +206,13 @@ static int unwrap_date(const struct wrapped *wrapped) {
     struct weir_value time = {.kind = WEIR_KIND_TIME, .aux = WEIR_TIME_MS};
     const struct weir_value *content = wrapped->content;
     if (content->kind == WEIR_KIND_INT64 && !__builtin_mul_overflow(content->as.i64, NS_PER_MS, &time.as.i64))
-        return becomes(wrapped, time);
+        return weir_wrapped_becomes(wrapped, time);
+    if (content->kind == WEIR_KIND_INT64)
+        return weir_wrapped_becomes_tagged(wrapped, WEIR_TAG_BSON, BSON_DATETIME, content);
     if (content->kind == WEIR_KIND_TEXT &&
         weir_time_read((const char *)content->as.data, content->count, &time.as.i64) == WEIR_OK &&
         time.as.i64 % NS_PER_MS == 0)
-        return becomes(wrapped, time);
+        return weir_wrapped_becomes(wrapped, time);
     return WEIR_UNWRAPPED_BAD;
 }
 
@@ -227,17 +222,16 @@ static int unwrap_time(const struct wrapped *wrapped) {
     if (text->kind != WEIR_KIND_TEXT ||
         weir_time_read((const char *)text->as.data, text->count, &time.as.i64) != WEIR_OK)
         return WEIR_UNWRAPPED_BAD;
-    return becomes(wrapped, time);
+    return weir_wrapped_becomes(wrapped, time);
 }
 
 /* ---- bytes ---- */
 
-/* The value of @key in a map of texts; NULL when it is not there exactly once. *left counts keys that are not asked for. */
-static const struct weir_value *member(const struct weir_value *map, const char *key, uint32_t *left) {
+const struct weir_value *weir_wrapped_member(const struct weir_value *map, const char *key, uint32_t *left) {
     const struct weir_value *found = NULL;
     const struct weir_value *at = map + 1;
     for (uint32_t i = 0; i < map->count; i++) {
-        if (text_is(at, key)) {
+        if (weir_text_is(at, key)) {
             if (found)
                 return NULL;
             found = at + 1;
@@ -272,8 +266,7 @@ static int hex_digit(unsigned char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Lower-case hexadecimal, two digits a byte. */
-static int hex_bytes(const unsigned char *text, size_t size, unsigned char *to) {
+int weir_hex_bytes(const unsigned char *text, size_t size, unsigned char *to) {
     for (size_t i = 0; i < size; i++) {
         int high = hex_digit(text[2 * i]);
         int low = hex_digit(text[2 * i + 1]);
@@ -289,20 +282,18 @@ static int unwrap_binary(const struct wrapped *wrapped) {
     if (content->kind != WEIR_KIND_MAP)
         return WEIR_UNWRAPPED_BAD;
     uint32_t left = content->count;
-    const struct weir_value *base64 = member(content, "base64", &left);
-    const struct weir_value *data = member(content, "data", &left);
-    const struct weir_value *subtype = member(content, "subType", &left);
+    const struct weir_value *base64 = weir_wrapped_member(content, "base64", &left);
+    const struct weir_value *data = weir_wrapped_member(content, "data", &left);
+    const struct weir_value *subtype = weir_wrapped_member(content, "subType", &left);
     unsigned char number;
     struct weir_value bytes;
     if (!subtype || left > 0 || subtype->kind != WEIR_KIND_TEXT || subtype->count != 2 ||
-        !hex_bytes(subtype->as.data, 1, &number))
+        !weir_hex_bytes(subtype->as.data, 1, &number))
         return WEIR_UNWRAPPED_BAD;
     int status = bytes_of(wrapped, data, base64, &bytes);
     if (status != WEIR_UNWRAPPED_DONE)
         return status;
-    becomes(wrapped, bytes);
-    return number == 0 ? WEIR_UNWRAPPED_DONE
-                       : becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_BINARY + number, wrapped->map);
+    return weir_unwrap_subtype(wrapped, number, &bytes);
 }
 
 static int unwrap_object_id(const struct wrapped *wrapped) {
@@ -312,10 +303,11 @@ static int unwrap_object_id(const struct wrapped *wrapped) {
     unsigned char *bytes = weir_arena_take(&wrapped->doc->arena, WEIR_BSON_OBJECT_ID_SIZE);
     if (!bytes)
         return -1;
-    if (!hex_bytes(text->as.data, WEIR_BSON_OBJECT_ID_SIZE, bytes))
+    if (!weir_hex_bytes(text->as.data, WEIR_BSON_OBJECT_ID_SIZE, bytes))
         return WEIR_UNWRAPPED_BAD;
-    becomes(wrapped, (struct weir_value){.kind = WEIR_KIND_BYTES, .count = WEIR_BSON_OBJECT_ID_SIZE, .as.data = bytes});
-    return becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_OBJECT_ID, wrapped->map);
+    weir_wrapped_becomes(
+        wrapped, (struct weir_value){.kind = WEIR_KIND_BYTES, .count = WEIR_BSON_OBJECT_ID_SIZE, .as.data = bytes});
+    return weir_wrapped_becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_OBJECT_ID, wrapped->map);
 }
 
 /* ---- ndarrays ---- */
@@ -352,8 +344,8 @@ static int dims_parse(const struct weir_value *dims, weir_ndarray *ret) {
 }
 
 static int order_parse(const struct weir_value *text, weir_ndarray *ret) {
-    ret->order = text_is(text, "column") ? WEIR_COLUMN : WEIR_ROW;
-    return ret->order == WEIR_COLUMN || text_is(text, "row");
+    ret->order = weir_text_is(text, "column") ? WEIR_COLUMN : WEIR_ROW;
+    return ret->order == WEIR_COLUMN || weir_text_is(text, "row");
 }
 
 static int unwrap_array(const struct wrapped *wrapped) {
@@ -362,11 +354,11 @@ static int unwrap_array(const struct wrapped *wrapped) {
         return WEIR_UNWRAPPED_BAD;
     uint32_t left = content->count;
     weir_ndarray array = {0};
-    const struct weir_value *dtype = member(content, "dtype", &left);
-    const struct weir_value *dims = member(content, "dims", &left);
-    const struct weir_value *order = member(content, "order", &left);
-    const struct weir_value *base64 = member(content, "base64", &left);
-    const struct weir_value *data = member(content, "data", &left);
+    const struct weir_value *dtype = weir_wrapped_member(content, "dtype", &left);
+    const struct weir_value *dims = weir_wrapped_member(content, "dims", &left);
+    const struct weir_value *order = weir_wrapped_member(content, "order", &left);
+    const struct weir_value *base64 = weir_wrapped_member(content, "base64", &left);
+    const struct weir_value *data = weir_wrapped_member(content, "data", &left);
     struct weir_value bytes;
     if (!dtype || !dims || left > 0 || !dtype_parse(dtype, &array) || !dims_parse(dims, &array) ||
         (order && !order_parse(order, &array)))
@@ -391,7 +383,7 @@ static int unwrap_tagged(const struct wrapped *wrapped, uint32_t space) {
     const struct weir_value *number = content + 1;
     if ((number->kind != WEIR_KIND_INT64 || number->as.i64 < 0) && number->kind != WEIR_KIND_UINT64)
         return WEIR_UNWRAPPED_BAD;
-    return becomes_tagged(wrapped, space, number->as.u64, number + 1);
+    return weir_wrapped_becomes_tagged(wrapped, space, number->as.u64, number + 1);
 }
 
 static int unwrap_tag(const struct wrapped *wrapped) {
@@ -449,6 +441,14 @@ static const struct wrapper wrappers[] = {
     {"$time", WEIR_WRAPPER_LEAF, unwrap_time},
     {"$binary", WEIR_WRAPPER_LEAF, unwrap_binary},
     {"$oid", WEIR_WRAPPER_LEAF, unwrap_object_id},
+    {"$uuid", WEIR_WRAPPER_LEAF, weir_unwrap_uuid},
+    {"$symbol", WEIR_WRAPPER_LEAF, weir_unwrap_symbol},
+    {"$code", WEIR_WRAPPER_LEAF, weir_unwrap_code},
+    {"$timestamp", WEIR_WRAPPER_LEAF, weir_unwrap_timestamp},
+    {"$regularExpression", WEIR_WRAPPER_LEAF, weir_unwrap_regex},
+    {"$dbPointer", WEIR_WRAPPER_LEAF, weir_unwrap_db_pointer},
+    {"$minKey", WEIR_WRAPPER_LEAF, weir_unwrap_min_key},
+    {"$maxKey", WEIR_WRAPPER_LEAF, weir_unwrap_max_key},
     {"$array", WEIR_WRAPPER_LEAF, unwrap_array},
     {"$tag", WEIR_WRAPPER_TAG, unwrap_tag},
     {"$simple", WEIR_WRAPPER_TAG, unwrap_simple},
@@ -461,7 +461,7 @@ static const struct wrapper *wrapper_named(const struct weir_value *key) {
     if (key->kind != WEIR_KIND_TEXT || key->count == 0 || *key->as.data != '$')
         return NULL;
     for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++)
-        if (text_is(key, wrappers[i].name))
+        if (weir_text_is(key, wrappers[i].name))
             return &wrappers[i];
     return NULL;
 }
@@ -473,6 +473,8 @@ enum weir_wrapper weir_wrapper_of_key(const struct weir_value *key) {
 
 int weir_unwrap(struct weir_doc *doc, size_t map) {
     struct wrapped wrapped = {doc, doc->cells + map, doc->cells + map + 2};
+    if (wrapped.map->count == 2)
+        return weir_unwrap_code_with_scope(&wrapped);
     const struct wrapper *wrapper = wrapper_named(wrapped.map + 1);
     return wrapper ? wrapper->unwrap(&wrapped) : WEIR_UNWRAPPED_NOT;
 }

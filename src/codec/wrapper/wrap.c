@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "codec/bson/bson.h"
 #include "codec/wrapper/wrapper.h"
 
 /* ---- cells ---- */
@@ -104,14 +105,54 @@ static int wrap_ndarray(const struct weir_value *value, struct weir_wrap *wrap) 
     return WEIR_OK;
 }
 
-/* ---- tags and maps ---- */
+/* ---- BSON's types ---- */
+
+/* The text of a decimal that is no DECIMAL: NaN, an infinity, -0 with its exponent. Return: its length, 0 for none. */
+static size_t special_decimal(const unsigned char *bytes, char *text) {
+    uint64_t high = weir_word_at(bytes + 8);
+    unsigned char positive[BSON_DECIMAL_SIZE], magnitude[BSON_DECIMAL_SIZE];
+    struct weir_value zero[2] = {{.kind = WEIR_KIND_DECIMAL,
+                                  .flags = WEIR_CELL_NEGATIVE | WEIR_CELL_DIGITS,
+                                  .count = 1,
+                                  .as.data = (const unsigned char *)"0"},
+                                 {.kind = WEIR_KIND_INT64}};
+    uint32_t count;
+    int is_negative;
+    size_t size = 0;
+    if (weir_word_at(bytes) != 0)
+        return 0;
+    if (high == BSON_DECIMAL_NAN)
+        return (size_t)sprintf(text, "NaN");
+    if ((high & ~BSON_DECIMAL_NEGATIVE) == BSON_DECIMAL_INFINITY)
+        return (size_t)sprintf(text, high & BSON_DECIMAL_NEGATIVE ? "-Infinity" : "Infinity");
+    weir_word_put(positive, 0);
+    weir_word_put(positive + 8, high & ~BSON_DECIMAL_NEGATIVE);
+    if (!weir_bson_decimal_read(positive, magnitude, &count, &zero[1].as.i64, &is_negative) || count > 0 ||
+        weir_wrap_decimal_text(zero, text, &size) != WEIR_OK)
+        return 0;
+    return size;
+}
 
 int weir_wrap_is_whole(const struct weir_value *tagged) {
-    const struct weir_value *content = tagged + 1;
-    if (tagged->count != WEIR_TAG_BSON || content->kind != WEIR_KIND_BYTES)
+    char text[WEIR_FLOAT_TEXT_MAX];
+    if (!weir_bson_tag_is_native(tagged) || tagged->as.u64 == BSON_CODE_WITH_SCOPE)
         return 0;
-    return tagged->as.u64 - WEIR_BSON_BINARY - 1 < UINT8_MAX ||
-           (tagged->as.u64 == WEIR_BSON_OBJECT_ID && content->count == WEIR_BSON_OBJECT_ID_SIZE);
+    return tagged->as.u64 != BSON_DECIMAL128 || special_decimal(tagged[1].as.data, text) > 0;
+}
+
+int weir_wrap_is_code_with_scope(const struct weir_value *tagged) {
+    return tagged->as.u64 == BSON_CODE_WITH_SCOPE && weir_bson_tag_is_native(tagged);
+}
+
+static int is_text(const struct weir_value *value, const char *text) {
+    return value->kind == WEIR_KIND_TEXT && value->count == strlen(text) &&
+           memcmp(value->as.data, text, value->count) == 0;
+}
+
+int weir_wrap_is_like_code(const struct weir_value *map) {
+    const struct weir_value *second = weir_value_after(map + 2);
+    return (is_text(map + 1, "$code") && is_text(second, "$scope")) ||
+           (is_text(map + 1, "$scope") && is_text(second, "$code"));
 }
 
 static void put_hex(char *to, const unsigned char *bytes, size_t size) {
@@ -119,25 +160,70 @@ static void put_hex(char *to, const unsigned char *bytes, size_t size) {
         sprintf(to + 2 * i, "%02x", bytes[i]);
 }
 
-static int wrap_tagged(const struct weir_value *tagged, struct weir_wrap *wrap) {
-    const struct weir_value *bytes = tagged + 1;
-    if (tagged->as.u64 == WEIR_BSON_OBJECT_ID) {
-        put_hex(wrap->text, bytes->as.data, WEIR_BSON_OBJECT_ID_SIZE);
-        return whole(wrap, "$oid", text_cell(wrap->text, 2 * WEIR_BSON_OBJECT_ID_SIZE));
-    }
-    unsigned char subtype = (unsigned char)(tagged->as.u64 - WEIR_BSON_BINARY);
-    put_hex(wrap->text, &subtype, 1);
+static struct weir_value integer_cell(int64_t value) {
+    return (struct weir_value){.kind = WEIR_KIND_INT64, .as.i64 = value};
+}
+
+/* {"name": {first_name: first, second_name: second}} */
+static int pair(struct weir_wrap *wrap, const char *name, const char *first_name, struct weir_value first,
+                const char *second_name, struct weir_value second) {
     begin(wrap, WEIR_KIND_MAP, 1);
-    put_text(wrap, "$binary");
+    put_text(wrap, name);
     uint32_t content = begin(wrap, WEIR_KIND_MAP, 2);
-    put_text(wrap, "data");
-    put(wrap, *bytes);
-    put_text(wrap, "subType");
-    put(wrap, text_cell(wrap->text, 2));
+    put_text(wrap, first_name);
+    put(wrap, first);
+    put_text(wrap, second_name);
+    put(wrap, second);
     end(wrap, content);
     end(wrap, 0);
     return WEIR_OK;
 }
+
+static struct weir_value object_id_cell(struct weir_wrap *wrap, const unsigned char *bytes) {
+    put_hex(wrap->text, bytes, BSON_OBJECT_ID_SIZE);
+    return text_cell(wrap->text, (size_t)2 * BSON_OBJECT_ID_SIZE);
+}
+
+/* {"$dbPointer": {"$ref": name, "$id": {"$oid": hexadecimal}}} */
+static int wrap_db_pointer(const struct weir_value *content, struct weir_wrap *wrap) {
+    begin(wrap, WEIR_KIND_MAP, 1);
+    put_text(wrap, "$dbPointer");
+    uint32_t pointer = begin(wrap, WEIR_KIND_MAP, 2);
+    put_text(wrap, "$ref");
+    put(wrap, content[1]);
+    put_text(wrap, "$id");
+    uint32_t id = begin(wrap, WEIR_KIND_MAP, 1);
+    put_text(wrap, "$oid");
+    put(wrap, object_id_cell(wrap, content[2].as.data));
+    end(wrap, id);
+    end(wrap, pointer);
+    end(wrap, 0);
+    return WEIR_OK;
+}
+
+static int wrap_tagged(const struct weir_value *tagged, struct weir_wrap *wrap) {
+    const struct weir_value *content = tagged + 1;
+    unsigned char subtype = (unsigned char)(tagged->as.u64 - BSON_TAG_BINARY);
+    switch (tagged->as.u64) {
+    case BSON_OBJECT_ID: return whole(wrap, "$oid", object_id_cell(wrap, content->as.data));
+    case BSON_DATETIME: return whole(wrap, "$date", *content);
+    case BSON_REGEX: return pair(wrap, "$regularExpression", "pattern", content[1], "options", content[2]);
+    case BSON_DBPOINTER: return wrap_db_pointer(content, wrap);
+    case BSON_CODE: return whole(wrap, "$code", *content);
+    case BSON_SYMBOL: return whole(wrap, "$symbol", *content);
+    case BSON_TIMESTAMP:
+        return pair(wrap, "$timestamp", "t", integer_cell((int64_t)(content->as.u64 >> 32)), "i",
+                    integer_cell((int64_t)(content->as.u64 & UINT32_MAX)));
+    case BSON_DECIMAL128:
+        return whole(wrap, "$numberDecimal", text_cell(wrap->text, special_decimal(content->as.data, wrap->text)));
+    case BSON_MIN_KEY: return whole(wrap, "$minKey", integer_cell(1));
+    case BSON_MAX_KEY: return whole(wrap, "$maxKey", integer_cell(1));
+    default: put_hex(wrap->text, &subtype, 1);
+    }
+    return pair(wrap, "$binary", "data", *content, "subType", text_cell(wrap->text, 2));
+}
+
+/* ---- tags and maps ---- */
 
 const char *weir_wrap_tag_name(const struct weir_value *tagged) {
     static const char *const names[] = {

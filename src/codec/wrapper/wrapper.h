@@ -2,12 +2,13 @@
  * MongoDB Extended JSON v2 has it where it has a name for the kind; docs/spec/mapping.md lists them all. JSON, Smile and BSON
  * share this layer: it knows cells, not bytes.
  *
- *     unwrap.c   reading: a finished {"$name": ...} becomes the kind that it stands for, in place
- *     depth.c    reading: how the containers of wrappers count as depth, and what to do when a container ends
- *     wrap.c     writing: the cells of the wrapper that stands for a value
- *     text.c     writing: floats and decimals as the texts of their wrappers
- *     plain.c    writing under WEIR_PLAIN: ndarrays as lists, keys as texts
- *     base64.c   bytes as text, both ways
+ *     unwrap.c        reading: a finished {"$name": ...} becomes the kind that it stands for, in place
+ *     unwrap_bson.c   the same for types that only BSON has
+ *     depth.c         reading: how the containers of wrappers count as depth, and what to do when a container ends
+ *     wrap.c          writing: the cells of the wrapper that stands for a value
+ *     text.c          writing: floats and decimals as the texts of their wrappers
+ *     plain.c         writing under WEIR_PLAIN: ndarrays as lists, keys as texts
+ *     base64.c        bytes as text, both ways
  *
  * A format with binary data of its own writes it under "data", one without under "base64"; both are read everywhere. */
 #ifndef WEIR_CODEC_WRAPPER_H
@@ -19,8 +20,8 @@
 #define WEIR_WRAPPER_NAN64 UINT64_C(0x7FF8000000000000)
 #define WEIR_WRAPPER_NAN32 UINT32_C(0x7FC00000)
 
-/* Tags of the BSON space that Extended JSON has a name for: the element type of an ObjectId, and a binary of a subtype. */
-enum { WEIR_BSON_OBJECT_ID = 7, WEIR_BSON_OBJECT_ID_SIZE = 12, WEIR_BSON_BINARY = 0x500 };
+/* Tags of the BSON space that most documents with any have: the element type of an ObjectId, and a binary of a subtype. */
+enum { WEIR_BSON_OBJECT_ID = 7, WEIR_BSON_OBJECT_ID_SIZE = 12, WEIR_BSON_DATETIME = 9, WEIR_BSON_BINARY = 0x500 };
 
 /* ---- reading ---- */
 
@@ -36,7 +37,7 @@ enum weir_wrapper weir_wrapper_of_key(const struct weir_value *key);
 
 /* Whether a map that ends may be a wrapper: what a decoder asks before it calls weir_wrapper_close. */
 static inline int weir_wrapper_is_likely(const struct weir_value *map) {
-    return map->count == 1 && map->kind == WEIR_KIND_MAP && map[1].count > 0 && *map[1].as.data == '$';
+    return map->count - 1 < 2 && map->kind == WEIR_KIND_MAP && map[1].count > 0 && *map[1].as.data == '$';
 }
 
 enum weir_unwrapped {
@@ -44,7 +45,8 @@ enum weir_unwrapped {
     WEIR_UNWRAPPED_BAD, /* a wrapper with contents that it cannot have; nothing was changed */
     WEIR_UNWRAPPED_DONE /* the cells from @map on are the value that was meant, doc->count is their end */
 };
-/* Turn the map at index @map, which has one key, a text, and reaches to doc->count, into what it stands for.
+/* Turn the map at index @map, which has one or two keys, texts, and reaches to doc->count, into what it stands for. The only wrapper
+ * of two keys is {"$code": ..., "$scope": ...}.
  * Return: enum weir_unwrapped; -1 when there is no memory. */
 int weir_unwrap(struct weir_doc *doc, size_t map);
 
@@ -81,8 +83,11 @@ struct weir_wrap {
  * weir_wrap_is_whole says is one.
  * Return: WEIR_OK, WEIR_ELIMIT (too long a number, or more than 4 GiB of elements). */
 int weir_wrap(const struct weir_value *value, struct weir_wrap *ret);
-/* Whether a TAGGED has a wrapper of its own, with all it contains: BSON's ObjectId, and bytes with a subtype. */
+/* Whether a TAGGED has a wrapper of its own, with all it contains: most of BSON's types. */
 int weir_wrap_is_whole(const struct weir_value *tagged);
+/* Whether a TAGGED may be written as {"$code": text, "$scope": map}, by encoders that walk the map themselves. Others write it as
+ * any tag. */
+int weir_wrap_is_code_with_scope(const struct weir_value *tagged);
 
 /* Other tags, and maps, hold values. The encoder walks those itself, inside {"$name": [number, content]} for a tag and
  * {"$name": [[key, value], ...]} for a map. */
@@ -90,9 +95,12 @@ const char *weir_wrap_tag_name(const struct weir_value *tagged);
 static inline const char *weir_wrap_map_name(int has_other_keys) {
     return has_other_keys ? "$map" : "$obj";
 }
+/* Whether a map of two keys has those of a code with scope. */
+int weir_wrap_is_like_code(const struct weir_value *map);
 /* Whether a map could be read back as a wrapper, so that it must be written as "$obj". */
 static inline int weir_wrap_is_ambiguous(const struct weir_value *map) {
-    return map->count == 1 && map[1].kind == WEIR_KIND_TEXT && map[1].count > 0 && *map[1].as.data == '$';
+    return map->count - 1 < 2 && map[1].kind == WEIR_KIND_TEXT && map[1].count > 0 && *map[1].as.data == '$' &&
+           (map->count == 1 || weir_wrap_is_like_code(map));
 }
 /* Whether a map has a key that is no text, so that it must be written as "$map". */
 int weir_wrap_has_other_keys(const struct weir_value *map);
