@@ -16,7 +16,7 @@ static struct {
 } args;
 
 static const struct cli_option options[] = {
-    {"codec", CLI_TEXT, &args.codec, "CODEC", "json, cbor, smile, bson, raw or frame; otherwise recognised"},
+    {"codec", CLI_TEXT, &args.codec, "CODEC", "json, cbor, smile, bson or frame; otherwise recognised"},
     {"json", CLI_FLAG, &args.is_json, NULL, "one JSON object per token"},
     {0},
 };
@@ -34,7 +34,7 @@ static int input_read(const char *path, weir_buffer *input) {
 
 static void title_print(const struct dump_format *format, weir_view input, const char *why) {
     char title[256];
-    const char *because = why ? ": " : "";
+    const char *because = why ? ", " : "";
     int size = snprintf(title, sizeof(title), "%s%s, %zu byte%s%s%s%s\n", cli_style(CLI_DIM), format->name, input.size,
                         dump_s(input.size), because, why ? why : "", cli_style(CLI_PLAIN));
     cli_print(title, (size_t)size);
@@ -75,7 +75,7 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_dump = {
     .name = "dump",
     .summary = "explain every byte of a message or file",
-    .usage = "[--codec json|cbor|smile|bson|raw|frame] [--json] [FILE]",
+    .usage = "[--codec json|cbor|smile|bson|frame] [--json] [FILE]",
     .examples = "  weir dump reading.cbor\n"
                 "  weir convert --from json --to cbor <<< '{\"celsius\": 21.5}' | weir dump\n"
                 "  weir dump --codec frame --json captured | jq -r .what\n",

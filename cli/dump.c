@@ -274,8 +274,13 @@ uint64_t dump_load(const unsigned char *at, size_t size, int is_big_endian) {
 }
 
 /* Make what %g wrote look like JSON's floats: with a '.' or an 'e', and an exponent without '+' and leading zeros. */
-static void float_finish(char *text) {
+static void float_finish(double number, char *text) {
+    static const double exact = 9007199254740992.0; /* 2^53: up to it %.0f has no more digits than needed */
     char *exponent = strchr(text, 'e');
+    if (exponent && exponent[1] == '+' && fabs(number) < exact) {
+        snprintf(text, 32, "%.1f", number);
+        return;
+    }
     if (!exponent && !strchr(text, '.'))
         strcat(text, ".0");
     if (!exponent)
@@ -301,7 +306,7 @@ void dump_f64_text(double number, char *text) {
         if (strtod(text, NULL) == number)
             break;
     }
-    float_finish(text);
+    float_finish(number, text);
 }
 
 void dump_f32_text(float number, char *text) {
@@ -312,7 +317,7 @@ void dump_f32_text(float number, char *text) {
         if (strtof(text, NULL) == number)
             break;
     }
-    float_finish(text);
+    float_finish((double)number, text);
 }
 
 double dump_half(unsigned bits) {

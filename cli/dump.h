@@ -81,7 +81,7 @@ struct dump_format {
     int (*run)(struct dump *dump);
 };
 
-extern const struct dump_format dump_json, dump_cbor, dump_smile, dump_bson, dump_raw, dump_frame;
+extern const struct dump_format dump_json, dump_cbor, dump_smile, dump_bson, dump_frame;
 /* The format called @name, or NULL. */
 const struct dump_format *dump_format_find(const char *name);
 /* "json, cbor, ..." */

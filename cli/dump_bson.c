@@ -75,7 +75,8 @@ static int c_string(struct dump *dump, const char *name) {
     size_t size = (size_t)(nul - data), valid = dump_utf8(data, size);
     if (valid < size)
         return dump_wrong(dump, dump->at + valid, begun, "a text that is not UTF-8");
-    dump_put(dump, size + 1, dump_text(data, size), "%s, up to a NUL,", name);
+    dump_note(dump, "up to a NUL");
+    dump_put(dump, size + 1, dump_text(data, size), "%s", name);
     return WEIR_OK;
 }
 

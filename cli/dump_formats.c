@@ -4,8 +4,7 @@
 
 #include "dump.h"
 
-static const struct dump_format *const formats[] = {&dump_json, &dump_cbor, &dump_smile,
-                                                    &dump_bson, &dump_raw,  &dump_frame};
+static const struct dump_format *const formats[] = {&dump_json, &dump_cbor, &dump_smile, &dump_bson, &dump_frame};
 enum { FORMAT_COUNT = sizeof(formats) / sizeof(formats[0]) };
 
 const struct dump_format *dump_format_find(const char *name) {
@@ -54,25 +53,25 @@ static int is_json(const unsigned char *data, size_t size) {
 /* In this order, because a JSON digit is also CBOR, and a BSON document of 123 bytes begins with '{'. */
 const struct dump_format *dump_recognise(const unsigned char *data, size_t size, const char **ret_why) {
     if (dump_is_frame(data, size)) {
-        *ret_why = "it begins like a frame of weir";
+        *ret_why = "as it begins like a frame of weir";
         return &dump_frame;
     }
     if (is_bson(data, size)) {
-        *ret_why = "the sizes in it are its own";
+        *ret_why = "as its sizes fit";
         return &dump_bson;
     }
     if (begins(data, size, ":)\n")) {
-        *ret_why = "it begins with Smile's header";
+        *ret_why = "as it begins with Smile's header";
         return &dump_smile;
     }
     if (begins(data, size, "\xd9\xd9\xf7")) {
-        *ret_why = "it begins with CBOR's mark";
+        *ret_why = "as it begins with CBOR's mark";
         return &dump_cbor;
     }
     if (is_json(data, size)) {
-        *ret_why = "it begins like a JSON value";
+        *ret_why = "as it begins like a JSON value";
         return &dump_json;
     }
-    *ret_why = "no other format begins like this";
+    *ret_why = "as no other format begins like this";
     return &dump_cbor;
 }

@@ -64,11 +64,6 @@ static int raw(struct dump *dump, const char *type, size_t type_size) {
     return dump->status;
 }
 
-/* Raw data that no frame names the type of. */
-static int raw_run(struct dump *dump) {
-    return raw(dump, "", 0);
-}
-
 /* ---- the header ---- */
 
 static const char *kind_name(unsigned kind) {
@@ -182,7 +177,7 @@ static int text(struct dump *dump, const struct frame *frame, size_t size, const
         valid == size ? dump_text(dump->data + dump->at, size) : dump_bytes(dump->data + dump->at, size);
     if (valid < size)
         dump_note(dump, "not UTF-8 from byte %zu on", dump->at + valid);
-    dump_put(dump, size, value, "%s,", name);
+    dump_put(dump, size, value, "%s", name);
     return WEIR_OK;
 }
 
@@ -197,7 +192,8 @@ static int part(struct dump *dump, size_t size, const struct dump_format *format
         raw(dump, frame->type, frame->type_size);
     dump->end = end;
     dump->is_single = 0;
-    dump->codec = "frame";
+    if (dump->status == WEIR_OK)
+        dump->codec = "frame";
     return dump->status;
 }
 
@@ -283,7 +279,7 @@ static int hello(struct dump *dump) {
         size_t room = i == 0 ? 64 : 128, size = strnlen((const char *)dump->data + dump->at, room);
         int is_text = dump_utf8(dump->data + dump->at, size) == size;
         dump_put(dump, room, is_text ? dump_text(dump->data + dump->at, size) : dump_bytes(dump->data + dump->at, size),
-                 "%s,", i == 0 ? "program" : "sentence");
+                 "%s", i == 0 ? "program" : "sentence");
     }
     dump->level_count--;
     return WEIR_OK;
@@ -322,4 +318,3 @@ int dump_is_frame(const unsigned char *data, size_t size) {
 }
 
 const struct dump_format dump_frame = {"frame", run};
-const struct dump_format dump_raw = {"raw", raw_run};

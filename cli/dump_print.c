@@ -180,10 +180,13 @@ static void json_value_print(const struct dump_value *value) {
 
 static void for_programs(struct dump *dump, const struct dump_token *token) {
     char what[2 * DUMP_WORDS_MAX + 16];
+    size_t length = strlen(token->what);
     (void)dump;
-    snprintf(what, sizeof(what), "%s%s%s%s%s%s%s", token->is_wrong ? "wrong: " : "",
-             token->role == DUMP_ITEM ? "" : roles[token->role], token->role == DUMP_ITEM ? "" : ", ", token->what,
-             *token->note ? " (" : "", token->note, *token->note ? ")" : "");
+    while (length > 0 && strchr(",:", token->what[length - 1])) /* they lead to a value, which stands by itself here */
+        length--;
+    snprintf(what, sizeof(what), "%s%s%s%.*s%s%s%s", token->is_wrong ? "wrong: " : "",
+             token->role == DUMP_ITEM ? "" : roles[token->role], token->role == DUMP_ITEM ? "" : ", ", (int)length,
+             token->what, *token->note ? " (" : "", token->note, *token->note ? ")" : "");
     print("{\"v\":1,\"offset\":%zu,\"size\":%zu,\"depth\":%" PRIu32 ",\"codec\":\"%s\",\"what\":", token->offset,
           token->size, token->depth, token->codec);
     json_text_print(what, strlen(what));

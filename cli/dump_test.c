@@ -18,6 +18,7 @@
 #include <weir/weir.h>
 
 #include "dump.h"
+#include "frame/frame.h"
 
 struct walk {
     size_t covered, tokens;
@@ -456,6 +457,43 @@ static void test_frames(void **state) {
     }
 }
 
+/* A frame as the library writes it, with all there is, and every byte of it changed. */
+static void test_frames_of_the_library(void **state) {
+    (void)state;
+    static const double numbers[4] = {1, 2, 3, 4};
+    struct weir_frame frame = {.kind = WEIR_FRAME_REPLY,
+                               .codec = WEIR_CODEC_RAW,
+                               .flags = WEIR_FRAME_TIME | WEIR_FRAME_ID | WEIR_FRAME_WRITER | WEIR_FRAME_ALIGNED |
+                                        WEIR_FRAME_CRC,
+                               .seq = 7,
+                               .time = 1700000000123456789,
+                               .id = 42,
+                               .writer = UINT64_C(0x1122334455667788),
+                               .op = {"spectrum", 8},
+                               .type = {"f64[4]", 6},
+                               .meta = {"\xa1\x64unit\x61V", 8},
+                               .data = {(const char *)numbers, sizeof(numbers)}};
+    unsigned char bytes[512];
+    size_t offset;
+    assert_int_equal(weir_frame_layout(&frame), WEIR_OK);
+    assert_true(frame.size <= sizeof(bytes));
+    weir_frame_write_whole(&frame, bytes);
+    assert_int_equal(explain(&dump_frame, bytes, frame.size, 0, &offset), WEIR_OK);
+    assert_false(walk.is_bad);
+    for (size_t i = 0; i < frame.size; i++) {
+        struct weir_frame parsed;
+        uint64_t word;
+        bytes[i] ^= 1;
+        memcpy(&word, bytes, sizeof(word));
+        int wanted = weir_frame_parse(word, bytes, frame.size, &parsed);
+        int status = explain(&dump_frame, bytes, frame.size, 0, &offset);
+        assert_false(walk.is_bad);
+        assert_int_not_equal(wanted, WEIR_OK);
+        assert_int_equal(status, WEIR_EPARSE);
+        bytes[i] ^= 1;
+    }
+}
+
 static void test_frame_mistakes(void **state) {
     (void)state;
     unsigned char data[512];
@@ -526,10 +564,19 @@ static void test_recognise(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_corpus),  cmocka_unit_test(test_cbor_corpus),    cmocka_unit_test(test_smile_corpus),
-        cmocka_unit_test(test_bson_corpus),  cmocka_unit_test(test_json_damage),    cmocka_unit_test(test_cbor_damage),
-        cmocka_unit_test(test_smile_damage), cmocka_unit_test(test_bson_damage),    cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_frames),       cmocka_unit_test(test_frame_mistakes), cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_json_corpus),
+        cmocka_unit_test(test_cbor_corpus),
+        cmocka_unit_test(test_smile_corpus),
+        cmocka_unit_test(test_bson_corpus),
+        cmocka_unit_test(test_json_damage),
+        cmocka_unit_test(test_cbor_damage),
+        cmocka_unit_test(test_smile_damage),
+        cmocka_unit_test(test_bson_damage),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_frames_of_the_library),
+        cmocka_unit_test(test_frame_mistakes),
+        cmocka_unit_test(test_depth),
         cmocka_unit_test(test_recognise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Bytes as a message: each codec that the library has decodes them, and what it says of them is shown; where it refuses, the
  * annotator of `weir dump` says why in words. Raw data is left out: it is the numbers of guess_numbers.c. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,37 @@ static void upper(const char *name, char *to) {
         to[0] = 'S';
 }
 
+/* Items that follow one another to the end of the bytes. Return: 1 when that is what they are, and was added. */
+static int sequence_try(struct guess *guess, weir_doc *doc, int codec, const char *title) {
+    enum { ITEMS_SHOWN = 4 };
+    weir_codec_options options = WEIR_CODEC_OPTIONS_INIT;
+    char name[GUESS_NAME_MAX];
+    size_t at = 0, used = 0, count = 0;
+    int score = 10;
+    options.flags = WEIR_SEQUENCE;
+    for (; at < guess->size; at += used, count++) {
+        if (weir_decode(doc, codec, guess->data + at, guess->size - at, &options, &used, NULL) != WEIR_OK)
+            return 0;
+        if (count == 0 && is_container(weir_value_kind(weir_doc_root(doc))))
+            score = 75;
+    }
+    snprintf(name, sizeof(name), "%s sequence", title);
+    struct reading *reading = guess_add(guess, score, name, "%zu items one after the other", count);
+    if (!reading)
+        return 1;
+    weir_doc_clear(doc);
+    guess_json(reading, "[");
+    for (at = count = 0; at < guess->size && count < ITEMS_SHOWN; at += used, count++) {
+        if (weir_decode(doc, codec, guess->data + at, guess->size - at, &options, &used, NULL) != WEIR_OK)
+            break;
+        guess_value(reading, count > 0 ? ", " : "");
+        value_append(reading, weir_doc_root(doc));
+    }
+    guess_json(reading, "]");
+    guess_shown(reading, at < guess->size ? ", …" : "");
+    return 1;
+}
+
 static void codec_try(struct guess *guess, weir_doc *doc, int codec) {
     const char *name = weir_codec_name(codec), *why;
     char title[NAME_SHOWN + 1], words[GUESS_WORDS_MAX];
@@ -95,7 +127,7 @@ static void codec_try(struct guess *guess, weir_doc *doc, int codec) {
         struct reading *reading = guess_add(guess, score, title, "%s", why);
         if (reading)
             value_append(reading, weir_doc_root(doc));
-    } else if (status == WEIR_EPARSE || status == WEIR_ELIMIT) {
+    } else if ((status == WEIR_EPARSE || status == WEIR_ELIMIT) && !sequence_try(guess, doc, codec, title)) {
         int is_said = format && refusal(guess, format, words, sizeof(words), &is_cut);
         struct reading *reading = guess_add(guess, is_cut ? 4 : GUESS_NOT, title, "%s", is_said ? words : err.text);
         if (!reading)

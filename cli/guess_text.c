@@ -110,6 +110,30 @@ static void text(struct guess *guess) {
     guess_json_text(reading, (const char *)guess->data, end);
 }
 
+/* Text in units of two bytes: only that whose characters are ASCII, as nothing else is recognised by its bytes. */
+static void utf16(struct guess *guess, int is_big_endian) {
+    enum { SHOWN = 40 };
+    char text[SHOWN + 1];
+    size_t count = guess->size / 2;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t unit = dump_load(guess->data + 2 * i, 2, is_big_endian);
+        if (unit > 0x7e || unit == 0 || is_control((unsigned char)unit))
+            return;
+        if (i < SHOWN)
+            text[i] = (char)unit;
+    }
+    size_t shown = count < SHOWN ? count : SHOWN;
+    struct reading *reading = guess_add(guess, 84, is_big_endian ? "UTF-16, big-endian" : "UTF-16, little-endian",
+                                        "text in two bytes a character, every other one 0");
+    if (!reading)
+        return;
+    text[shown] = '\0';
+    guess_shown(reading, "\"");
+    cli_readable_text((weir_view){text, shown}, reading->shown);
+    guess_shown(reading, shown < count ? "…\"" : "\"");
+    guess_json_text(reading, text, shown);
+}
+
 /* ---- identifiers ---- */
 
 static void uuid(struct guess *guess) {
@@ -161,6 +185,8 @@ void guess_text(struct guess *guess) {
     if (guess->size == 1)
         character(guess);
     text(guess);
+    for (int is_big_endian = 0; guess->size >= 4 && guess->size % 2 == 0 && is_big_endian <= 1; is_big_endian++)
+        utf16(guess, is_big_endian);
     if (guess->size == 16)
         uuid(guess);
     if (guess->size == 12)
