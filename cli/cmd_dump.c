@@ -1,5 +1,5 @@
-/* weir dump: every byte of a message explained. The input is read whole; tokens are written as they are found, so that what was
- * good is on stdout when something is wrong. */
+/* weir dump: every byte of a message explained. The input is read whole; tokens are written as they are found, so that
+ * what was good is on stdout when something is wrong. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* weir guess: every reading of a few bytes, the likely ones first. Readings come from guess_*.c; here are the input, the order and
- * the table. */
+/* weir guess: every reading of a few bytes, the likely ones first. Readings come from guess_*.c; here are the input,
+ * the order and the table. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include "dump.h"
 #include "guess.h"
 
-enum { ARGUMENTS_MAX = 4096, BYTES_SHOWN = 24, VALUE_WIDTH = 26, NAME_WIDTH_MIN = 6 };
+enum { ARGUMENTS_MAX = 4096, BYTES_SHOWN = 24, VALUE_WIDTH = 30, NAME_WIDTH_MIN = 6 };
 
 static struct { int is_json; } args;
 
@@ -85,7 +85,8 @@ void guess_json_text(struct reading *reading, const char *text, size_t size) {
 
 /* ---- input ---- */
 
-/* Append the bytes of one argument: hexadecimal digits in pairs, with 0x or \x before them, and blanks, ':' ',' '-' between. */
+/* Append the bytes of one argument: hexadecimal digits in pairs, with 0x or \x before them, and blanks, ':' ',' '-'
+ * between. */
 static int hex_read(const char *text, weir_buffer *input) {
     for (const char *c = text; *c;) {
         unsigned char byte;

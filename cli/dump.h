@@ -1,12 +1,12 @@
 /* What the annotators of `weir dump` share: one small state, tokens, and a stack of what is open.
  *
- * An annotator walks bytes of one format and hands out tokens: so many bytes, in words what they are, and their value. It is
- * written for explaining and shares nothing with the library's decoders, but must accept and refuse what they do: dump_test.c
- * compares them, and checks that the tokens cover every byte once and in order. It never recurses: what is open lies on the stack
- * below, which has a limit.
+ * An annotator walks bytes of one format and hands out tokens: so many bytes, in words what they are, and their value.
+ * It is written for explaining and shares nothing with the library's decoders, but must accept and refuse what they
+ * do: dump_test.c compares them, and checks that the tokens cover every byte once and in order. It never recurses:
+ * what is open lies on the stack below, which has a limit.
  *
- * The first thing that cannot be right ends the walk: dump_wrong hands out what was good of the token begun, then the rest of the
- * input as one token that is wrong. */
+ * The first thing that cannot be right ends the walk: dump_wrong hands out what was good of the token begun, then the
+ * rest of the input as one token that is wrong. */
 #ifndef WEIR_DUMP_H
 #define WEIR_DUMP_H
 
@@ -98,7 +98,8 @@ void dump_put(struct dump *dump, size_t size, struct dump_value value, const cha
     __attribute__((format(printf, 4, 5)));
 /* Something more to say of the next token, in brackets; several are joined. */
 void dump_note(struct dump *dump, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The byte at @offset cannot be right; what stands between dump->at and it is the beginning of @begun. Return: WEIR_EPARSE. */
+/* The byte at @offset cannot be right; what stands between dump->at and it is the beginning of @begun. Return:
+ * WEIR_EPARSE. */
 int dump_wrong(struct dump *dump, size_t offset, const char *begun, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* The input ends inside @begun. Return: WEIR_EPARSE. */
@@ -124,7 +125,8 @@ struct dump_value dump_i64(struct dump *dump, int64_t number);
 struct dump_value dump_u64(struct dump *dump, uint64_t number);
 struct dump_value dump_f64(struct dump *dump, double number);
 struct dump_value dump_f32(struct dump *dump, float number);
-/* The integer whose absolute value is @bytes, most significant first, plus @plus (0 or 1). Hexadecimal when it is long. */
+/* The integer whose absolute value is @bytes, most significant first, plus @plus (0 or 1). Hexadecimal when it is
+ * long. */
 struct dump_value dump_big(struct dump *dump, const unsigned char *bytes, size_t size, int is_negative, int plus);
 /* The first few of the numbers at @bytes. */
 struct dump_value dump_numbers(struct dump *dump, uint32_t element, int is_big_endian, const unsigned char *bytes,

@@ -1,7 +1,8 @@
-/* BSON 1.1 in words: sizes, the type and name of each element, its value. Any number of documents may follow each other.
+/* BSON 1.1 in words: sizes, the type and name of each element, its value. Any number of documents may follow each
+ * other.
  *
- * A level is a document, an array (a document whose names are indices), or a code with scope around its scope; end is the NUL
- * that its size points at, so that nothing inside may reach beyond. */
+ * A level is a document, an array (a document whose names are indices), or a code with scope around its scope; end is
+ * the NUL that its size points at, so that nothing inside may reach beyond. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,8 @@
-/* CBOR (RFC 8949) in words: a head, what it says, and what stands in it. Any number of items may follow each other (RFC 8742).
+/* CBOR (RFC 8949) in words: a head, what it says, and what stands in it. Any number of items may follow each other
+ * (RFC 8742).
  *
- * A level is an array, a map, a tag, or a string of indefinite length; left counts the items it still expects, of a map keys and
- * values both. */
+ * A level is an array, a map, a tag, or a string of indefinite length; left counts the items it still expects, of a
+ * map keys and values both. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,10 @@
-/* Frames (docs/spec/frame.md) in words: the header field by field, op, type, meta as the CBOR that it is, and data by its codec.
- * Any number of frames may follow each other; a connection's bytes begin with a hello. Zeros up to a multiple of 64, as there are
- * between frames in memory, are stepped over.
+/* Frames (docs/spec/frame.md) in words: the header field by field, op, type, meta as the CBOR that it is, and data by
+ * its codec. Any number of frames may follow each other; a connection's bytes begin with a hello. Zeros up to a
+ * multiple of 64, as there are between frames in memory, are stepped over.
  *
- * The annotators of meta and data see only their part of the bytes; what they push lies above the frame's own level, and they
- * leave nothing there unless something was wrong. Here, too, is raw data, which is numbers of the type that its frame names. */
+ * The annotators of meta and data see only their part of the bytes; what they push lies above the frame's own level,
+ * and they leave nothing there unless something was wrong. Here, too, is raw data, which is numbers of the type that
+ * its frame names. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,8 @@
-/* JSON (RFC 8259) in words: its brackets, names, values, and what stands between them. Any number of values may follow each other.
+/* JSON (RFC 8259) in words: its brackets, names, values, and what stands between them. Any number of values may follow
+ * each other.
  *
- * A level is an array or an object; number counts its items. What is due next is the state; where blanks may stand they are a
- * token, joined to the ',' or ':' before them. */
+ * A level is an array or an object; number counts its items. What is due next is the state; where blanks may stand
+ * they are a token, joined to the ',' or ':' before them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static int hex_digit(unsigned char c) {
     return is_digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-/* Match an escape from @at on, as far as it is right: 'x' is any hexadecimal digit, 'h' 8 to B, 'l' C to F, 'n' 0 to 7. */
+/* Match an escape from @at on, as far as it is right: 'x' is any hexadecimal digit, 'h' 8 to B, 'l' C to F, 'n' 0 to
+ * 7. */
 static size_t escape_match(const struct dump *dump, size_t at, const char *pattern) {
     for (; *pattern && at < dump->end; at++, pattern++) {
         unsigned char c = dump->data[at];

@@ -1,7 +1,7 @@
 /* Tokens as lines for people, and as JSON for programs.
  *
- * A line has the offset, up to 8 bytes in hexadecimal, and words indented by depth; a longer token goes on for one more line, and
- * what is beyond is counted. Texts and bytes are cut for people; JSON has them whole. */
+ * A line has the offset, up to 8 bytes in hexadecimal, and words indented by depth; a longer token goes on for one
+ * more line, and what is beyond is counted. Texts and bytes are cut for people; JSON has them whole. */
 #include "dump_print.h"
 
 #include <inttypes.h>

@@ -1,7 +1,8 @@
 /* Smile 1.0.7 in words: header, tokens, and the two tables that its references point into.
  *
- * A level is an array or an object; number says whether an object's value is due. A name or short text that stands in full takes
- * the next index of its table, whether or not it is ever referred to; an entry for a full table empties the table first. */
+ * A level is an array or an object; number says whether an object's value is due. A name or short text that stands in
+ * full takes the next index of its table, whether or not it is ever referred to; an entry for a full table empties the
+ * table first. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

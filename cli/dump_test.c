@@ -1,11 +1,12 @@
-/* The annotators of `weir dump` against the decoders: both must take and refuse the same bytes, and see the first wrong byte in the
- * same place. Vectors from the corpora when they are there, and many damaged messages from a fixed seed.
+/* The annotators of `weir dump` against the decoders: both must take and refuse the same bytes, and see the first
+ * wrong byte in the same place. Vectors from the corpora when they are there, and many damaged messages from a fixed
+ * seed.
  *
  * Whatever the bytes are, the tokens must cover all of them, once and in order, and the walk must end.
  *
- * The two may differ where decoders look ahead: at a size or count that is more than there is, which an annotator notes and walks
- * on from; so it may find something wrong earlier. And decoders refuse what is no mistake of form: limits, and maps that look like
- * wrappers ("$name") and are none. */
+ * The two may differ where decoders look ahead: at a size or count that is more than there is, which an annotator
+ * notes and walks on from; so it may find something wrong earlier. And decoders refuse what is no mistake of form:
+ * limits, and maps that look like wrappers ("$name") and are none. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -27,8 +27,8 @@ struct guess {
     int is_out_of_memory;
 };
 
-/* Another reading; its name, and in @why what makes it likely or not. Return: it, its values empty; NULL when there are too many
- * already, or no memory. */
+/* Another reading; its name, and in @why what makes it likely or not. Return: it, its values empty; NULL when there
+ * are too many already, or no memory. */
 struct reading *guess_add(struct guess *guess, int score, const char *name, const char *why, ...)
     __attribute__((format(printf, 4, 5)));
 /* Append to both of its values, or to each. */

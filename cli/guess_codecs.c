@@ -1,5 +1,6 @@
-/* Bytes as a message: each codec that the library has decodes them, and what it says of them is shown; where it refuses, the
- * annotator of `weir dump` says why in words. Raw data is left out: it is the numbers of guess_numbers.c. */
+/* Bytes as a message: each codec that the library has decodes them, and what it says of them is shown; where it
+ * refuses, the annotator of `weir dump` says why in words. Raw data is left out: it is the numbers of
+ * guess_numbers.c. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Bytes as numbers. What speaks for a reading is how ordinary its numbers are: people's numbers are small for their size or have
- * few digits, while bytes of something else, read as numbers, are spread over the whole range. */
+/* Bytes as numbers. What speaks for a reading is how ordinary its numbers are: people's numbers are small for their
+ * size or have few digits, while bytes of something else, read as numbers, are spread over the whole range. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

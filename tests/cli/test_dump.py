@@ -1,5 +1,5 @@
-"""weir dump: what it says of each format, where it stops at bytes that are wrong, and its JSON. That it agrees with the decoders on
-every byte is cli/dump_test.c's."""
+"""weir dump: what it says of each format, where it stops at bytes that are wrong, and its JSON. That it agrees with the
+decoders on every byte is cli/dump_test.c's."""
 import json
 import os
 import struct
@@ -49,12 +49,13 @@ def frame(data, codec, op=b"temp", type=b"", meta=b"\xa1\x64unit\x61V", flags=1 
 # What each input is taken for, and words that its explanation must have.
 EXAMPLES = [
     (b'{"a": [1, -2.5e3, "x\\n"]}\n', "json", [
-        "object begins", 'key "a" (text of 1 byte)', "':': the value follows (and 1 blank)", "integer 1", "float64 -2.5e3",
+        "object begins", 'key "a" (text of 1 byte)', "':': the value follows (and 1 blank)", "integer 1",
+        "float64 -2.5e3",
         'text of 3 bytes: "x\\n" (1 escape)', "array ends, with 3 items", "object ends, with 1 pair"]),
     (bytes.fromhex("a3 6474656d70 fb4035800000000000 617a 3903e7 6174 c11a6553f100"), "cbor", [
         "map of 3 pairs", 'key "temp" (text of 4 bytes)', "float64 21.5", "integer -1000",
         "tag 1 (a time in seconds since 1970)", "integer 1700000000 (2023-11-14T22:13:20Z)"]),
-    (bytes.fromhex("9f 5f 426162 4163 ff 7f 6161 ff f93e00 f7 e0 f8ff 1800 c249010000000000000000 ff"), "cbor", [
+    (bytes.fromhex("9f 5f4261624163ff 7f6161ff f93e00 f7 e0 f8ff 1800 c249010000000000000000 ff"), "cbor", [
         "array, until a break", "bytes in chunks", "chunk: 2 bytes: 61 62", "break: the string of bytes ends",
         "text in chunks", "float16 1.5", "undefined", "simple value, of no known meaning, 255",
         "integer 0 (in more bytes than needed)", "tag 2 (a big integer)", "9 bytes 18446744073709551616",
@@ -103,7 +104,8 @@ def test_frames(weir):
     said = dump(weir, data)
     for word in ["frame of ", "version 1, kind 1: message", "codec 5: raw", "flags 79", "seq: 7",
                  "time in ns since 1970: 1700000000123456789 (2023-11-14T22:13:20.123456789Z)", 'op: "spectrum"',
-                 'type: "f64[2]"', 'key "unit"', "padding: the data begins at byte 64", "raw data, f64[2], 2 numbers: 0.5, -2.0",
+                 'type: "f64[2]"', 'key "unit"', "padding: the data begins at byte 64",
+                 "raw data, f64[2], 2 numbers: 0.5, -2.0",
                  "right: CRC-32C", "codec 1: JSON", 'key "celsius"', "float64 21.5"]:
         assert word in said, "%s\n%s" % (word, said)
     found = tokens(weir, data)
