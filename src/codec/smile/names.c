@@ -15,13 +15,18 @@ void weir_smile_names_begin(struct smile_names *names) {
     slots_clear(names, SMILE_SLOTS_MIN);
 }
 
+/* Every bit of a word, in every bit of another. */
+static inline uint64_t mixed(uint64_t word) {
+    struct weir_product product = weir_multiply(word, UINT64_C(0x9E3779B97F4A7C15));
+    return product.high ^ product.low;
+}
+
 /* Mix all bytes, eight at a time; the last eight may overlap the ones before. */
 static inline uint32_t hash_of(const unsigned char *text, uint32_t size) {
-    static const uint64_t factor = UINT64_C(0x9E3779B97F4A7C15);
     uint64_t hash = size;
     if (size >= 8) {
         for (uint32_t i = 0; i + 8 < size; i += 8)
-            hash = (hash ^ weir_word_at(text + i)) * factor, hash ^= hash >> 32;
+            hash = mixed(hash ^ weir_word_at(text + i));
         hash ^= weir_word_at(text + size - 8);
     } else if (size >= 4) {
         uint32_t first, last;
@@ -31,8 +36,7 @@ static inline uint32_t hash_of(const unsigned char *text, uint32_t size) {
     } else {
         hash ^= (uint64_t)text[0] << 8 | (uint64_t)text[size / 2] << 16 | (uint64_t)text[size - 1] << 24;
     }
-    hash *= factor;
-    return (uint32_t)(hash >> 32);
+    return (uint32_t)mixed(hash);
 }
 
 /* Whether two texts of one size are the same. */
@@ -41,10 +45,15 @@ static inline int is_same(const unsigned char *a, const unsigned char *b, uint32
         return memcmp(a, b, size) == 0;
     if (size >= 8)
         return ((weir_word_at(a) ^ weir_word_at(b)) | (weir_word_at(a + size - 8) ^ weir_word_at(b + size - 8))) == 0;
-    unsigned difference = 0;
-    for (uint32_t i = 0; i < size; i++)
-        difference |= a[i] ^ b[i];
-    return difference == 0;
+    if (size >= 4) {
+        uint32_t words[4];
+        memcpy(&words[0], a, 4);
+        memcpy(&words[1], b, 4);
+        memcpy(&words[2], a + size - 4, 4);
+        memcpy(&words[3], b + size - 4, 4);
+        return ((words[0] ^ words[1]) | (words[2] ^ words[3])) == 0;
+    }
+    return a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1];
 }
 
 /* The slot of a text: where it is, or the free one where it may go. */

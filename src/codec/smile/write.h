@@ -17,7 +17,8 @@ enum {
 /* A number of up to 64 bits: seven in each byte, six in the last. */
 static inline unsigned char *weir_smile_put_vint(unsigned char *to, uint64_t number) {
     uint64_t groups = number >> 6;
-    unsigned count = (70u - (unsigned)__builtin_clzll(groups | 1)) / 7; /* bytes of the groups, at least 1 */
+    unsigned count =
+        (70u - (unsigned)__builtin_clzll(groups | 1)) * 37 >> 8; /* by 7: bytes of the groups, at least 1 */
     if (UNLIKELY(count > 8))
         *to++ = (unsigned char)(groups >> 56), count = 8;
     count = groups == 0 ? 0 : count;
@@ -46,9 +47,46 @@ static inline unsigned char *weir_smile_put_f64(unsigned char *to, uint64_t bits
 
 /* ---- texts ---- */
 
-/* Whether the text that was just written at @text is ASCII: there is room behind it. */
-static inline int weir_smile_is_ascii(const unsigned char *text, size_t size) {
-    return weir_is_ascii(text, size, text + size + 8);
+/* Copy a text of up to SMILE_SHORT_MAX bytes. Return: what follows it; *ret_is_ascii: whether it is. Both come from
+ * the same loads, as reading back what was just written in other widths would wait for it. */
+ALWAYS_INLINE unsigned char *weir_smile_put_short(unsigned char *to, const unsigned char *text, size_t size,
+                                                  int *ret_is_ascii) {
+    static const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    uint64_t bits;
+    if (size >= 8) {
+        uint64_t last = weir_word_at(text + size - 8);
+        bits = last;
+        for (size_t i = 0; i + 8 < size; i += 8) {
+            uint64_t word = weir_word_at(text + i);
+            weir_word_put(to + i, word);
+            bits |= word;
+        }
+        weir_word_put(to + size - 8, last);
+    } else if (size >= 4) {
+        uint32_t first, last;
+        memcpy(&first, text, 4);
+        memcpy(&last, text + size - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + size - 4, &last, 4);
+        bits = first | last;
+    } else {
+        unsigned char first = text[0], middle = text[size / 2], last = text[size - 1];
+        to[0] = first;
+        to[size / 2] = middle;
+        to[size - 1] = last;
+        bits = first | middle | last;
+    }
+    *ret_is_ascii = (bits & high_bits) == 0;
+    return to + size;
+}
+
+/* A text up to an end marker. */
+static inline unsigned char *weir_smile_put_long(unsigned char *to, unsigned token, const unsigned char *text,
+                                                 size_t size) {
+    *to = (unsigned char)token;
+    memcpy(to + 1, text, size);
+    to[1 + size] = SMILE_TEXT_END;
+    return to + size + 2;
 }
 
 static inline unsigned char *weir_smile_put_text(unsigned char *to, const unsigned char *text, size_t size) {
@@ -56,14 +94,14 @@ static inline unsigned char *weir_smile_put_text(unsigned char *to, const unsign
         *to = SMILE_EMPTY;
         return to + 1;
     }
-    unsigned char *end = weir_bytes_put(to + 1, text, size);
     if (LIKELY(size <= SMILE_SHORT_MAX)) {
-        *to = (unsigned char)(weir_smile_is_ascii(to + 1, size) ? SMILE_ASCII + size - 1 : SMILE_UNICODE + size - 2);
+        int is_ascii;
+        unsigned char *end = weir_smile_put_short(to + 1, text, size, &is_ascii);
+        *to = (unsigned char)(is_ascii ? SMILE_ASCII + size - 1 : SMILE_UNICODE + size - 2);
         return end;
     }
-    *to = size <= LONG_ASCII_MAX && weir_smile_is_ascii(to + 1, size) ? SMILE_LONG_ASCII : SMILE_LONG_UNICODE;
-    *end = SMILE_TEXT_END;
-    return end + 1;
+    int is_ascii = size <= LONG_ASCII_MAX && weir_is_ascii(text, size, text + size);
+    return weir_smile_put_long(to, is_ascii ? SMILE_LONG_ASCII : SMILE_LONG_UNICODE, text, size);
 }
 
 static inline unsigned char *weir_smile_put_name(unsigned char *to, const unsigned char *text, size_t size) {
@@ -71,19 +109,14 @@ static inline unsigned char *weir_smile_put_name(unsigned char *to, const unsign
         *to = SMILE_EMPTY;
         return to + 1;
     }
-    unsigned char *end = weir_bytes_put(to + 1, text, size);
-    int is_ascii = size <= SMILE_SHORT_MAX && weir_smile_is_ascii(to + 1, size);
-    if (LIKELY(is_ascii)) {
-        *to = (unsigned char)(SMILE_NAME_ASCII + size - 1);
-        return end;
+    if (LIKELY(size <= SMILE_SHORT_MAX)) {
+        int is_ascii;
+        unsigned char *end = weir_smile_put_short(to + 1, text, size, &is_ascii);
+        *to = (unsigned char)(is_ascii ? SMILE_NAME_ASCII + size - 1 : SMILE_NAME_UNICODE + size - 2);
+        if (LIKELY(is_ascii || size <= SMILE_UNICODE_NAME_MAX))
+            return end;
     }
-    if (size <= SMILE_UNICODE_NAME_MAX) {
-        *to = (unsigned char)(SMILE_NAME_UNICODE + size - 2);
-        return end;
-    }
-    *to = SMILE_NAME_LONG;
-    *end = SMILE_TEXT_END;
-    return end + 1;
+    return weir_smile_put_long(to, SMILE_NAME_LONG, text, size);
 }
 
 static inline unsigned char *weir_smile_put_name_reference(unsigned char *to, unsigned index) {
