@@ -118,6 +118,9 @@ static inline const struct weir_value *weir_value_next(const struct weir_value *
     return value + (value->kind == WEIR_KIND_DECIMAL ? 2 : 1);
 }
 
+/* Whether a tag of this space may have this number: simple values 20 to 31 are false, true, null, undefined and nothing; BSON's
+ * types are bytes, and binary subtypes follow from 0x500. */
+int weir_tag_exists(uint32_t space, uint64_t number);
 /* Append a copy of a value of another document, with all it points at. Return: WEIR_OK, WEIR_ENOMEM (nothing was appended). */
 int weir_doc_append(struct weir_doc *doc, const struct weir_value *value);
 

@@ -206,7 +206,8 @@ static struct weir_value *simple_cell(struct weir_value *cell, uint32_t number) 
 }
 
 static inline struct weir_value tag_cell(uint64_t number) {
-    if (number - CBOR_TAG_BSON_FIRST < CBOR_TAG_BSON_COUNT)
+    if (number - CBOR_TAG_BSON_FIRST < CBOR_TAG_BSON_COUNT &&
+        weir_tag_exists(WEIR_TAG_BSON, number - CBOR_TAG_BSON_FIRST))
         return (struct weir_value){
             .kind = WEIR_KIND_TAGGED, .count = WEIR_TAG_BSON, .as.u64 = number - CBOR_TAG_BSON_FIRST};
     return (struct weir_value){.kind = WEIR_KIND_TAGGED, .count = WEIR_TAG_CBOR, .as.u64 = number};

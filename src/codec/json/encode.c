@@ -542,6 +542,8 @@ static int walk(struct writer *writer, const struct weir_value *at) {
     unsigned char *to;
     unsigned char *limit;
     int status = WEIR_OK;
+    if (!weir_buffer_room(out, SMALL_ROOM)) /* so that there is something to point into */
+        return failed(writer, WEIR_ENOMEM, NULL);
     LOAD();
     for (;;) {
         struct frame *top = writer->top;

@@ -383,6 +383,8 @@ static int unwrap_tagged(const struct wrapped *wrapped, uint32_t space) {
     const struct weir_value *number = content + 1;
     if ((number->kind != WEIR_KIND_INT64 || number->as.i64 < 0) && number->kind != WEIR_KIND_UINT64)
         return WEIR_UNWRAPPED_BAD;
+    if (!weir_tag_exists(space, number->as.u64) || (space == WEIR_TAG_SIMPLE && number[1].kind != WEIR_KIND_NULL))
+        return WEIR_UNWRAPPED_BAD;
     return weir_wrapped_becomes_tagged(wrapped, space, number->as.u64, number + 1);
 }
 
