@@ -34,16 +34,19 @@ struct weir_codec_ops {
     const char *name;       /* "json" */
     const char *media_type; /* "application/json" */
     int id;                 /* enum weir_codec */
-    /* @doc is empty. *ret_used is the end of the item; codec.c looks at what follows. */
+    /* @doc is empty, but under WEIR_SEQUENCE doc->sequel says that the codec may go on with what it kept there.
+     * *ret_used is the end of the item; codec.c looks at what follows. */
     int (*decode)(struct weir_doc *doc, const unsigned char *data, size_t size, const struct weir_codec_limits *limits,
                   size_t *ret_used, weir_error *err);
     int (*encode)(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
                   weir_error *err);
 };
 
-extern const struct weir_codec_ops weir_codec_json; /* codec/json/json.c */
-extern const struct weir_codec_ops weir_codec_cbor; /* codec/cbor/cbor.c */
-extern const struct weir_codec_ops weir_codec_raw;  /* codec/raw/raw.c */
+extern const struct weir_codec_ops weir_codec_json;  /* codec/json/json.c */
+extern const struct weir_codec_ops weir_codec_cbor;  /* codec/cbor/cbor.c */
+extern const struct weir_codec_ops weir_codec_smile; /* codec/smile/smile.c */
+extern const struct weir_codec_ops weir_codec_bson;  /* codec/bson/bson.c */
+extern const struct weir_codec_ops weir_codec_raw;   /* codec/raw/raw.c */
 
 /* The ops of a codec; NULL for none. */
 const struct weir_codec_ops *weir_codec_ops(int codec);

@@ -74,3 +74,12 @@ def test_ls_is_a_table(weir):
     assert lines[0].split() == ["STATE", "MESSAGES", "LAST", "SIZE", "ENDS", "ADDRESS"]
     fields = lines[1].split()
     assert fields[:2] == ["idle", "3"] and fields[-3:] == ["0w", "0r", "shm://lab/a"]
+
+
+def test_dump_and_guess_have_colour_on_a_terminal_only(weir, tmp_path):
+    path = tmp_path / "x.cbor"
+    path.write_bytes(b"\xa1\x61a\x01")
+    for arguments in (["dump", str(path)], ["guess", "a1", "61", "61", "01"]):
+        assert "\033[" in shown(weir, *arguments)
+        assert "\033" not in shown(weir, *arguments, NO_COLOR="1")
+        assert "\033" not in weir.out(*arguments)

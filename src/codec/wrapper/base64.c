@@ -2,7 +2,7 @@
  * padding, no bits set behind the last byte, so that a text stands for one string of bytes and back. */
 #include <string.h>
 
-#include "codec/json/json.h"
+#include "codec/wrapper/wrapper.h"
 
 static const char alphabet[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -1,6 +1,5 @@
-/* Wrappers: what JSON has no form for stands in a map with a single key "$name", as MongoDB Extended JSON v2 has it where it
- * has a name for the kind. docs/spec/mapping.md lists them all. A finished map of that shape becomes the value it stands for, in
- * place; one that is no wrapper, or has contents that its wrapper cannot have, stays the map that it is.
+/* Reading wrappers: a finished map with a single key "$name" becomes the value it stands for, in place; one that is no wrapper,
+ * or has contents that its wrapper cannot have, stays the map that it is.
  *
  * The value takes no more cells than the map did, so cells never have to move. A $tag, $map or $obj moves the cells of its
  * contents down, once for each of those around them: at most depth_max times.
@@ -10,38 +9,29 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "codec/json/json.h"
+#include "codec/wrapper/unwrap.h"
 
-/* The map that may be a wrapper: its one value, and the document that it is the end of. */
-struct wrapped {
-    struct weir_doc *doc;
-    struct weir_value *map;
-    const struct weir_value *content;
-};
-
-static int text_is(const struct weir_value *value, const char *text) {
+int weir_text_is(const struct weir_value *value, const char *text) {
     return value->kind == WEIR_KIND_TEXT && value->count == strlen(text) &&
            memcmp(value->as.data, text, value->count) == 0;
 }
 
 /* ---- replacing the map ---- */
 
-/* By one cell. */
-static int becomes(const struct wrapped *wrapped, struct weir_value value) {
+int weir_wrapped_becomes(const struct wrapped *wrapped, struct weir_value value) {
     *wrapped->map = value;
     wrapped->doc->count = (size_t)(wrapped->map - wrapped->doc->cells) + 1;
-    return JSON_UNWRAPPED_DONE;
+    return WEIR_UNWRAPPED_DONE;
 }
 
-/* By a tag and its content, which is the last that was read, and may be where the map was. */
-static int becomes_tagged(const struct wrapped *wrapped, uint32_t space, uint64_t number,
-                          const struct weir_value *content) {
+int weir_wrapped_becomes_tagged(const struct wrapped *wrapped, uint32_t space, uint64_t number,
+                                const struct weir_value *content) {
     struct weir_value *map = wrapped->map;
     size_t count = (size_t)(wrapped->doc->cells + wrapped->doc->count - content);
     memmove(map + 1, content, count * sizeof(*map));
     *map = (struct weir_value){.kind = WEIR_KIND_TAGGED, .count = space, .as.u64 = number};
     wrapped->doc->count = (size_t)(map - wrapped->doc->cells) + 1 + count;
-    return JSON_UNWRAPPED_DONE;
+    return WEIR_UNWRAPPED_DONE;
 }
 
 /* ---- numbers ---- */
@@ -94,18 +84,26 @@ static int number_parse(const struct weir_value *text, struct number_text *ret) 
 
 static int unwrap_undefined(const struct wrapped *wrapped) {
     if (wrapped->content->kind != WEIR_KIND_BOOL || !wrapped->content->as.i64)
-        return JSON_UNWRAPPED_BAD;
-    return becomes(wrapped, (struct weir_value){.kind = WEIR_KIND_UNDEFINED});
+        return WEIR_UNWRAPPED_BAD;
+    return weir_wrapped_becomes(wrapped, (struct weir_value){.kind = WEIR_KIND_UNDEFINED});
+}
+
+static int integer_parse(const struct weir_value *text, struct weir_value *ret) {
+    struct number_text number;
+    return number_parse(text, &number) && number.is_negative + number.whole_size == text->count &&
+           weir_integer_from_digits(ret, number.whole, number.whole_size, number.is_negative) == WEIR_OK;
 }
 
 static int unwrap_integer(const struct wrapped *wrapped) {
-    struct number_text number;
     struct weir_value integer;
-    if (!number_parse(wrapped->content, &number) || number.is_negative + number.whole_size != wrapped->content->count ||
-        weir_integer_from_digits(&integer, number.whole, number.whole_size, number.is_negative) != WEIR_OK ||
-        integer.kind != WEIR_KIND_INT64)
-        return JSON_UNWRAPPED_BAD;
-    return becomes(wrapped, integer);
+    if (!integer_parse(wrapped->content, &integer) || integer.kind != WEIR_KIND_INT64)
+        return WEIR_UNWRAPPED_BAD;
+    return weir_wrapped_becomes(wrapped, integer);
+}
+
+static int unwrap_big(const struct wrapped *wrapped) {
+    struct weir_value integer;
+    return integer_parse(wrapped->content, &integer) ? weir_wrapped_becomes(wrapped, integer) : WEIR_UNWRAPPED_BAD;
 }
 
 /* The bits behind "NaN(" in hexadecimal, @digits of them, and ")". */
@@ -125,7 +123,7 @@ static int nan_bits(const struct weir_value *text, unsigned digits, uint64_t *re
 
 /* "Infinity" with its sign; 0 for another text. */
 static double infinity_of(const struct weir_value *text) {
-    return text_is(text, "Infinity") ? INFINITY : text_is(text, "-Infinity") ? -INFINITY : 0;
+    return weir_text_is(text, "Infinity") ? INFINITY : weir_text_is(text, "-Infinity") ? -INFINITY : 0;
 }
 
 static int unwrap_double(const struct wrapped *wrapped) {
@@ -133,46 +131,46 @@ static int unwrap_double(const struct wrapped *wrapped) {
     struct weir_value value = {.kind = WEIR_KIND_FLOAT64, .as.f64 = infinity_of(text)};
     struct number_text number;
     if (value.as.f64 != 0)
-        return becomes(wrapped, value);
-    if (text_is(text, "NaN")) {
-        value.as.u64 = WEIR_JSON_NAN64;
-        return becomes(wrapped, value);
+        return weir_wrapped_becomes(wrapped, value);
+    if (weir_text_is(text, "NaN")) {
+        value.as.u64 = WEIR_WRAPPER_NAN64;
+        return weir_wrapped_becomes(wrapped, value);
     }
     if (nan_bits(text, 16, &value.as.u64))
-        return isnan(value.as.f64) ? becomes(wrapped, value) : JSON_UNWRAPPED_BAD;
+        return isnan(value.as.f64) ? weir_wrapped_becomes(wrapped, value) : WEIR_UNWRAPPED_BAD;
     if (!number_parse(text, &number))
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     value.as.f64 = weir_f64_read((const char *)text->as.data, text->count);
-    return isinf(value.as.f64) ? JSON_UNWRAPPED_BAD : becomes(wrapped, value);
+    return isinf(value.as.f64) ? WEIR_UNWRAPPED_BAD : weir_wrapped_becomes(wrapped, value);
 }
 
 static int unwrap_single(const struct wrapped *wrapped) {
     const struct weir_value *text = wrapped->content;
     struct weir_value value = {.kind = WEIR_KIND_FLOAT32};
     struct number_text number;
-    uint64_t bits64 = WEIR_JSON_NAN32;
+    uint64_t bits64 = WEIR_WRAPPER_NAN32;
     value.as.f32 = (float)infinity_of(text);
     if (value.as.f32 != 0)
-        return becomes(wrapped, value);
-    if (text_is(text, "NaN") || nan_bits(text, 8, &bits64)) {
+        return weir_wrapped_becomes(wrapped, value);
+    if (weir_text_is(text, "NaN") || nan_bits(text, 8, &bits64)) {
         uint32_t bits = (uint32_t)bits64;
         memcpy(&value.as.f32, &bits, sizeof(bits));
-        return isnan(value.as.f32) ? becomes(wrapped, value) : JSON_UNWRAPPED_BAD;
+        return isnan(value.as.f32) ? weir_wrapped_becomes(wrapped, value) : WEIR_UNWRAPPED_BAD;
     }
     if (!number_parse(text, &number))
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     value.as.f32 = weir_f32_read((const char *)text->as.data, text->count);
-    return isinf(value.as.f32) ? JSON_UNWRAPPED_BAD : becomes(wrapped, value);
+    return isinf(value.as.f32) ? WEIR_UNWRAPPED_BAD : weir_wrapped_becomes(wrapped, value);
 }
 
 static int unwrap_decimal(const struct wrapped *wrapped) {
     struct number_text number;
     if (!number_parse(wrapped->content, &number))
-        return JSON_UNWRAPPED_BAD;
+        return weir_unwrap_special_decimal(wrapped);
     int64_t exponent = number.exponent - (int64_t)number.fraction_size;
     size_t size = number.whole_size + number.fraction_size;
     if (exponent < INT32_MIN || exponent > INT32_MAX)
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     const char *digits = number.whole;
     if (number.fraction_size > 0) {
         char *joined = weir_arena_take(&wrapped->doc->arena, size);
@@ -185,18 +183,20 @@ static int unwrap_decimal(const struct wrapped *wrapped) {
     for (; size > 1 && *digits == '0'; digits++)
         size--;
     if (size > WEIR_DIGITS_MAX)
-        return JSON_UNWRAPPED_BAD;
-    int is_negative = number.is_negative && *digits != '0';
+        return WEIR_UNWRAPPED_BAD;
+    if (number.is_negative && *digits == '0')
+        return weir_unwrap_negative_zero(wrapped, exponent);
     struct weir_value *map = wrapped->map;
-    becomes(wrapped, (struct weir_value){
-                         .kind = WEIR_KIND_DECIMAL,
-                         .flags = (uint8_t)(WEIR_CELL_DIGITS | (is_negative ? WEIR_CELL_NEGATIVE : 0)),
-                         .count = (uint32_t)size,
-                         .as.data = (const unsigned char *)digits,
-                     });
+    weir_wrapped_becomes(wrapped,
+                         (struct weir_value){
+                             .kind = WEIR_KIND_DECIMAL,
+                             .flags = (uint8_t)(WEIR_CELL_DIGITS | (number.is_negative ? WEIR_CELL_NEGATIVE : 0)),
+                             .count = (uint32_t)size,
+                             .as.data = (const unsigned char *)digits,
+                         });
     map[1] = (struct weir_value){.kind = WEIR_KIND_INT64, .as.i64 = exponent};
     wrapped->doc->count++;
-    return JSON_UNWRAPPED_DONE;
+    return WEIR_UNWRAPPED_DONE;
 }
 
 /* ---- times ---- */
@@ -206,12 +206,14 @@ static int unwrap_date(const struct wrapped *wrapped) {
     struct weir_value time = {.kind = WEIR_KIND_TIME, .aux = WEIR_TIME_MS};
     const struct weir_value *content = wrapped->content;
     if (content->kind == WEIR_KIND_INT64 && !__builtin_mul_overflow(content->as.i64, NS_PER_MS, &time.as.i64))
-        return becomes(wrapped, time);
+        return weir_wrapped_becomes(wrapped, time);
+    if (content->kind == WEIR_KIND_INT64)
+        return weir_wrapped_becomes_tagged(wrapped, WEIR_TAG_BSON, BSON_DATETIME, content);
     if (content->kind == WEIR_KIND_TEXT &&
         weir_time_read((const char *)content->as.data, content->count, &time.as.i64) == WEIR_OK &&
         time.as.i64 % NS_PER_MS == 0)
-        return becomes(wrapped, time);
-    return JSON_UNWRAPPED_BAD;
+        return weir_wrapped_becomes(wrapped, time);
+    return WEIR_UNWRAPPED_BAD;
 }
 
 static int unwrap_time(const struct wrapped *wrapped) {
@@ -219,18 +221,17 @@ static int unwrap_time(const struct wrapped *wrapped) {
     const struct weir_value *text = wrapped->content;
     if (text->kind != WEIR_KIND_TEXT ||
         weir_time_read((const char *)text->as.data, text->count, &time.as.i64) != WEIR_OK)
-        return JSON_UNWRAPPED_BAD;
-    return becomes(wrapped, time);
+        return WEIR_UNWRAPPED_BAD;
+    return weir_wrapped_becomes(wrapped, time);
 }
 
 /* ---- bytes ---- */
 
-/* The value of @key in a map of texts; NULL when it is not there exactly once. *left counts keys that are not asked for. */
-static const struct weir_value *member(const struct weir_value *map, const char *key, uint32_t *left) {
+const struct weir_value *weir_wrapped_member(const struct weir_value *map, const char *key, uint32_t *left) {
     const struct weir_value *found = NULL;
     const struct weir_value *at = map + 1;
     for (uint32_t i = 0; i < map->count; i++) {
-        if (text_is(at, key)) {
+        if (weir_text_is(at, key)) {
             if (found)
                 return NULL;
             found = at + 1;
@@ -241,26 +242,31 @@ static const struct weir_value *member(const struct weir_value *map, const char 
     return found;
 }
 
-/* The bytes of a text in base64, in the document's arena. Return: enum json_unwrapped; -1. */
-static int base64_bytes(const struct wrapped *wrapped, const struct weir_value *text, struct weir_value *ret) {
-    if (text->kind != WEIR_KIND_TEXT)
-        return JSON_UNWRAPPED_BAD;
+/* The bytes that a map has under "data", as they are, or under "base64", from that text into the document's arena. One of the two
+ * is NULL. Return: enum weir_unwrapped; -1. */
+static int bytes_of(const struct wrapped *wrapped, const struct weir_value *data, const struct weir_value *text,
+                    struct weir_value *ret) {
+    if (data) {
+        *ret = *data;
+        return data->kind == WEIR_KIND_BYTES && !text ? WEIR_UNWRAPPED_DONE : WEIR_UNWRAPPED_BAD;
+    }
+    if (!text || text->kind != WEIR_KIND_TEXT)
+        return WEIR_UNWRAPPED_BAD;
     unsigned char *bytes = weir_arena_take(&wrapped->doc->arena, text->count / 4 * 3);
     size_t size;
     if (!bytes)
         return -1;
     if (weir_base64_decode(text->as.data, text->count, bytes, &size) != WEIR_OK)
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     *ret = (struct weir_value){.kind = WEIR_KIND_BYTES, .count = (uint32_t)size, .as.data = bytes};
-    return JSON_UNWRAPPED_DONE;
+    return WEIR_UNWRAPPED_DONE;
 }
 
 static int hex_digit(unsigned char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Lower-case hexadecimal, two digits a byte. */
-static int hex_bytes(const unsigned char *text, size_t size, unsigned char *to) {
+int weir_hex_bytes(const unsigned char *text, size_t size, unsigned char *to) {
     for (size_t i = 0; i < size; i++) {
         int high = hex_digit(text[2 * i]);
         int low = hex_digit(text[2 * i + 1]);
@@ -274,34 +280,34 @@ static int hex_bytes(const unsigned char *text, size_t size, unsigned char *to) 
 static int unwrap_binary(const struct wrapped *wrapped) {
     const struct weir_value *content = wrapped->content;
     if (content->kind != WEIR_KIND_MAP)
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     uint32_t left = content->count;
-    const struct weir_value *base64 = member(content, "base64", &left);
-    const struct weir_value *subtype = member(content, "subType", &left);
+    const struct weir_value *base64 = weir_wrapped_member(content, "base64", &left);
+    const struct weir_value *data = weir_wrapped_member(content, "data", &left);
+    const struct weir_value *subtype = weir_wrapped_member(content, "subType", &left);
     unsigned char number;
     struct weir_value bytes;
-    if (!base64 || !subtype || left > 0 || subtype->kind != WEIR_KIND_TEXT || subtype->count != 2 ||
-        !hex_bytes(subtype->as.data, 1, &number))
-        return JSON_UNWRAPPED_BAD;
-    int status = base64_bytes(wrapped, base64, &bytes);
-    if (status != JSON_UNWRAPPED_DONE)
+    if (!subtype || left > 0 || subtype->kind != WEIR_KIND_TEXT || subtype->count != 2 ||
+        !weir_hex_bytes(subtype->as.data, 1, &number))
+        return WEIR_UNWRAPPED_BAD;
+    int status = bytes_of(wrapped, data, base64, &bytes);
+    if (status != WEIR_UNWRAPPED_DONE)
         return status;
-    becomes(wrapped, bytes);
-    return number == 0 ? JSON_UNWRAPPED_DONE
-                       : becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_BINARY + number, wrapped->map);
+    return weir_unwrap_subtype(wrapped, number, &bytes);
 }
 
 static int unwrap_object_id(const struct wrapped *wrapped) {
     const struct weir_value *text = wrapped->content;
     if (text->kind != WEIR_KIND_TEXT || text->count != 2 * WEIR_BSON_OBJECT_ID_SIZE)
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     unsigned char *bytes = weir_arena_take(&wrapped->doc->arena, WEIR_BSON_OBJECT_ID_SIZE);
     if (!bytes)
         return -1;
-    if (!hex_bytes(text->as.data, WEIR_BSON_OBJECT_ID_SIZE, bytes))
-        return JSON_UNWRAPPED_BAD;
-    becomes(wrapped, (struct weir_value){.kind = WEIR_KIND_BYTES, .count = WEIR_BSON_OBJECT_ID_SIZE, .as.data = bytes});
-    return becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_OBJECT_ID, wrapped->map);
+    if (!weir_hex_bytes(text->as.data, WEIR_BSON_OBJECT_ID_SIZE, bytes))
+        return WEIR_UNWRAPPED_BAD;
+    weir_wrapped_becomes(
+        wrapped, (struct weir_value){.kind = WEIR_KIND_BYTES, .count = WEIR_BSON_OBJECT_ID_SIZE, .as.data = bytes});
+    return weir_wrapped_becomes_tagged(wrapped, WEIR_TAG_BSON, WEIR_BSON_OBJECT_ID, wrapped->map);
 }
 
 /* ---- ndarrays ---- */
@@ -338,33 +344,34 @@ static int dims_parse(const struct weir_value *dims, weir_ndarray *ret) {
 }
 
 static int order_parse(const struct weir_value *text, weir_ndarray *ret) {
-    ret->order = text_is(text, "column") ? WEIR_COLUMN : WEIR_ROW;
-    return ret->order == WEIR_COLUMN || text_is(text, "row");
+    ret->order = weir_text_is(text, "column") ? WEIR_COLUMN : WEIR_ROW;
+    return ret->order == WEIR_COLUMN || weir_text_is(text, "row");
 }
 
 static int unwrap_array(const struct wrapped *wrapped) {
     const struct weir_value *content = wrapped->content;
     if (content->kind != WEIR_KIND_MAP)
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     uint32_t left = content->count;
     weir_ndarray array = {0};
-    const struct weir_value *dtype = member(content, "dtype", &left);
-    const struct weir_value *dims = member(content, "dims", &left);
-    const struct weir_value *order = member(content, "order", &left);
-    const struct weir_value *base64 = member(content, "base64", &left);
+    const struct weir_value *dtype = weir_wrapped_member(content, "dtype", &left);
+    const struct weir_value *dims = weir_wrapped_member(content, "dims", &left);
+    const struct weir_value *order = weir_wrapped_member(content, "order", &left);
+    const struct weir_value *base64 = weir_wrapped_member(content, "base64", &left);
+    const struct weir_value *data = weir_wrapped_member(content, "data", &left);
     struct weir_value bytes;
-    if (!dtype || !dims || !base64 || left > 0 || !dtype_parse(dtype, &array) || !dims_parse(dims, &array) ||
+    if (!dtype || !dims || left > 0 || !dtype_parse(dtype, &array) || !dims_parse(dims, &array) ||
         (order && !order_parse(order, &array)))
-        return JSON_UNWRAPPED_BAD;
-    int status = base64_bytes(wrapped, base64, &bytes);
-    if (status != JSON_UNWRAPPED_DONE)
+        return WEIR_UNWRAPPED_BAD;
+    int status = bytes_of(wrapped, data, base64, &bytes);
+    if (status != WEIR_UNWRAPPED_DONE)
         return status;
     array.data = bytes.as.data;
     array.size = bytes.count;
     if (weir_ndarray_check(&array) != WEIR_OK)
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     wrapped->doc->count = (size_t)(wrapped->map - wrapped->doc->cells);
-    return weir_doc_ndarray(wrapped->doc, &array) == WEIR_OK ? JSON_UNWRAPPED_DONE : -1;
+    return weir_doc_ndarray(wrapped->doc, &array) == WEIR_OK ? WEIR_UNWRAPPED_DONE : -1;
 }
 
 /* ---- tags and pairs ---- */
@@ -372,11 +379,13 @@ static int unwrap_array(const struct wrapped *wrapped) {
 static int unwrap_tagged(const struct wrapped *wrapped, uint32_t space) {
     const struct weir_value *content = wrapped->content;
     if (content->kind != WEIR_KIND_ARRAY || content->count != 2)
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     const struct weir_value *number = content + 1;
     if ((number->kind != WEIR_KIND_INT64 || number->as.i64 < 0) && number->kind != WEIR_KIND_UINT64)
-        return JSON_UNWRAPPED_BAD;
-    return becomes_tagged(wrapped, space, number->as.u64, number + 1);
+        return WEIR_UNWRAPPED_BAD;
+    if (!weir_tag_exists(space, number->as.u64) || (space == WEIR_TAG_SIMPLE && number[1].kind != WEIR_KIND_NULL))
+        return WEIR_UNWRAPPED_BAD;
+    return weir_wrapped_becomes_tagged(wrapped, space, number->as.u64, number + 1);
 }
 
 static int unwrap_tag(const struct wrapped *wrapped) {
@@ -394,12 +403,12 @@ static int unwrap_bson(const struct wrapped *wrapped) {
 static int unwrap_pairs(const struct wrapped *wrapped) {
     const struct weir_value *pairs = wrapped->content;
     if (pairs->kind != WEIR_KIND_ARRAY)
-        return JSON_UNWRAPPED_BAD;
+        return WEIR_UNWRAPPED_BAD;
     const struct weir_value *pair = pairs + 1;
     uint32_t count = pairs->count;
     for (uint32_t i = 0; i < count; i++, pair = weir_value_after(pair))
         if (pair->kind != WEIR_KIND_ARRAY || pair->count != 2)
-            return JSON_UNWRAPPED_BAD;
+            return WEIR_UNWRAPPED_BAD;
     struct weir_value *to = wrapped->map + 1;
     pair = pairs + 1;
     for (uint32_t i = 0; i < count; i++) {
@@ -411,44 +420,63 @@ static int unwrap_pairs(const struct wrapped *wrapped) {
     *wrapped->map =
         (struct weir_value){.kind = WEIR_KIND_MAP, .count = count, .as.span = (uint64_t)(to - wrapped->map)};
     wrapped->doc->count = (size_t)(to - wrapped->doc->cells);
-    return JSON_UNWRAPPED_DONE;
+    return WEIR_UNWRAPPED_DONE;
 }
 
 /* ---- the table ---- */
 
 struct wrapper {
     const char *name;
-    enum json_wrapper depth;
-    int (*unwrap)(const struct wrapped *wrapped); /* enum json_unwrapped; -1 when there is no memory */
+    enum weir_wrapper depth;
+    int (*unwrap)(const struct wrapped *wrapped); /* enum weir_unwrapped; -1 when there is no memory */
 };
 
 static const struct wrapper wrappers[] = {
-    {"$undefined", JSON_WRAPPER_LEAF, unwrap_undefined}, {"$numberInt", JSON_WRAPPER_LEAF, unwrap_integer},
-    {"$numberLong", JSON_WRAPPER_LEAF, unwrap_integer},  {"$numberDouble", JSON_WRAPPER_LEAF, unwrap_double},
-    {"$f32", JSON_WRAPPER_LEAF, unwrap_single},          {"$numberDecimal", JSON_WRAPPER_LEAF, unwrap_decimal},
-    {"$date", JSON_WRAPPER_LEAF, unwrap_date},           {"$time", JSON_WRAPPER_LEAF, unwrap_time},
-    {"$binary", JSON_WRAPPER_LEAF, unwrap_binary},       {"$oid", JSON_WRAPPER_LEAF, unwrap_object_id},
-    {"$array", JSON_WRAPPER_LEAF, unwrap_array},         {"$tag", JSON_WRAPPER_TAG, unwrap_tag},
-    {"$simple", JSON_WRAPPER_TAG, unwrap_simple},        {"$bson", JSON_WRAPPER_TAG, unwrap_bson},
-    {"$map", JSON_WRAPPER_PAIRS, unwrap_pairs},          {"$obj", JSON_WRAPPER_PAIRS, unwrap_pairs},
+    {"$undefined", WEIR_WRAPPER_LEAF, unwrap_undefined},
+    {"$numberInt", WEIR_WRAPPER_LEAF, unwrap_integer},
+    {"$numberLong", WEIR_WRAPPER_LEAF, unwrap_integer},
+    {"$numberDouble", WEIR_WRAPPER_LEAF, unwrap_double},
+    {"$numberBig", WEIR_WRAPPER_LEAF, unwrap_big},
+    {"$f32", WEIR_WRAPPER_LEAF, unwrap_single},
+    {"$numberDecimal", WEIR_WRAPPER_LEAF, unwrap_decimal},
+    {"$date", WEIR_WRAPPER_LEAF, unwrap_date},
+    {"$time", WEIR_WRAPPER_LEAF, unwrap_time},
+    {"$binary", WEIR_WRAPPER_LEAF, unwrap_binary},
+    {"$oid", WEIR_WRAPPER_LEAF, unwrap_object_id},
+    {"$uuid", WEIR_WRAPPER_LEAF, weir_unwrap_uuid},
+    {"$symbol", WEIR_WRAPPER_LEAF, weir_unwrap_symbol},
+    {"$code", WEIR_WRAPPER_LEAF, weir_unwrap_code},
+    {"$timestamp", WEIR_WRAPPER_LEAF, weir_unwrap_timestamp},
+    {"$regularExpression", WEIR_WRAPPER_LEAF, weir_unwrap_regex},
+    {"$dbPointer", WEIR_WRAPPER_LEAF, weir_unwrap_db_pointer},
+    {"$minKey", WEIR_WRAPPER_LEAF, weir_unwrap_min_key},
+    {"$maxKey", WEIR_WRAPPER_LEAF, weir_unwrap_max_key},
+    {"$array", WEIR_WRAPPER_LEAF, unwrap_array},
+    {"$tag", WEIR_WRAPPER_TAG, unwrap_tag},
+    {"$simple", WEIR_WRAPPER_TAG, unwrap_simple},
+    {"$bson", WEIR_WRAPPER_TAG, unwrap_bson},
+    {"$map", WEIR_WRAPPER_PAIRS, unwrap_pairs},
+    {"$obj", WEIR_WRAPPER_PAIRS, unwrap_pairs},
 };
 
 static const struct wrapper *wrapper_named(const struct weir_value *key) {
     if (key->kind != WEIR_KIND_TEXT || key->count == 0 || *key->as.data != '$')
         return NULL;
     for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++)
-        if (text_is(key, wrappers[i].name))
+        if (weir_text_is(key, wrappers[i].name))
             return &wrappers[i];
     return NULL;
 }
 
-enum json_wrapper weir_json_wrapper(const struct weir_value *key) {
+enum weir_wrapper weir_wrapper_of_key(const struct weir_value *key) {
     const struct wrapper *wrapper = wrapper_named(key);
-    return wrapper ? wrapper->depth : JSON_WRAPPER_NONE;
+    return wrapper ? wrapper->depth : WEIR_WRAPPER_NONE;
 }
 
-int weir_json_unwrap(struct weir_doc *doc, size_t map) {
+int weir_unwrap(struct weir_doc *doc, size_t map) {
     struct wrapped wrapped = {doc, doc->cells + map, doc->cells + map + 2};
+    if (wrapped.map->count == 2)
+        return weir_unwrap_code_with_scope(&wrapped);
     const struct wrapper *wrapper = wrapper_named(wrapped.map + 1);
-    return wrapper ? wrapper->unwrap(&wrapped) : JSON_UNWRAPPED_NOT;
+    return wrapper ? wrapper->unwrap(&wrapped) : WEIR_UNWRAPPED_NOT;
 }
