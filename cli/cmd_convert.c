@@ -1,5 +1,6 @@
-/* weir convert: one codec to another, through the one document model. Nothing is written before all of the input has been read
- * and understood, so bad input leaves OUT as it was. */
+/* weir convert: one codec to another, through the one document model. Items of a sequence go through one document,
+ * which is how those of a Smile stream find the names of the ones before. Nothing is written before all of the input
+ * has been read and understood, so bad input leaves OUT as it was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,8 +14,8 @@ static struct {
 } args;
 
 static const struct cli_option options[] = {
-    {"from", CLI_TEXT, &args.from, "CODEC", "json or cbor"},
-    {"to", CLI_TEXT, &args.to, "CODEC", "json, cbor, or pretty (indented JSON)"},
+    {"from", CLI_TEXT, &args.from, "CODEC", "json, cbor, smile, or bson"},
+    {"to", CLI_TEXT, &args.to, "CODEC", "json, cbor, smile, bson, or pretty (indented JSON)"},
     {"canonical", CLI_FLAG, &args.is_canonical, NULL, "the one deterministic form"},
     {"strict", CLI_FLAG, &args.is_strict, NULL, "refuse what the codec cannot say, and repeated keys"},
     {"plain", CLI_FLAG, &args.is_plain, NULL, "the readable form people expect, which may lose types"},
@@ -134,11 +135,13 @@ static int run(int argc, char **argv) {
 
 const struct cli_command cli_convert = {
     .name = "convert",
-    .summary = "convert between JSON and CBOR",
-    .usage = "--from json|cbor --to json|cbor|pretty [--canonical] [--strict] [--plain] [--sequence] [IN [OUT]]",
+    .summary = "convert between JSON, CBOR, Smile and BSON",
+    .usage = "--from json|cbor|smile|bson --to json|cbor|smile|bson|pretty [--canonical] [--strict] [--plain] "
+             "[--sequence] [IN [OUT]]",
     .examples = "  weir convert --from cbor --to pretty reading.cbor\n"
                 "  weir convert --from json --to cbor --canonical < a.json > a.cbor\n"
-                "  weir convert --from json --to cbor --sequence log.jsonl log.cborseq\n",
+                "  weir convert --from json --to cbor --sequence log.jsonl log.cborseq\n"
+                "  weir convert --from smile --to json --sequence jackson.smile\n",
     .options = options,
     .arguments_max = 2,
     .run = run,

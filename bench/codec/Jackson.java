@@ -20,7 +20,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 public class Jackson {
-    private static final long WARM_UP_NS = 1_500_000_000L;
+    private static final long WARM_UP_NS = 2_000_000_000L;
     private static final long SAMPLE_NS = 30_000_000L;
     private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
     private static long sink;
@@ -39,8 +39,8 @@ public class Jackson {
 
     private static double median(Work work, int rounds) throws Exception {
         long calls = 0;
-        long begin = System.nanoTime();
-        while (System.nanoTime() - begin < WARM_UP_NS) {
+        long begin = THREADS.getCurrentThreadCpuTime();
+        while (THREADS.getCurrentThreadCpuTime() - begin < WARM_UP_NS) {
             sink += work.once();
             calls++;
         }

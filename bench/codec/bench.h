@@ -60,6 +60,8 @@ double bench_time(size_t (*work)(void *state), void *state, int rounds);
 
 /* jackson.c: the JVM's own medians, added to the figures; or a reason. */
 void bench_jackson(struct bench *bench);
+/* main.c: to the one core that all else is measured on. */
+void bench_pin(void);
 
 /* goals.c: ratios against the best peer. alone.c: goals that are about weir alone: memory, allocations, ndarrays. */
 void bench_goals(struct bench *bench);

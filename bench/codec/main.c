@@ -16,7 +16,7 @@
 static struct bench bench = {.rounds = 15};
 
 /* To the last core: the first has more of the system's own work. */
-static void pin(void) {
+void bench_pin(void) {
     cpu_set_t set;
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     CPU_ZERO(&set);
@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
     }
     if (bench.rounds < 1 || bench.rounds > ROUNDS_MAX)
         return usage();
-    pin();
+    bench_pin();
     bench_inputs_new(bench.made);
     bench_peers_open(&bench);
     bench_check(&bench);

@@ -19,6 +19,26 @@ def test_json_to_cbor_and_back(weir):
     assert convert(weir, cbor, "--from", "cbor", "--to", "json") == text + b"\n"
 
 
+def test_smile_and_back(weir):
+    text = b'{"a":[1,-2,2.5,"\xc3\xbc",null,true],"b":{"a":"x"}}'
+    smile = convert(weir, text, "--from", "json", "--to", "smile")
+    assert smile == (b":)\n\x01\xfa\x80a\xf8\xc2\xc3\x29" + bytes.fromhex("00400200000000000000") +
+                     b"\x80\xc3\xbc\x21\x23\xf9\x80b\xfa\x40\x40x\xfb\xfb")
+    assert convert(weir, smile, "--from", "smile", "--to", "json") == text + b"\n"
+    cbor = convert(weir, smile, "--from", "smile", "--to", "cbor")
+    assert convert(weir, cbor, "--from", "cbor", "--to", "smile") == smile
+
+
+def test_smile_stream_shares_names(weir):
+    """As Jackson writes one: a header, then values that refer to the names of those before them."""
+    stream = b":)\n\x01\xfa\x80a\xc2\xfb\xfa\x40\xc4\xfb\xff"
+    assert convert(weir, stream, "--from", "smile", "--to", "json", "--sequence") == b'{"a":1}\n{"a":2}\n'
+    weir.error(5, "convert", "--from", "smile", "--to", "json", stdin=stream)
+    ours = convert(weir, b'{"a":1}{"a":2}', "--from", "json", "--to", "smile", "--sequence")
+    assert ours == b":)\n\x01\xfa\x80a\xc2\xfb:)\n\x01\xfa\x80a\xc4\xfb"
+    assert convert(weir, ours, "--from", "smile", "--to", "json", "--sequence") == b'{"a":1}\n{"a":2}\n'
+
+
 def test_pretty(weir):
     out = convert(weir, b'{"a":[1,{"b":2}]}', "--from=json", "--to=pretty")
     assert out.count(b"\n") >= 5 and out.endswith(b"}\n")

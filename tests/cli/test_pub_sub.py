@@ -29,12 +29,12 @@ def test_message_without_data(weir, place):
     assert (message["op"], message["meta"], message["data"]) == ("tick", None, None)
 
 
-@pytest.mark.parametrize("codec", ["json", "cbor"])
+@pytest.mark.parametrize("codec", ["json", "cbor", "smile"])
 def test_raw_gives_the_bytes_of_the_codec(weir, place, codec):
     sub = weir.start("sub", place("lab/a"), "-n", "1", "--raw")
     weir.run("pub", place("lab/a", "?readers=1"), "[1, 2]", "--codec", codec)
     out, _ = sub.communicate(timeout=20)
-    assert out == {"json": b"[1,2]", "cbor": b"\x82\x01\x02"}[codec]
+    assert out == {"json": b"[1,2]", "cbor": b"\x82\x01\x02", "smile": b":)\n\x01\xf8\xc2\xc4\xf9"}[codec]
 
 
 def test_pretty_is_indented_json(weir, place):

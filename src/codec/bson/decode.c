@@ -392,8 +392,11 @@ ALWAYS_INLINE enum step value(struct bson_reader *reader, struct cursor *cursor,
         cursor->at += 8;
         break;
     }
-    case BSON_DOCUMENT: return document_begin(reader, cursor, WEIR_KIND_MAP) ? STEP_ON : STEP_FAILED;
-    case BSON_ARRAY: return document_begin(reader, cursor, WEIR_KIND_ARRAY) ? STEP_ON : STEP_FAILED;
+    case BSON_DOCUMENT:
+    case BSON_ARRAY:
+        if (LIKELY(document_begin(reader, cursor, *head == BSON_ARRAY ? WEIR_KIND_ARRAY : WEIR_KIND_MAP)))
+            return STEP_ON;
+        return STEP_FAILED;
     case BSON_BOOL:
         if (UNLIKELY(left < 1))
             return fixed_missing(reader, cursor);
