@@ -125,4 +125,11 @@ int cli_read_all(int fd, weir_buffer *buffer, const char *name);
 /* Decode JSON that the user gave as @what ("DATA", "line 3 of standard input"). Return: exit code (said why). */
 int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, const weir_value **ret);
 
+/* ---- type.c ---- */
+
+/* Parse the type of raw data. Return: exit code (said why). */
+int cli_type(const char *text, weir_type **ret);
+/* WEIR_OK when the message's raw data has just this type, or @type is NULL. Return: as weir_message_raw. */
+int cli_type_check(weir_message *message, const char *type, weir_error *err);
+
 #endif

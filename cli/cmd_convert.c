@@ -9,13 +9,14 @@
 #include "cli.h"
 
 static struct {
-    const char *from, *to;
+    const char *from, *to, *type;
     int is_canonical, is_strict, is_plain, is_sequence;
 } args;
 
 static const struct cli_option options[] = {
-    {"from", CLI_TEXT, &args.from, "CODEC", "json, cbor, smile, or bson"},
-    {"to", CLI_TEXT, &args.to, "CODEC", "json, cbor, smile, bson, or pretty (indented JSON)"},
+    {"from", CLI_TEXT, &args.from, "CODEC", "json, cbor, smile, bson, or raw"},
+    {"to", CLI_TEXT, &args.to, "CODEC", "json, cbor, smile, bson, raw, or pretty (indented JSON)"},
+    {"type", CLI_TEXT, &args.type, "T", "of raw data: f64[3], {t: i64, accel: f64[3]}"},
     {"canonical", CLI_FLAG, &args.is_canonical, NULL, "the one deterministic form"},
     {"strict", CLI_FLAG, &args.is_strict, NULL, "refuse what the codec cannot say, and repeated keys"},
     {"plain", CLI_FLAG, &args.is_plain, NULL, "the readable form people expect, which may lose types"},
@@ -25,6 +26,7 @@ static const struct cli_option options[] = {
 
 struct conversion {
     int from, to;
+    weir_type *type; /* of raw data; NULL: bytes, or an ndarray as it is */
     weir_codec_options decode, encode;
 };
 
@@ -49,11 +51,28 @@ static size_t blanks(const struct conversion *conversion, weir_view input) {
     return size;
 }
 
+static int item_decode(const struct conversion *conversion, weir_view input, weir_doc *doc, size_t *ret_used,
+                       weir_error *err) {
+    size_t size = conversion->type ? weir_type_size(conversion->type) : 0;
+    if (conversion->from != WEIR_CODEC_RAW || !conversion->type)
+        return weir_decode(doc, conversion->from, input.data, input.size, &conversion->decode, ret_used, err);
+    *ret_used = args.is_sequence && size < input.size ? size : input.size;
+    return weir_type_decode(doc, conversion->type, input.data, *ret_used, &conversion->decode, err);
+}
+
+/* Numbers may be rounded to f32, unless strictness is asked for. */
+static int item_encode(const struct conversion *conversion, const weir_value *value, weir_buffer *output,
+                       weir_error *err) {
+    if (conversion->to != WEIR_CODEC_RAW || !conversion->type)
+        return weir_encode(value, conversion->to, &conversion->encode, output, err);
+    return weir_type_encode(value, conversion->type, args.is_strict ? 0 : WEIR_ROUND, output, err);
+}
+
 static int item_convert(const struct conversion *conversion, weir_view input, weir_doc *doc, weir_buffer *output,
                         size_t *ret_used, weir_error *err) {
-    int status = weir_decode(doc, conversion->from, input.data, input.size, &conversion->decode, ret_used, err);
+    int status = item_decode(conversion, input, doc, ret_used, err);
     if (status == WEIR_OK)
-        status = weir_encode(weir_doc_root(doc), conversion->to, &conversion->encode, output, err);
+        status = item_encode(conversion, weir_doc_root(doc), output, err);
     if (status == WEIR_OK && conversion->to == WEIR_CODEC_JSON)
         status = weir_buffer_append(output, "\n", 1);
     return status;
@@ -110,8 +129,21 @@ static int output_write(const char *path, weir_view output) {
     return CLI_OK;
 }
 
+/* The type, where one is given, and whether it makes sense. */
+static int type_read(struct conversion *conversion) {
+    int is_raw = conversion->from == WEIR_CODEC_RAW || conversion->to == WEIR_CODEC_RAW;
+    if (args.type && !is_raw)
+        return cli_fail(CLI_USAGE, "convert: --type goes with --from raw or --to raw");
+    int exit = args.type ? cli_type(args.type, &conversion->type) : CLI_OK;
+    if (exit == CLI_OK && args.is_sequence && conversion->from == WEIR_CODEC_RAW &&
+        (!conversion->type || weir_type_size(conversion->type) == 0))
+        return cli_fail(CLI_USAGE,
+                        "convert: a --sequence of raw data needs a --type, which says how large each item is");
+    return exit;
+}
+
 static int run(int argc, char **argv) {
-    struct conversion conversion;
+    struct conversion conversion = {0};
     weir_buffer *input = NULL, *output = NULL;
     weir_error err = {0};
     if (!args.from || !args.to)
@@ -119,29 +151,31 @@ static int run(int argc, char **argv) {
     int status = conversion_read(&conversion, &err);
     if (status)
         return cli_error(status, &err);
-    if (weir_buffer_new(&input) || weir_buffer_new(&output)) {
-        weir_buffer_free(input);
-        return cli_fail(CLI_FAILURE, "out of memory");
-    }
-    int exit = input_read(argc > 0 ? argv[0] : NULL, input);
+    int exit = type_read(&conversion);
+    if (exit == CLI_OK && (weir_buffer_new(&input) || weir_buffer_new(&output)))
+        exit = cli_fail(CLI_FAILURE, "out of memory");
+    if (exit == CLI_OK)
+        exit = input_read(argc > 0 ? argv[0] : NULL, input);
     if (exit == CLI_OK)
         exit = convert(&conversion, weir_buffer_view(input), output);
     if (exit == CLI_OK)
         exit = output_write(argc > 1 ? argv[1] : NULL, weir_buffer_view(output));
     weir_buffer_free(input);
     weir_buffer_free(output);
+    weir_type_free(conversion.type);
     return exit;
 }
 
 const struct cli_command cli_convert = {
     .name = "convert",
-    .summary = "convert between JSON, CBOR, Smile and BSON",
-    .usage = "--from json|cbor|smile|bson --to json|cbor|smile|bson|pretty [--canonical] [--strict] [--plain] "
-             "[--sequence] [IN [OUT]]",
+    .summary = "convert between JSON, CBOR, Smile, BSON and raw data",
+    .usage = "--from json|cbor|smile|bson|raw --to json|cbor|smile|bson|raw|pretty [--type T] [--canonical] [--strict] "
+             "[--plain] [--sequence] [IN [OUT]]",
     .examples = "  weir convert --from cbor --to pretty reading.cbor\n"
                 "  weir convert --from json --to cbor --canonical < a.json > a.cbor\n"
                 "  weir convert --from json --to cbor --sequence log.jsonl log.cborseq\n"
-                "  weir convert --from smile --to json --sequence jackson.smile\n",
+                "  weir convert --from smile --to json --sequence jackson.smile\n"
+                "  weir convert --from raw --type '{t: i64, accel: f64[3]}' --to json --sequence log.bin\n",
     .options = options,
     .arguments_max = 2,
     .run = run,

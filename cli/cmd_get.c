@@ -7,11 +7,13 @@
 
 static struct {
     int64_t age_max_ns;
+    const char *type;
     int is_json;
 } args = {.age_max_ns = WEIR_FOREVER};
 
 static const struct cli_option options[] = {
     {"json", CLI_FLAG, &args.is_json, NULL, "the whole message as one JSON object"},
+    {"type", CLI_TEXT, &args.type, "T", "end with 5 when it is not raw data of this type"},
     {"max-age", CLI_DURATION, &args.age_max_ns, "D", "end with 4 when it is older than D"},
     {0},
 };
@@ -66,7 +68,8 @@ static int run(int argc, char **argv) {
     int status = weir_latest(argv[0], &message, &err);
     if (status)
         return cli_error(status, &err);
-    int exit = age_check(argv[0], message);
+    status = cli_type_check(message, args.type, &err);
+    int exit = status ? cli_error(status, &err) : age_check(argv[0], message);
     if (exit == CLI_OK)
         exit = args.is_json ? json_print(message) : data_print(message);
     weir_message_free(message);
@@ -76,7 +79,7 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_get = {
     .name = "get",
     .summary = "print the newest message's data, without waiting",
-    .usage = "ADDR [--json] [--max-age D]",
+    .usage = "ADDR [--json] [--max-age D] [--type T]",
     .examples = "  weir get lab/temp                 the data as JSON: 21.5\n"
                 "  weir get lab/temp --max-age 2s    fail with 4 when nobody has measured for 2 s\n"
                 "  weir get lab/temp --json          with seq, time, op and meta\n",

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "numbers.h"
 
 static struct {
     const char *op, *meta, *codec, *type, *source;
@@ -22,7 +21,7 @@ static const struct cli_option options[] = {
     {"op", CLI_TEXT, &args.op, "OP", "what the message is, or asks for"},
     {"meta", CLI_TEXT, &args.meta, "JSON", "metadata, a JSON object"},
     {"codec", CLI_TEXT, &args.codec, "C", "json, cbor, smile, or bson (default cbor)"},
-    {"type", CLI_TEXT, &args.type, "T", "send raw numbers of this type: f64[3], u8[2,2], f32"},
+    {"type", CLI_TEXT, &args.type, "T", "send raw data of this type: f64[3], u8[2,2], {t: i64, accel: f64[3]}"},
     {"stdin", CLI_TEXT, &args.source, "HOW", "lines: each line a text; json: each line a JSON value; raw: bytes"},
     {"n", CLI_COUNT, &args.count, "N", "send N messages (default: DATA once; --stdin: all; --rate: until Ctrl-C)"},
     {"rate", CLI_NUMBER, &args.rate, "HZ", "messages per second"},
@@ -30,14 +29,16 @@ static const struct cli_option options[] = {
     {0},
 };
 
-/* What a run sends. Exactly one of value and array is used. */
+/* What a run sends: the value, or with is_raw the bytes. */
 struct publisher {
     weir_writer *writer;
     weir_doc *doc, *meta_doc;
     const weir_value *meta;
     const weir_value *value;
-    weir_ndarray array;
-    int is_array;
+    weir_type *type; /* of raw data; NULL for bytes, or when values are sent as they are */
+    weir_buffer *encoded;
+    weir_view raw;
+    int is_raw;
     uint64_t sent;
     int64_t started; /* monotonic ns, for the rate */
     int64_t timeout_ns;
@@ -64,8 +65,10 @@ static int send(struct publisher *publisher) {
         return interrupted();
     do {
         weir_writer_set_timeout(publisher->writer, cli_slice(deadline));
-        status = publisher->is_array
-                     ? weir_writer_send_ndarray(publisher->writer, args.op, publisher->meta, &publisher->array, &err)
+        status = publisher->is_raw
+                     ? weir_writer_send_bytes(publisher->writer, args.op, publisher->meta, WEIR_CODEC_RAW,
+                                              publisher->type ? weir_type_text(publisher->type).data : NULL,
+                                              publisher->raw.data, publisher->raw.size, &err)
                      : weir_writer_send(publisher->writer, args.op, publisher->meta, publisher->value, &err);
     } while (cli_keep_waiting(status, deadline));
     if (status == WEIR_ETIMEOUT && cli_is_interrupted())
@@ -82,19 +85,17 @@ static int is_enough(const struct publisher *publisher) {
     return args.count > 0 && publisher->sent >= args.count;
 }
 
-/* Send the value just decoded, as numbers of args.type where there is one. */
+/* Send the value just decoded, as raw data of args.type where there is one. Numbers written in JSON may be rounded to f32. */
 static int value_send(struct publisher *publisher) {
-    if (!args.type)
+    weir_error err = {0};
+    if (!publisher->type)
         return send(publisher);
-    void *numbers = aligned_alloc(64, (publisher->array.size + 64) & ~(size_t)63);
-    if (!numbers)
-        return cli_fail(CLI_FAILURE, "out of memory");
-    int exit = cli_numbers(publisher->value, args.type, &publisher->array, numbers);
-    publisher->array.data = numbers;
-    if (exit == CLI_OK)
-        exit = send(publisher);
-    free(numbers);
-    return exit;
+    weir_buffer_clear(publisher->encoded);
+    int status = weir_type_encode(publisher->value, publisher->type, WEIR_ROUND, publisher->encoded, &err);
+    if (status)
+        return cli_error(status, &err);
+    publisher->raw = weir_buffer_view(publisher->encoded);
+    return send(publisher);
 }
 
 static int data_send(struct publisher *publisher, const char *data) {
@@ -150,14 +151,13 @@ static int raw_send(struct publisher *publisher, weir_view input, int is_end, si
     if (!args.type) {
         if (!is_end)
             return CLI_OK;
-        publisher->array = (weir_ndarray){.element = WEIR_U8, .rank = 1, .shape = {input.size}, .size = input.size};
-        publisher->array.data = input.data;
+        publisher->raw = input;
         *ret_used = input.size;
         return send(publisher);
     }
-    size_t size = publisher->array.size;
+    size_t size = weir_type_size(publisher->type);
     for (; exit == CLI_OK && input.size - used >= size && !is_enough(publisher); used += size) {
-        publisher->array.data = input.data + used;
+        publisher->raw = (weir_view){input.data + used, size};
         exit = send(publisher);
     }
     *ret_used = used;
@@ -221,12 +221,12 @@ static int arguments_check(const char *data) {
 }
 
 static int publisher_init(struct publisher *publisher) {
-    if (weir_doc_new(&publisher->doc) || weir_doc_new(&publisher->meta_doc))
+    if (weir_doc_new(&publisher->doc) || weir_doc_new(&publisher->meta_doc) || weir_buffer_new(&publisher->encoded))
         return cli_fail(CLI_FAILURE, "out of memory");
     int is_raw = args.source && strcmp(args.source, "raw") == 0;
-    int exit = args.type ? cli_type(args.type, &publisher->array) : CLI_OK;
-    publisher->is_array = args.type || is_raw;
-    if (exit == CLI_OK && args.type && is_raw && publisher->array.size == 0)
+    int exit = args.type ? cli_type(args.type, &publisher->type) : CLI_OK;
+    publisher->is_raw = args.type || is_raw;
+    if (exit == CLI_OK && args.type && is_raw && weir_type_size(publisher->type) == 0)
         exit = cli_fail(CLI_USAGE, "pub: --stdin raw cannot be cut into pieces of %s, which has no bytes", args.type);
     if (exit == CLI_OK && args.meta)
         exit = cli_json(args.meta, strlen(args.meta), "--meta", publisher->meta_doc, &publisher->meta);
@@ -264,6 +264,8 @@ static int run(int argc, char **argv) {
     weir_writer_close(publisher.writer);
     weir_doc_free(publisher.doc);
     weir_doc_free(publisher.meta_doc);
+    weir_type_free(publisher.type);
+    weir_buffer_free(publisher.encoded);
     return exit;
 }
 
@@ -275,6 +277,7 @@ const struct cli_command cli_pub = {
     .examples = "  weir pub lab/temp 21.5\n"
                 "  weir pub lab/temp '{\"celsius\":21.5}' --op reading --meta '{\"sensor\":\"t1\"}'\n"
                 "  weir pub lab/accel '[0.1,0.2,9.8]' --type f64[3] --rate 100\n"
+                "  weir pub lab/imu '{\"t\":1,\"accel\":[1,2,3]}' --type '{t: i64, accel: f64[3]}'\n"
                 "  journalctl -f | weir pub lab/log --stdin lines\n",
     .options = options,
     .arguments_min = 1,

@@ -9,7 +9,7 @@
 static struct {
     uint64_t count;
     int64_t timeout_ns;
-    const char *from;
+    const char *from, *type;
     int is_json, is_raw, is_pretty, is_strict;
 } args = {.timeout_ns = WEIR_FOREVER};
 
@@ -17,6 +17,7 @@ static const struct cli_option options[] = {
     {"n", CLI_COUNT, &args.count, "N", "end after N messages"},
     {"timeout", CLI_DURATION, &args.timeout_ns, "D", "end with 4 when no message comes for D (default forever)"},
     {"from", CLI_TEXT, &args.from, "F", "begin at oldest, last, now, seq:N or a time ago, -10s (default now)"},
+    {"type", CLI_TEXT, &args.type, "T", "end with 5 at a message that is not raw data of this type"},
     {"json", CLI_FLAG, &args.is_json, NULL, "one JSON object per line (what is printed into a pipe anyway)"},
     {"raw", CLI_FLAG, &args.is_raw, NULL, "only the data's bytes, as the writer encoded them"},
     {"pretty", CLI_FLAG, &args.is_pretty, NULL, "indented JSON"},
@@ -127,6 +128,8 @@ static int messages_print(weir_reader *reader, const char *address, weir_buffer 
         if (status == WEIR_ETIMEOUT)
             return nothing_came(address, count);
         if (status == WEIR_OK)
+            status = cli_type_check(message, args.type, &err);
+        if (status == WEIR_OK)
             status = message_print(message, line, &err);
         if (status)
             return cli_error(status, &err);
@@ -161,7 +164,7 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_sub = {
     .name = "sub",
     .summary = "print messages as they come",
-    .usage = "ADDR [-n N] [--timeout D] [--from F] [--json|--raw|--pretty] [--strict]",
+    .usage = "ADDR [-n N] [--timeout D] [--from F] [--type T] [--json|--raw|--pretty] [--strict]",
     .examples = "  weir sub lab/imu                          every message from now on\n"
                 "  weir sub lab/imu -n 1 --from last         the newest one, waiting for it where there is none yet\n"
                 "  weir sub lab/imu --json | jq .data.temp   one JSON object per line\n",

@@ -29,14 +29,14 @@ template <typename T, typename... Others> inline constexpr bool is_one_of = (std
 
 /* The C++ types that are elements of an ndarray. Characters and bool are not numbers here. */
 template <typename T>
-concept element_type =
-    (std::floating_point<T> && detail::is_one_of<T, float, double>) ||
-    (std::integral<T> && sizeof(T) <= 8 && !detail::is_one_of<T, bool, char, wchar_t, char8_t, char16_t, char32_t>);
+concept element_type = (std::floating_point<T> && detail::is_one_of<T, float, double>) ||
+                       (std::integral<T> && sizeof(T) <= 8 &&
+                        !detail::is_one_of<T, bool, char, wchar_t, char8_t, char16_t, char32_t>);
 
 /* Anything that keeps such elements one behind the other: std::vector, std::array, std::span, array_view. */
 template <typename R>
-concept array_like = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
-                     element_type<std::ranges::range_value_t<R>>;
+concept array_like =
+    std::ranges::contiguous_range<R> && std::ranges::sized_range<R> && element_type<std::ranges::range_value_t<R>>;
 
 /* A shape given in place, as in {4, 256}. */
 using extents = std::initializer_list<std::uint64_t>;
@@ -106,6 +106,9 @@ public:
             adopt(is_native);
     }
 
+    /* Of elements that @copy keeps. */
+    array_view(const weir_ndarray &raw, std::shared_ptr<const T[]> copy) noexcept : raw_(raw), copy_(std::move(copy)) {}
+
     const T *data() const noexcept { return static_cast<const T *>(raw_.data); }
     std::size_t size() const noexcept { return raw_.size / sizeof(T); }
     bool empty() const noexcept { return size() == 0; }
@@ -117,7 +120,7 @@ public:
     std::size_t rank() const noexcept { return raw_.rank; }
     std::span<const std::uint64_t> shape() const noexcept { return {raw_.shape, raw_.rank}; }
     weir::order order() const noexcept { return static_cast<weir::order>(raw_.order); }
-    /* Whether the view had to copy, because the elements lie unaligned or in the other byte order. */
+    /* Whether the view had to copy, because the elements lie unaligned, in the other byte order, or in lists. */
     bool is_copy() const noexcept { return copy_ != nullptr; }
     ndarray array() const noexcept { return ndarray(raw_); }
 

@@ -41,6 +41,34 @@ concept array_argument = std::same_as<T, ndarray> || array_like<const T>;
 
 class writer;
 
+/* Room for structs in the channel itself: write them, then commit. Destroyed before that, nothing is sent. */
+template <raw_struct T> class struct_reservation {
+public:
+    struct_reservation(weir_writer *owner, T *data, std::size_t count) noexcept
+        : owner_(owner), data_(data), count_(count) {}
+    struct_reservation(struct_reservation &&other) noexcept
+        : owner_(std::exchange(other.owner_, nullptr)), data_(other.data_), count_(other.count_) {}
+    struct_reservation &operator=(struct_reservation &&) = delete;
+    ~struct_reservation() {
+        if (owner_)
+            weir_writer_discard(owner_);
+    }
+
+    std::span<T> span() const noexcept { return {data_, count_}; }
+    T &operator[](std::size_t index) const noexcept { return data_[index]; }
+    T &operator*() const noexcept { return *data_; }
+    T *operator->() const noexcept { return data_; }
+    void commit() {
+        weir_error e;
+        detail::check(weir_writer_commit(std::exchange(owner_, nullptr), &e), e);
+    }
+
+private:
+    weir_writer *owner_;
+    T *data_;
+    std::size_t count_;
+};
+
 /* Room for an array in the channel itself: write the elements, then commit. Destroyed before that, nothing is sent. */
 template <element_type T> class reservation {
 public:
@@ -117,6 +145,16 @@ public:
     }
     /* Send a message without data. */
     void send(const send_options &options) { send(value(), options); }
+    /* Send a struct, or a contiguous range of them, as it lies. @type says how that is, as "{t: i64, accel: f64[3]}" or
+     * "{x: f32, y: f32}[100]"; throws invalid_error when it has another size. */
+    template <raw_struct T> void send_struct(const T &data, const text_arg &type, const send_options &options = {}) {
+        send_bytes(codec::raw, std::as_bytes(std::span(&data, 1)), type, options);
+    }
+    template <std::ranges::contiguous_range R>
+    requires raw_struct<std::ranges::range_value_t<R>>
+    void send_structs(const R &data, const text_arg &type, const send_options &options = {}) {
+        send_bytes(codec::raw, std::as_bytes(std::span(data)), type, options);
+    }
     /* Send data that is already encoded. @type: of raw data, as "f64[4,256]". */
     void send_bytes(codec encoded, std::span<const std::byte> bytes, const text_arg &type = {},
                     const send_options &options = {}) {
@@ -139,12 +177,27 @@ public:
         void *data;
         std::size_t size;
         weir_error e;
-        detail::check(
-            weir_writer_reserve(raw(), options.op.c_str(), options.meta.raw(), type, &data, &size, &e), e);
+        detail::check(weir_writer_reserve(raw(), options.op.c_str(), options.meta.raw(), type, &data, &size, &e), e);
         return reservation<T>(raw(), raw_array, static_cast<T *>(data));
     }
     template <element_type T> reservation<T> reserve(std::size_t count, const send_options &options = {}) {
         return reserve<T>({static_cast<std::uint64_t>(count)}, options);
+    }
+
+    /* The same for structs: auto r = w.reserve_struct<reading>(type); r->t = 5; r.commit(). Of an array of structs, r[i]. */
+    template <raw_struct T>
+    struct_reservation<T> reserve_struct(const text_arg &type, const send_options &options = {}) {
+        void *data;
+        std::size_t size;
+        weir_error e;
+        detail::check(
+            weir_writer_reserve(raw(), options.op.c_str(), options.meta.raw(), type.c_str(), &data, &size, &e), e);
+        struct_reservation<T> room(raw(), static_cast<T *>(data), size / sizeof(T));
+        if (size % sizeof(T) != 0)
+            throw invalid_error(std::string(type.view()) + " is " + std::to_string(size) + " bytes, the struct " +
+                                std::to_string(sizeof(T)));
+        std::memset(data, 0, size); /* also what lies between the fields */
+        return room;
     }
 
     batch hold() noexcept { return batch(raw()); }

@@ -3,7 +3,7 @@
 #ifndef WEIR_MESSAGE_HPP
 #define WEIR_MESSAGE_HPP
 
-#include <weir/build.hpp>
+#include <weir/raw.hpp>
 
 namespace weir {
 
@@ -63,7 +63,26 @@ public:
         detail::check(weir_message_ndarray(raw_, &found, &e), e);
         return ndarray(found);
     }
-    template <element_type T> array_view<T> array() const { return array_view<T>(array().raw()); }
+    /* The same as T; nested arrays of numbers, which other codecs hold, are converted into a copy when all fit. */
+    template <element_type T> array_view<T> array() const {
+        return codec() == weir::codec::raw ? array_view<T>(array().raw()) : data().template as<array_view<T>>();
+    }
+
+    /* Raw data where it lies, as the struct of @type. Throws type_error, with a sentence that shows both types and who writes,
+     * when the writer sends another. as_structs: of an array of structs, as "{x: f32, y: f32}[100]". */
+    template <raw_struct T> std::span<const T> as_structs(const text_arg &type) const {
+        weir_view found;
+        weir_error e;
+        detail::check(weir_message_raw(raw_, type.c_str(), &found, &e), e);
+        return detail::structs_of<T>(found, type.view());
+    }
+    template <raw_struct T> const T &as_struct(const text_arg &type) const {
+        std::span<const T> found = as_structs<T>(type);
+        if (found.size() != 1)
+            throw type_error(std::string(type.view()) + " is not one struct of " + std::to_string(sizeof(T)) +
+                             " bytes");
+        return found.front();
+    }
 
     /* The message as one JSON object, the plain form for people and web pages. */
     void json(buffer &out) const {

@@ -164,7 +164,7 @@ template <> struct conversion<bool> {
 };
 
 template <element_type T>
-    requires std::integral<T>
+requires std::integral<T>
 struct conversion<T> {
     static T from(value v) {
         std::conditional_t<std::signed_integral<T>, std::int64_t, std::uint64_t> number;
@@ -190,7 +190,7 @@ template <std::floating_point T> struct conversion<T> {
 };
 
 template <typename T>
-    requires std::same_as<T, std::string_view> || std::same_as<T, std::string>
+requires std::same_as<T, std::string_view> || std::same_as<T, std::string>
 struct conversion<T> {
     static T from(value v) {
         weir_view text;
@@ -227,8 +227,23 @@ template <> struct conversion<ndarray> {
     }
 };
 
+/* An ndarray where it lies, of just this element type; nested arrays of numbers are converted into a copy. */
 template <element_type T> struct conversion<array_view<T>> {
-    static array_view<T> from(value v) { return array_view<T>(conversion<ndarray>::from(v).raw()); }
+    static array_view<T> from(value v) {
+        if (v.kind() != kind::array)
+            return array_view<T>(conversion<ndarray>::from(v).raw());
+        weir_ndarray target;
+        weir_error e;
+        if (weir_get_shape(v.raw(), nullptr, &target) != WEIR_OK)
+            mismatch(v, "an ndarray");
+        target.element = static_cast<std::uint32_t>(element_of<T>());
+        target.big_endian = std::endian::native == std::endian::big && sizeof(T) > 1;
+        target.size = weir_ndarray_count(&target) * sizeof(T);
+        std::shared_ptr<T[]> copy(new T[target.size / sizeof(T) + 1]);
+        check(weir_get_numbers(v.raw(), nullptr, &target, 0, copy.get(), &e), e);
+        target.data = copy.get();
+        return array_view<T>(target, std::move(copy));
+    }
 };
 
 template <typename T> struct conversion<std::optional<T>> {
@@ -260,7 +275,9 @@ template <typename T> struct conversion<std::vector<T>> {
 
 /* Of a map whose keys are texts: std::map, std::unordered_map. The first of repeated keys counts. */
 template <typename M>
-    requires requires { typename M::mapped_type; } && std::constructible_from<typename M::key_type, std::string_view>
+requires requires {
+    typename M::mapped_type;
+} && std::constructible_from<typename M::key_type, std::string_view>
 struct conversion<M> {
     static M from(value v) {
         if (v.kind() != kind::map)

@@ -18,6 +18,7 @@
 #include <weir/constants.hpp>
 #include <weir/error.hpp>
 #include <weir/message.hpp>
+#include <weir/raw.hpp>
 #include <weir/value.hpp>
 
 #endif
