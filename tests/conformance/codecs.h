@@ -17,7 +17,9 @@
 
 enum codec_trait {
     /* The bytes say nothing about themselves: every input is a document, and their type travels beside them. */
-    CODEC_IS_BARE = 1
+    CODEC_IS_BARE = 1,
+    /* Under WEIR_STRICT the root must be a map: `native` and `foreign` speak of values inside it. */
+    CODEC_ROOT_IS_MAP = 2
 };
 
 struct codec_case {
