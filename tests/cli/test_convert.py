@@ -39,6 +39,45 @@ def test_smile_stream_shares_names(weir):
     assert convert(weir, ours, "--from", "smile", "--to", "json", "--sequence") == b'{"a":1}\n{"a":2}\n'
 
 
+def test_bson_and_back(weir):
+    text = b'{"a":[1,-2,2.5,"\xc3\xbc",null,true],"b":{"a":5000000000}}'
+    bson = convert(weir, text, "--from", "json", "--to", "bson")
+    assert bson == bytes.fromhex("4a0000000461002f00000010300001000000103100feffffff01320000000000000004400233000300"
+                                 "0000c3bc000a340008350001000362001000000012610000f2052a010000000000")
+    for codec in ["json", "cbor", "smile"]:
+        other = convert(weir, bson, "--from", "bson", "--to", codec)
+        assert convert(weir, other, "--from", codec, "--to", "bson") == bson
+
+
+def test_bson_of_other_roots(weir):
+    for text in [b"1", b"[1,[2]]", b'"x"', b"18446744073709551615", b'{"$f32":"0.5"}', b'{"$obj":[["$root",1]]}']:
+        bson = convert(weir, text, "--from", "json", "--to", "bson")
+        assert int.from_bytes(bson[:4], "little") == len(bson)
+        assert convert(weir, bson, "--from", "bson", "--to", "json") == text + b"\n"
+    weir.error(5, "convert", "--from", "json", "--to", "bson", "--strict", stdin=b"[1]")
+
+
+def test_types_of_bson_in_json(weir):
+    """As Extended JSON v2 names them, with names of ours where it has none."""
+    text = (b'{"id":{"$oid":"56e1fc72e0c917e9c4714161"},"at":{"$timestamp":{"t":5,"i":1}},'
+            b'"re":{"$regularExpression":{"pattern":"a","options":"i"}},"js":{"$code":"f","$scope":{"x":1}},'
+            b'"d":{"$numberDecimal":"-Infinity"},"far":{"$date":{"$numberLong":"253402300800000"}},'
+            b'"min":{"$minKey":1},"v":{"$array":{"dtype":"i8","dims":[2],"order":"row","base64":"AQI="}}}')
+    bson = convert(weir, text, "--from", "json", "--to", "bson", "--strict")
+    assert convert(weir, bson, "--from", "bson", "--to", "json") == text + b"\n"
+    cbor = convert(weir, bson, "--from", "bson", "--to", "cbor")
+    assert convert(weir, cbor, "--from", "cbor", "--to", "bson") == bson
+    assert b'"re":["a","i"]' in convert(weir, bson, "--from", "bson", "--to", "json", "--plain")
+
+
+def test_bson_one_after_another(weir):
+    """As mongodump writes it."""
+    bson = convert(weir, b'{"a":1}{"a":2}', "--from", "json", "--to", "bson", "--sequence")
+    assert len(bson) == 24
+    assert convert(weir, bson, "--from", "bson", "--to", "json", "--sequence") == b'{"a":1}\n{"a":2}\n'
+    assert "item 2" in weir.error(5, "convert", "--from", "bson", "--to", "json", "--sequence", stdin=bson[:-1])
+
+
 def test_pretty(weir):
     out = convert(weir, b'{"a":[1,{"b":2}]}', "--from=json", "--to=pretty")
     assert out.count(b"\n") >= 5 and out.endswith(b"}\n")

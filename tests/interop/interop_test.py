@@ -87,7 +87,7 @@ each = pytest.mark.parametrize("language", PEERS)
 
 @pairs
 @each
-@pytest.mark.parametrize("codec", ["cbor", "json", "smile"])
+@pytest.mark.parametrize("codec", ["cbor", "json", "smile", "bson"])
 def test_messages(start, address, language, other, codec):
     """@language writes, @other reads."""
     reader = start(other, "read", address, COUNT)

@@ -375,16 +375,30 @@ static __attribute__((noinline)) int step(struct writer *writer, const struct we
     return *ret_status == WEIR_OK ? 1 : -1;
 }
 
+/* Whether a container may be begun without a second look: it is one more on a stack that has room, within the limit. */
+ALWAYS_INLINE int is_plain_push(const struct writer *writer) {
+    return writer->top + 1 != writer->frames_end && writer->depth < writer->limits->depth_max;
+}
+
+ALWAYS_INLINE void push_plainly(struct writer *writer, enum form form, const struct weir_value *container) {
+    struct frame *top = ++writer->top;
+    top->end = top->next = container + container->as.span;
+    top->order = NULL;
+    top->form = (uint8_t)form;
+    writer->depth++;
+}
+
 static int walk(struct writer *writer, const struct weir_value *at) {
     struct weir_buffer *const out = writer->out;
+    const int is_careful = writer->is_careful;
     unsigned char *to;
     unsigned char *limit;
     int status = WEIR_OK;
     LOAD();
     for (;;) {
         struct frame *top = writer->top;
-        ROOM(WRITE_ROOM);
         if (at == top->end) {
+            ROOM(WRITE_ROOM);
             if (LIKELY(top->form <= FORM_MAP)) {
                 *to++ = top->form == FORM_MAP ? SMILE_MAP_END : SMILE_ARRAY_END;
                 at = top->next;
@@ -402,10 +416,12 @@ static int walk(struct writer *writer, const struct weir_value *at) {
             continue;
         }
         if (LIKELY(top->form == FORM_MAP && at->kind == WEIR_KIND_TEXT)) {
-            ROOM((size_t)at->count + WRITE_ROOM);
+            ROOM((size_t)at->count + 2 * WRITE_ROOM);
             to = put_name(writer, to, at->as.data, at->count, 1);
             at++;
-        } else if (UNLIKELY(top->form != FORM_ARRAY)) {
+        } else if (LIKELY(top->form == FORM_ARRAY || top->form == FORM_ROOT)) {
+            ROOM(WRITE_ROOM);
+        } else {
             SAVE();
             int next = step(writer, &at, &status);
             if (next < 0)
@@ -427,6 +443,18 @@ static int walk(struct writer *writer, const struct weir_value *at) {
             ROOM((size_t)at->count + WRITE_ROOM);
             to = weir_smile_put_text(to, at->as.data, at->count);
             at++;
+            continue;
+        case WEIR_KIND_ARRAY:
+            if (UNLIKELY(!is_plain_push(writer)))
+                break;
+            *to++ = SMILE_ARRAY;
+            push_plainly(writer, FORM_ARRAY, at++);
+            continue;
+        case WEIR_KIND_MAP:
+            if (UNLIKELY(is_careful || !is_plain_push(writer) || weir_wrap_is_ambiguous(at)))
+                break;
+            *to++ = SMILE_MAP;
+            push_plainly(writer, FORM_MAP, at++);
             continue;
         default: break;
         }

@@ -5,16 +5,6 @@
  * occur: such a name is not entered, so it is written out again when it comes again, and takes one more index. */
 #include "codec/smile/smile.h"
 
-static void slots_clear(struct smile_names *names, uint32_t count) {
-    names->slots_mask = count - 1;
-    memset(names->slots, 0, count * sizeof(names->slots[0]));
-}
-
-void weir_smile_names_begin(struct smile_names *names) {
-    names->count = 0;
-    slots_clear(names, SMILE_SLOTS_MIN);
-}
-
 /* Every bit of a word, in every bit of another. */
 static inline uint64_t mixed(uint64_t word) {
     struct weir_product product = weir_multiply(word, UINT64_C(0x9E3779B97F4A7C15));
@@ -79,7 +69,8 @@ static __attribute__((noinline)) void make_room(struct smile_names *names) {
         weir_smile_names_begin(names);
         return;
     }
-    slots_clear(names, (names->slots_mask + 1) * 2);
+    names->slots_mask = 2 * names->slots_mask + 1;
+    memset(names->slots, 0, (names->slots_mask + 1) * sizeof(names->slots[0]));
     for (uint32_t i = 0; i < names->count; i++) {
         if (!may_be_referred_to(i) || !names->names[i].text)
             continue;

@@ -202,7 +202,11 @@ struct smile_names {
     } names[SMILE_TABLE_MAX];
     uint16_t slots[SMILE_SLOTS_MAX]; /* index + 1 of a name, 0 for none */
 };
-void weir_smile_names_begin(struct smile_names *names);
+static inline void weir_smile_names_begin(struct smile_names *names) {
+    names->count = 0;
+    names->slots_mask = SMILE_SLOTS_MIN - 1;
+    memset(names->slots, 0, SMILE_SLOTS_MIN * sizeof(names->slots[0]));
+}
 /* The index of a name that came before and may be referred to; otherwise -1, and it is noted as the next. */
 int weir_smile_names_find(struct smile_names *names, const unsigned char *text, uint32_t size);
 /* Note a name that will not be found: its text does not last. */
