@@ -8,3 +8,5 @@ foreach(part MAJOR MINOR PATCH)
     list(APPEND WEIR_VERSION "${number}")
 endforeach()
 list(JOIN WEIR_VERSION "." WEIR_VERSION)
+# Programs go on with libraries of the same soname: before 1.0 that is a minor version, as for find_package.
+string(REGEX REPLACE "^(0[.][0-9]+|[0-9]+)[.].*" "\\1" WEIR_SOVERSION "${WEIR_VERSION}")
