@@ -17,7 +17,10 @@
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-enum { SCOPE_BEFORE = 3 /* cells before a scope: tag, array, text */, SCOPE_DEPTH = 2 };
+enum {
+    SCOPE_DEPTH = 2,
+    ROOT_CELLS = 2 /* of {"$root": value} besides the value, which do not count as values */
+};
 static const uint64_t high_bits = UINT64_C(0x8080808080808080);
 static const uint64_t low_bits = UINT64_C(0x0101010101010101);
 
@@ -40,6 +43,7 @@ static __attribute__((cold, noinline)) const unsigned char *beyond(struct bson_r
     return NULL;
 }
 
+static const char too_many[] = "more values than the limit; raise values_max";
 static const char too_deep[] = "more documents and tags inside each other than the limit; raise depth_max";
 
 /* ---- the state of the loop ---- */
@@ -66,7 +70,7 @@ static __attribute__((noinline)) int make_room(struct bson_reader *reader, size_
                                                const unsigned char *at) {
     reader->doc->count = count;
     if (count + 1 + (unsigned)is_map > reader->cells_max)
-        return beyond(reader, at, "more values than the limit; raise values_max") != NULL;
+        return beyond(reader, at, too_many) != NULL;
     if (weir_doc_grow(reader->doc, BSON_ELEMENT_CELLS) != WEIR_OK)
         return weir_bson_out_of_memory(reader) != NULL;
     return 1;
@@ -191,38 +195,38 @@ static int is_root_key(const struct weir_value *key) {
            memcmp(key->as.data, name, sizeof(name) - 1) == 0;
 }
 
-/* The limit on what depth.c counts up to the open document @open: it does not know of scopes, nor of {"$root": ...}, which is no
- * level of the document. */
+/* The limit on what depth.c counts up to the document @open, which has a key: it does not know of scopes, nor of {"$root": ...},
+ * which is no level of the document. */
 static uint32_t depth_limit(const struct bson_reader *reader, const struct weir_value *open) {
     const struct weir_value *root = reader->doc->cells;
     uint64_t limit = reader->depth_max;
     uint32_t scopes = scope_levels(reader->doc, open);
-    if (open != root && root->count == 0 && is_root_key(root + 1))
+    if (root->count == 0 && is_root_key(root + 1))
         limit++;
     limit = limit > scopes ? limit - scopes : 0;
     return limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
 }
 
-/* Whether no wrapper around explains that something at @depth begins in the document at index @open. @tags: levels that are surely
- * more, as those of tags are. */
+/* Whether no wrapper around explains that something at @depth begins in the document at index @open, of the kind @begins. @tags:
+ * levels that are surely more, as those of tags are. */
 static __attribute__((cold, noinline)) int is_too_deep(struct bson_reader *reader, size_t open, uint32_t depth,
-                                                       uint32_t tags) {
+                                                       uint32_t tags, int begins) {
     const struct weir_doc *doc = reader->doc;
     const struct weir_value *cell = doc->cells + open;
     reader->is_deep = 1;
     if (!reader->is_wrapped)
         return 1;
     uint32_t limit = depth_limit(reader, cell);
-    return limit < tags || weir_wrapper_is_too_deep(doc, cell, depth, limit - tags);
+    return limit < tags || weir_wrapper_is_too_deep(doc, cell, depth, limit - tags, begins);
 }
 
-/* Whether a document, or @tags levels without one, may begin inside the innermost document. */
-ALWAYS_INLINE int deepen(struct bson_reader *reader, struct cursor *cursor, uint32_t tags) {
+/* Whether a document of the kind @begins, or a TAGGED of @tags levels, may begin inside the innermost document. */
+ALWAYS_INLINE int deepen(struct bson_reader *reader, struct cursor *cursor, uint32_t tags, int begins) {
     uint32_t depth = cursor->depth + (tags > 0 ? tags : 1);
     if (LIKELY(depth <= reader->depth_max))
         return 1;
     cursor->open->count = cursor->count;
-    if (!is_too_deep(reader, (size_t)(cursor->open - cursor->cells), depth, tags))
+    if (!is_too_deep(reader, (size_t)(cursor->open - cursor->cells), depth, tags, begins))
         return 1;
     return beyond(reader, cursor->at, too_deep) != NULL;
 }
@@ -230,7 +234,7 @@ ALWAYS_INLINE int deepen(struct bson_reader *reader, struct cursor *cursor, uint
 /* Begin the document at cursor->at in a cell of @kind. */
 ALWAYS_INLINE int document_begin(struct bson_reader *reader, struct cursor *cursor, uint32_t kind) {
     const unsigned char *end = document_end(reader, cursor->at, cursor->end);
-    if (UNLIKELY(!end || !deepen(reader, cursor, 0)))
+    if (UNLIKELY(!end || !deepen(reader, cursor, 0, (int)kind)))
         return 0;
     cursor->depth++;
     uint64_t outer = (uint64_t)(cursor->end - reader->begin);
@@ -274,7 +278,7 @@ static int unwrap(struct bson_reader *reader, size_t open, uint32_t depth, const
         limits.flags = WEIR_PLAIN;
     if (depth > reader->depth_max)
         limits.depth_max = depth_limit(reader, cell);
-    int status = weir_wrapper_close(doc, open, depth, &limits, reader->is_deep, &problem);
+    int status = weir_wrapper_close(doc, open, depth, &limits, reader->is_deep, 1, &problem);
     if (status == WEIR_ENOMEM)
         return weir_bson_out_of_memory(reader) != NULL;
     return status == WEIR_OK || beyond(reader, at, problem);
@@ -345,7 +349,7 @@ ALWAYS_INLINE enum step rare_element(struct bson_reader *reader, struct cursor *
     if (UNLIKELY(!after))
         return STEP_FAILED;
     if (cursor->cell->kind == WEIR_KIND_TAGGED &&
-        UNLIKELY(!deepen(reader, cursor, cursor->cell[1].kind == WEIR_KIND_ARRAY ? 2 : 1)))
+        UNLIKELY(!deepen(reader, cursor, cursor->cell[1].kind == WEIR_KIND_ARRAY ? 2 : 1, WEIR_KIND_TAGGED)))
         return STEP_FAILED;
     cursor->at = after;
     cursor->cell = cell;
@@ -468,8 +472,8 @@ static int root_unwrap(struct bson_reader *reader, const unsigned char *end) {
         return 1;
     if (doc->cells->count > 1)
         return !reader->is_deep || beyond(reader, end, too_deep);
-    doc->count -= 2;
-    memmove(doc->cells, doc->cells + 2, doc->count * sizeof(*doc->cells));
+    doc->count -= ROOT_CELLS;
+    memmove(doc->cells, doc->cells + ROOT_CELLS, doc->count * sizeof(*doc->cells));
     return 1;
 }
 
@@ -493,7 +497,7 @@ int weir_bson_decode(struct weir_doc *doc, const unsigned char *data, size_t siz
         .doc = doc,
         .begin = data,
         .input_end = data + size,
-        .cells_max = limits->values_max,
+        .cells_max = limits->values_max + ROOT_CELLS,
         .depth_max = limits->depth_max,
         .flags = limits->flags,
         .is_wrapped = !(limits->flags & WEIR_PLAIN),
@@ -506,6 +510,8 @@ int weir_bson_decode(struct weir_doc *doc, const unsigned char *data, size_t siz
         return reader.status;
     if (reader.is_wrapped && !root_unwrap(&reader, end))
         return reader.status;
+    if (doc->count > limits->values_max)
+        return beyond(&reader, end, too_many), reader.status;
     *ret_used = (size_t)(end + 1 - data);
     return WEIR_OK;
 }

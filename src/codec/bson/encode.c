@@ -251,7 +251,7 @@ static int is_root_wrapper(const struct writer *writer, const struct weir_value 
 static const char *map_wrapper(const struct writer *writer, const struct weir_value *map) {
     if (writer->base.flags & WEIR_PLAIN)
         return NULL;
-    if (weir_bson_is_wrapper(map) || is_root_wrapper(writer, map))
+    if (weir_bson_is_ambiguous(map) || is_root_wrapper(writer, map))
         return "$obj";
     const struct weir_value *key = map + 1;
     for (uint32_t i = 0; i < map->count && writer->is_careful; i++) {

@@ -17,15 +17,23 @@ static const struct {
     {"$obj", WEIR_KIND_ARRAY},
 };
 
-int weir_bson_is_wrapper(const struct weir_value *map) {
-    const struct weir_value *key = map + 1;
-    if (map->kind != WEIR_KIND_MAP || map->count != 1 || key->kind != WEIR_KIND_TEXT || key->count == 0 ||
-        *key->as.data != '$')
+int weir_bson_wrapper_kind(const struct weir_value *key) {
+    if (key->kind != WEIR_KIND_TEXT || key->count == 0 || *key->as.data != '$')
         return 0;
     for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++)
         if (key->count == strlen(wrappers[i].name) && memcmp(key->as.data, wrappers[i].name, key->count) == 0)
-            return key[1].kind == wrappers[i].kind;
+            return wrappers[i].kind;
     return 0;
+}
+
+int weir_bson_is_wrapper(const struct weir_value *map) {
+    return map->kind == WEIR_KIND_MAP && map->count == 1 && weir_bson_wrapper_kind(map + 1) == map[2].kind;
+}
+
+int weir_bson_is_ambiguous(const struct weir_value *map) {
+    return weir_bson_is_wrapper(map) ||
+           (map->kind == WEIR_KIND_MAP && map->count == 1 && weir_bson_wrapper_kind(map + 1) == WEIR_KIND_MAP &&
+            map[2].kind == WEIR_KIND_TAGGED);
 }
 
 /* ---- vectors ---- */

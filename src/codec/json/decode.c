@@ -310,7 +310,7 @@ static __attribute__((cold, noinline)) int is_too_deep(struct json_reader *reade
                                                        uint32_t depth) {
     reader->is_deep = 1;
     return reader->limits->flags & WEIR_PLAIN ||
-           weir_wrapper_is_too_deep(reader->doc, open, depth, reader->limits->depth_max);
+           weir_wrapper_is_too_deep(reader->doc, open, depth, reader->limits->depth_max, 0);
 }
 
 /* Room for two more cells; the reader's cell and open move with the cells. Return: where there is room for less than two; NULL.
@@ -363,7 +363,7 @@ static __attribute__((noinline)) int close_specially(struct json_reader *reader,
     struct weir_doc *doc = reader->doc;
     const char *problem;
     doc->count = (size_t)(reader->cell - doc->cells);
-    int status = weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, &problem);
+    int status = weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, 0, &problem);
     reader->cell = doc->cells + doc->count;
     switch (status) {
     case WEIR_OK:
