@@ -314,11 +314,11 @@ static int foreign_value(struct writer *writer, const struct weir_value **at) {
 
 /* Write the value at *at, or its beginning, whatever it is; *at moves to what the walk goes on with. */
 static int value_begin(struct writer *writer, const struct weir_value **at) {
+    while ((*at)->kind == WEIR_KIND_TAGGED && writer->flags & WEIR_PLAIN)
+        ++*at;
     const struct weir_value *value = *at;
     if (!is_native(value) && (!(writer->flags & WEIR_PLAIN) || value->kind == WEIR_KIND_DECIMAL))
         return foreign_value(writer, at);
-    while (value->kind == WEIR_KIND_TAGGED)
-        value++;
     if (value->kind == WEIR_KIND_MAP) {
         *at = value + 1;
         return map_begin(writer, value);
