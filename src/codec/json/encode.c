@@ -164,38 +164,6 @@ static void frames_fini(struct writer *writer) {
         free(writer->frames);
 }
 
-/* ---- keys in order ---- */
-
-static int order_keys(const void *a, const void *b) {
-    const struct weir_value *left = *(const struct weir_value *const *)a;
-    const struct weir_value *right = *(const struct weir_value *const *)b;
-    int order = (left->kind != WEIR_KIND_TEXT) - (right->kind != WEIR_KIND_TEXT);
-    if (order == 0)
-        order = weir_value_compare(left, right);
-    return order != 0 ? order : (left > right) - (left < right);
-}
-
-static int frame_sort(struct frame *frame, const struct weir_value *map) {
-    if (map->count == 0)
-        return WEIR_OK;
-    frame->order = malloc(map->count * sizeof(*frame->order));
-    if (!frame->order)
-        return WEIR_ENOMEM;
-    const struct weir_value *key = map + 1;
-    for (uint32_t i = 0; i < map->count; i++) {
-        frame->order[i] = key;
-        key = weir_value_after(weir_value_after(key));
-    }
-    qsort(frame->order, map->count, sizeof(*frame->order), order_keys);
-    /* The frame takes them from the last on, as it counts down. */
-    for (uint32_t i = 0; i < map->count / 2; i++) {
-        key = frame->order[i];
-        frame->order[i] = frame->order[map->count - 1 - i];
-        frame->order[map->count - 1 - i] = key;
-    }
-    return WEIR_OK;
-}
-
 /* ---- containers ---- */
 
 /* How a map is written. */
@@ -229,7 +197,8 @@ static int container_begin(struct writer *writer, const struct weir_value *value
         writer->top->map = value;
         writer->top->begin = begin;
     }
-    if (status == WEIR_OK && is_map && (writer->flags & WEIR_CANONICAL) && frame_sort(writer->top, value) != WEIR_OK)
+    if (status == WEIR_OK && is_map && (writer->flags & WEIR_CANONICAL) &&
+        weir_keys_sort(value, &writer->top->order) != WEIR_OK)
         status = failed(writer, WEIR_ENOMEM, NULL);
     return status;
 }

@@ -126,27 +126,11 @@ static void writer_fini(struct writer *writer) {
 
 /* ---- keys in order ---- */
 
-static int order_keys(const void *a, const void *b) {
-    const struct weir_value *left = *(const struct weir_value *const *)a;
-    const struct weir_value *right = *(const struct weir_value *const *)b;
-    int order = (right->kind != WEIR_KIND_TEXT) - (left->kind != WEIR_KIND_TEXT);
-    if (order == 0)
-        order = weir_value_compare(right, left);
-    return order != 0 ? order : (right > left) - (right < left);
-}
-
 /* The keys of @map, the last first, as the frame on top counts down. */
 static int frame_sort(struct writer *writer, const struct weir_value *map) {
     struct frame *frame = writer->top;
-    frame->order = malloc(map->count * sizeof(*frame->order));
-    if (!frame->order)
+    if (weir_keys_sort(map, &frame->order) != WEIR_OK)
         return failed(writer, WEIR_ENOMEM, NULL);
-    const struct weir_value *key = map + 1;
-    for (uint32_t i = 0; i < map->count; i++) {
-        frame->order[i] = key;
-        key = weir_value_after(weir_value_after(key));
-    }
-    qsort(frame->order, map->count, sizeof(*frame->order), order_keys);
     frame->left = map->count;
     frame->end = NULL;
     return WEIR_OK;

@@ -8,6 +8,7 @@
  *     wrap.c          writing: the cells of the wrapper that stands for a value
  *     text.c          writing: floats and decimals as the texts of their wrappers
  *     plain.c         writing under WEIR_PLAIN: ndarrays as lists, keys as texts
+ *     order.c         writing under WEIR_CANONICAL: keys in order
  *     base64.c        bytes as text, both ways
  *
  * A format with binary data of its own writes it under "data", one without under "base64"; both are read everywhere. */
@@ -114,6 +115,12 @@ size_t weir_wrap_special_text(double value, char *text);
 /* The text of {"$numberDecimal": text}. @to: room for weir_wrap_decimal_max(value) bytes. Return: WEIR_OK, WEIR_ELIMIT. */
 size_t weir_wrap_decimal_max(const struct weir_value *value);
 int weir_wrap_decimal_text(const struct weir_value *value, char *to, size_t *ret_size);
+
+/* ---- writing under WEIR_CANONICAL ---- */
+
+/* The keys of a map in their order, the last first, as encoders count down; NULL when it has none. Equal ones stand as they do in
+ * the map. The caller frees them. Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_keys_sort(const struct weir_value *map, const struct weir_value ***ret);
 
 /* ---- writing under WEIR_PLAIN ---- */
 
