@@ -59,7 +59,7 @@ double bench_median(const double *samples, int count);
 double bench_time(size_t (*work)(void *state), void *state, int rounds);
 
 /* jackson.c: the JVM's own medians, added to the figures; or a reason. */
-void bench_jackson(struct bench *bench);
+void bench_jackson(struct bench *bench, int is_wanted);
 /* main.c: to the one core that all else is measured on. */
 void bench_pin(void);
 

@@ -51,8 +51,8 @@ static void unpin(void) {
 
 static int run(struct bench *bench, const char *folder) {
     char command[COMMAND_MAX], path[PATH_LENGTH_MAX];
-    int used = snprintf(command, sizeof(command), "java -XX:+UseSerialGC -Xms512m -Xmn256m -cp '%s' '%s' %d", BENCH_JACKSON_JARS,
-                        BENCH_JACKSON_SOURCE, bench->rounds);
+    int used = snprintf(command, sizeof(command), "java -XX:+UseSerialGC -Xms512m -Xmn256m -cp '%s' '%s' %d",
+                        BENCH_JACKSON_JARS, BENCH_JACKSON_SOURCE, bench->rounds);
     for (int i = 0; i < BENCH_INPUT_COUNT; i++) {
         const struct bench_input *input = &bench->made[i].input;
         path_of(path, folder, input);
@@ -70,14 +70,16 @@ static int run(struct bench *bench, const char *folder) {
     return count;
 }
 
-void bench_jackson(struct bench *bench) {
+void bench_jackson(struct bench *bench, int is_wanted) {
     char folder[] = "/tmp/weir-bench-XXXXXX", path[PATH_LENGTH_MAX];
     if (BENCH_JACKSON_JARS[0] == '\0')
         return; /* among the absent, with its reason */
     bench_must(bench->library_count < PEERS_MAX && mkdtemp(folder) != NULL, folder);
     struct library *library = &bench->libraries[bench->library_count++];
     *library = (struct library){.name = strdup("Jackson"), .version = BENCH_JACKSON_VERSION};
-    if (run(bench, folder) != BENCH_INPUT_COUNT)
+    if (!is_wanted)
+        snprintf(library->reason, sizeof(library->reason), "left out by --no-jvm");
+    else if (run(bench, folder) != BENCH_INPUT_COUNT)
         snprintf(library->reason, sizeof(library->reason),
                  "the JVM did not measure every input; see its message above");
     for (int i = 0; i < BENCH_INPUT_COUNT; i++) {

@@ -49,8 +49,7 @@ int main(int argc, char **argv) {
     bench_peers_open(&bench);
     bench_check(&bench);
     bench_measure(&bench);
-    if (has_jvm)
-        bench_jackson(&bench);
+    bench_jackson(&bench, has_jvm);
     bench_goals(&bench);
     bench_alone(&bench);
     if (is_json)

@@ -1,5 +1,5 @@
-/* Base64, RFC 4648 section 4: the alphabet with '+' and '/', padded. Reading takes only what writing gives: no blanks, no missing
- * padding, no bits set behind the last byte, so that a text stands for one string of bytes and back. */
+/* Base64, RFC 4648 section 4: the alphabet with '+' and '/', padded. Reading takes only what writing gives: no blanks,
+ * no missing padding, no bits set behind the last byte, so that a text stands for one string of bytes and back. */
 #include <string.h>
 
 #include "codec/wrapper/wrapper.h"
@@ -38,7 +38,8 @@ static const uint8_t sextets[256] = {
     ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
 };
 
-/* The bits of four letters, of which @count are not padding. Return: 24 bits; above them marks of a letter that is none. */
+/* The bits of four letters, of which @count are not padding. Return: 24 bits; above them marks of a letter that is
+ * none. */
 static inline uint32_t group_bits(const unsigned char *text, unsigned count) {
     uint32_t bits = 0;
     uint32_t wrong = 0;

@@ -1,5 +1,6 @@
-/* Depth and wrappers: a limit on levels is one on the document's, not on those that its wrappers add in a format. So a decoder lets
- * containers go deeper than the limit as long as they may belong to wrappers, and when one of them ends it is known.
+/* Depth and wrappers: a limit on levels is one on the document's, not on those that its wrappers add in a format. So a
+ * decoder lets containers go deeper than the limit as long as they may belong to wrappers, and when one of them ends
+ * it is known.
  *
  * Called seldom: when a container went beyond the limit, for maps with a single key "$...", and under WEIR_STRICT. */
 #include "codec/bson/bson.h"
@@ -61,7 +62,8 @@ static int fails(int status, const char *problem, const char **ret_problem) {
     return status;
 }
 
-/* Whether a map that is no wrapper looked like one when its first value was read, which may have more levels for that. */
+/* Whether a map that is no wrapper looked like one when its first value was read,
+ * which may have more levels for that. */
 static int is_like_wrapper(const struct weir_value *map, int by_kind) {
     if (map->kind != WEIR_KIND_MAP || map->count == 0 || weir_wrapper_of_key(map + 1) == WEIR_WRAPPER_NONE)
         return 0;

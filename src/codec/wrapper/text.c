@@ -42,8 +42,9 @@ size_t weir_wrap_f32_text(float value, char *text) {
 
 /* ---- decimals ---- */
 
-/* Lay out @size digits times 10^exponent as the General Decimal Arithmetic specification does ("to-scientific-string"), which
- * keeps both: 150 x 10^-2 is 1.50 and 15 x 10^3 is 1.5E+4. The digits stand PLAIN_ZEROS_MAX + 2 behind @to already. */
+/* Lay out @size digits times 10^exponent as the General Decimal Arithmetic specification does
+ * ("to-scientific-string"), which keeps both: 150 x 10^-2 is 1.50 and 15 x 10^3 is 1.5E+4. The digits stand
+ * PLAIN_ZEROS_MAX + 2 behind @to already. */
 static size_t layout_decimal(char *to, size_t size, int64_t exponent) {
     char *digits = to + PLAIN_ZEROS_MAX + 2;
     int64_t adjusted = exponent + (int64_t)size - 1;

@@ -1,8 +1,8 @@
-/* Reading wrappers: a finished map with a single key "$name" becomes the value it stands for, in place; one that is no wrapper,
- * or has contents that its wrapper cannot have, stays the map that it is.
+/* Reading wrappers: a finished map with a single key "$name" becomes the value it stands for, in place; one that is no
+ * wrapper, or has contents that its wrapper cannot have, stays the map that it is.
  *
- * The value takes no more cells than the map did, so cells never have to move. A $tag, $map or $obj moves the cells of its
- * contents down, once for each of those around them: at most depth_max times.
+ * The value takes no more cells than the map did, so cells never have to move. A $tag, $map or $obj moves the cells of
+ * its contents down, once for each of those around them: at most depth_max times.
  *
  * Texts inside were read already: they are valid, and lie in the input or the document's arena. */
 #include <math.h>
@@ -242,8 +242,8 @@ const struct weir_value *weir_wrapped_member(const struct weir_value *map, const
     return found;
 }
 
-/* The bytes that a map has under "data", as they are, or under "base64", from that text into the document's arena. One of the two
- * is NULL. Return: enum weir_unwrapped; -1. */
+/* The bytes that a map has under "data", as they are, or under "base64", from that text into the document's arena. One
+ * of the two is NULL. Return: enum weir_unwrapped; -1. */
 static int bytes_of(const struct wrapped *wrapped, const struct weir_value *data, const struct weir_value *text,
                     struct weir_value *ret) {
     if (data) {
@@ -427,43 +427,46 @@ static int unwrap_pairs(const struct wrapped *wrapped) {
 
 struct wrapper {
     const char *name;
+    uint32_t size;
     enum weir_wrapper depth;
     int (*unwrap)(const struct wrapped *wrapped); /* enum weir_unwrapped; -1 when there is no memory */
 };
 
+#define NAMED(name) name, sizeof(name) - 1
+
 static const struct wrapper wrappers[] = {
-    {"$undefined", WEIR_WRAPPER_LEAF, unwrap_undefined},
-    {"$numberInt", WEIR_WRAPPER_LEAF, unwrap_integer},
-    {"$numberLong", WEIR_WRAPPER_LEAF, unwrap_integer},
-    {"$numberDouble", WEIR_WRAPPER_LEAF, unwrap_double},
-    {"$numberBig", WEIR_WRAPPER_LEAF, unwrap_big},
-    {"$f32", WEIR_WRAPPER_LEAF, unwrap_single},
-    {"$numberDecimal", WEIR_WRAPPER_LEAF, unwrap_decimal},
-    {"$date", WEIR_WRAPPER_LEAF, unwrap_date},
-    {"$time", WEIR_WRAPPER_LEAF, unwrap_time},
-    {"$binary", WEIR_WRAPPER_LEAF, unwrap_binary},
-    {"$oid", WEIR_WRAPPER_LEAF, unwrap_object_id},
-    {"$uuid", WEIR_WRAPPER_LEAF, weir_unwrap_uuid},
-    {"$symbol", WEIR_WRAPPER_LEAF, weir_unwrap_symbol},
-    {"$code", WEIR_WRAPPER_LEAF, weir_unwrap_code},
-    {"$timestamp", WEIR_WRAPPER_LEAF, weir_unwrap_timestamp},
-    {"$regularExpression", WEIR_WRAPPER_LEAF, weir_unwrap_regex},
-    {"$dbPointer", WEIR_WRAPPER_LEAF, weir_unwrap_db_pointer},
-    {"$minKey", WEIR_WRAPPER_LEAF, weir_unwrap_min_key},
-    {"$maxKey", WEIR_WRAPPER_LEAF, weir_unwrap_max_key},
-    {"$array", WEIR_WRAPPER_LEAF, unwrap_array},
-    {"$tag", WEIR_WRAPPER_TAG, unwrap_tag},
-    {"$simple", WEIR_WRAPPER_TAG, unwrap_simple},
-    {"$bson", WEIR_WRAPPER_TAG, unwrap_bson},
-    {"$map", WEIR_WRAPPER_PAIRS, unwrap_pairs},
-    {"$obj", WEIR_WRAPPER_PAIRS, unwrap_pairs},
+    {NAMED("$undefined"), WEIR_WRAPPER_LEAF, unwrap_undefined},
+    {NAMED("$numberInt"), WEIR_WRAPPER_LEAF, unwrap_integer},
+    {NAMED("$numberLong"), WEIR_WRAPPER_LEAF, unwrap_integer},
+    {NAMED("$numberDouble"), WEIR_WRAPPER_LEAF, unwrap_double},
+    {NAMED("$numberBig"), WEIR_WRAPPER_LEAF, unwrap_big},
+    {NAMED("$f32"), WEIR_WRAPPER_LEAF, unwrap_single},
+    {NAMED("$numberDecimal"), WEIR_WRAPPER_LEAF, unwrap_decimal},
+    {NAMED("$date"), WEIR_WRAPPER_LEAF, unwrap_date},
+    {NAMED("$time"), WEIR_WRAPPER_LEAF, unwrap_time},
+    {NAMED("$binary"), WEIR_WRAPPER_LEAF, unwrap_binary},
+    {NAMED("$oid"), WEIR_WRAPPER_LEAF, unwrap_object_id},
+    {NAMED("$uuid"), WEIR_WRAPPER_LEAF, weir_unwrap_uuid},
+    {NAMED("$symbol"), WEIR_WRAPPER_LEAF, weir_unwrap_symbol},
+    {NAMED("$code"), WEIR_WRAPPER_LEAF, weir_unwrap_code},
+    {NAMED("$timestamp"), WEIR_WRAPPER_LEAF, weir_unwrap_timestamp},
+    {NAMED("$regularExpression"), WEIR_WRAPPER_LEAF, weir_unwrap_regex},
+    {NAMED("$dbPointer"), WEIR_WRAPPER_LEAF, weir_unwrap_db_pointer},
+    {NAMED("$minKey"), WEIR_WRAPPER_LEAF, weir_unwrap_min_key},
+    {NAMED("$maxKey"), WEIR_WRAPPER_LEAF, weir_unwrap_max_key},
+    {NAMED("$array"), WEIR_WRAPPER_LEAF, unwrap_array},
+    {NAMED("$tag"), WEIR_WRAPPER_TAG, unwrap_tag},
+    {NAMED("$simple"), WEIR_WRAPPER_TAG, unwrap_simple},
+    {NAMED("$bson"), WEIR_WRAPPER_TAG, unwrap_bson},
+    {NAMED("$map"), WEIR_WRAPPER_PAIRS, unwrap_pairs},
+    {NAMED("$obj"), WEIR_WRAPPER_PAIRS, unwrap_pairs},
 };
 
 static const struct wrapper *wrapper_named(const struct weir_value *key) {
     if (key->kind != WEIR_KIND_TEXT || key->count == 0 || *key->as.data != '$')
         return NULL;
     for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++)
-        if (weir_text_is(key, wrappers[i].name))
+        if (key->count == wrappers[i].size && memcmp(key->as.data, wrappers[i].name, key->count) == 0)
             return &wrappers[i];
     return NULL;
 }

@@ -15,7 +15,8 @@ struct wrapped {
 int weir_text_is(const struct weir_value *value, const char *text);
 /* Lower-case hexadecimal, two digits a byte. Return: 0 when it is none. */
 int weir_hex_bytes(const unsigned char *text, size_t size, unsigned char *to);
-/* The value of @key in a map of texts; NULL when it is not there exactly once. *left counts keys that are not asked for. */
+/* The value of @key in a map of texts; NULL when it is not there exactly once. *left counts keys that are not asked
+ * for. */
 const struct weir_value *weir_wrapped_member(const struct weir_value *map, const char *key, uint32_t *left);
 
 /* Replace the map by one cell; by a tag and its content, which is the last that was read, and may be where the map was.

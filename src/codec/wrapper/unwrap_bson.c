@@ -1,5 +1,5 @@
-/* Reading the wrappers of BSON's own types, by the names of Extended JSON v2. They become what the BSON decoder makes of these types;
- * bson.h lists it. */
+/* Reading the wrappers of BSON's own types, by the names of Extended JSON v2. They become what the BSON decoder makes
+ * of these types; bson.h lists it. */
 #include <string.h>
 
 #include "codec/wrapper/unwrap.h"

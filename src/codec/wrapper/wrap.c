@@ -1,5 +1,5 @@
-/* Writing wrappers: the cells of the map that stands for a value, for formats that write cells anyway. JSON writes the same shapes
- * as text, in codec/json/write.c; what is written here and read there is one document. */
+/* Writing wrappers: the cells of the map that stands for a value, for formats that write cells anyway. JSON writes the
+ * same shapes as text, in codec/json/write.c; what is written here and read there is one document. */
 #include <stdio.h>
 #include <string.h>
 
