@@ -37,6 +37,7 @@ module weir_content_module
         procedure :: data_json => content_data_json
         procedure :: meta_json => content_meta_json
         procedure :: has => content_has
+        procedure :: struct => content_struct
         procedure :: error => content_error
         procedure, private :: get_logical, get_i32, get_i64, get_r32, get_r64, get_text
         procedure, private :: meta_logical, meta_i32, meta_i64, meta_r32, meta_r64, meta_text
@@ -180,6 +181,19 @@ contains
             if (status == WEIR_OK) text = text_of(weir_raw_buffer_view(buffer))
         end if
         buffer = weir_raw_buffer_free(buffer)
+        call settle(status, self%failure_, stat, errmsg)
+    end function
+
+    ! Where raw data lies, when its writer sends just this type: call c_f_pointer(m%struct('{t: i64, x: f32[3]}'), p), p a
+    ! pointer to a bind(c) type. What it shows lives as a pointer got with view does. c_null_ptr after a failure.
+    type(c_ptr) function content_struct(self, type, stat, errmsg) result(data)
+        class(weir_content), intent(inout) :: self
+        character(*), intent(in) :: type
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        integer(c_int) :: status
+        data = c_null_ptr
+        status = weir_raw_struct(self%message_, c_text(type), data, self%failure_)
         call settle(status, self%failure_, stat, errmsg)
     end function
 

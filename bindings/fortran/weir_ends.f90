@@ -30,6 +30,9 @@ module weir_ends
         ! call w%send(x [, op, unit, meta, order, unsigned, stat, errmsg]): any array or number, a map or a text
         generic :: send => send_r32, send_r64, send_i8, send_i16, send_i32, send_i64, send_map, send_string
         procedure :: send_json => writer_send_json
+        ! call w%send_struct('{t: i64, accel: f64[3]}', c_loc(x) [, op, unit, meta, stat, errmsg]): x of a bind(c) type, or
+        ! an array of it, that lies as the text says
+        procedure :: send_struct => writer_send_struct
         procedure, private :: reserve_r32, reserve_r64, reserve_i8, reserve_i16, reserve_i32, reserve_i64
         ! call w%reserve(p, shape [, op, unit, meta, order, unsigned, stat, errmsg]): p points into the channel itself; fill
         ! it, then commit, which sends it, or discard. No other send may stand between, and p is gone afterwards.
@@ -142,6 +145,25 @@ contains
         status = check_open(self%handle_, self%failure_)
         if (status == WEIR_OK) status = build_json(self%data_doc_, json, data, self%failure_)
         call post(self, status, data, op, unit, meta, stat, errmsg)
+    end subroutine
+
+    ! Send a variable as it lies. Its size is the type's.
+    subroutine writer_send_struct(self, type, data, op, unit, meta, stat, errmsg)
+        class(weir_writer), intent(inout) :: self
+        character(*), intent(in) :: type
+        type(c_ptr), intent(in) :: data
+        character(*), intent(in), optional :: op, unit
+        class(weir_map), intent(in), optional :: meta
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(c_ptr) :: metadata
+        integer(c_int) :: status
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK) status = build_map(self%meta_doc_, meta, unit, metadata, self%failure_)
+        if (status == WEIR_OK) then
+            status = weir_raw_send_struct(self%handle_, op_of(op), metadata, c_text(type), data, self%failure_)
+        end if
+        call settle(status, self%failure_, stat, errmsg)
     end subroutine
 
     subroutine send_map(self, map, op, unit, meta, stat, errmsg)

@@ -543,6 +543,20 @@ module weir_raw
             import :: c_ptr
             type(c_ptr), value :: doc
         end function
+        integer(c_int) function weir_raw_send_struct(writer, op, meta, type, data, err) &
+            bind(c, name='weir_fortran_send_struct')
+            import :: c_ptr, c_int, c_char, weir_raw_error
+            type(c_ptr), value :: writer, meta, data
+            character(kind=c_char), intent(in) :: op(*), type(*)
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_struct(message, type, data, err) bind(c, name='weir_fortran_struct')
+            import :: c_ptr, c_int, c_char, weir_raw_error
+            type(c_ptr), value :: message
+            character(kind=c_char), intent(in) :: type(*)
+            type(c_ptr), intent(inout) :: data
+            type(weir_raw_error), intent(inout) :: err
+        end function
         integer(c_int) function weir_raw_commit(writer, err) bind(c, name='weir_writer_commit')
             import :: c_ptr, c_int, weir_raw_error
             type(c_ptr), value :: writer

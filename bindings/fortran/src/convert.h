@@ -1,4 +1,5 @@
-/* Numbers of one element type into another, only when nothing is lost; and memory of one layout into another. */
+/* Arrays of Fortran that do not lie densely, or not in the order that is asked for, into memory that does. Numbers change their type in the
+ * library (weir_get_numbers), never here. */
 #ifndef WEIR_FORTRAN_CONVERT_H
 #define WEIR_FORTRAN_CONVERT_H
 
@@ -14,13 +15,8 @@ struct weir_fortran_layout {
     int64_t step[WEIR_RANK_MAX];
 };
 
-/* Copy every element of @source, laid out as @from says, to the dense memory @target in the order of the layout's indices,
- * first index fastest. Return: WEIR_OK, WEIR_ETYPE (a number that does not fit @target_element). */
-int weir_fortran_copy(void *target, uint32_t target_element, const void *source, uint32_t source_element,
-                      int is_big_endian, const struct weir_fortran_layout *from);
-/* Store one number at @target. Return: WEIR_OK, WEIR_ETYPE. */
-int weir_fortran_store_i64(void *target, uint32_t element, int64_t number);
-int weir_fortran_store_u64(void *target, uint32_t element, uint64_t number);
-int weir_fortran_store_f64(void *target, uint32_t element, double number);
+/* Copy every element, @width bytes each, of @source, laid out as @from says, to the dense memory @target in the order of the
+ * layout's indices, first index fastest. */
+void weir_fortran_copy(void *target, const void *source, size_t width, const struct weir_fortran_layout *from);
 
 #endif

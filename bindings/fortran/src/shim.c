@@ -70,18 +70,10 @@ static uint32_t element_of(const CFI_cdesc_t *x, int is_unsigned) {
     return x->type == CFI_type_double ? WEIR_F64 : 0;
 }
 
-/* The layout of an ndarray, its indices in the order @x shall have them. */
-static void layout_of(const weir_ndarray *array, int order, struct weir_fortran_layout *ret) {
-    int64_t step = (int64_t)weir_element_size(array->element);
-    int rank = (int)array->rank;
-    ret->rank = rank;
-    for (int k = 0; k < rank; k++) {
-        int axis = array->order == WEIR_COLUMN ? k : rank - 1 - k; /* from the fastest index on */
-        int index = order == WEIR_FORTRAN_REVERSED ? rank - 1 - axis : axis;
-        ret->shape[index] = array->shape[axis];
-        ret->step[index] = step;
-        step *= (int64_t)array->shape[axis];
-    }
+/* The shape that @x shall have to show an array of this shape. */
+static void shape_of(const weir_ndarray *array, int order, uint64_t *shape) {
+    for (uint32_t i = 0; i < array->rank; i++)
+        shape[order == WEIR_FORTRAN_REVERSED ? array->rank - 1 - i : i] = array->shape[i];
 }
 
 /* A descriptor like @x's with memory of its own. Return: WEIR_OK, WEIR_ENOMEM. */
@@ -123,91 +115,34 @@ static int find(weir_message *message, const char *path, const weir_value **ret,
     return fail(err, WEIR_ENOENT, text);
 }
 
-/* The shape of nested arrays of numbers, by their first items. Return: 1 when they are @rank deep. */
-static int nested_shape(const weir_value *value, int rank, uint64_t *shape) {
-    for (int i = 0; i < rank; i++) {
-        weir_iter it;
-        if (weir_value_kind(value) != WEIR_KIND_ARRAY)
-            return 0;
-        shape[i] = weir_value_count(value);
-        weir_iter_init(&it, value);
-        if (shape[i] == 0) {
-            memset(shape + i, 0, (size_t)(rank - i) * sizeof *shape);
-            return 1;
-        }
-        weir_iter_next(&it);
-        value = it.value;
-    }
-    return 1;
-}
-
-struct nest {
-    unsigned char *target;
-    uint32_t element;
-    size_t width;
-    int rank;
-    uint64_t shape[WEIR_RANK_MAX];
-};
-
-static int store_leaf(const weir_value *value, const struct nest *nest, uint64_t at) {
-    void *target = nest->target + at * nest->width;
-    int64_t i64;
-    uint64_t u64;
-    double f64;
-    if (weir_value_kind(value) == WEIR_KIND_FLOAT32 || weir_value_kind(value) == WEIR_KIND_FLOAT64)
-        return weir_get_f64(value, NULL, &f64) ? WEIR_ETYPE : weir_fortran_store_f64(target, nest->element, f64);
-    if (weir_get_i64(value, NULL, &i64) == WEIR_OK)
-        return weir_fortran_store_i64(target, nest->element, i64);
-    return weir_get_u64(value, NULL, &u64) ? WEIR_ETYPE : weir_fortran_store_u64(target, nest->element, u64);
-}
-
-/* Store what is below @value, the @level-th index being fixed by @at. Depth is bounded by the rank. */
-static int store_nest(const weir_value *value, const struct nest *nest, int level, uint64_t at, uint64_t step) {
-    weir_iter it;
-    if (level == nest->rank)
-        return store_leaf(value, nest, at);
-    if (weir_value_kind(value) != WEIR_KIND_ARRAY || weir_value_count(value) != nest->shape[level])
+/* How the value's numbers lie in a Fortran array like @x: its first index moves fastest, and is the value's last when
+ * reversed. Lists say nothing of dimensions behind one without items. Return: WEIR_OK, WEIR_ETYPE. */
+static int target_of(const weir_value *value, const CFI_cdesc_t *x, int order, weir_ndarray *ret) {
+    if (weir_get_shape(value, NULL, ret) != WEIR_OK)
         return WEIR_ETYPE;
-    weir_iter_init(&it, value);
-    for (uint64_t i = 0; weir_iter_next(&it); i++) {
-        int status = store_nest(it.value, nest, level + 1, at + i * step, step * nest->shape[level]);
-        if (status)
-            return status;
-    }
-    return WEIR_OK;
+    while (weir_value_kind(value) == WEIR_KIND_ARRAY && ret->rank < (uint32_t)x->rank && ret->shape[ret->rank - 1] == 0)
+        ret->shape[ret->rank++] = 0;
+    ret->element = element_of(x, 0);
+    ret->order = order == WEIR_FORTRAN_REVERSED || ret->rank < 2 ? WEIR_ROW : WEIR_COLUMN;
+    ret->big_endian = WEIR_FORTRAN_BIG && x->elem_len > 1;
+    ret->size = (size_t)weir_ndarray_count(ret) * x->elem_len;
+    return ret->rank == (uint32_t)x->rank ? WEIR_OK : WEIR_ETYPE;
 }
 
-static int take_nested(const weir_value *value, CFI_cdesc_t *x, weir_error *err) {
+static int take(const weir_value *value, CFI_cdesc_t *x, int order, weir_error *err) {
     CFI_CDESC_T(WEIR_RANK_MAX) storage;
     CFI_cdesc_t *fresh = (CFI_cdesc_t *)&storage;
-    struct nest nest = {.element = element_of(x, 0), .width = x->elem_len, .rank = x->rank};
-    if (!nested_shape(value, x->rank, nest.shape))
+    weir_ndarray target;
+    uint64_t shape[WEIR_RANK_MAX];
+    weir_error why;
+    if (target_of(value, x, order, &target))
         return fail_type(err, value, x, "");
-    if (allocate_like(x, fresh, nest.shape))
+    shape_of(&target, order, shape);
+    if (allocate_like(x, fresh, shape))
         return fail(err, WEIR_ENOMEM, "out of memory for the array");
-    nest.target = fresh->base_addr;
-    if (store_nest(value, &nest, 0, 0, 1)) {
+    if (weir_get_numbers(value, NULL, &target, 0, fresh->base_addr, &why)) {
         CFI_deallocate(fresh);
-        return fail_type(err, value, x, "not all items are numbers that fit, or the rows differ in length");
-    }
-    replace(x, fresh);
-    return WEIR_OK;
-}
-
-static int take_ndarray(const weir_value *value, const weir_ndarray *array, CFI_cdesc_t *x, int order,
-                        weir_error *err) {
-    CFI_CDESC_T(WEIR_RANK_MAX) storage;
-    CFI_cdesc_t *fresh = (CFI_cdesc_t *)&storage;
-    struct weir_fortran_layout layout;
-    if (array->rank != (uint32_t)x->rank)
-        return fail_type(err, value, x, "");
-    layout_of(array, order, &layout);
-    if (allocate_like(x, fresh, layout.shape))
-        return fail(err, WEIR_ENOMEM, "out of memory for the array");
-    if (weir_fortran_copy(fresh->base_addr, element_of(x, 0), array->data, array->element, (int)array->big_endian,
-                          &layout)) {
-        CFI_deallocate(fresh);
-        return fail_type(err, value, x, "an element does not fit");
+        return fail_type(err, value, x, why.text);
     }
     replace(x, fresh);
     return WEIR_OK;
@@ -215,15 +150,12 @@ static int take_ndarray(const weir_value *value, const weir_ndarray *array, CFI_
 
 int weir_fortran_take(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err) {
     const weir_value *value;
-    weir_ndarray array;
     int status = find(message, path, &value, err);
     if (status)
         return status;
-    if (weir_get_ndarray(value, NULL, &array) == WEIR_OK)
-        return take_ndarray(value, &array, x, order, err);
-    if (order == WEIR_FORTRAN_REVERSED)
+    if (order == WEIR_FORTRAN_REVERSED && weir_value_kind(value) != WEIR_KIND_NDARRAY)
         return fail_type(err, value, x, "lists of numbers have no memory order to keep, leave order= away");
-    return take_nested(value, x, err);
+    return take(value, x, order, err);
 }
 
 /* Point @x at memory that lies as its dimensions do. */
@@ -240,7 +172,7 @@ static int show(void *data, const uint64_t *shape, CFI_cdesc_t *x) {
 }
 
 static int point(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err) {
-    struct weir_fortran_layout layout;
+    uint64_t shape[WEIR_RANK_MAX];
     const weir_value *value;
     weir_ndarray array;
     int status = find(message, path, &value, err);
@@ -256,8 +188,8 @@ static int point(weir_message *message, const char *path, CFI_cdesc_t *x, int or
                              ? "its memory is in column order, a pointer sees it without order='reversed'"
                              : "its memory is in row order, a pointer sees it only with order='reversed', or read into "
                                "an allocatable array");
-    layout_of(&array, order, &layout);
-    if (show((void *)array.data, layout.shape, x))
+    shape_of(&array, order, shape);
+    if (show((void *)array.data, shape, x))
         return fail(err, WEIR_EINVAL, "this array cannot be shown by a pointer");
     return WEIR_OK;
 }
@@ -302,7 +234,8 @@ static int describe(const CFI_cdesc_t *x, int order, int is_unsigned, weir_ndarr
     if (!*ret_copy)
         return fail(err, WEIR_ENOMEM, "out of memory for a copy of the array");
     ret->data = *ret_copy;
-    return weir_fortran_copy(*ret_copy, ret->element, x->base_addr, ret->element, WEIR_FORTRAN_BIG, &layout);
+    weir_fortran_copy(*ret_copy, x->base_addr, x->elem_len, &layout);
+    return WEIR_OK;
 }
 
 int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
@@ -353,23 +286,44 @@ int weir_fortran_reserve(weir_writer *writer, const char *op, const weir_value *
     return fail(err, WEIR_EINVAL, "this array cannot be shown by a pointer");
 }
 
+int weir_fortran_send_struct(weir_writer *writer, const char *op, const weir_value *meta, const char *type,
+                             const void *data, weir_error *err) {
+    weir_type *parsed = NULL;
+    int status = weir_type_new(type, strlen(type), &parsed, err);
+    if (status == WEIR_OK)
+        status = weir_writer_send_bytes(writer, op, meta, WEIR_CODEC_RAW, weir_type_text(parsed).data, data,
+                                        weir_type_size(parsed), err);
+    weir_type_free(parsed);
+    return status;
+}
+
+int weir_fortran_struct(weir_message *message, const char *type, const void **ret, weir_error *err) {
+    weir_view bytes;
+    if (!message)
+        return fail(err, WEIR_ENOENT, "there is no message");
+    int status = weir_message_raw(message, type, &bytes, err);
+    if (status == WEIR_OK)
+        *ret = bytes.data;
+    return status;
+}
+
 /* A scalar is a plain number, not an array without dimensions. Through bit patterns: the types are known at run time only. */
 static void put_number(weir_doc *doc, const weir_ndarray *array) {
-    int64_t whole = 0;
+    uint64_t bits = 0;
     float single;
     double real;
+    size_t width = array->size, unused = 64 - 8 * width;
+    memcpy((char *)&bits + (WEIR_FORTRAN_BIG ? 8 - width : 0), array->data, width);
     if (array->element == WEIR_F32) {
         memcpy(&single, array->data, sizeof single);
         weir_put_f32(doc, single);
     } else if (array->element == WEIR_F64) {
         memcpy(&real, array->data, sizeof real);
         weir_put_f64(doc, real);
-    } else if (weir_fortran_copy(&whole, array->element == WEIR_U64 ? WEIR_U64 : WEIR_I64, array->data, array->element,
-                                 WEIR_FORTRAN_BIG, &(struct weir_fortran_layout){.rank = 0}) == WEIR_OK) {
-        if (array->element == WEIR_U64)
-            weir_put_u64(doc, (uint64_t)whole);
-        else
-            weir_put_i64(doc, whole);
+    } else if (array->element <= WEIR_U64) {
+        weir_put_u64(doc, bits);
+    } else {
+        weir_put_i64(doc, (int64_t)(bits << unused) >> unused); /* with the sign that a narrower one has */
     }
 }
 

@@ -37,6 +37,22 @@ return [
         $w->sendBytes(pack('d*', 1, 2), 'raw', 'f64[2]');
         same([1.0, 2.0], $r->next(LIMIT)->array()->toArray());
     },
+    'raw structs are maps' => function () {
+        $address = shm_address();
+        $r = new Reader($address);
+        $w = new Writer($address);
+        $type = '{t: i64, accel: f64[3], p: {x: f32, y: i16}[2]}';
+        $bytes = pack('qd3', 7, 1, 2, 3) . pack('fsx2fsx2', 0.5, -1, 1.5, -2);
+        $w->sendBytes($bytes, 'raw', '{t:i64,accel:f64[3],p:{x:f32,y:i16}[2]}', op: 'reading');
+        $m = $r->next(LIMIT);
+        same(['reading', 'raw', $type, $bytes], [$m->op, $m->codec, $m->type, $m->bytes]);
+        same(['t', 'accel', 'p'], array_keys($m->data));
+        same([7, [['x' => 0.5, 'y' => -1], ['x' => 1.5, 'y' => -2]]], [$m->data['t'], $m->data['p']]);
+        same([1.0, 2.0, 3.0], $m->data['accel']->toArray());
+        check(str_contains($m->json(), '"data":{"t":7,"accel":[1.0,2.0,3.0],"p":[{"x":0.5,"y":-1}'), $m->json());
+        thrown(Weir\TypeException::class, fn() => $m->array());
+        thrown(Weir\InvalidException::class, fn() => $w->sendBytes('x', 'raw', $type));
+    },
     'json() is the message for a page' => function () {
         $address = shm_address();
         $r = new Reader($address);

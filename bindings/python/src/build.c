@@ -4,6 +4,7 @@
  *     list, tuple                                       array             decimal.Decimal                decimal
  *     dict                                              map               weir.Tagged, weir.undefined    their kinds
  *     any other buffer of numbers (numpy, array, ...)   ndarray; a single number when it has no dimension
+ *     a buffer of structs (numpy's structured arrays)   raw structs as a message's data, maps elsewhere
  *
  * Short texts and bytes are copied into the document; long bytes and arrays are referred to, and *keep holds on to them until
  * the send is over, because other threads may run meanwhile and drop them.
@@ -79,11 +80,24 @@ static int put_number(weir_doc *doc, const weir_ndarray *array) {
     return status;
 }
 
+static int put_struct(weir_doc *doc, PyObject *object) {
+    PyObject *laid = weir_py_struct_lay(object);
+    PyObject *memory = laid ? PyMemoryView_FromObject(PyTuple_GET_ITEM(laid, 1)) : NULL;
+    int status = memory ? weir_py_struct_put(doc, PyTuple_GET_ITEM(laid, 0), PyMemoryView_GET_BUFFER(memory)) : -1;
+    Py_XDECREF(memory);
+    Py_XDECREF(laid);
+    return status;
+}
+
 static int put_buffer(weir_doc *doc, PyObject *object, PyObject **keep) {
     weir_ndarray array;
     PyObject *memory = weir_py_contiguous(object);
     if (!memory)
         return -1;
+    if (weir_py_is_struct(PyMemoryView_GET_BUFFER(memory))) {
+        Py_DECREF(memory);
+        return put_struct(doc, object);
+    }
     int status = weir_py_ndarray(PyMemoryView_GET_BUFFER(memory), &array);
     if (status == 0 && array.rank == 0)
         status = put_number(doc, &array);
@@ -272,6 +286,27 @@ static int pack_meta(struct weir_py_parcel *parcel, weir_doc *doc, PyObject *met
     return status;
 }
 
+/* Structs go as they lie. */
+static int pack_struct(struct weir_py_parcel *parcel, PyObject *data) {
+    PyObject *laid = weir_py_struct_lay(data);
+    PyObject *memory = laid ? PyMemoryView_FromObject(PyTuple_GET_ITEM(laid, 1)) : NULL;
+    int status = memory ? hold(&parcel->keep, laid) : -1;
+    if (status == 0)
+        status = hold(&parcel->keep, memory);
+    if (status == 0) {
+        const Py_buffer *view = PyMemoryView_GET_BUFFER(memory);
+        parcel->type = PyTuple_GET_ITEM(laid, 0);
+        parcel->array = (weir_ndarray){.element = WEIR_U8,
+                                       .rank = 1,
+                                       .shape = {(uint64_t)view->len},
+                                       .data = view->buf,
+                                       .size = (size_t)view->len};
+    }
+    Py_XDECREF(memory);
+    Py_XDECREF(laid); /* keep has both */
+    return status;
+}
+
 /* An array goes as it lies, unless its bytes are the wrong way round for the channel; everything else goes as a value. */
 static int pack_data(struct weir_py_parcel *parcel, weir_doc *doc, PyObject *data) {
     if (!data || data == Py_None)
@@ -280,6 +315,8 @@ static int pack_data(struct weir_py_parcel *parcel, weir_doc *doc, PyObject *dat
         PyObject *memory = weir_py_contiguous(data);
         int status = memory ? hold(&parcel->keep, memory) : -1;
         Py_XDECREF(memory); /* keep has it */
+        if (status == 0 && weir_py_is_struct(PyMemoryView_GET_BUFFER(memory)))
+            return pack_struct(parcel, data);
         if (status < 0 || weir_py_ndarray(PyMemoryView_GET_BUFFER(memory), &parcel->array) < 0)
             return -1;
         if (parcel->array.rank > 0 && !parcel->array.big_endian) {
@@ -314,9 +351,13 @@ int weir_py_pack(struct weir_py_parcel *parcel, weir_doc *data_doc, weir_doc *me
 }
 
 int weir_py_parcel_value(struct weir_py_parcel *parcel, weir_doc *doc) {
-    if (!parcel->is_array)
+    if (!parcel->is_array && !parcel->type)
         return 0;
     weir_doc_clear(doc);
+    if (parcel->type) {
+        Py_buffer bytes = {.buf = (void *)parcel->array.data, .len = (Py_ssize_t)parcel->array.size};
+        return weir_py_struct_put(doc, parcel->type, &bytes) < 0 ? -1 : finish(doc, &parcel->data);
+    }
     weir_refer_ndarray(doc, &parcel->array);
     return finish(doc, &parcel->data);
 }

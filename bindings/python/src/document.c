@@ -28,6 +28,37 @@ static PyObject *encoded(const weir_value *value, int codec, uint32_t flags) {
     return bytes;
 }
 
+/* Encode as raw data of a type, into a new bytes object. Floats of Python may be rounded to f32, as numpy does. */
+static PyObject *encoded_as(const weir_value *value, PyObject *text, int is_strict) {
+    weir_buffer *buffer = NULL;
+    weir_type *type;
+    weir_error err;
+    PyObject *bytes = NULL;
+    if (weir_py_type(text, &type) < 0)
+        return NULL;
+    if (weir_buffer_new(&buffer) != WEIR_OK) {
+        PyErr_NoMemory();
+    } else if (weir_type_encode(value, type, is_strict ? 0 : WEIR_ROUND, buffer, &err) == WEIR_OK) {
+        weir_view view = weir_buffer_view(buffer);
+        bytes = PyBytes_FromStringAndSize(view.data, (Py_ssize_t)view.size);
+    } else {
+        weir_py_raise(&err);
+    }
+    weir_buffer_free(buffer);
+    weir_type_free(type);
+    return bytes;
+}
+
+/* Whether @type is given; it goes only with raw data. Return: 1, 0, or -1 with an exception. */
+static int has_type(PyObject *type, int is_raw) {
+    if (!type || type == Py_None)
+        return 0;
+    if (is_raw)
+        return 1;
+    PyErr_SetString(PyExc_ValueError, "type= goes with the codec 'raw'");
+    return -1;
+}
+
 struct flags {
     int plain, strict, canonical, pretty;
 };
@@ -38,22 +69,22 @@ static uint32_t flag_bits(const struct flags *flags) {
 }
 
 PyObject *weir_py_encode(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"value", "codec", "plain", "strict", "canonical", "pretty", NULL};
-    PyObject *object, *keep = NULL, *bytes = NULL;
+    static char *names[] = {"value", "codec", "plain", "strict", "canonical", "pretty", "type", NULL};
+    PyObject *object, *type = NULL, *keep = NULL, *bytes = NULL;
     const char *codec_name = "cbor";
     const weir_value *value;
     struct flags flags = {0, 0, 0, 0};
     weir_doc *doc;
-    int codec;
+    int codec, is_typed;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|s$pppp:encode", names, &object, &codec_name, &flags.plain,
-                                     &flags.strict, &flags.canonical, &flags.pretty) ||
-        find_codec(codec_name, &codec) < 0)
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|s$ppppO:encode", names, &object, &codec_name, &flags.plain,
+                                     &flags.strict, &flags.canonical, &flags.pretty, &type) ||
+        find_codec(codec_name, &codec) < 0 || (is_typed = has_type(type, codec == WEIR_CODEC_RAW)) < 0)
         return NULL;
     if (weir_doc_new(&doc) != WEIR_OK)
         return PyErr_NoMemory();
     if (weir_py_build(doc, object, &keep, &value) == 0)
-        bytes = encoded(value, codec, flag_bits(&flags));
+        bytes = is_typed ? encoded_as(value, type, flags.strict) : encoded(value, codec, flag_bits(&flags));
     Py_XDECREF(keep);
     weir_doc_free(doc);
     return bytes;
@@ -70,46 +101,64 @@ static int decode(weir_doc *doc, const Py_buffer *data, int codec, int is_strict
     return -1;
 }
 
+/* Decode @data, which may be raw data of a type, into @doc; *ret_type outlives its use. Return: 0, or -1 with an exception. */
+static int decode_typed(weir_doc *doc, const Py_buffer *data, PyObject *text, weir_type **ret_type) {
+    weir_error err;
+    if (weir_py_type(text, ret_type) < 0)
+        return -1;
+    if (weir_type_decode(doc, *ret_type, data->buf, (size_t)data->len, NULL, &err) == WEIR_OK)
+        return 0;
+    weir_py_raise(&err);
+    return -1;
+}
+
 PyObject *weir_py_decode(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"data", "codec", "strict", NULL};
+    static char *names[] = {"data", "codec", "strict", "type", NULL};
     const char *codec_name = "cbor";
-    PyObject *object = NULL;
+    PyObject *object = NULL, *text = NULL;
+    weir_type *type = NULL;
     weir_doc *doc = NULL;
     Py_buffer data;
-    int codec, is_strict = 0;
+    int codec, is_strict = 0, is_typed;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s*|s$p:decode", names, &data, &codec_name, &is_strict))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s*|s$pO:decode", names, &data, &codec_name, &is_strict, &text))
         return NULL;
-    if (find_codec(codec_name, &codec) == 0) {
+    if (find_codec(codec_name, &codec) == 0 && (is_typed = has_type(text, codec == WEIR_CODEC_RAW)) >= 0) {
         if (weir_doc_new(&doc) != WEIR_OK)
             PyErr_NoMemory();
-        else if (decode(doc, &data, codec, is_strict) == 0)
+        else if ((is_typed ? decode_typed(doc, &data, text, &type) : decode(doc, &data, codec, is_strict)) == 0)
             object = weir_py_load(weir_doc_root(doc), NULL);
     }
     weir_doc_free(doc);
+    weir_type_free(type);
     PyBuffer_Release(&data);
     return object;
 }
 
 PyObject *weir_py_convert(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"data", "from_codec", "to_codec", "plain", "strict", "canonical", "pretty", NULL};
+    static char *names[] = {"data", "from_codec", "to_codec", "plain", "strict", "canonical", "pretty", "type", NULL};
     const char *from_name, *to_name;
-    PyObject *bytes = NULL;
+    PyObject *bytes = NULL, *text = NULL;
+    weir_type *type = NULL;
     struct flags flags = {0, 0, 0, 0};
     weir_doc *doc = NULL;
     Py_buffer data;
-    int from, to;
+    int from, to, is_typed;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s*ss|$pppp:convert", names, &data, &from_name, &to_name,
-                                     &flags.plain, &flags.strict, &flags.canonical, &flags.pretty))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s*ss|$ppppO:convert", names, &data, &from_name, &to_name,
+                                     &flags.plain, &flags.strict, &flags.canonical, &flags.pretty, &text))
         return NULL;
-    if (find_codec(from_name, &from) == 0 && find_codec(to_name, &to) == 0) {
+    if (find_codec(from_name, &from) == 0 && find_codec(to_name, &to) == 0 &&
+        (is_typed = has_type(text, from == WEIR_CODEC_RAW || to == WEIR_CODEC_RAW)) >= 0) {
+        int is_typed_in = is_typed && from == WEIR_CODEC_RAW;
         if (weir_doc_new(&doc) != WEIR_OK)
             PyErr_NoMemory();
-        else if (decode(doc, &data, from, flags.strict) == 0)
-            bytes = encoded(weir_doc_root(doc), to, flag_bits(&flags));
+        else if ((is_typed_in ? decode_typed(doc, &data, text, &type) : decode(doc, &data, from, flags.strict)) == 0)
+            bytes = is_typed && to == WEIR_CODEC_RAW ? encoded_as(weir_doc_root(doc), text, flags.strict)
+                                                     : encoded(weir_doc_root(doc), to, flag_bits(&flags));
     }
     weir_doc_free(doc);
+    weir_type_free(type);
     PyBuffer_Release(&data);
     return bytes;
 }

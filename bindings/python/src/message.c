@@ -196,6 +196,26 @@ static PyObject *get_data(PyObject *object, void *unused) {
     return Py_XNewRef(self->data);
 }
 
+/* Whether the data is raw structs, which are shown as an array of bytes. */
+static int is_struct(const weir_message *message) {
+    weir_view type = weir_message_type(message);
+    return type.size > 0 && type.data[0] == '{';
+}
+
+/* Raw structs as bytes, when they are as many as their type says. */
+static int struct_bytes(weir_message *message, weir_ndarray *ret, weir_error *err) {
+    char text[WEIR_TYPE_TEXT_MAX];
+    weir_view type = weir_message_type(message), bytes;
+    size_t size = type.size < sizeof text ? type.size : sizeof text - 1; /* one that is cut off is no type any more */
+    memcpy(text, type.data, size);
+    text[size] = '\0';
+    int status = weir_message_raw(message, text, &bytes, err);
+    if (status == WEIR_OK)
+        *ret = (weir_ndarray){
+            .element = WEIR_U8, .rank = 1, .shape = {bytes.size}, .data = bytes.data, .size = bytes.size};
+    return status;
+}
+
 /* The data's array object, counted as an export of the frame. */
 static PyObject *shown_array(PyObject *object) {
     struct weir_py_frame *frame = ((struct weir_py_message *)object)->frame;
@@ -204,14 +224,35 @@ static PyObject *shown_array(PyObject *object) {
     weir_error err;
     if (!message)
         return NULL;
-    if (weir_message_ndarray(message, &array, &err) != WEIR_OK)
+    if ((is_struct(message) ? struct_bytes(message, &array, &err) : weir_message_ndarray(message, &array, &err)) !=
+        WEIR_OK)
         return weir_py_raise(&err);
     return weir_py_array_show(&array, (PyObject *)frame, &frame->exports, frame->reader != NULL);
 }
 
 static PyObject *get_array(PyObject *object, void *unused) {
     (void)unused;
-    return weir_py_array_present(shown_array(object));
+    PyObject *array = shown_array(object);
+    weir_message *message = array ? held(object) : NULL;
+    return message && is_struct(message) ? weir_py_struct_show(array, weir_message_type(message))
+                                         : weir_py_array_present(array);
+}
+
+static PyObject *message_raw(PyObject *object, PyObject *type) {
+    weir_message *message = held(object);
+    const char *text = PyUnicode_Check(type) ? PyUnicode_AsUTF8(type) : NULL;
+    weir_view bytes;
+    weir_error err;
+    if (!message)
+        return NULL;
+    if (!text) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "a type is a str, as 'f64[3]' or '{t: i64, x: f32[3]}'");
+        return NULL;
+    }
+    if (weir_message_raw(message, text, &bytes, &err) != WEIR_OK)
+        return weir_py_raise(&err);
+    return get_array(object, NULL);
 }
 
 static PyObject *message_memory(PyObject *object, PyObject *unused) {
@@ -290,14 +331,17 @@ static PyGetSetDef message_attributes[] = {
     {"type", get_type, NULL, "the type of raw data, as 'f64[4,256]'; '' for other codecs", NULL},
     {"meta", get_meta, NULL, "the metadata, a dict; empty when there is none", NULL},
     {"data", get_data, NULL, "the data as Python values; None when there is none", NULL},
-    {"array", get_array, NULL, "the data as an array of numbers, not copied; raises TypeMismatch when it is none",
-     NULL},
+    {"array", get_array, NULL,
+     "the data as an array of numbers or structs, not copied; raises TypeMismatch when it is none", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMethodDef message_methods[] = {
     {"view", message_memory, METH_NOARGS,
      "A memoryview of the array's memory, not copied. As a context manager it ends with the block."},
+    {"raw", message_raw, METH_O,
+     "raw(type): .array, when its writer sends just this type, as 'f64[3]' or '{t: i64, x: f32[3]}'; else "
+     "TypeMismatch."},
     {"copy", message_copy, METH_NOARGS, "A message of its own, which lives as long as it is used."},
     {"json", message_json, METH_NOARGS, "The whole message as one line of JSON."},
     {NULL, NULL, 0, NULL},

@@ -89,8 +89,9 @@ struct weir_py_parcel {
     const char *op;
     const weir_value *meta;
     const weir_value *data;
-    weir_ndarray array; /* the data when it is one array */
+    weir_ndarray array; /* the data when it is one array, or bytes of structs */
     int is_array;
+    PyObject *type; /* text, when the data is structs; kept by .keep */
     PyObject *keep; /* list, or NULL */
 };
 
@@ -152,6 +153,19 @@ PyObject *weir_py_array_copy(const weir_ndarray *array);
 PyObject *weir_py_array_present(PyObject *array);
 /* One element as a Python number. */
 PyObject *weir_py_number(const weir_ndarray *array);
+
+/* raw.c: a type from Python text. Return: 0, or -1 with an exception. */
+int weir_py_type(PyObject *object, weir_type **ret);
+/* core.type_parts(text) */
+PyObject *weir_py_type_parts(PyObject *module, PyObject *text);
+/* Whether a buffer holds structs. */
+int weir_py_is_struct(const Py_buffer *view);
+/* A structured array as (type, bytes), laid out as C does. */
+PyObject *weir_py_struct_lay(PyObject *object);
+/* Append structs to a document as maps. Return: 0, or -1 with an exception. */
+int weir_py_struct_put(weir_doc *doc, PyObject *text, const Py_buffer *bytes);
+/* Take over an array of bytes, and show it as a structured array of @type. */
+PyObject *weir_py_struct_show(PyObject *array, weir_view type);
 
 /* build.c: append a Python object to @doc. Borrowed memory is kept alive by *keep (made when needed).
  * Return: 0, or -1 with an exception. */

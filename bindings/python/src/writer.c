@@ -81,7 +81,7 @@ struct sending {
     const struct weir_py_parcel *parcel;
     const Py_buffer *bytes; /* send_bytes only */
     int codec;
-    const char *type;
+    const char *type; /* of raw bytes, or of the parcel's structs */
 };
 
 static int send_attempt(void *context, int64_t timeout_ns, weir_error *err) {
@@ -91,6 +91,9 @@ static int send_attempt(void *context, int64_t timeout_ns, weir_error *err) {
     if (s->bytes)
         return weir_writer_send_bytes(s->writer, p->op, p->meta, s->codec, s->type, s->bytes->buf,
                                       (size_t)s->bytes->len, err);
+    if (s->type)
+        return weir_writer_send_bytes(s->writer, p->op, p->meta, WEIR_CODEC_RAW, s->type, p->array.data, p->array.size,
+                                      err);
     if (p->is_array)
         return weir_writer_send_ndarray(s->writer, p->op, p->meta, &p->array, err);
     return weir_writer_send(s->writer, p->op, p->meta, p->data, err);
@@ -121,6 +124,11 @@ static PyObject *writer_send(PyObject *object, PyObject *args, PyObject *kwargs)
     Py_XDECREF(entries);
     if (status < 0)
         return NULL;
+    sending.type = parcel.type ? PyUnicode_AsUTF8(parcel.type) : NULL;
+    if (parcel.type && !sending.type) {
+        weir_py_unpack(&parcel);
+        return NULL;
+    }
     return send_parcel(self, &sending, &parcel);
 }
 
@@ -268,6 +276,7 @@ struct reservation {
     PyObject *op;
     PyObject *meta;
     PyObject *memory; /* the memoryview handed out, between enter and exit */
+    PyObject *type;   /* text, of structs, whose memory is shown as bytes; NULL for an array */
     weir_ndarray array;
 };
 
@@ -304,11 +313,19 @@ static int shape_of(PyObject *object, weir_ndarray *array) {
 static PyObject *writer_reserve(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"element", "shape", "order", "op", "meta", NULL};
     const char *element, *order = "row";
-    PyObject *shape, *op = Py_None, *meta = Py_None;
+    PyObject *text, *shape = NULL, *op = Py_None, *meta = Py_None;
     weir_ndarray array = {.rank = 0};
     if (!usable((struct weir_py_writer *)object) ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "sO|s$OO:reserve", names, &element, &shape, &order, &op, &meta) ||
-        element_named(element, &array.element) < 0 || shape_of(shape, &array) < 0)
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "U|Os$OO:reserve", names, &text, &shape, &order, &op, &meta) ||
+        !(element = PyUnicode_AsUTF8(text)))
+        return NULL;
+    int is_struct = element[0] == '{';
+    if (is_struct == (shape != NULL))
+        return PyErr_Format(PyExc_TypeError, is_struct ? "the type of structs has its shape in it, as '{x: f32}[100]'"
+                                                       : "reserve() needs an element type and a shape");
+    if (is_struct)
+        array = (weir_ndarray){.element = WEIR_U8, .rank = 1};
+    else if (element_named(element, &array.element) < 0 || shape_of(shape, &array) < 0)
         return NULL;
     if (strcmp(order, "column") == 0)
         array.order = WEIR_COLUMN;
@@ -321,6 +338,7 @@ static PyObject *writer_reserve(PyObject *object, PyObject *args, PyObject *kwar
     self->op = Py_NewRef(op);
     self->meta = Py_NewRef(meta);
     self->memory = NULL;
+    self->type = is_struct ? Py_NewRef(text) : NULL;
     self->array = array;
     return (PyObject *)self;
 }
@@ -328,7 +346,7 @@ static PyObject *writer_reserve(PyObject *object, PyObject *args, PyObject *kwar
 struct reserving {
     weir_writer *writer;
     struct weir_py_parcel parcel;
-    char type[400];
+    const char *type;
     void *data;
     size_t size;
 };
@@ -368,13 +386,17 @@ static PyObject *reservation_enter(PyObject *object, PyObject *unused) {
     if (!usable(writer) ||
         weir_py_pack(&reserving.parcel, writer->data_doc, writer->meta_doc, NULL, self->op, self->meta, NULL) < 0)
         return NULL;
-    write_type(&self->array, reserving.type, sizeof reserving.type);
+    char type[400];
+    write_type(&self->array, type, sizeof type);
+    reserving.type = self->type ? PyUnicode_AsUTF8(self->type) : type;
     int status = weir_py_wait(reserve_attempt, &reserving, writer->timeout_ns, 0, &writer->is_busy, &err);
     weir_py_unpack(&reserving.parcel);
     if (status != WEIR_OK)
         return status < 0 ? NULL : weir_py_raise(&err);
     self->array.data = reserving.data;
     self->array.size = reserving.size;
+    if (self->type)
+        self->array.shape[0] = reserving.size;
     return reservation_show(self);
 }
 
@@ -426,6 +448,7 @@ static void reservation_dealloc(PyObject *object) {
     Py_DECREF(self->writer);
     Py_DECREF(self->op);
     Py_DECREF(self->meta);
+    Py_XDECREF(self->type);
     PyObject_Free(self);
 }
 
@@ -454,7 +477,8 @@ static PyMethodDef writer_methods[] = {
     {"send_bytes", KEYWORDS(writer_send_bytes),
      "send_bytes(data, codec, *, type=None, op=None, meta=None, **entries): send data that is already encoded."},
     {"reserve", KEYWORDS(writer_reserve),
-     "reserve(element, shape, order='row', *, op=None, meta=None): room in the channel, filled in a with block."},
+     "reserve(element, shape, order='row', *, op=None, meta=None): room in the channel, filled in a with block; "
+     "reserve('{x: f32}[100]') of structs, as bytes."},
     {"cork", writer_cork, METH_NOARGS, "Hold messages back until uncork()."},
     {"uncork", writer_uncork, METH_NOARGS, "Publish what was held back."},
     {"wait_readers", KEYWORDS(writer_wait_readers),

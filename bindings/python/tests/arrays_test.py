@@ -89,7 +89,7 @@ def test_numpy_numbers(shm):
         assert r.next(timeout=10).data == {"x": np.float32(0.1), "list": [1]}
 
 
-@pytest.mark.parametrize("kind", ["bool", "complex128", "float16", "U3", "i4,f8", "O"])
+@pytest.mark.parametrize("kind", ["bool", "complex128", "float16", "U3", "i4,U3", "O"])
 def test_other_elements_are_refused(shm, kind):
     with weir.writer(shm) as w:
         with pytest.raises((TypeError, ValueError), match="cannot be sent|buffer"):

@@ -22,6 +22,7 @@ from .ends import Client, Reader, Server, Writer
 from .errors import (AccessError, AddressError, Again, Busy, Closed, Corrupt, EncodeError, Error, Fenced, Forked,
                      InvalidArgument, LimitError, NoSpace, NotFound, NotSupported, OutOfMemory, ParseError, PeerDied,
                      RemoteError, Stale, SystemFailure, Timeout, TooBig, TypeMismatch, VersionMismatch)
+from .structs import dtype, type_of
 from .types import Tagged, Time, undefined
 
 __version__ = constants.VERSION
@@ -31,7 +32,8 @@ __all__ = [
     "Forked", "InvalidArgument", "LimitError", "Message", "NoSpace", "NotFound", "NotSupported", "OutOfMemory",
     "ParseError", "PeerDied", "Reader", "RemoteError", "Request", "Server", "Stale", "SystemFailure", "Tagged", "Time",
     "Timeout", "TooBig", "TypeMismatch", "VersionMismatch", "Writer", "clean", "client", "convert", "decode",
-    "directory", "encode", "get", "latest", "reader", "server", "undefined", "version", "wait", "writer",
+    "directory", "dtype", "encode", "get", "latest", "reader", "server", "type_of", "undefined", "version", "wait",
+    "writer",
 ]
 
 
