@@ -120,8 +120,8 @@ int weir_bson_decode(struct weir_doc *doc, const unsigned char *data, size_t siz
 /* Whether a map is read as a wrapper: its only key names one of those that stand in BSON, where fewer kinds need any than in JSON,
  * and its value is of the kind that it has. MongoDB has names with '$' of its own. */
 int weir_bson_is_wrapper(const struct weir_value *map);
-/* Whether a map must be written as "$obj": it would be a wrapper, or as long as it is read could be one, as the maps that tags are
- * written in could. */
+/* Whether a map must be written as "$obj": it would be a wrapper, or as long as it is read could be one, as the maps
+ * that tags are written in could. */
 int weir_bson_is_ambiguous(const struct weir_value *map);
 /* The kind of the value of a wrapper with this key; 0 for none. */
 int weir_bson_wrapper_kind(const struct weir_value *key);

@@ -195,8 +195,8 @@ static int is_root_key(const struct weir_value *key) {
            memcmp(key->as.data, name, sizeof(name) - 1) == 0;
 }
 
-/* The limit on what depth.c counts up to the document @open, which has a key: it does not know of scopes, nor of {"$root": ...},
- * which is no level of the document. */
+/* The limit on what depth.c counts up to the document @open, which has a key: it does not know of scopes, nor of
+ * {"$root": ...}, which is no level of the document. */
 static uint32_t depth_limit(const struct bson_reader *reader, const struct weir_value *open) {
     const struct weir_value *root = reader->doc->cells;
     uint64_t limit = reader->depth_max;
@@ -207,8 +207,8 @@ static uint32_t depth_limit(const struct bson_reader *reader, const struct weir_
     return limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
 }
 
-/* Whether no wrapper around explains that something at @depth begins in the document at index @open, of the kind @begins. @tags:
- * levels that are surely more, as those of tags are. */
+/* Whether no wrapper around explains that something of the kind @begins begins at @depth, in the document at index
+ * @open. @tags: levels that are surely more, as those of tags are. */
 static __attribute__((cold, noinline)) int is_too_deep(struct bson_reader *reader, size_t open, uint32_t depth,
                                                        uint32_t tags, int begins) {
     const struct weir_doc *doc = reader->doc;

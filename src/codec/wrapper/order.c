@@ -1,6 +1,7 @@
-/* The order of keys under WEIR_CANONICAL, for formats whose keys are texts: texts by their bytes; behind them those of other kinds,
- * which stand in pairs or are written as text, by their canonical CBOR (RFC 8949 4.2.1) with times in ns. What a round trip through a
- * format may change, as the order of the keys inside a key and the unit of a time, leaves no trace in that. */
+/* The order of keys under WEIR_CANONICAL, for formats whose keys are texts: texts by their bytes; behind them those of
+ * other kinds, which stand in pairs or are written as text, by their canonical CBOR (RFC 8949 4.2.1) with times in ns.
+ * What a round trip through a format may change, as the order of the keys inside a key and the unit of a time, leaves
+ * no trace in that. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +26,8 @@ static int order_entries(const void *a, const void *b) {
     return order != 0 ? order : (left->key > right->key) - (left->key < right->key);
 }
 
-/* Append the canonical CBOR of a key, through a copy of its cells. What CBOR has no form for takes no bytes. Return: WEIR_OK,
- * WEIR_ENOMEM. */
+/* Append the canonical CBOR of a key, through a copy of its cells. What CBOR has no form for takes no bytes.
+ * Return: WEIR_OK, WEIR_ENOMEM. */
 static int append_key(const struct weir_value *key, struct weir_buffer *copy, struct weir_buffer *out) {
     const struct weir_codec_limits limits = {WEIR_CANONICAL, UINT32_MAX, UINT64_MAX};
     size_t size = (size_t)(weir_value_after(key) - key) * sizeof(*key);
