@@ -52,31 +52,18 @@ enum weir_unwrapped {
  * Return: enum weir_unwrapped; -1 when there is no memory. */
 int weir_unwrap(struct weir_doc *doc, size_t map);
 
-<<<<<<< HEAD
-/* The next three are for decoders whose open containers lie in their cells like this: the low 32 bits of an open container's span
- * are the index of its parent plus one, 0 for none (limits keep it below), and its count is the items or pairs before the one that
- * is being read. Keys are texts. In BSON a map with a wrapper's key is one only when its value is of the wrapper's kind.
- *
- * A container begins inside @open at @depth containers (its own included), beyond @depth_max. Whether no wrapper explains that.
- * @begins: 0; in BSON the kind of what begins. */
-int weir_wrapper_is_too_deep(const struct weir_doc *doc, const struct weir_value *open, uint32_t depth,
-                             uint32_t depth_max, int begins);
-/* The container at index @open ends, which reaches to doc->count, at @depth, its own count set. Turn it into what it stands for,
- * or note its span; doc->count moves.
- * @is_deep: containers went deeper than depth_max, which only those of wrappers may. @by_kind: it is BSON.
-=======
-/* The next three are for decoders whose open containers lie in their cells like this: the low 32 bits of an open
+/* The next two are for decoders whose open containers lie in their cells like this: the low 32 bits of an open
  * container's span are the index of its parent plus one, 0 for none (limits keep it below), and its count is the items
- * or pairs before the one that is being read. Keys are texts.
+ * or pairs before the one that is being read. Keys are texts. In BSON a map with a wrapper's key is a wrapper only when
+ * its value is of the wrapper's kind.
  *
  * A container begins inside @open at @depth containers (its own included), beyond @depth_max. Whether no wrapper
- * explains that. */
+ * explains that. @begins: 0; in BSON the kind of what begins. */
 int weir_wrapper_is_too_deep(const struct weir_doc *doc, const struct weir_value *open, uint32_t depth,
-                             uint32_t depth_max);
+                             uint32_t depth_max, int begins);
 /* The container at index @open ends, which reaches to doc->count, at @depth, its own count set. Turn it into what it
  * stands for, or note its span; doc->count moves.
- * @is_deep: containers went deeper than depth_max, which only those of wrappers may.
->>>>>>> codecs
+ * @is_deep: containers went deeper than depth_max, which only those of wrappers may. @by_kind: it is BSON.
  * Return: WEIR_OK, WEIR_EPARSE and WEIR_ELIMIT (*ret_problem says what is wrong), WEIR_ENOMEM. */
 int weir_wrapper_close(struct weir_doc *doc, size_t open, uint32_t depth, const struct weir_codec_limits *limits,
                        int is_deep, int by_kind, const char **ret_problem);
