@@ -1,7 +1,8 @@
 """What a vector means: the typed JSON of docs/spec/mapping.md, read into values that encoders walk.
 
-What must stay true: nothing here comes from the library. None, bool, int, str, bytes and list are themselves; the other kinds are the
-classes below. The text that a wrapper holds for a number or a time is kept, as encoders write it into theirs.
+What must stay true: nothing here comes from the library. None, bool, int, str, bytes and list are themselves; the other
+kinds are the classes below. The text that a wrapper holds for a number or a time is kept, as encoders write it into
+theirs.
 """
 
 import base64
@@ -167,7 +168,8 @@ def is_native(value):
     """Whether a tag of the BSON space is what an element type is read as."""
     number, content = value.number, value.content
     if number > 0x500:
-        is_vector = number == 0x509 and content[:2] in (b"\x03\0", b"\x27\0") and (content[0] == 3 or len(content) % 4 == 2)
+        is_vector = number == 0x509 and content[:2] in (b"\x03\0",
+                                                        b"\x27\0") and (content[0] == 3 or len(content) % 4 == 2)
         return isinstance(content, bytes) and not is_vector
     is_texts = isinstance(content, list) and len(content) == 2 and isinstance(content[0], str)
     checks = {

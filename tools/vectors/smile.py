@@ -1,7 +1,7 @@
 """Smile 1.0.7 as this project writes it: a header, names shared, values not, binary data in septets.
 
-What must stay true: put together from the specification alone, see docs/spec/mapping.md for what stands in wrappers. `written` is
-what the library writes by default, `canonical` its deterministic form.
+What must stay true: put together from the specification alone, see docs/spec/mapping.md for what stands in wrappers.
+`written` is what the library writes by default, `canonical` its deterministic form.
 """
 
 from meaning import (F32, F64, Array, Decimal, Map, Tag, Time, Undefined, array_wrapper, tag_wrapper)
@@ -117,10 +117,8 @@ class Writer:
         whole = tag_wrapper(tag)
         if whole:
             return self.map_of(whole)
-        if tag.space == "bson" and tag.number == 15 and isinstance(tag.content, list):
-            return (b"\xfa" + self.name("$code") + text(tag.content[0]) + self.name("$scope") +
-                    self.value(tag.content[1]) + b"\xfb")
-        return self.wrapped({"cbor": "$tag", "simple": "$simple", "bson": "$bson"}[tag.space], [tag.number, tag.content])
+        return self.wrapped({"cbor": "$tag", "simple": "$simple", "bson": "$bson"}[tag.space], [tag.number,
+                            tag.content])
 
     def map_of(self, wrapper):
         """A wrapper: maps in it are just that."""
