@@ -293,8 +293,8 @@ static int keys_differ(struct smile_reader *reader, const struct weir_value *map
 }
 
 /* Whether more is to be done at the end of a map or array than to note its span. */
-ALWAYS_INLINE int is_special(const struct smile_reader *reader, const struct weir_value *open, uint32_t depth) {
-    return depth > reader->limits->depth_max || (reader->limits->flags & WEIR_STRICT) || weir_wrapper_is_likely(open);
+ALWAYS_INLINE int is_special(const struct smile_reader *reader, const struct weir_value *open) {
+    return reader->is_deep || (reader->limits->flags & WEIR_STRICT) || weir_wrapper_is_likely(open);
 }
 
 /* End a map or array that reaches to the reader's cell. Return: 0 with the failure noted. */
@@ -396,7 +396,7 @@ begin:
 close:
     open->count = count;
     uint64_t parent = open->as.span;
-    if (UNLIKELY(is_special(reader, open, depth))) {
+    if (UNLIKELY(is_special(reader, open))) {
         reader->cell = cell;
         if (!close_specially(reader, p, open, depth))
             return NULL;
