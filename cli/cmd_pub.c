@@ -85,7 +85,8 @@ static int is_enough(const struct publisher *publisher) {
     return args.count > 0 && publisher->sent >= args.count;
 }
 
-/* Send the value just decoded, as raw data of args.type where there is one. Numbers written in JSON may be rounded to f32. */
+/* Send the value just decoded, as raw data of args.type where there is one. Numbers written in JSON may be rounded to
+ * f32. */
 static int value_send(struct publisher *publisher) {
     weir_error err = {0};
     if (!publisher->type)

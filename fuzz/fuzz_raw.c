@@ -1,7 +1,9 @@
 /* Types of raw data, and structs of them. The input is a type up to its first line end, then bytes.
  *   1. A type is refused with a sentence, or its canonical text reads back as the same.
- *   2. Bytes of the type's size become a document of just so many cells as the type foretells, which encodes to bytes that decode to it again.
- *   3. The bytes taken as JSON either fit the type or are refused with a sentence; and they are an array of numbers or not. */
+ *   2. Bytes of the type's size become a document of just so many cells as the type foretells, which encodes to bytes
+ *   that decode to it again.
+ *   3. The bytes taken as JSON either fit the type or are refused with a sentence; and they are an array of numbers or
+ *   not. */
 #include "fuzz.h"
 
 #include "codec/raw/raw.h"

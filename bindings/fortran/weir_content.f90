@@ -184,8 +184,8 @@ contains
         call settle(status, self%failure_, stat, errmsg)
     end function
 
-    ! Where raw data lies, when its writer sends just this type: call c_f_pointer(m%struct('{t: i64, x: f32[3]}'), p), p a
-    ! pointer to a bind(c) type. What it shows lives as a pointer got with view does. c_null_ptr after a failure.
+    ! Where raw data lies, when its writer sends just this type: call c_f_pointer(m%struct('{t: i64, x: f32[3]}'), p), p
+    ! a pointer to a bind(c) type. What it shows lives as a pointer got with view does. c_null_ptr after a failure.
     type(c_ptr) function content_struct(self, type, stat, errmsg) result(data)
         class(weir_content), intent(inout) :: self
         character(*), intent(in) :: type

@@ -30,8 +30,8 @@ module weir_ends
         ! call w%send(x [, op, unit, meta, order, unsigned, stat, errmsg]): any array or number, a map or a text
         generic :: send => send_r32, send_r64, send_i8, send_i16, send_i32, send_i64, send_map, send_string
         procedure :: send_json => writer_send_json
-        ! call w%send_struct('{t: i64, accel: f64[3]}', c_loc(x) [, op, unit, meta, stat, errmsg]): x of a bind(c) type, or
-        ! an array of it, that lies as the text says
+        ! call w%send_struct('{t: i64, accel: f64[3]}', c_loc(x) [, op, unit, meta, stat, errmsg]): x of a bind(c) type,
+        ! or an array of it, that lies as the text says
         procedure :: send_struct => writer_send_struct
         procedure, private :: reserve_r32, reserve_r64, reserve_i8, reserve_i16, reserve_i32, reserve_i64
         ! call w%reserve(p, shape [, op, unit, meta, order, unsigned, stat, errmsg]): p points into the channel itself; fill

@@ -51,7 +51,8 @@ WEIR_API int weir_writer_send(weir_writer *writer, const char *op, const weir_va
 WEIR_API int weir_writer_send_ndarray(weir_writer *writer, const char *op, const weir_value *meta,
                                       const weir_ndarray *array, weir_error *err);
 /* Send data that is already encoded; its bytes are checked by whoever reads them.
- * @codec: enum weir_codec; @type: for raw only, as "f64[4,256]" or "{t: i64, accel: f64[3]}" (raw.h); "u8[N]" when NULL.
+ * @codec: enum weir_codec; @type: for raw only, as "f64[4,256]" or "{t: i64, accel: f64[3]}" (raw.h); "u8[N]" when
+ * NULL.
  * Return: as weir_writer_send, WEIR_EINVAL (the type, or it has another size). */
 WEIR_API int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value *meta, int codec,
                                     const char *type, const void *data, size_t size, weir_error *err);

@@ -47,9 +47,10 @@ WEIR_API int weir_message_data(weir_message *message, const weir_value **ret, we
  * Return: WEIR_OK, WEIR_ETYPE (the sentence shows what it is), WEIR_EPARSE, WEIR_ELIMIT, WEIR_ENOMEM. */
 WEIR_API int weir_message_ndarray(weir_message *message, weir_ndarray *ret, weir_error *err);
 
-/* Raw data where it lies, aligned to 64 bytes, when its writer sends just this type (raw.h): what a program in C casts to its struct.
- * Return: WEIR_OK, WEIR_ETYPE (the sentence shows both types and who writes), WEIR_EINVAL (@type), WEIR_EPARSE, WEIR_ELIMIT,
- * WEIR_ENOMEM. */
+/* Raw data where it lies, aligned to 64 bytes, when its writer sends just this type (raw.h): what a program in C casts
+ * to its struct.
+ * Return: WEIR_OK, WEIR_ETYPE (the sentence shows both types and who writes), WEIR_EINVAL (@type), WEIR_EPARSE,
+ * WEIR_ELIMIT, WEIR_ENOMEM. */
 WEIR_API int weir_message_raw(weir_message *message, const char *type, weir_view *ret, weir_error *err);
 
 /* The message as one JSON object without a line end, {"v":1,"seq":…,"time":…,"op":…,"meta":…,"data":…}, appended to @out: the

@@ -207,22 +207,23 @@ WEIR_API const char *weir_element_name(uint32_t element);
 /* Product of the shape. */
 WEIR_API uint64_t weir_ndarray_count(const weir_ndarray *array);
 
-/* Arrays of numbers from any codec, read as ndarrays. A list of numbers, and lists of such lists, say nothing of an element type:
- * the caller does. Numbers change their type only without loss, see enum weir_number_flags.
+/* Arrays of numbers from any codec, read as ndarrays. A list of numbers, and lists of such lists, say nothing of an
+ * element type: the caller does. Numbers change their type only without loss, see enum weir_number_flags.
  *
- * The shape that the value at @path has as an ndarray: an ndarray's own (with its element, order and size), u8[n] for bytes, no
- * dimension for a number, and for nested arrays the count of the first item of each. An array without items ends it.
+ * The shape that the value at @path has as an ndarray: an ndarray's own (with its element, order and size), u8[n] for
+ * bytes, no dimension for a number, and for nested arrays the count of the first item of each. An array without items
+ * ends it.
  * Return: WEIR_OK, WEIR_ENOENT, WEIR_ETYPE (no numbers). */
 WEIR_API int weir_get_shape(const weir_value *value, const char *path, weir_ndarray *ret);
-/* Write the numbers at @path into the caller's memory @to, which @target describes: element, order, byte order, shape and size;
- * its data is not looked at. After a failure @to may hold some of them.
+/* Write the numbers at @path into the caller's memory @to, which @target describes: element, order, byte order, shape
+ * and size; its data is not looked at. After a failure @to may hold some of them.
  * @flags: enum weir_number_flags.
- * Return: WEIR_OK, WEIR_ENOENT, WEIR_ETYPE (the sentence says which number does not fit, or how the shape differs), WEIR_EINVAL
- * (@target disagrees with itself). */
+ * Return: WEIR_OK, WEIR_ENOENT, WEIR_ETYPE (the sentence says which number does not fit, or how the shape differs),
+ * WEIR_EINVAL (@target disagrees with itself). */
 WEIR_API int weir_get_numbers(const weir_value *value, const char *path, const weir_ndarray *target, uint32_t flags,
                               void *to, weir_error *err);
-/* The numbers at @path as an ndarray of @element in the machine's byte order: the ndarray itself, where it lies, when it is one;
- * otherwise converted into @room, which is cleared first and must outlive the use of *ret.
+/* The numbers at @path as an ndarray of @element in the machine's byte order: the ndarray itself, where it lies, when
+ * it is one; otherwise converted into @room, which is cleared first and must outlive the use of *ret.
  * Return: as weir_get_numbers, WEIR_ENOMEM. */
 WEIR_API int weir_as_ndarray(const weir_value *value, const char *path, uint32_t element, uint32_t flags,
                              weir_buffer *room, weir_ndarray *ret, weir_error *err);

@@ -27,7 +27,8 @@ struct weir_message {
 /* Make @message show the frame of @inbound; documents of the message before are forgotten.
  * Return: WEIR_OK, WEIR_ECORRUPT, WEIR_EVERSION. */
 int weir_message_set(struct weir_message *message, const struct weir_inbound *inbound);
-/* The type of raw data when it is a struct, in message->type. Return: WEIR_OK, WEIR_EPARSE, WEIR_ELIMIT, WEIR_ENOMEM. */
+/* The type of raw data when it is a struct, in message->type. Return: WEIR_OK, WEIR_EPARSE, WEIR_ELIMIT, WEIR_ENOMEM.
+ * */
 int weir_message_raw_struct(struct weir_message *message, weir_error *err);
 /* The raw data of a type without structs, where it lies. Return: WEIR_OK, WEIR_EPARSE. */
 int weir_message_raw_ndarray(const struct weir_message *message, struct weir_ndarray *ret, weir_error *err);

@@ -1,8 +1,8 @@
 /* Messages whose data is raw: decoded, or handed out where it lies.
  *
- * The elements are read in place, so a frame that does not align them is refused. A struct's type is parsed once and kept in the
- * message for as long as the same one comes. Who writes is looked up only for a sentence: the kernel says which user, the
- * directory of live ends which process, where there is only one that it can be.
+ * The elements are read in place, so a frame that does not align them is refused. A struct's type is parsed once and
+ * kept in the message for as long as the same one comes. Who writes is looked up only for a sentence: the kernel says
+ * which user, the directory of live ends which process, where there is only one that it can be.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Raw data through channels: C structs sent and read in place, reserved, seen as maps by others; and the sentence when a reader asked for
- * another type than the writer sends. */
+/* Raw data through channels: C structs sent and read in place, reserved, seen as maps by others; and the sentence when
+ * a reader asked for another type than the writer sends. */
 #include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -53,15 +53,16 @@ const struct weir_codec_ops *weir_codec_ops(int codec);
 /* The i-th codec of the table, NULL behind the last. */
 const struct weir_codec_ops *weir_codec_at(size_t index);
 
-/* Raw data names its type beside it. Structs: weir/raw.h. Others are an element, then the shape, then ":col" when the first index
- * moves fastest.
+/* Raw data names its type beside it. Structs: weir/raw.h. Others are an element, then the shape, then ":col" when the
+ * first index moves fastest.
  *     type = element [ "[" size { "," size } "]" ] [ ":col" ]         f64   u8[4096]   f64[4,256]   f32[3,3]:col
  * Fill all of @ret but data. Return: WEIR_OK, WEIR_EINVAL. */
 int weir_raw_type_parse(const char *text, size_t size, struct weir_ndarray *ret, weir_error *err);
 enum { WEIR_RAW_TYPE_MAX = WEIR_NDARRAY_TYPE_MAX }; /* bytes of the longest type, with the NUL */
 /* Write the type of @array with a NUL. Return: its length. */
 size_t weir_raw_type_write(const struct weir_ndarray *array, char *text);
-/* Let *kept, NULL at first, be the type @text, parsed anew only when it is another one: for types that come again and again.
+/* Let *kept, NULL at first, be the type @text, parsed anew only when it is another one: for types that come again and
+ * again.
  * Return: as weir_type_new; *kept stays what it was after a failure. */
 int weir_raw_type_keep(weir_type **kept, const char *text, size_t size, weir_error *err);
 /* Whether a raw type is a struct or an array of structs, and so needs a parsed type; others are ndarrays. */

@@ -2,8 +2,9 @@
  * them by the head's count. */
 #include "value/value.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "base/number.h"
 
 static const struct {
     char name[4];
@@ -90,13 +91,23 @@ void weir_value_ndarray(const struct weir_value *value, weir_ndarray *ret) {
     ret->size = (size_t)weir_ndarray_count(ret) * weir_element_size(ret->element);
 }
 
+/* Without printf: it stands in front of every array that is sent. */
 size_t weir_ndarray_type(const weir_ndarray *array, char *text) {
-    char *at = text + sprintf(text, "%s", weir_element_name(array->element));
-    for (uint32_t i = 0; i < array->rank; i++)
-        at += sprintf(at, "%c%llu", i == 0 ? '[' : ',', (unsigned long long)array->shape[i]);
+    const char *name = weir_element_name(array->element);
+    size_t size = strlen(name);
+    memcpy(text, name, size);
+    for (uint32_t i = 0; i < array->rank; i++) {
+        text[size++] = i == 0 ? '[' : ',';
+        size += weir_u64_write(text + size, array->shape[i]);
+    }
     if (array->rank > 0)
-        at += sprintf(at, "]%s", array->order == WEIR_COLUMN && array->rank > 1 ? ":col" : "");
-    return (size_t)(at - text);
+        text[size++] = ']';
+    if (array->order == WEIR_COLUMN && array->rank > 1) {
+        memcpy(text + size, ":col", 4);
+        size += 4;
+    }
+    text[size] = '\0';
+    return size;
 }
 
 void weir_ndarray_little_endian(const weir_ndarray *array, unsigned char *to) {

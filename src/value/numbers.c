@@ -1,11 +1,13 @@
 /* Numbers into other element types, and values into arrays of numbers.
  *
- * The one place where numbers change their type: what raw data, the command and the bindings ask for goes through here. Nothing is
- * lost on the way: an integer must fit, a float that becomes an integer must be a whole number, an integer that becomes a float
- * must have one of that value. Only WEIR_ROUND lets a finite float be rounded to f32, and that never to infinity.
+ * The one place where numbers change their type: what raw data, the command and the bindings ask for goes through here.
+ * Nothing is lost on the way: an integer must fit, a float that becomes an integer must be a whole number, an integer
+ * that becomes a float must have one of that value. Only WEIR_ROUND lets a finite float be rounded to f32, and that
+ * never to infinity.
  *
- * A target is described by a weir_ndarray (element, order, byte order, shape) and lies in memory of its own. An ndarray of the same
- * shape is copied into it in runs along the target's fastest index; nested arrays are walked with a stack as deep as the rank.
+ * A target is described by a weir_ndarray (element, order, byte order, shape) and lies in memory of its own. An ndarray
+ * of the same shape is copied into it in runs along the target's fastest index; nested arrays are walked with a stack
+ * as deep as the rank.
  */
 #include "value/value.h"
 

@@ -1,5 +1,5 @@
-/* Numbers into other types without loss: every pair of element types at their borders, every pair of orders and byte orders, nested arrays
- * of every form as ndarrays, and what is refused. */
+/* Numbers into other types without loss: every pair of element types at their borders, every pair of orders and byte
+ * orders, nested arrays of every form as ndarrays, and what is refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -165,8 +165,9 @@ void weir_ndarray_element(const struct weir_ndarray *array, uint64_t position, s
 /* Copy @array's elements to @to, least significant byte first whatever they were. */
 void weir_ndarray_little_endian(const struct weir_ndarray *array, unsigned char *to);
 
-/* Write the numbers of @value (a number, an ndarray, bytes, nested arrays of numbers, or one flat array of them in the order of
- * memory) to @to as @target lays them out; its data is not looked at. @why: WEIR_WHY_MAX bytes for what is wrong, without a name.
+/* Write the numbers of @value (a number, an ndarray, bytes, nested arrays of numbers, or one flat array of them in the
+ * order of memory) to @to as @target lays them out; its data is not looked at. @why: WEIR_WHY_MAX bytes for what is
+ * wrong, without a name.
  * Return: WEIR_OK, WEIR_ETYPE. */
 enum { WEIR_WHY_MAX = 240 };
 int weir_numbers_fill(const struct weir_value *value, const struct weir_ndarray *target, uint32_t flags, void *to,

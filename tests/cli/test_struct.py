@@ -59,7 +59,8 @@ def test_get_checks_the_type(weir):
 
 def test_stdin_in_both_forms(weir, place):
     sub = weir.start("sub", place("lab/x"), "-n", "4", "--json")
-    weir.run("pub", place("lab/x", "?readers=1"), "--stdin", "json", "--type", READING, stdin=VALUE + "\n" + VALUE + "\n")
+    lines = VALUE + "\n" + VALUE + "\n"
+    weir.run("pub", place("lab/x", "?readers=1"), "--stdin", "json", "--type", READING, stdin=lines)
     weir.run("pub", place("lab/x"), "--stdin", "raw", "--type", READING, stdin=PACKED * 2)
     out, _ = weir.finish(sub)
     assert [json.loads(line)["data"] for line in out.splitlines()] == [json.loads(VALUE)] * 4
@@ -68,7 +69,8 @@ def test_stdin_in_both_forms(weir, place):
 def test_convert_to_raw_and_back(weir):
     bytes_ = weir.run("convert", "--from", "json", "--to", "raw", "--type", READING, stdin=VALUE).stdout
     assert bytes_ == PACKED
-    assert weir.out("convert", "--from", "raw", "--to", "json", "--plain", "--type", READING, stdin=PACKED) == VALUE + "\n"
+    plain = weir.out("convert", "--from", "raw", "--to", "json", "--plain", "--type", READING, stdin=PACKED)
+    assert plain == VALUE + "\n"
     cbor = weir.run("convert", "--from", "raw", "--to", "cbor", "--type", READING, stdin=PACKED).stdout
     assert weir.run("convert", "--from", "cbor", "--to", "raw", "--type", READING, stdin=cbor).stdout == PACKED
     lossless = weir.out("convert", "--from", "raw", "--to", "json", "--type", READING, stdin=PACKED)

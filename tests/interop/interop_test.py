@@ -4,7 +4,9 @@ The lines that are expected are worked out here, in no language's binding.
 """
 
 import json
+import os
 import shutil
+import subprocess
 import tempfile
 
 import pytest
@@ -111,6 +113,17 @@ def test_readers_of_all_languages_at_once(start, address, language):
     start(language, "write", f"{address}?readers={len(there)}", COUNT)
     for reader in readers:
         assert reader.lines() == EXPECTED, reader.command
+
+
+@each
+def test_raw_structs_are_maps(start, address, language):
+    """The command sends a C struct; every language sees its fields, numbers and structs in arrays."""
+    data = {"big": 2**63 - 1, "half": -0.5, "in": [{"a": 1, "b": -2}, {"a": 255, "b": 300}], "t": {"deep": {"n": -7}}}
+    type_ = "{half: f64, big: i64, in: {a: u8, b: i16}[2], t: {deep: {n: i8}}}"
+    reader = start(language, "read", address, 1)
+    subprocess.run([os.path.join(os.environ["WEIR_BUILD"], "bin", "weir"), "pub", f"{address}?readers=1", text(data),
+                    "--type", type_, "--op", "struct", "--meta", '{"i":0}'], check=True, timeout=20)
+    assert reader.lines() == [f'1\t0\tstruct\t{{"i":0}}\t{text(data)}']
 
 
 @pairs

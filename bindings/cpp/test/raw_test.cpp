@@ -1,4 +1,5 @@
-/* Structs as they lie in memory: sent, read in place, reserved, seen as maps; types that differ; and lists of numbers as arrays. */
+/* Structs as they lie in memory: sent, read in place, reserved, seen as maps; types that differ; and lists of numbers
+ * as arrays. */
 #include <cstddef>
 
 #include <weir/weir.hpp>

@@ -31,10 +31,12 @@ int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *met
  * can lie only reversed. Return: as weir_writer_reserve, and @x points nowhere unless WEIR_OK. */
 int weir_fortran_reserve(weir_writer *writer, const char *op, const weir_value *meta, CFI_cdesc_t *x,
                          const int64_t *shape, size_t rank, int order, int is_unsigned, weir_error *err);
-/* Send the bind(c) variable at @data, which lies as @type says and so has its size. Return: as weir_writer_send_bytes. */
+/* Send the bind(c) variable at @data, which lies as @type says and so has its size. Return: as weir_writer_send_bytes.
+ * */
 int weir_fortran_send_struct(weir_writer *writer, const char *op, const weir_value *meta, const char *type,
                              const void *data, weir_error *err);
-/* Where the message's raw data lies, when its writer sends @type. Return: as weir_message_raw; WEIR_ENOENT without a message. */
+/* Where the message's raw data lies, when its writer sends @type. Return: as weir_message_raw; WEIR_ENOENT without a
+ * message. */
 int weir_fortran_struct(weir_message *message, const char *type, const void **ret, weir_error *err);
 /* Build a document of @x alone, its elements copied, a scalar as a plain number: what calls and maps are made of. */
 int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsigned, const weir_value **ret,

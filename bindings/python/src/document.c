@@ -101,7 +101,8 @@ static int decode(weir_doc *doc, const Py_buffer *data, int codec, int is_strict
     return -1;
 }
 
-/* Decode @data, which may be raw data of a type, into @doc; *ret_type outlives its use. Return: 0, or -1 with an exception. */
+/* Decode @data, which may be raw data of a type, into @doc; *ret_type outlives its use. Return: 0, or -1 with an
+ * exception. */
 static int decode_typed(weir_doc *doc, const Py_buffer *data, PyObject *text, weir_type **ret_type) {
     weir_error err;
     if (weir_py_type(text, ret_type) < 0)

@@ -1,7 +1,8 @@
 /* Types of raw data: structs between Python, numpy's structured arrays, and the library.
  *
- * What a type says is handed to Python as nested tuples (core.type_parts); the package's structs.py makes dtypes of them, and
- * types of dtypes. A structured array is sent as it lies; inside of containers, and in calls, it becomes maps.
+ * What a type says is handed to Python as nested tuples (core.type_parts); the package's structs.py makes dtypes of
+ * them, and types of dtypes. A structured array is sent as it lies; inside of containers, and in calls, it becomes
+ * maps.
  */
 #include "module.h"
 
@@ -50,7 +51,8 @@ static PyObject *fields_of(const weir_field *field) {
     return fields;
 }
 
-/* (name, element name or list of fields, shape, whether in column order, offset, bytes of one item). As deep as structs may lie. */
+/* (name, element name or list of fields, shape, whether in column order, offset, bytes of one item). As deep as structs
+ * may lie. */
 static PyObject *parts_of(const weir_field *field) {
     PyObject *what = field->element ? PyUnicode_FromString(weir_element_name(field->element)) : fields_of(field);
     PyObject *shape = what ? shape_of(field) : NULL;

@@ -1,4 +1,5 @@
-"""Raw structs: numpy's structured arrays as they lie in memory, types from dtypes and back, and maps for those without numpy."""
+"""Raw structs: numpy's structured arrays as they lie in memory, types from dtypes and back, and maps for those without
+numpy."""
 
 import ctypes
 import gc
@@ -103,7 +104,7 @@ def test_another_type_says_both_and_who_writes(ends):
     w.send(np.zeros(3))
     m = r.next(timeout=10)
     assert np.array_equal(m.raw("f64[3]"), [0, 0, 0])
-    with pytest.raises(weir.TypeMismatch, match=r"the writer sends f64\[3\], you asked for f32\[4\] \(writer pid \d+, user "):
+    with pytest.raises(weir.TypeMismatch, match=r"sends f64\[3\], you asked for f32\[4\] \(writer pid \d+, user "):
         m.raw("f32[4]")
     with pytest.raises(weir.InvalidArgument):
         m.raw("f32[")

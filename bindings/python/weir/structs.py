@@ -1,15 +1,15 @@
 """Structs of raw data and numpy's structured types, which say the same: names, element types, shapes, offsets.
 
-What must stay true: a type made from a dtype has the layout that C gives the struct (numpy's align=True), and a dtype made from a
-type has the offsets that the library says. numpy is imported only when a struct is there.
+What must stay true: a type made from a dtype has the layout that C gives the struct (numpy's align=True), and a dtype
+made from a type has the offsets that the library says. numpy is imported only when a struct is there.
 """
 
 import functools
 
 from . import core
 
-ELEMENTS = {"u8": "<u1", "u16": "<u2", "u32": "<u4", "u64": "<u8", "i8": "<i1", "i16": "<i2", "i32": "<i4", "i64": "<i8",
-            "f32": "<f4", "f64": "<f8"}
+ELEMENTS = {"u8": "<u1", "u16": "<u2", "u32": "<u4", "u64": "<u8", "i8": "<i1", "i16": "<i2", "i32": "<i4",
+            "i64": "<i8", "f32": "<f4", "f64": "<f8"}
 NAMES = {kind[1:]: element for element, kind in ELEMENTS.items()}
 
 
@@ -31,21 +31,21 @@ def described(dtype):
         return text, numpy.dtype([(name, wanted) for name, _, wanted in fields], align=True)
     element = NAMES.get(f"{dtype.kind}{dtype.itemsize}")
     if not element:
-        raise TypeError(f"a struct with a field of numpy's type {dtype} cannot be sent: channels carry integers of 8 to 64 "
-                        "bits and floats of 32 or 64, and arrays and structs of them")
+        raise TypeError(f"a struct with a field of numpy's type {dtype} cannot be sent: channels carry integers of 8 "
+                        "to 64 bits and floats of 32 or 64, and arrays and structs of them")
     return element, dtype.newbyteorder("<")
 
 
 def type_of(dtype):
     """The type's text for one item of a numpy dtype: type_of(np.dtype([("t", "i8"), ("x", "f4", 3)])) is
-    "{t: i64, x: f32[3]}". Where the dtype's own layout is not that of C, arrays are copied into it when they are sent."""
+    "{t: i64, x: f32[3]}". Where the dtype's own layout is not that of C, arrays are copied into it to be sent."""
     import numpy
     return described(numpy.dtype(dtype))[0]
 
 
 def lay(data):
-    """A structured array as it is sent: the type's text, and an array with the layout of C, which is @data itself where it has
-    it. Called by the C part."""
+    """A structured array as it is sent: the type's text, and its bytes, laid out as in C, which are @data's own where
+    they lie so. Called by the C part."""
     import numpy
     data = numpy.asarray(data)
     text, wanted = described(data.dtype)
@@ -54,7 +54,8 @@ def lay(data):
         laid = numpy.zeros(data.shape, wanted, order="F" if is_column else "C")  # zeros also between the fields
         laid[...] = data
         data = laid
-    return text + sizes(data.shape) + (":col" if is_column and data.ndim > 1 else ""), data.reshape(-1, order="A").view("u1")
+    order = ":col" if is_column and data.ndim > 1 else ""
+    return text + sizes(data.shape) + order, data.reshape(-1, order="A").view("u1")
 
 
 def built(part):
@@ -67,11 +68,12 @@ def built(part):
     for field in what:
         base, inner, is_inner_column = built(field)
         if is_inner_column:
-            raise mismatch(f"the field '{field[0]}' is an array in column order, which numpy has not inside of structs: "
-                                "read .data instead")
+            raise mismatch(f"the field '{field[0]}' is an array in column order, which numpy has not in structs: "
+                           "read .data instead")
         formats.append((base, inner) if inner else base)
-    return numpy.dtype({"names": [field[0] for field in what], "formats": formats, "offsets": [field[4] for field in what],
-                        "itemsize": item_size}), shape, is_column
+    names, offsets = [field[0] for field in what], [field[4] for field in what]
+    base = numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": item_size})
+    return base, shape, is_column
 
 
 def mismatch(sentence):

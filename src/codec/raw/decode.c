@@ -1,8 +1,8 @@
 /* Raw data of a type into a document.
  *
- * A walk over the type and the bytes with a stack: a frame is one map or one dimension of an array of structs. Bytes are read where
- * they lie, arrays of numbers are not read at all. The type says beforehand how many cells the document has, so it is refused
- * before anything is reserved when that is too many.
+ * A walk over the type and the bytes with a stack: a frame is one map or one dimension of an array of structs. Bytes
+ * are read where they lie, arrays of numbers are not read at all. The type says beforehand how many cells the document
+ * has, so it is refused before anything is reserved when that is too many.
  */
 #include "codec/raw/raw.h"
 
@@ -35,7 +35,8 @@ static int leaf(struct weir_doc *doc, const struct weir_field *field, const unsi
     return WEIR_OK;
 }
 
-/* The value of @field at @at, an array of structs from dimension @axis on: all of a number or ndarray, the beginning of others. */
+/* The value of @field at @at, an array of structs from dimension @axis on: all of a number or ndarray, the beginning of
+ * others. */
 static int value_begin(struct walk *walk, const struct weir_field *field, const unsigned char *at, uint32_t axis) {
     if (field->element)
         return leaf(walk->doc, field, at);

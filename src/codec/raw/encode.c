@@ -1,8 +1,8 @@
 /* A document into raw data of a type: the mirror of decode.c, with the value beside the type.
  *
- * A map is walked along the fields of its struct. Its pairs usually stand in that order, so the next pair is tried first and the map
- * searched only when it is another. When all fields were found and the map has just so many pairs, no other key is there.
- * The stack is also what an error's path is read from.
+ * A map is walked along the fields of its struct. Its pairs usually stand in that order, so the next pair is tried
+ * first and the map searched only when it is another. When all fields were found and the map has just so many pairs, no
+ * other key is there. The stack is also what an error's path is read from.
  */
 #include "codec/raw/raw.h"
 
@@ -115,7 +115,8 @@ static const struct weir_value *field_value(struct frame *frame, weir_view name)
     return NULL;
 }
 
-/* Write @value as @field at @at, an array of structs from dimension @axis on: all of numbers, the beginning of others. */
+/* Write @value as @field at @at, an array of structs from dimension @axis on: all of numbers, the beginning of others.
+ * */
 static int value_begin(struct walk *walk, const struct weir_field *field, const struct weir_value *value,
                        unsigned char *at, uint32_t axis) {
     char why[WEIR_WHY_MAX];

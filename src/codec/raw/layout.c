@@ -1,6 +1,6 @@
-/* Where the fields of a struct lie: as C compilers lay them out on every machine weir runs on (the System V ABI of x86-64, AArch64 and
- * RISC-V). A number's alignment is its size, an array's that of its items, a struct's the largest of its fields. type_test.c
- * compares with the compiler.
+/* Where the fields of a struct lie: as C compilers lay them out on every machine weir runs on (the System V ABI of
+ * x86-64, AArch64 and RISC-V). A number's alignment is its size, an array's that of its items, a struct's the largest
+ * of its fields. type_test.c compares with the compiler.
  */
 #include "codec/raw/raw.h"
 

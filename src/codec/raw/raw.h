@@ -1,8 +1,8 @@
 /* What the files of the raw codec share: types parsed into fields.
  *
- * A type is a flat array of fields, the whole first, then depth first: a struct's first field follows it, and the next field of the
- * same struct stands span_ fields further, unless is_last_. Names point into the canonical text. So walks need no recursion and
- * no pointers, and a type is two blocks of memory that never change once it is made.
+ * A type is a flat array of fields, the whole first, then depth first: a struct's first field follows it, and the next
+ * field of the same struct stands span_ fields further, unless is_last_. Names point into the canonical text. So walks
+ * need no recursion and no pointers, and a type is two blocks of memory that never change once it is made.
  */
 #ifndef WEIR_CODEC_RAW_H
 #define WEIR_CODEC_RAW_H
@@ -19,7 +19,8 @@ struct weir_type {
     uint32_t depth;       /* maps and arrays inside each other in its document */
 };
 
-/* A text being read; parts of arrays of numbers, which raw.c and type.c read alike. Each take says 1 when it was there. */
+/* A text being read; parts of arrays of numbers, which raw.c and type.c read alike. Each take says 1 when it was there.
+ * */
 struct weir_type_cursor {
     const char *begin, *at, *end;
     uint32_t depth; /* braces around: blanks are allowed only inside */
@@ -40,7 +41,8 @@ int weir_layout_close(struct weir_field *parent);
 /* Bytes between neighbours along index @axis of an array. */
 uint64_t weir_layout_stride(const struct weir_field *field, uint32_t axis);
 
-/* Containers inside each other in any document of a type: each struct is a map, and may lie in an array of each dimension. */
+/* Containers inside each other in any document of a type: each struct is a map, and may lie in an array of each
+ * dimension. */
 enum { WEIR_TYPE_DEPTH_MAX = WEIR_TYPE_STRUCTS_MAX * (1 + WEIR_RANK_MAX) };
 
 /* The field as an ndarray at @data. */

@@ -1,5 +1,5 @@
-/* Structs between memory and documents: C structs read as maps without copying their arrays, maps written as the bytes the compiler would
- * have written, what does not fit named by its path, and the limits. */
+/* Structs between memory and documents: C structs read as maps without copying their arrays, maps written as the bytes
+ * the compiler would have written, what does not fit named by its path, and the limits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

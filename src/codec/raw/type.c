@@ -1,9 +1,9 @@
 /* Types as text, and the fields they are made of. docs/spec/raw.md has the grammar.
  *
- * The parser is one loop: an item (an element, or a struct's opening brace) is begun, and finished with its shape; a finished item is
- * laid behind its struct's other fields, and either another follows or the struct itself is finished. The stack holds the structs
- * that are open. While parsing, names point into the text that is read; afterwards into the canonical text, which is written
- * from the fields.
+ * The parser is one loop: an item (an element, or a struct's opening brace) is begun, and finished with its shape; a
+ * finished item is laid behind its struct's other fields, and either another follows or the struct itself is finished.
+ * The stack holds the structs that are open. While parsing, names point into the text that is read; afterwards into the
+ * canonical text, which is written from the fields.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -257,8 +257,8 @@ static void put_shape(struct text_out *out, const struct weir_field *field) {
         put(out, ":col", 4);
 }
 
-/* Write the type of @whole. @named: NULL, or the fields of which @whole is the first, whose names are moved to where they stand in
- * the text now. */
+/* Write the type of @whole. @named: NULL, or the fields of which @whole is the first, whose names are moved to where
+ * they stand in the text now. */
 static void type_write(const struct weir_field *whole, struct text_out *out, struct weir_field *named) {
     const struct weir_field *open[WEIR_TYPE_STRUCTS_MAX];
     uint32_t open_count = 0;

@@ -1,5 +1,5 @@
-/* Types of structs: how they are spelt, where their fields lie (against offsetof and sizeof of the same structs in C), what is
- * refused, and walking them. */
+/* Types of structs: how they are spelt, where their fields lie (against offsetof and sizeof of the same structs in C),
+ * what is refused, and walking them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

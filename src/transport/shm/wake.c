@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +20,7 @@
 #include "base/clock.h"
 #include "os/futex.h"
 
-enum { SPIN_BATCH = 8 };
+enum { SPIN_BATCH = 8, SPIN_TRIAL_EVERY = 64 };
 static const int64_t SLICE_NS = 100 * 1000 * 1000;
 static const int64_t SLICE_UNKNOWN_NS = 5 * 1000 * 1000; /* nobody wakes us: without a slot */
 static const int64_t SLICE_NO_BARRIER_NS = 1000 * 1000;
@@ -29,6 +28,7 @@ static const int64_t SLICE_SPACE_NS = 10 * 1000 * 1000;
 static const int64_t SPIN_MIN_NS = 2000;
 static const int64_t SPIN_START_NS = 20 * 1000;
 static const int64_t SPIN_MAX_NS = 50 * 1000;
+static const int64_t SPIN_TRIAL_NS = 150 * 1000; /* longer than a wake-up and an answer */
 
 /* ---- writers wake readers ---- */
 
@@ -212,10 +212,9 @@ static void spin_pause(void) {
 #endif
 }
 
+/* How many processors there are, not how many are ours: who is pinned to one waits for somebody on another. */
 void weir_spin_init(struct weir_spin *spin) {
-    cpu_set_t cpus;
-    int count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-    spin->limit_ns = count > 1 ? SPIN_START_NS : 0;
+    *spin = (struct weir_spin){.limit_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? SPIN_START_NS : 0};
 }
 
 static int spin_batch(weir_ready_fn *ready, void *user) {
@@ -230,7 +229,8 @@ static int spin_batch(weir_ready_fn *ready, void *user) {
 int weir_spin_until(struct weir_spin *spin, weir_ready_fn *ready, void *user) {
     if (spin->limit_ns == 0)
         return ready(user);
-    int64_t end = weir_clock_monotonic() + spin->limit_ns;
+    int is_trial = ++spin->count % SPIN_TRIAL_EVERY == 0;
+    int64_t end = weir_clock_monotonic() + (is_trial ? SPIN_TRIAL_NS : spin->limit_ns);
     do {
         if (spin_batch(ready, user)) {
             spin->limit_ns = spin->limit_ns > SPIN_MAX_NS / 2 ? SPIN_MAX_NS : spin->limit_ns * 2;

@@ -62,9 +62,11 @@ void weir_space_tell(const struct weir_shm_channel *channel);
 uint32_t weir_space_begin(const struct weir_shm_channel *channel, unsigned lane);
 void weir_space_sleep(const struct weir_shm_channel *channel, uint32_t word, int64_t left_ns);
 
-/* Spinning that learns: how long it pays. */
+/* Spinning that learns how long it pays. Two ends that answer each other and both sleep would never find out that spinning has become
+ * worth it again, because waking the other takes longer than a short spin: so a long one is tried now and then. */
 struct weir_spin {
     int64_t limit_ns; /* 0: never, there is one processor */
+    uint32_t count;   /* of waits */
 };
 typedef int weir_ready_fn(void *user);
 

@@ -184,7 +184,8 @@ public:
         return reserve<T>({static_cast<std::uint64_t>(count)}, options);
     }
 
-    /* The same for structs: auto r = w.reserve_struct<reading>(type); r->t = 5; r.commit(). Of an array of structs, r[i]. */
+    /* The same for structs: auto r = w.reserve_struct<reading>(type); r->t = 5; r.commit(). Of an array of structs,
+     * r[i]. */
     template <raw_struct T>
     struct_reservation<T> reserve_struct(const text_arg &type, const send_options &options = {}) {
         void *data;

@@ -68,8 +68,8 @@ public:
         return codec() == weir::codec::raw ? array_view<T>(array().raw()) : data().template as<array_view<T>>();
     }
 
-    /* Raw data where it lies, as the struct of @type. Throws type_error, with a sentence that shows both types and who writes,
-     * when the writer sends another. as_structs: of an array of structs, as "{x: f32, y: f32}[100]". */
+    /* Raw data where it lies, as the struct of @type. Throws type_error, with a sentence that shows both types and who
+     * writes, when the writer sends another. as_structs: of an array of structs, as "{x: f32, y: f32}[100]". */
     template <raw_struct T> std::span<const T> as_structs(const text_arg &type) const {
         weir_view found;
         weir_error e;

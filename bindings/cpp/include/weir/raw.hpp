@@ -1,11 +1,12 @@
-/* Structs as they lie in memory: types given as text, checked by the library, and read as a C++ struct of the same layout.
+/* Structs as they lie in memory: types given as text, checked by the library, and read as a C++ struct of the same
+ * layout.
  *
  *     struct reading { std::int64_t t; double accel[3]; float temp; };
  *     constexpr const char *type = "{t: i64, accel: f64[3], temp: f32}";
  *     w.send_struct(reading{...}, type);          const auto &seen = m.as_struct<reading>(type);
  *
- * The text says what lies where (docs/spec/raw.md), for readers in every language; that the struct has just this layout, beyond its
- * size, is the program's promise. */
+ * The text says what lies where (docs/spec/raw.md), for readers in every language; that the struct has just this
+ * layout, beyond its size, is the program's promise. */
 #ifndef WEIR_RAW_HPP
 #define WEIR_RAW_HPP
 
