@@ -1,4 +1,6 @@
 """weir convert: every fixed form, and input that cannot be."""
+import glob
+import json
 import os
 import stat
 import subprocess
@@ -76,6 +78,93 @@ def test_bson_one_after_another(weir):
     assert len(bson) == 24
     assert convert(weir, bson, "--from", "bson", "--to", "json", "--sequence") == b'{"a":1}\n{"a":2}\n'
     assert "item 2" in weir.error(5, "convert", "--from", "bson", "--to", "json", "--sequence", stdin=bson[:-1])
+
+
+CODECS = ["json", "cbor", "smile", "bson"]
+DOCUMENT = (b'{"n":null,"u":18446744073709551615,"nan":{"$numberDouble":"NaN"},"b":{"$binary":{"base64":"AP8=","subType":"00"}},'
+            b'"t":{"$time":"2023-11-14T22:13:20.123456789Z"},"d":{"$numberDecimal":"1.50"},"f":{"$f32":"0.1"},'
+            b'"a":{"$array":{"dtype":"f64le","dims":[1,1],"order":"row","base64":"AAAAAAAA8D8="}},'
+            b'"i":{"$oid":"0102030405060708090a0b0c"},"m":{"$map":[[1,{"$undefined":true}]]}}\n')
+
+
+@pytest.mark.parametrize("source", CODECS)
+@pytest.mark.parametrize("target", CODECS)
+def test_every_pair(weir, source, target):
+    """One document and a sequence of them, from each codec to each other and back, and canonically."""
+    for data, options in ((DOCUMENT, []), (DOCUMENT * 3, ["--sequence"]), (DOCUMENT, ["--canonical"])):
+        first = convert(weir, data, "--from", "json", "--to", source, *options)
+        second = convert(weir, first, "--from", source, "--to", target, *options)
+        if "--canonical" not in options or target != "cbor" or source == "cbor":  # its floats get shorter
+            assert convert(weir, second, "--from", target, "--to", source, *options) == first
+        if "--canonical" not in options:
+            assert convert(weir, second, "--from", target, "--to", "json", *options) == data
+
+
+@pytest.mark.parametrize("target", CODECS)
+def test_plain_of_every_codec(weir, target):
+    plain = convert(weir, DOCUMENT, "--from", "json", "--to", target, "--plain")
+    value = json.loads(convert(weir, plain, "--from", target, "--to", "json", "--plain"))
+    assert value["a"] == [[1.0]] and value["m"] == {"1": None} and value["b"] == "AP8="
+    assert value["u"] == 2**64 - 1 and value["d"] == 1.5 and abs(value["f"] - 0.1) < 1e-7 and value["n"] is None
+    assert value["t"].startswith("2023-11-14T22:13:20.123")
+
+
+@pytest.mark.parametrize("target, fits", [
+    ("json", ['[1,2.5,"x",null,18446744073709551616]']),
+    ("cbor", ['{"a":{"$f32":"1.5"}}', '{"$time":"2023-11-14T22:13:20Z"}', '{"$tag":[32,"u"]}']),
+    ("smile", ['{"a":{"$f32":"1.5"}}', '[18446744073709551616,{"$numberDecimal":"1.50"}]', '{"$obj":[["$x",1]]}']),
+    ("bson", ['{"a":{"$oid":"0102030405060708090a0b0c"}}', '{"a":{"$undefined":true}}', '{"a":{"$numberDecimal":"1.5"}}']),
+])
+def test_strict_takes_what_is_native(weir, target, fits):
+    for text in fits:
+        convert(weir, text.encode(), "--from", "json", "--to", target, "--strict")
+
+
+@pytest.mark.parametrize("target, refused", [
+    ("json", ['{"$undefined":true}', '{"$f32":"1.5"}', '{"$map":[[1,2]]}']),
+    ("cbor", ['{"$oid":"0102030405060708090a0b0c"}', '{"$minKey":1}']),
+    ("smile", ['{"$undefined":true}', '{"$time":"2023-11-14T22:13:20Z"}', '{"$tag":[32,"u"]}', '{"$map":[[1,2]]}']),
+    ("bson", ['[1]', '{"a":18446744073709551615}', '{"a":{"$f32":"1.5"}}', '{"a\\u0000":1}']),
+])
+def test_strict_refuses_what_would_be_wrapped(weir, target, refused):
+    for text in refused:
+        weir.error(5, "convert", "--from", "json", "--to", target, "--strict", stdin=text)
+
+
+def through_all(weir, text):
+    """The document through all codecs, as one writes it in a shell, and straight to JSON."""
+    data = convert(weir, text, "--from", "json", "--to", "smile")
+    for source, target in (("smile", "bson"), ("bson", "cbor"), ("cbor", "json")):
+        data = convert(weir, data, "--from", source, "--to", target)
+    return data, convert(weir, text, "--from", "json", "--to", "json")
+
+
+def source(*parts):
+    return os.path.join(os.environ["WEIR_SOURCE"], *parts)
+
+
+def test_vectors_through_all_codecs(weir):
+    """Back as written; only a time that is told in ms where it could be is told otherwise, as BSON has no other unit."""
+    paths = sorted(glob.glob(source("tests", "conformance", "vectors", "*.json")))
+    assert len(paths) > 200
+    for path in paths:
+        if os.path.getsize(path) > 100000 or "-deep" in path:
+            continue
+        came, text = through_all(weir, open(path, "rb").read())
+        if came != text:
+            assert b"$time" in text and b"$date" in came, path
+            assert convert(weir, came, "--from", "json", "--to", "smile", "--canonical") == \
+                convert(weir, text, "--from", "json", "--to", "smile", "--canonical")
+
+
+def test_json_corpus_through_all_codecs(weir):
+    folder = os.environ.get("WEIR_CORPORA", source("..", "shared", "corpora"))
+    paths = sorted(glob.glob(os.path.join(folder, "json", "test_parsing", "y_*.json")))
+    if not paths:
+        pytest.skip("no corpora at %s; set WEIR_CORPORA" % folder)
+    for path in paths:
+        came, text = through_all(weir, open(path, "rb").read())
+        assert came == text, path
 
 
 def test_pretty(weir):

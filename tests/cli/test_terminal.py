@@ -28,6 +28,21 @@ def shown(weir, *arguments, code=0, **environment):
     return b"".join(pieces).decode()
 
 
+def test_progress_on_a_terminal(weir, tmp_path):
+    """A large file's progress is shown where stderr is a terminal, and wiped out."""
+    big = tmp_path / "big.jsonl"
+    big.write_bytes(b'{"text":"%s"}\n' % (b"x" * 1000) * 9000)
+    arguments = [COMMAND, "convert", "--from", "json", "--to", "smile", "--sequence", str(big), str(tmp_path / "out")]
+    master, slave = pty.openpty()
+    assert subprocess.run(arguments, stderr=slave, stdout=subprocess.PIPE, timeout=60).stdout == b""
+    os.close(slave)
+    said = os.read(master, 65536).decode()
+    os.close(master)
+    assert re.match(r"\rweir: +0% of 8.7M ", said), said
+    assert said.endswith(" \r") and "\n" not in said
+    assert subprocess.run(arguments, capture_output=True, timeout=60).stderr == b""
+
+
 def line_of(weir, *options, **environment):
     return shown(weir, "sub", "lab/a", "--from", "last", "-n", "1", *options, **environment)
 
