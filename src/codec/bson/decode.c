@@ -1,11 +1,11 @@
 /* BSON to cells, one pass, no recursion.
  *
- * Every document says its size, which must lie inside the one around it, and ends in a NUL, which is looked at first: so within a
- * document the next byte can always be read, and a name cannot run out of it. `end` is that NUL.
+ * Every document says its size, which must lie inside the one around it, and ends in a NUL, which is looked at
+ * first: so within a document the next byte can always be read, and a name cannot run out of it. `end` is that NUL.
  *
- * The stack of open documents lies in their own cells. While one is open its span holds the index of its parent plus one, and above
- * these 32 bits the offset of its parent's end; its count is the elements before the one that is being read. CELL_OPEN marks the
- * scope of a code, which ends together with the two cells around it.
+ * The stack of open documents lies in their own cells. While one is open its span holds the index of its parent plus
+ * one, and above these 32 bits the offset of its parent's end; its count is the elements before the one that is
+ * being read. CELL_OPEN marks the scope of a code, which ends together with the two cells around it.
  */
 #include <string.h>
 
@@ -191,8 +191,8 @@ static int is_root_key(const struct weir_value *key) {
            memcmp(key->as.data, name, sizeof(name) - 1) == 0;
 }
 
-/* The limit on what depth.c counts up to the open document @open: it does not know of scopes, nor of {"$root": ...}, which is no
- * level of the document. */
+/* The limit on what depth.c counts up to the open document @open: it does not know of scopes, nor of {"$root": ...},
+ * which is no level of the document. */
 static uint32_t depth_limit(const struct bson_reader *reader, const struct weir_value *open) {
     const struct weir_value *root = reader->doc->cells;
     uint64_t limit = reader->depth_max;
@@ -203,8 +203,8 @@ static uint32_t depth_limit(const struct bson_reader *reader, const struct weir_
     return limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
 }
 
-/* Whether no wrapper around explains that something at @depth begins in the document at index @open. @tags: levels that are surely
- * more, as those of tags are. */
+/* Whether no wrapper around explains that something at @depth begins in the document at index @open. @tags: levels
+ * that are surely more, as those of tags are. */
 static __attribute__((cold, noinline)) int is_too_deep(struct bson_reader *reader, size_t open, uint32_t depth,
                                                        uint32_t tags) {
     const struct weir_doc *doc = reader->doc;
@@ -460,8 +460,8 @@ static const unsigned char *root_end(struct bson_reader *reader, size_t size) {
     return document_end(reader, begin, begin + declared);
 }
 
-/* {"$root": value} is the value, which moves down by two cells. Return: 0 when levels were allowed that the document has after
- * all. */
+/* {"$root": value} is the value, which moves down by two cells. Return: 0 when levels were allowed that the document
+ * has after all. */
 static int root_unwrap(struct bson_reader *reader, const unsigned char *end) {
     struct weir_doc *doc = reader->doc;
     if (!reader->has_root)
