@@ -1,7 +1,8 @@
 /* Reading: paths, typed getters, iteration.
  *
- * A path is resolved step by step: a map takes the text before the next '.', an array an index, a tag passes the step on to its
- * content. An ndarray has no values inside, so a path into one ends at the array, and the number getters read the element there.
+ * A path is resolved step by step: a map takes the text before the next '.', an array an index, a tag passes the
+ * step on to its content. An ndarray has no values inside, so a path into one ends at the array, and the number
+ * getters read the element there.
  */
 #include "value/value.h"
 
@@ -68,7 +69,8 @@ static const struct weir_value *step_into(const struct weir_value *value, const 
     return NULL;
 }
 
-/* Follow @path as far as values go: to its end, or to an ndarray with *ret_rest behind it. NULL when there is nothing. */
+/* Follow @path as far as values go: to its end, or to an ndarray with *ret_rest behind it. NULL when there is
+ * nothing. */
 static const struct weir_value *follow(const struct weir_value *value, const char *path, const char **ret_rest) {
     path = path ? path : "";
     while (value && *path != '\0') {
@@ -164,7 +166,8 @@ static int find_number(const weir_value *value, const char *path, struct weir_va
 
 /* ---- typed getters ---- */
 
-/* Whether @value itself is asked for and has @kind: most calls of those who walk a document, told apart before anything else. */
+/* Whether @value itself is asked for and has @kind: most calls of those who walk a document, told apart before
+ * anything else. */
 static inline int is_direct(const weir_value *value, const char *path, int kind) {
     return (!path || *path == '\0') && value && value->kind == kind;
 }

@@ -81,7 +81,8 @@ def test_bson_one_after_another(weir):
 
 
 CODECS = ["json", "cbor", "smile", "bson"]
-DOCUMENT = (b'{"n":null,"u":18446744073709551615,"nan":{"$numberDouble":"NaN"},"b":{"$binary":{"base64":"AP8=","subType":"00"}},'
+DOCUMENT = (b'{"n":null,"u":18446744073709551615,"nan":{"$numberDouble":"NaN"},'
+            b'"b":{"$binary":{"base64":"AP8=","subType":"00"}},'
             b'"t":{"$time":"2023-11-14T22:13:20.123456789Z"},"d":{"$numberDecimal":"1.50"},"f":{"$f32":"0.1"},'
             b'"a":{"$array":{"dtype":"f64le","dims":[1,1],"order":"row","base64":"AAAAAAAA8D8="}},'
             b'"i":{"$oid":"0102030405060708090a0b0c"},"m":{"$map":[[1,{"$undefined":true}]]}}\n')
@@ -113,7 +114,8 @@ def test_plain_of_every_codec(weir, target):
     ("json", ['[1,2.5,"x",null,18446744073709551616]']),
     ("cbor", ['{"a":{"$f32":"1.5"}}', '{"$time":"2023-11-14T22:13:20Z"}', '{"$tag":[32,"u"]}']),
     ("smile", ['{"a":{"$f32":"1.5"}}', '[18446744073709551616,{"$numberDecimal":"1.50"}]', '{"$obj":[["$x",1]]}']),
-    ("bson", ['{"a":{"$oid":"0102030405060708090a0b0c"}}', '{"a":{"$undefined":true}}', '{"a":{"$numberDecimal":"1.5"}}']),
+    ("bson", ['{"a":{"$oid":"0102030405060708090a0b0c"}}', '{"a":{"$undefined":true}}',
+              '{"a":{"$numberDecimal":"1.5"}}']),
 ])
 def test_strict_takes_what_is_native(weir, target, fits):
     for text in fits:
@@ -144,7 +146,7 @@ def source(*parts):
 
 
 def test_vectors_through_all_codecs(weir):
-    """Back as written; only a time that is told in ms where it could be is told otherwise, as BSON has no other unit."""
+    """Back as written; only a time of whole ms may be told in ms, as BSON has no other unit."""
     paths = sorted(glob.glob(source("tests", "conformance", "vectors", "*.json")))
     assert len(paths) > 200
     for path in paths:

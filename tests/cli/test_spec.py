@@ -54,7 +54,10 @@ def rows(name, heading):
     return found
 
 
-@pytest.mark.parametrize("text,cbor,smile,bson", rows("mapping.md", "| JSON | CBOR | Smile, behind `3a290a01` | BSON |"))
+EXAMPLES = rows("mapping.md", "| JSON | CBOR | Smile, behind `3a290a01` | BSON |")
+
+
+@pytest.mark.parametrize("text,cbor,smile,bson", EXAMPLES)
 def test_mapping_in_both_directions(weir, text, cbor, smile, bson):
     for codec, encoded in (("cbor", cbor), ("smile", "3a290a01" + smile), ("bson", bson)):
         assert weir.run("convert", "--from", "json", "--to", codec, stdin=text).stdout.hex() == encoded
@@ -72,5 +75,6 @@ def test_bson_numbers_that_are_none(weir):
         "db77656972000005ff00"
     for number in (256, 1279, 1536):  # not a tag, so the map that it is
         text = '{"$bson":[%d,0]}' % number
-        assert weir.out("convert", "--from", "json", "--to", "json", stdin=text) == '{"$obj":[["$bson",[%d,0]]]}\n' % number
+        shown = '{"$obj":[["$bson",[%d,0]]]}\n' % number
+        assert weir.out("convert", "--from", "json", "--to", "json", stdin=text) == shown
         weir.error(5, "convert", "--from", "json", "--to", "json", "--strict", stdin=text)

@@ -1,4 +1,5 @@
-/* What the files of the BSON codec share: element types, and how the types that no kind of the document has are kept.
+/* What the files of the BSON codec share: element types, and how the types that no kind of the document has are
+ * kept.
  *
  *     decode.c    bytes to cells: well-formedness, limits
  *     element.c   elements that most documents do not have: binaries, decimals, regular expressions, code, ...
@@ -7,8 +8,8 @@
  *     decimal.c   decimal128 to a DECIMAL and back
  *     shape.c     which cells are which types: wrappers, vectors, tags that have a type of their own
  *
- * A type without a kind is a TAGGED cell of the space WEIR_TAG_BSON whose number is the element type, or 0x500 + subtype for a
- * binary. What it contains says all that its bytes do:
+ * A type without a kind is a TAGGED cell of the space WEIR_TAG_BSON whose number is the element type, or 0x500 +
+ * subtype for a binary. What it contains says all that its bytes do:
  *
  *     ObjectId             BYTES, 12 of them
  *     binary               BYTES; of subtype 2 without the inner length
@@ -18,7 +19,7 @@
  *     code, symbol         TEXT
  *     code with scope      ARRAY of a TEXT and a MAP
  *     timestamp            the 64 bits as an unsigned integer: INT64 or UINT64
- *     decimal128           BYTES, 16 of them; only those that no DECIMAL is: NaN, infinities, -0, forms that nobody should write
+ *     decimal128           BYTES, 16 of them; only those that no DECIMAL is: NaN, infinities, -0, wrong forms
  *     min key, max key     NULL
  */
 #ifndef WEIR_CODEC_BSON_H
@@ -109,16 +110,17 @@ const unsigned char *weir_bson_out_of_memory(struct bson_reader *reader);
 /* Read the string at @at, which may reach up to @end, as a TEXT cell. Return: what follows it; NULL on failure. */
 const unsigned char *weir_bson_string(struct bson_reader *reader, const unsigned char *at, const unsigned char *end,
                                       struct weir_value *cell);
-/* Read the value of an element of @type, all but those of decode.c's own loop, into *cell, which moves behind what was written:
- * at most BSON_ELEMENT_CELLS - 1. A code with scope is read up to its scope. Return: what follows; NULL on failure. */
+/* Read the value of an element of @type, all but those of decode.c's own loop, into *cell, which moves behind what
+ * was written: at most BSON_ELEMENT_CELLS - 1. A code with scope is read up to its scope. Return: what follows; NULL
+ * on failure. */
 const unsigned char *weir_bson_element(struct bson_reader *reader, unsigned type, const unsigned char *at,
                                        const unsigned char *end, struct weir_value **cell);
 
 int weir_bson_decode(struct weir_doc *doc, const unsigned char *data, size_t size,
                      const struct weir_codec_limits *limits, size_t *ret_used, weir_error *err);
 
-/* Whether a map is read as a wrapper: its only key names one of those that stand in BSON, where fewer kinds need any than in JSON,
- * and its value is of the kind that it has. MongoDB has names with '$' of its own. */
+/* Whether a map is read as a wrapper: its only key names one of those that stand in BSON, where fewer kinds need any
+ * than in JSON, and its value is of the kind that it has. MongoDB has names with '$' of its own. */
 int weir_bson_is_wrapper(const struct weir_value *map);
 /* Whether a map must be written as "$obj": it would be a wrapper, or as long as it is read could be one, as the maps
  * that tags are written in could. */
@@ -128,8 +130,8 @@ int weir_bson_wrapper_kind(const struct weir_value *key);
 
 /* ---- decimal128 ---- */
 
-/* Split a decimal128 that is a DECIMAL: @bytes as in BSON; the coefficient goes to @magnitude, most significant byte first.
- * Return: 1; 0 when there is no DECIMAL with just these bytes. */
+/* Split a decimal128 that is a DECIMAL: @bytes as in BSON; the coefficient goes to @magnitude, most significant byte
+ * first. Return: 1; 0 when there is no DECIMAL with just these bytes. */
 int weir_bson_decimal_read(const unsigned char *bytes, unsigned char magnitude[BSON_DECIMAL_SIZE], uint32_t *ret_size,
                            int64_t *ret_exponent, int *ret_is_negative);
 /* The decimal128 of a DECIMAL. Return: 1; 0 when it has more digits or another exponent than there are. */
@@ -137,7 +139,8 @@ int weir_bson_decimal_write(const struct weir_value *value, unsigned char bytes[
 
 /* ---- vectors ---- */
 
-/* The ndarray that the bytes of a binary of subtype 9 are: int8 or float32. Return: 1; 0 when they are another vector or none. */
+/* The ndarray that the bytes of a binary of subtype 9 are: int8 or float32. Return: 1; 0 when they are another
+ * vector or none. */
 int weir_bson_vector(const unsigned char *bytes, size_t size, weir_ndarray *ret);
 /* Whether an ndarray is one of those. */
 int weir_bson_is_vector(const weir_ndarray *array);
@@ -166,8 +169,8 @@ unsigned char *weir_bson_put_index(unsigned char *to, uint32_t index);
 
 /* Whether BSON has a type for a value. */
 int weir_bson_is_native(const struct weir_value *value);
-/* Append a value that holds no others: all but ARRAY, MAP, tags that hold values, and a code's scope. What has no type becomes a
- * wrapper, or under WEIR_PLAIN what people expect. Return: WEIR_OK, WEIR_ENOMEM, WEIR_ELIMIT. */
+/* Append a value that holds no others: all but ARRAY, MAP, tags that hold values, and a code's scope. What has no
+ * type becomes a wrapper, or under WEIR_PLAIN what people expect. Return: WEIR_OK, WEIR_ENOMEM, WEIR_ELIMIT. */
 int weir_bson_write(struct bson_writer *writer, const struct weir_value *value);
 /* Append a string. Return: WEIR_OK, WEIR_ENOMEM, WEIR_ELIMIT. */
 int weir_bson_write_string(struct bson_writer *writer, const unsigned char *text, size_t size);

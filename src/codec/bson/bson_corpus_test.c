@@ -95,7 +95,8 @@ static void check_valid(struct fixture *fixture, const weir_value *test, struct 
     counts->valid++;
     check_extended_json(fixture, test, name, counts);
     if (*degenerate) {
-        /* Of a decimal whose coefficient is too great the case wants a number that it is not (it means 0); its bytes are kept. */
+        /* Of a decimal whose coefficient is too great the case wants a number that it is not (it means 0); its bytes
+         * are kept. */
         const char *same = strcmp(name, "Scientific - Longest") == 0 ? degenerate : hex;
         take_hex(fixture, degenerate);
         if (decode(fixture, 0) != WEIR_OK)
@@ -146,7 +147,8 @@ static void test_bson_corpus(void **state) {
     weir_doc_free(doc);
 }
 
-/* Vectors of int8 and float32 are ndarrays; others, and wrong ones, stay bytes of subtype 9. All are written as they were. */
+/* Vectors of int8 and float32 are ndarrays; others, and wrong ones, stay bytes of subtype 9. All are written as they
+ * were. */
 static void check_vector(struct fixture *fixture, const weir_value *test, const char *hex) {
     weir_ndarray array;
     weir_iter it;
@@ -206,7 +208,8 @@ static void test_vector_corpus(void **state) {
     weir_doc_free(doc);
 }
 
-/* Files of all kinds, some broken on purpose: no crash; what is accepted says so in the same bytes, or names in arrays differ. */
+/* Files of all kinds, some broken on purpose: no crash; what is accepted says so in the same bytes, or names in
+ * arrays differ. */
 static void test_libbson_corpus(void **state) {
     struct fixture *fixture = *state;
     struct corpus corpus;

@@ -249,10 +249,13 @@ static const struct malformed malformed[] = {
     {"0c0000000b61006100ff0000", 9}, /* options that are not */
     {"190000000c610002000000620056e1fc72e0c917e9c4714100", 24}, /* a DBPointer with an ObjectId of 11 bytes */
     {"1a0000000c610000000000620056e1fc72e0c917e9c471416100", 7}, /* one whose name has no length */
-    {"280000000f6100000000000500000061626364001300000010780001000000107900010000000000", 7}, /* a code whose size is 0 */
+    /* a code whose size is 0 */
+    {"280000000f6100000000000500000061626364001300000010780001000000107900010000000000", 7},
     {"280000000f6100ffffffff0500000061626364001300000010780001000000107900010000000000", 7}, /* a negative one */
-    {"280000000f61001f0000000500000061626364001300000010780001000000107900010000000000", 20}, /* one that cuts its scope */
-    {"280000000f6100210000000500000061626364001300000010780001000000107900010000000000", 7}, /* one that takes the end of its document */
+    /* one that cuts its scope */
+    {"280000000f61001f0000000500000061626364001300000010780001000000107900010000000000", 20},
+    /* one that takes the end of its document */
+    {"280000000f6100210000000500000061626364001300000010780001000000107900010000000000", 7},
     {"280000000f6100ff0000000500000061626364001300000010780001000000107900010000000000", 7}, /* one beyond it */
     {"110000000f610009000000010000000000", 16}, /* no scope */
     {"210000000f6100190000000600000061626364000c000000107800010000000000", 20}, /* a code that takes its scope */
@@ -309,8 +312,8 @@ static void test_depth(void **state) {
     assert_int_equal(view.size, fixture->input_size);
 }
 
-/* A document as deep as can be, with wrappers at every level and at the bottom, comes back; what only looks like wrappers does
- * not go deeper than the limit. */
+/* A document as deep as can be, with wrappers at every level and at the bottom, comes back; what only looks like
+ * wrappers does not go deeper than the limit. */
 static void test_wrapped_depth(void **state) {
     static const char *const bottoms[] = {
         "{\"$f32\":\"1.0\"}",

@@ -1,5 +1,5 @@
-/* BSON: wrappers for what it has no type for, the plain, strict and canonical forms; and the names that JSON has for BSON's own
- * types. */
+/* BSON: wrappers for what it has no type for, the plain, strict and canonical forms; and the names that JSON has for
+ * BSON's own types. */
 #include "codec/bson/bson_testing.h"
 
 /* ---- what BSON has no type for ---- */

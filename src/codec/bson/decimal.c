@@ -1,6 +1,7 @@
-/* decimal128, IEEE 754-2008 with a binary coefficient: sign, 14 bits of exponent, 113 bits of coefficient, least significant byte
- * first. Every coefficient below 10^34 with every exponent is one DECIMAL and back: equal numbers with other exponents (1.0 and
- * 1.00) stay apart. What is no DECIMAL: NaN, infinities, -0, and coefficients that are too great, which all mean 0.
+/* decimal128, IEEE 754-2008 with a binary coefficient: sign, 14 bits of exponent, 113 bits of coefficient, least
+ * significant byte first. Every coefficient below 10^34 with every exponent is one DECIMAL and back: equal numbers
+ * with other exponents (1.0 and 1.00) stay apart. What is no DECIMAL: NaN, infinities, -0, and coefficients that are
+ * too great, which all mean 0.
  */
 #include <string.h>
 

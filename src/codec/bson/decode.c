@@ -1,11 +1,11 @@
 /* BSON to cells, one pass, no recursion.
  *
- * Every document says its size, which must lie inside the one around it, and ends in a NUL, which is looked at first: so within a
- * document the next byte can always be read, and a name cannot run out of it. `end` is that NUL.
+ * Every document says its size, which must lie inside the one around it, and ends in a NUL, which is looked at
+ * first: so within a document the next byte can always be read, and a name cannot run out of it. `end` is that NUL.
  *
- * The stack of open documents lies in their own cells. While one is open its span holds the index of its parent plus one, and above
- * these 32 bits the offset of its parent's end; its count is the elements before the one that is being read. CELL_OPEN marks the
- * scope of a code, which ends together with the two cells around it.
+ * The stack of open documents lies in their own cells. While one is open its span holds the index of its parent plus
+ * one, and above these 32 bits the offset of its parent's end; its count is the elements before the one that is
+ * being read. CELL_OPEN marks the scope of a code, which ends together with the two cells around it.
  */
 #include <string.h>
 
@@ -464,8 +464,8 @@ static const unsigned char *root_end(struct bson_reader *reader, size_t size) {
     return document_end(reader, begin, begin + declared);
 }
 
-/* {"$root": value} is the value, which moves down by two cells. Return: 0 when levels were allowed that the document has after
- * all. */
+/* {"$root": value} is the value, which moves down by two cells. Return: 0 when levels were allowed that the document
+ * has after all. */
 static int root_unwrap(struct bson_reader *reader, const unsigned char *end) {
     struct weir_doc *doc = reader->doc;
     if (!reader->has_root)

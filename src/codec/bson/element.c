@@ -1,5 +1,5 @@
-/* The elements that most documents do not have. Each is read from its own bytes only; what a type without a kind becomes stands at
- * the top of bson.h. */
+/* The elements that most documents do not have. Each is read from its own bytes only; what a type without a kind
+ * becomes stands at the top of bson.h. */
 #include <string.h>
 
 #include "base/utf8.h"

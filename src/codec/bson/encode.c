@@ -2,13 +2,13 @@
  *
  * Every element begins with its type, which is known last: a byte is left for it, and its place noted as the head.
  *
- * Keys are mostly texts without NUL, so a map is written as a document without a look ahead. When another key comes, the map is
- * begun anew as {"$map": [[key, value], ...]}, and from then on every map is looked through first: nothing is written more than
- * twice. A map that would be read back as a wrapper is {"$obj": ...}, of the same shape; both are "pairs" here. Under WEIR_PLAIN
- * other keys are written as text.
+ * Keys are mostly texts without NUL, so a map is written as a document without a look ahead. When another key comes,
+ * the map is begun anew as {"$map": [[key, value], ...]}, and from then on every map is looked through first:
+ * nothing is written more than twice. A map that would be read back as a wrapper is {"$obj": ...}, of the same
+ * shape; both are "pairs" here. Under WEIR_PLAIN other keys are written as text.
  *
- * What nearly all messages consist of is written inside the walk, with the place in the output in a register (`to`); all else goes
- * through functions that find it in the buffer. SAVE and LOAD stand where the two meet.
+ * What nearly all messages consist of is written inside the walk, with the place in the output in a register (`to`);
+ * all else goes through functions that find it in the buffer. SAVE and LOAD stand where the two meet.
  *
  * Under WEIR_CANONICAL a map's frame holds its keys in order: texts by their bytes, other kinds behind them. */
 #include <stdlib.h>

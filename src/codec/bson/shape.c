@@ -1,5 +1,5 @@
-/* Which cells are which BSON: maps that are wrappers, binaries that are vectors, tags that have an element type. Decoder and encoder
- * ask the same questions here, so that what one writes the other reads back as it was. */
+/* Which cells are which BSON: maps that are wrappers, binaries that are vectors, tags that have an element type.
+ * Decoder and encoder ask the same questions here, so that what one writes the other reads back as it was. */
 #include <string.h>
 
 #include "codec/bson/bson.h"
