@@ -25,8 +25,7 @@ static int refusal(const struct guess *guess, const struct dump_format *format, 
     int status = format->run(&dump);
     free(dump.levels);
     *ret_is_cut = status == WEIR_EPARSE && dump.wrong_offset == guess->size;
-    strncpy(words, dump.wrong, size - 1);
-    words[size - 1] = '\0';
+    snprintf(words, size, "%.*s", (int)size - 1, dump.wrong);
     return status != WEIR_OK;
 }
 
