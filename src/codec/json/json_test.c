@@ -600,6 +600,21 @@ static void test_sequences(void **state) {
 
 /* ---- layout ---- */
 
+/* A CBOR tag with a kind of its own is that kind, however it is written. */
+static void test_tags_that_are_kinds(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const pairs[][2] = {
+        {"{\"$tag\":[4,[-1,3]]}", "{\"$numberDecimal\":\"0.3\"}"},
+        {"{\"$tag\":[1,1700000000]}", "{\"$time\":\"2023-11-14T22:13:20Z\"}"},
+        {"{\"$tag\":[2,{\"$binary\":{\"base64\":\"AQAAAAAAAAAA\",\"subType\":\"00\"}}]}", "18446744073709551616"},
+        {"[{\"$tag\":[4,[-1,\"x\"]]},{\"$tag\":[4711,[1]]}]", "[{\"$tag\":[4,[-1,\"x\"]]},{\"$tag\":[4711,[1]]}]"},
+    };
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        assert_int_equal(decode(fixture, pairs[i][0], strlen(pairs[i][0]), 0), WEIR_OK);
+        assert_string_equal(encode(fixture, 0), pairs[i][1]);
+    }
+}
+
 static void test_pretty(void **state) {
     struct fixture *fixture = *state;
     static const char text[] = "{\"a\":[1,[],{\"b\":null}],\"c\":{},\"d\":{\"$tag\":[1,[2]]}}";
@@ -695,6 +710,7 @@ int main(void) {
         TEST(test_memory_follows_the_input),
         TEST(test_repeated_keys),
         TEST(test_sequences),
+        TEST(test_tags_that_are_kinds),
         TEST(test_pretty),
         TEST(test_canonical),
         TEST(test_json_test_suite),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "codec/cbor/cbor.h"
 #include "codec/wrapper/unwrap.h"
 
 int weir_text_is(const struct weir_value *value, const char *text) {
@@ -388,8 +389,13 @@ static int unwrap_tagged(const struct wrapped *wrapped, uint32_t space) {
     return weir_wrapped_becomes_tagged(wrapped, space, number->as.u64, number + 1);
 }
 
+/* Written as a tag, or as the kind that the tag means, it is the same value. */
 static int unwrap_tag(const struct wrapped *wrapped) {
-    return unwrap_tagged(wrapped, WEIR_TAG_CBOR);
+    size_t tag = (size_t)(wrapped->map - wrapped->doc->cells);
+    int unwrapped = unwrap_tagged(wrapped, WEIR_TAG_CBOR);
+    if (unwrapped == WEIR_UNWRAPPED_DONE && weir_cbor_fold(wrapped->doc, tag) != WEIR_OK)
+        return -1;
+    return unwrapped;
 }
 
 static int unwrap_simple(const struct wrapped *wrapped) {
