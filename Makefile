@@ -42,7 +42,7 @@ bench-codec:
 	@tools/setup bench
 	@bench/codec/fetch-peers $(BUILD)/peers
 	@cmake --preset release -B $(BUILD) -DWEIR_BENCH=ON -DWEIR_PEERS="$(abspath $(BUILD))/peers" >/dev/null
-	@cmake --build $(BUILD) --target bench_codec
+	@cmake --build $(BUILD) --target bench_codec --target bench_growth
 	@bench/run --build $(BUILD) --codec $(BENCH)
 
 asan:

@@ -96,7 +96,7 @@ const SEQUENCE = 16; // decode: other items may follow; ret_used says where the 
 // limits
 const DEPTH_MAX = 64; // default: containers and tags inside each other
 const BYTES_MAX = 16777216; // default: bytes of one encoded message
-const VALUES_MAX = 16777216; // default: values in one document; it takes at most 16 bytes per byte of input
+const VALUES_MAX = 16777216; // default: values in one document; 16 bytes each
 
 // limits
 const TYPE_TEXT_MAX = 4096; // bytes of a type's canonical text, with its NUL

@@ -33,7 +33,7 @@ enum weir_codec_flags {
 enum {
     WEIR_DEPTH_MAX = 64,       /* default: containers and tags inside each other */
     WEIR_BYTES_MAX = 16 << 20, /* default: bytes of one encoded message */
-    WEIR_VALUES_MAX = 16 << 20 /* default: values in one document; it takes at most 16 bytes per byte of input */
+    WEIR_VALUES_MAX = 16 << 20 /* default: values in one document; 16 bytes each */
 };
 
 typedef struct weir_codec_options {

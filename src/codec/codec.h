@@ -5,9 +5,11 @@
  *   1. decode is one pass over the input, iterative, and never reads a byte outside it.
  *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and everything
  *      beyond the limits. After a failure the document is empty and reusable.
- *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 16 x input bytes
- *      (one cell for the smallest value, which is one byte; CBOR's simple values without a kind take two, so more than 1000
- *      of one byte each are WEIR_ELIMIT).
+ *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 8 x input bytes
+ *      in JSON and BSON, + 16 x in CBOR and Smile. A value is a cell of 16 bytes, and the smallest takes two bytes of
+ *      JSON with its comma, three of BSON, but one of CBOR and Smile: there 8 x holds where values and keys take two
+ *      bytes on average. CBOR's simple values without a kind take two cells, so more than 1000 of one byte each are
+ *      WEIR_ELIMIT.
  *   4. Text and bytes point into the input where they can; the rest lies in the document's arena.
  *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness, a limit
  *      is reached, or memory is out. What it wrote in vain is cut off the buffer again.

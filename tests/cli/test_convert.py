@@ -180,6 +180,23 @@ def test_canonical_sorts_keys(weir):
     assert convert(weir, b'{"b":1,"a":2}', "--from", "json", "--to", "cbor", "--canonical") == b"\xa2\x61a\x02\x61b\x01"
 
 
+@pytest.mark.parametrize("target", CODECS)
+def test_canonical_order_of_keys_that_are_maps(weir, target):
+    """By what they are when they are sorted themselves; a round trip changes nothing."""
+    text = b'{"$map":[[{"b":1,"a":2},0],[{"b":0,"a":3},1],["t",2]]}'
+    once = convert(weir, text, "--from", "json", "--to", target, "--canonical")
+    assert convert(weir, once, "--from", target, "--to", target, "--canonical") == once
+    shown = convert(weir, once, "--from", target, "--to", "json", "--canonical")
+    assert shown == b'{"$map":[["t",2],[{"a":2,"b":1},0],[{"a":3,"b":0},1]]}\n'
+
+
+def test_plain_decimal_of_the_least_exponent_inside_a_tag(weir):
+    """It has no form of its own in Smile, plain or not."""
+    text = b'{"$tag":[1000,{"$numberDecimal":"1E-2147483648"}]}'
+    plain = convert(weir, text, "--from", "json", "--to", "smile", "--plain")
+    assert convert(weir, plain, "--from", "smile", "--to", "json") == b'{"$numberDecimal":"1E-2147483648"}\n'
+
+
 def test_typed_array_survives_json_unless_plain(weir):
     cbor = b"\xd8\x56\x50" + bytes.fromhex("000000000000f03f0000000000000040")  # tag 86: float64, little-endian
     json_text = convert(weir, cbor, "--from", "cbor", "--to", "json")

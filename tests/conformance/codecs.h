@@ -28,6 +28,7 @@ struct codec_case {
     uint32_t native;  /* those that WEIR_STRICT always encodes */
     uint32_t foreign; /* those that WEIR_STRICT never encodes; in neither: it depends on the value */
     uint32_t traits;  /* enum codec_trait */
+    size_t memory;    /* decoding takes at most 64 KiB and this many times the input */
 };
 extern const struct codec_case codec_cases[];
 extern const size_t codec_case_count;

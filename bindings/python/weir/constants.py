@@ -93,7 +93,7 @@ SEQUENCE = 16  # decode: other items may follow; ret_used says where the first e
 # limits
 DEPTH_MAX = 64  # default: containers and tags inside each other
 BYTES_MAX = 16777216  # default: bytes of one encoded message
-VALUES_MAX = 16777216  # default: values in one document; it takes at most 16 bytes per byte of input
+VALUES_MAX = 16777216  # default: values in one document; 16 bytes each
 
 # limits
 TYPE_TEXT_MAX = 4096  # bytes of a type's canonical text, with its NUL

@@ -32,7 +32,7 @@ int teardown(void **state) {
 size_t from_hex(const char *hex, unsigned char *bytes) {
     size_t size = 0;
     for (; *hex; hex++) {
-        unsigned byte;
+        unsigned byte = 0;
         if (*hex == ' ')
             continue;
         assert_true(size < HEX_ROOM && sscanf(hex++, "%2x", &byte) == 1);

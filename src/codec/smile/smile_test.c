@@ -517,7 +517,7 @@ static int same_named(const weir_value *value, weir_view name, const weir_value 
 /* Whether a value is what the corpus says. */
 static int same(const weir_value *value, const weir_value *expected) {
     weir_iter it, others;
-    weir_view name;
+    weir_view name = {0};
     switch (weir_value_kind(expected)) {
     case WEIR_KIND_MAP:
         weir_iter_init(&others, expected);
