@@ -39,7 +39,8 @@ static int spawn(const char *command, const int theirs[PIPES], pid_t *ret) {
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGPIPE);
     posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     for (int i = 0; i < PIPES; i++)
         posix_spawn_file_actions_adddup2(&actions, theirs[i], i);
     int failure = posix_spawn(ret, "/bin/sh", &actions, &attributes, argv, environ);
@@ -121,7 +122,7 @@ int cli_child_run(const char *command, weir_view input, weir_buffer *out, weir_b
     for (int i = 0; i < PIPES; i++)
         end_close(&child.fds[i]);
     if (failure || cli_is_interrupted())
-        kill(child.pid, SIGTERM);
+        kill(-child.pid, SIGTERM); /* the shell and all that it has started */
     while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
         continue;
     *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -92,9 +92,17 @@ static int other_check(void) {
         return cli_fail(CLI_FAILURE,
                         "a demo is running already (pid %" PRId64
                         " writes demo/vitals); stop it, or give this one a place of "
-                        "its own: WEIR_SHM_DIR=/dev/shm/other weir demo",
+                        "its own: mkdir /dev/shm/other; WEIR_SHM_DIR=/dev/shm/other weir demo",
                         pid);
     return CLI_OK;
+}
+
+/* A store that is not there would only be found by the parts, one after the other and for ever. */
+static int store_check(void) {
+    const char *store = getenv("WEIR_SHM_DIR");
+    if (!store || !*store || access(store, W_OK | X_OK) == 0)
+        return CLI_OK;
+    return cli_fail(CLI_FAILURE, "WEIR_SHM_DIR is %s: %s; mkdir it, or choose another", store, strerror(errno));
 }
 
 static int transport_check(void) {
@@ -186,6 +194,7 @@ static void page_add(struct demo *demo) {
     *next++ = demo->listen;
     *next++ = demo->router;
     part_add(demo, "page", demo->arguments[3]);
+    demo->supervisor.parts[demo->supervisor.count - 1].has_workers = 1;
 }
 
 static void parts_make(struct demo *demo) {
@@ -272,6 +281,8 @@ static int run(int argc, char **argv) {
     int exit = transport_check();
     if (exit == CLI_OK)
         exit = demo_port((unsigned)(args.port > UINT16_MAX ? UINT16_MAX + 1 : args.port), &demo.port);
+    if (exit == CLI_OK)
+        exit = store_check();
     if (exit == CLI_OK)
         exit = other_check();
     if (exit == CLI_OK)

@@ -277,7 +277,7 @@ const struct cli_command cli_pub = {
              "[--json]",
     .examples = "  weir pub lab/temp 21.5\n"
                 "  weir pub lab/temp '{\"celsius\":21.5}' --op reading --meta '{\"sensor\":\"t1\"}'\n"
-                "  weir pub lab/accel '[0.1,0.2,9.8]' --type f64[3] --rate 100\n"
+                "  weir pub lab/accel '[0.1,0.2,9.8]' --type 'f64[3]' --rate 100\n"
                 "  weir pub lab/imu '{\"t\":1,\"accel\":[1,2,3]}' --type '{t: i64, accel: f64[3]}'\n"
                 "  journalctl -f | weir pub lab/log --stdin lines\n",
     .options = options,

@@ -187,7 +187,7 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_serve = {
     .name = "serve",
     .summary = "answer calls with a shell command",
-    .usage = "ADDR --op OP --command CMD [-n N] [--json]",
+    .usage = "ADDR [--op OP] --command CMD [-n N] [--json]",
     .examples = "  weir serve lab/sum --op sum --command 'jq add'\n"
                 "  weir call lab/sum sum '[1,2,3]'                  prints 6\n",
     .options = options,

@@ -215,7 +215,13 @@ static int part_is_dead(const struct supervisor_part *part, siginfo_t *how) {
     if (waitid(P_PID, (id_t)part->pid, how, WEXITED | WNOHANG | WNOWAIT) == 0 && how->si_pid == part->pid)
         return 1;
     how->si_pid = 0;
-    return has_dead_child(part->pid);
+    return part->has_workers && has_dead_child(part->pid);
+}
+
+/* Twice as long, up to DELAY_MAX; one that was asked to be longer than that stays. */
+static int64_t longer(int64_t delay) {
+    int64_t most = delay > DELAY_MAX ? delay : DELAY_MAX;
+    return delay < most / 2 ? 2 * delay : most;
 }
 
 static void part_watch(struct supervisor *supervisor, struct supervisor_part *part) {
@@ -227,7 +233,7 @@ static void part_watch(struct supervisor *supervisor, struct supervisor_part *pa
             cli_say("%s is there again (pid %d)", part->name, (int)part->pid);
     } else if (part->pid && part_is_dead(part, &how)) {
         int was_young = now - part->moment < YOUNG;
-        part->delay = was_young && 2 * part->delay < DELAY_MAX ? 2 * part->delay : supervisor->delay;
+        part->delay = was_young ? longer(part->delay) : supervisor->delay;
         death_tell(supervisor, part, &how);
         part_bury(supervisor, part);
         part->moment = now + part->delay;

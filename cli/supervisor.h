@@ -1,6 +1,6 @@
 /* Keeping programs running: started together, each started again after a while when it dies, all ended together.
  *
- * Each part is a process group of its own, and counts as dead as soon as one of its processes is. Nothing outlives the supervisor:
+ * Each part is a process group of its own, and counts as dead when its first process is, or one of the workers that it has. Nothing outlives the supervisor:
  * the parts are killed by the kernel when it dies, and a guard, a second process that waits for just that, ends what they had
  * started in turn and cleans up. */
 #ifndef WEIR_CLI_SUPERVISOR_H
@@ -14,6 +14,7 @@ enum { SUPERVISOR_PARTS_MAX = 8 };
 struct supervisor_part {
     const char *name;        /* "jitter" */
     const char *const *argv; /* argv[0] is found in PATH */
+    int has_workers;         /* its first process has forked servers that it would not replace: none of them may die */
     pid_t pid;               /* also its group; 0 while it is down */
     int64_t moment;          /* monotonic ns: started at, or while it is down, to be started at */
     int64_t delay;           /* ns until it is started again when it dies */

@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from conftest import until
+
 
 @pytest.fixture
 def serve(weir, place):
@@ -72,6 +74,26 @@ def test_serve_ends_after_n(weir, serve):
     out, _ = weir.finish(serve.process)
     served = [json.loads(line) for line in out.splitlines()]
     assert served == [{"v": 1, "op": "x", "status": 0}, {"v": 1, "op": "y", "status": 404}]
+
+
+def test_what_a_command_started_ends_with_the_server(weir, serve, tmp_path):
+    """The shell, and what it started: none may live on when the server is told to end."""
+    address = serve("--op", "x", "--command", f"echo $$ > {tmp_path}/shell; sleep 60 | cat")
+    waiting = weir.start("call", address, "x")
+    until(lambda: (tmp_path / "shell").exists() and (tmp_path / "shell").read_text().strip(), "the command to run")
+    group = int((tmp_path / "shell").read_text())
+    serve.process.terminate()
+    serve.process.wait(timeout=20)
+
+    def is_gone():
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        return False
+    until(is_gone, "the command's processes to end")
+    waiting.kill()
+    waiting.communicate()
 
 
 def test_nobody_serves(weir, place):

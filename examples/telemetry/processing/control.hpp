@@ -8,7 +8,7 @@
 
 namespace telemetry {
 
-/* {"window": 1024, "threshold": 8, "paused": false} */
+/* {"window": 1024, "threshold": 12, "paused": false} */
 weir::document as_map(const settings &now);
 
 /* Carry out one request:

@@ -3,6 +3,8 @@ import itertools
 import re
 import time
 
+import pytest
+
 from conftest import DEADLINE_S, EXAMPLE, Events, until
 
 SOURCES = ["host", "jitter", "spectrum", "vitals", "recent"]
@@ -137,6 +139,19 @@ def test_page_is_live(demo, browser):
     load = browser.text('[data-field="load"]')
     until(lambda: browser.text('[data-field="load"]') != load, "another load")
     assert browser.do("complaints") == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_odd_message_is_passed_over(demo, browser, name):
+    """Anybody may send to a channel: a message of another shape stops neither an open page nor one that begins with it."""
+    open_page(browser, demo)
+    if demo.transport == "shm" or name not in ("host", "jitter"):
+        for data in ('{"load": 99}', '[]', '"x"', 'null'):
+            demo.weir("pub", f"demo/{name}", data)
+    browser.do("open", url=demo.url + "/", options={})
+    browser.until_states(ALL_LIVE, "every value to be live in spite of it")
+    first = browser.text('[data-seq-of="host"]')
+    until(lambda: browser.text('[data-seq-of="host"]') != first, "the page to go on")
 
 
 def test_charts_are_drawn(demo, browser):

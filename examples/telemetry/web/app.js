@@ -77,11 +77,17 @@ function showSpectrum({ meta, data }) {
 
 const show = { host: showHost, vitals: showVitals, recent: showRecent, spectrum: showSpectrum };
 
+/* Anybody may send to a channel, and what he sends may be of another shape: such a message counts as arrived, and what it cannot
+ * show stays as it was. Nothing a message holds may stop the page. */
 function receive(message) {
     setSource(message.name, message.age);
     countArrival(message);
-    show[message.name]?.(message);
-    charts[message.name]?.add(message);
+    try {
+        show[message.name]?.(message);
+        charts[message.name]?.add(message);
+    } catch (error) {
+        console.warn(`a message of ${message.name} is of another shape and was passed over: ${error.message}`);
+    }
 }
 
 /* ---- ages ---- */
@@ -132,7 +138,7 @@ function announce(text) {
 
 function countArrival(message) {
     const list = arrivals.get(message.name) ?? [];
-    list.push({ at: performance.now(), seq: message.seq });
+    list.push({ at: performance.now() - 1000 * Math.max(message.age, 0), seq: message.seq });
     arrivals.set(message.name, list.slice(-60));
 }
 
@@ -194,7 +200,13 @@ setUpTheme();
 async function showHistory() {
     const answer = await fetch("/api/history", { cache: "no-store", signal: AbortSignal.timeout(3000) });
     const history = await answer.json();
-    for (const name of ["host", "jitter"]) for (const message of history[name]) charts[name].add(message);
+    for (const name of ["host", "jitter"])
+        for (const message of history[name])
+            try {
+                charts[name].add(message);
+            } catch {
+                /* of another shape */
+            }
 }
 
 await showHistory().catch(() => {});
