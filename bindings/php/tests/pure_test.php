@@ -207,6 +207,9 @@ return [
             check($now >= $seq, [$seq, $now]);
             $seq = $now;
         }
+        for ($i = 0; $i < 4000; $i++) {
+            same(3000, strlen(Weir\get($address)->data)); // the extension is under the same promise
+        }
         end_of($pid);
         check($seq > 1, $seq);
     },

@@ -128,11 +128,13 @@ int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct w
     struct weir_peek peek = {.fd = -1};
     struct page_copy page = {0};
     int is_older = 0; /* we have gone back to the segment before an empty one */
+    int is_over = 0;  /* what glance said last is the answer */
     int status = segment_open(directory, lane, generation, &peek);
     for (int attempts = 0; status == WEIR_OK && attempts < ATTEMPTS; attempts++) {
         status = glance(&peek, &page);
         peek.sent = page.next_seq > peek.sent + 1 ? page.next_seq - 1 : peek.sent;
-        if (status != WEIR_EAGAIN && !(page.forward && !is_older && status == WEIR_OK))
+        is_over = status != WEIR_EAGAIN && !(page.forward && !is_older && status == WEIR_OK);
+        if (is_over)
             break;
         status = WEIR_OK;
         uint32_t other = 0;
@@ -145,10 +147,11 @@ int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct w
         if (other) {
             close(peek.fd);
             status = segment_open(directory, lane, other, &peek);
-            status = status == WEIR_ENOENT && is_older ? WEIR_EAGAIN : status;
         }
     }
     ret->sent = peek.sent;
+    if (status == WEIR_OK && !is_over)
+        status = WEIR_EAGAIN; /* overtaken every time */
     if (status == WEIR_OK)
         *ret = peek;
     else if (peek.fd >= 0)

@@ -19,7 +19,8 @@ struct weir_peek {
 
 /* Segment generations of all lanes of the channel directory. Return: WEIR_OK, WEIR_ENOENT, WEIR_EACCESS, WEIR_ECORRUPT, WEIR_EVERSION. */
 int weir_peek_lanes(int directory, uint32_t generation[WEIR_SHM_LANES]);
-/* Return: WEIR_OK; WEIR_EAGAIN, it has no frame (then only sent is set); WEIR_ECORRUPT, WEIR_EACCESS, WEIR_ENOENT. */
+/* Return: WEIR_OK; WEIR_EAGAIN, it has no frame (then only sent is set); WEIR_ENOENT, a segment is gone: the lane has grown since
+ * the table was read, look again; WEIR_ECORRUPT, WEIR_EACCESS. */
 int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct weir_peek *ret);
 /* Copy the frame. Return: WEIR_OK, WEIR_EAGAIN (it was overwritten meanwhile), WEIR_ECORRUPT, WEIR_ENOMEM. */
 int weir_peek_copy(const struct weir_peek *peek, struct weir_buffer *to);
