@@ -41,7 +41,7 @@ static int end_found(const struct weir_record *record, const char *path, void *u
 
 static const char *const full_words[] = {"block", "drop-oldest", "drop-newest", "fail"};
 static const char *const from_words[] = {"now", "oldest", "last", "seq", "ago"};
-static const char *const wait_words[] = {"futex", "spin", "poll"};
+static const char *const wait_words[] = {"futex", "spin", "poll", "sem"};
 
 /* What an end's address says, defaults included; null when it is not one that we understand. */
 static void options_tell(const struct weir_record *end, weir_doc *doc) {

@@ -32,7 +32,7 @@ enum weir_role {
 
 enum weir_full { WEIR_FULL_BLOCK = 0, WEIR_FULL_DROP_OLDEST = 1, WEIR_FULL_DROP_NEWEST = 2, WEIR_FULL_FAIL = 3 };
 enum weir_from { WEIR_FROM_NOW = 0, WEIR_FROM_OLDEST = 1, WEIR_FROM_LAST = 2, WEIR_FROM_SEQ = 3, WEIR_FROM_AGO = 4 };
-enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2 };
+enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2, WEIR_WAIT_SEM = 3 };
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {

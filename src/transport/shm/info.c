@@ -292,6 +292,8 @@ static int is_in_the_way(const struct survey *survey, unsigned slot) {
 static const char *sleeping_on(const struct survey *survey, unsigned slot) {
     if (cursors_word(survey, offsetof(struct weir_cursors_head, waiting)) >> slot & 1)
         return "futex";
+    if (cursors_word(survey, offsetof(struct weir_cursors_head, posting)) >> slot & 1)
+        return "sem";
     return cursors_word(survey, offsetof(struct weir_cursors_head, armed)) >> slot & 1 ? "descriptor" : NULL;
 }
 
