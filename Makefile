@@ -3,13 +3,14 @@ BUILD ?= build/release
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: help build demo test bench asan fuzz install clean
+.PHONY: help build demo test bench bench-codec asan fuzz install clean
 
 help:
 	@echo 'make demo      the whole story: sensors in Python, computation in C++ and Fortran, a live page in PHP'
 	@echo 'make build     the library, the command and the bindings, in $(BUILD)'
 	@echo 'make test      every suite; ends with "N passed, N failed"'
 	@echo 'make bench     weir and its peers side by side'
+	@echo 'make bench-codec   the codecs and the libraries people pick today'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR where one is given'
 	@echo 'make asan      the C unit tests under address and undefined-behaviour sanitizers'
 	@echo 'make fuzz      the fuzz targets, each for FUZZ_SECONDS=30'
@@ -36,6 +37,13 @@ bench:
 	@cmake --preset release -B $(BUILD) -DWEIR_BENCH=ON >/dev/null
 	@cmake --build $(BUILD)
 	@bench/run --build $(BUILD)
+
+bench-codec:
+	@tools/setup bench
+	@bench/codec/fetch-peers $(BUILD)/peers
+	@cmake --preset release -B $(BUILD) -DWEIR_BENCH=ON -DWEIR_PEERS="$(abspath $(BUILD))/peers" >/dev/null
+	@cmake --build $(BUILD) --target bench_codec --target bench_growth
+	@bench/run --build $(BUILD) --codec $(BENCH)
 
 asan:
 	@tools/setup test

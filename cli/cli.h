@@ -52,7 +52,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_pub, cli_sub, cli_get, cli_call, cli_serve, cli_ls, cli_info, cli_gc, cli_convert,
-    cli_demo;
+    cli_dump, cli_guess, cli_demo;
 
 /* ---- options.c ---- */
 

@@ -1,8 +1,11 @@
-/* weir convert: one codec to another, through the one document model. Nothing is written before all of the input has been read
- * and understood, so bad input leaves OUT as it was. */
+/* weir convert: one codec to another, through the one document model. Items of a sequence go through one document,
+ * which is how those of a Smile stream find the names of the ones before. Nothing is written before all of the input
+ * has been read and understood, so bad input leaves OUT as it was. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -13,8 +16,8 @@ static struct {
 } args;
 
 static const struct cli_option options[] = {
-    {"from", CLI_TEXT, &args.from, "CODEC", "json, cbor or raw"},
-    {"to", CLI_TEXT, &args.to, "CODEC", "json, cbor, raw, or pretty (indented JSON)"},
+    {"from", CLI_TEXT, &args.from, "CODEC", "json, cbor, smile, bson, or raw"},
+    {"to", CLI_TEXT, &args.to, "CODEC", "json, cbor, smile, bson, raw, or pretty (indented JSON)"},
     {"type", CLI_TEXT, &args.type, "T", "of raw data: f64[3], {t: i64, accel: f64[3]}"},
     {"canonical", CLI_FLAG, &args.is_canonical, NULL, "the one deterministic form"},
     {"strict", CLI_FLAG, &args.is_strict, NULL, "refuse what the codec cannot say, and repeated keys"},
@@ -22,6 +25,42 @@ static const struct cli_option options[] = {
     {"sequence", CLI_FLAG, &args.is_sequence, NULL, "any number of items after each other"},
     {0},
 };
+
+/* ---- progress: on a terminal, of large input, a few times a second ---- */
+
+enum { PROGRESS_INPUT_MIN = 8 << 20, PROGRESS_ITEMS = 256, PROGRESS_STEP_MS = 100, PROGRESS_WIDTH = 48 };
+
+static struct {
+    int is_shown;
+    int64_t next_ms;
+} progress;
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* @done of @total bytes. */
+static void progress_show(size_t done, size_t total) {
+    char size[16], text[PROGRESS_WIDTH];
+    if (total < PROGRESS_INPUT_MIN || !isatty(STDERR_FILENO) || now_ms() < progress.next_ms)
+        return;
+    snprintf(text, sizeof(text), "weir: %3d%% of %s", (int)(done / (total / 100)), cli_size(total, size));
+    fprintf(stderr, "\r%-*s", PROGRESS_WIDTH - 1, text);
+    fflush(stderr);
+    progress.is_shown = 1;
+    progress.next_ms = now_ms() + PROGRESS_STEP_MS;
+}
+
+/* Leave no trace of it, before anything else is said. */
+static void progress_clear(void) {
+    if (progress.is_shown)
+        fprintf(stderr, "\r%*s\r", PROGRESS_WIDTH - 1, "");
+    progress.is_shown = 0;
+}
+
+/* ---- conversion ---- */
 
 struct conversion {
     int from, to;
@@ -32,6 +71,7 @@ struct conversion {
 static int conversion_read(struct conversion *conversion, weir_error *err) {
     int is_pretty = args.to && strcmp(args.to, "pretty") == 0;
     conversion->decode = conversion->encode = (weir_codec_options)WEIR_CODEC_OPTIONS_INIT;
+    conversion->decode.values_max = 1U << 31; /* files may be large; memory follows the input */
     conversion->decode.flags = (args.is_strict ? WEIR_STRICT : 0) | (args.is_sequence ? WEIR_SEQUENCE : 0);
     conversion->encode.flags = (args.is_strict ? WEIR_STRICT : 0) | (args.is_plain ? WEIR_PLAIN : 0) |
                                (args.is_canonical ? WEIR_CANONICAL : 0) | (is_pretty ? WEIR_PRETTY : 0);
@@ -82,6 +122,7 @@ static int convert(const struct conversion *conversion, weir_view input, weir_bu
     weir_error err = {0};
     size_t used = 0, offset = 0, number = 0;
     int status = weir_doc_new(&doc);
+    progress_show(0, input.size);
     if (status == WEIR_OK && !args.is_sequence)
         status = item_convert(conversion, input, doc, output, &used, &err);
     while (status == WEIR_OK && args.is_sequence) {
@@ -92,8 +133,11 @@ static int convert(const struct conversion *conversion, weir_view input, weir_bu
         status =
             item_convert(conversion, (weir_view){input.data + offset, input.size - offset}, doc, output, &used, &err);
         offset += status ? 0 : used;
+        if (number % PROGRESS_ITEMS == 0)
+            progress_show(offset, input.size);
     }
     weir_doc_free(doc);
+    progress_clear();
     if (status && number > 0)
         return cli_fail(cli_exit_of(status), "item %zu, which begins at byte %zu: %s", number, offset, err.text);
     return status ? cli_error(status, &err) : CLI_OK;
@@ -167,12 +211,13 @@ static int run(int argc, char **argv) {
 
 const struct cli_command cli_convert = {
     .name = "convert",
-    .summary = "convert between JSON, CBOR and raw data",
-    .usage = "--from json|cbor|raw --to json|cbor|raw|pretty [--type T] [--canonical] [--strict] [--plain] "
-             "[--sequence] [IN [OUT]]",
+    .summary = "convert between JSON, CBOR, Smile, BSON and raw data",
+    .usage = "--from json|cbor|smile|bson|raw --to json|cbor|smile|bson|raw|pretty [--type T] [--canonical] [--strict] "
+             "[--plain] [--sequence] [IN [OUT]]",
     .examples = "  weir convert --from cbor --to pretty reading.cbor\n"
                 "  weir convert --from json --to cbor --canonical < a.json > a.cbor\n"
                 "  weir convert --from json --to cbor --sequence log.jsonl log.cborseq\n"
+                "  weir convert --from smile --to json --sequence jackson.smile\n"
                 "  weir convert --from raw --type '{t: i64, accel: f64[3]}' --to json --sequence log.bin\n",
     .options = options,
     .arguments_max = 2,

@@ -20,7 +20,7 @@ static struct {
 static const struct cli_option options[] = {
     {"op", CLI_TEXT, &args.op, "OP", "what the message is, or asks for"},
     {"meta", CLI_TEXT, &args.meta, "JSON", "metadata, a JSON object"},
-    {"codec", CLI_TEXT, &args.codec, "C", "json or cbor (default cbor)"},
+    {"codec", CLI_TEXT, &args.codec, "C", "json, cbor, smile, or bson (default cbor)"},
     {"type", CLI_TEXT, &args.type, "T", "send raw data of this type: f64[3], u8[2,2], {t: i64, accel: f64[3]}"},
     {"stdin", CLI_TEXT, &args.source, "HOW", "lines: each line a text; json: each line a JSON value; raw: bytes"},
     {"n", CLI_COUNT, &args.count, "N", "send N messages (default: DATA once; --stdin: all; --rate: until Ctrl-C)"},

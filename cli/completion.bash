@@ -3,6 +3,8 @@ _weir() {
     local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]}
     if [ "$COMP_CWORD" -eq 1 ] || { [ "$COMP_CWORD" -eq 2 ] && [ "$verb" = help ]; }; then
         mapfile -t COMPREPLY < <(compgen -W "help --version $(weir help | sed -n 's/^  \([a-z]*\) .*/\1/p')" -- "$word")
+    elif [ "$verb" = dump ] && [ "${COMP_WORDS[COMP_CWORD-1]}" = --codec ]; then
+        mapfile -t COMPREPLY < <(compgen -W "json cbor smile bson frame" -- "$word")
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(weir help "$verb" | sed -n 's/^  \(--*[a-z-]*\) .*/\1/p')" -- "$word")
     elif [ "$COMP_CWORD" -eq 2 ] && [[ " pub sub get call serve info " == *" $verb "* ]]; then

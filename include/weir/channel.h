@@ -10,7 +10,7 @@
  *   observe=1          a reader that never holds a writer back
  *   readers=N          the first send waits until N readers are there
  *   timeout=DURATION   how long a blocked send waits (default 10s); 1.5s, 200ms, forever
- *   codec=json|cbor    how a writer encodes values (default cbor)
+ *   codec=json|cbor|smile|bson    how a writer encodes values (default cbor)
  *   stamp=0            leave the time out of the messages
  *   keep=0             take the channel away with its last end (default 1: it outlives its ends, like a file)
  *   create=0           fail when the channel is not there yet

@@ -129,7 +129,8 @@ WEIR_API void weir_put_time(weir_doc *doc, int64_t ns_since_epoch);
 /* put copies the elements; refer borrows them for as long as the document is used. */
 WEIR_API void weir_put_ndarray(weir_doc *doc, const weir_ndarray *array);
 WEIR_API void weir_refer_ndarray(weir_doc *doc, const weir_ndarray *array);
-/* The next value put is the tag's content. @space: enum weir_tag_space. */
+/* The next value put is the tag's content. @space: enum weir_tag_space. What a CBOR tag has a kind of its own for (a time, a bigint, a
+ * decimal, an ndarray) is put as that kind: sent as a tag, it comes back as the kind. */
 WEIR_API void weir_put_tag(weir_doc *doc, uint32_t space, uint64_t number);
 /* A copy of a value of another document. */
 WEIR_API void weir_put_value(weir_doc *doc, const weir_value *value);

@@ -4,7 +4,36 @@
 
 #include <stddef.h>
 
+#include "base/word.h"
+
 /* The length of the valid beginning of @text: @size when all of it is valid. */
 size_t weir_utf8_check(const void *text, size_t size);
+
+/* Whether a text is ASCII. @end: of the input that it lies in, which may be read. */
+static inline int weir_is_ascii(const unsigned char *text, size_t size, const unsigned char *end) {
+    static const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    if (size >= 8) {
+        uint64_t bits = weir_word_at(text + size - 8);
+        for (size_t i = 0; i + 8 <= size; i += 8)
+            bits |= weir_word_at(text + i);
+        return (bits & high_bits) == 0;
+    }
+    if ((size_t)(end - text) >= 8) /* read behind the text, but not behind the input */
+        return size == 0 || (weir_word_at(text) & high_bits >> (64 - 8 * size)) == 0;
+    unsigned char bits = 0;
+    for (size_t i = 0; i < size; i++)
+        bits |= text[i];
+    return bits < 0x80;
+}
+
+enum { WEIR_UTF8_SHORT = 32 }; /* longer texts are worth the call that checks many bytes at a time */
+
+/* The first byte of @text that is not UTF-8, or NULL. @end: as above. */
+static inline const unsigned char *weir_utf8_bad(const unsigned char *text, size_t size, const unsigned char *end) {
+    if (size <= WEIR_UTF8_SHORT && __builtin_expect(weir_is_ascii(text, size, end), 1))
+        return NULL;
+    size_t valid = weir_utf8_check(text, size);
+    return valid == size ? NULL : text + valid;
+}
 
 #endif

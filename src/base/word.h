@@ -22,6 +22,24 @@ static inline void weir_word_put(void *bytes, uint64_t word) {
     memcpy(bytes, &word, sizeof(word));
 }
 
+/* Copy @size bytes and return what follows them: texts are mostly short, and two moves that overlap are cheaper than a call. */
+static inline unsigned char *weir_bytes_put(unsigned char *to, const unsigned char *from, size_t size) {
+    if (size > 16)
+        memcpy(to, from, size);
+    else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else if (size > 0) {
+        to[0] = from[0];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
+    }
+    return to + size;
+}
+
 struct weir_product {
     uint64_t high;
     uint64_t low;

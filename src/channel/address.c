@@ -235,7 +235,7 @@ static const struct {
     {"observe", observe_option, 0, "0 or 1"},
     {"readers", readers_option, 0, "a number up to 1000"},
     {"timeout", timeout_option, 0, "a duration such as 1.5s, 200ms or forever"},
-    {"codec", codec_option, 0, "json or cbor"},
+    {"codec", codec_option, 0, "json, cbor, smile or bson"},
     {"stamp", stamp_option, 0, "0 or 1"},
     {"keep", keep_option, 0, "0 or 1"},
     {"create", create_option, 0, "0 or 1"},

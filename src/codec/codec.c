@@ -8,18 +8,9 @@
 
 /* A new codec adds one line, here and nowhere else. */
 static const struct weir_codec_ops *const codecs[] = {
-    &weir_codec_json,
-    &weir_codec_cbor,
-    &weir_codec_raw,
+    &weir_codec_json, &weir_codec_cbor, &weir_codec_smile, &weir_codec_bson, &weir_codec_raw,
 };
 enum { CODEC_COUNT = sizeof(codecs) / sizeof(codecs[0]) };
-
-/* Codecs that have a number and a name but are not built in. */
-static const struct {
-    int id;
-    const char *name;
-} reserved[] = {{WEIR_CODEC_SMILE, "smile"}, {WEIR_CODEC_BSON, "bson"}};
-enum { RESERVED_COUNT = sizeof(reserved) / sizeof(reserved[0]) };
 
 const struct weir_codec_ops *weir_codec_at(size_t index) {
     return index < CODEC_COUNT ? codecs[index] : NULL;
@@ -34,12 +25,7 @@ const struct weir_codec_ops *weir_codec_ops(int codec) {
 
 const char *weir_codec_name(int codec) {
     const struct weir_codec_ops *ops = weir_codec_ops(codec);
-    if (ops)
-        return ops->name;
-    for (size_t i = 0; i < RESERVED_COUNT; i++)
-        if (reserved[i].id == codec)
-            return reserved[i].name;
-    return "?";
+    return ops ? ops->name : "?";
 }
 
 /* "json, cbor, raw", for sentences. */
@@ -60,18 +46,14 @@ int weir_codec_find(const char *name, int *ret_codec, weir_error *err) {
             *ret_codec = codecs[i]->id;
             return WEIR_OK;
         }
-    for (size_t i = 0; name && i < RESERVED_COUNT; i++)
-        if (strcmp(reserved[i].name, name) == 0)
-            return weir_fail(err, WEIR_EINVAL, "the codec %s is not built into this library; use one of %s", name,
-                             known_codecs(known, sizeof(known)));
     return weir_fail(err, WEIR_EINVAL, "there is no codec \"%s\"; the known ones are %s", name ? name : "",
                      known_codecs(known, sizeof(known)));
 }
 
-static int not_built_in(int codec, weir_error *err) {
+static int no_such_codec(int codec, weir_error *err) {
     char known[KNOWN_MAX];
-    return weir_fail(err, WEIR_ENOTSUP, "codec %d (%s) is not built into this library; use one of %s", codec,
-                     weir_codec_name(codec), known_codecs(known, sizeof(known)));
+    return weir_fail(err, WEIR_ENOTSUP, "there is no codec %d; the known ones are %s", codec,
+                     known_codecs(known, sizeof(known)));
 }
 
 /* The options with the defaults filled in. An older caller's struct ends earlier: what it does not have is 0. */
@@ -126,18 +108,22 @@ static int decode(const struct weir_codec_ops *ops, weir_doc *doc, const unsigne
 
 int weir_decode(weir_doc *doc, int codec, const void *data, size_t size, const weir_codec_options *options,
                 size_t *ret_used, weir_error *err) {
+    int sequel = doc->sequel;
     weir_doc_clear(doc);
     const struct weir_codec_ops *ops = weir_codec_ops(codec);
     if (!ops)
-        return not_built_in(codec, err);
+        return no_such_codec(codec, err);
     weir_codec_options complete = options_complete(options);
     size_t used = 0;
+    if (complete.flags & WEIR_SEQUENCE && sequel == codec)
+        doc->sequel = sequel;
     int status = decode(ops, doc, data ? data : (const unsigned char *)"", size, &complete, &used, err);
     if (status != WEIR_OK) {
         weir_doc_clear(doc);
         return status;
     }
     doc->is_finished = 1;
+    doc->sequel = complete.flags & WEIR_SEQUENCE ? codec : 0;
     if (ret_used)
         *ret_used = used;
     return WEIR_OK;
@@ -147,7 +133,7 @@ int weir_encode(const weir_value *value, int codec, const weir_codec_options *op
                 weir_error *err) {
     const struct weir_codec_ops *ops = weir_codec_ops(codec);
     if (!ops)
-        return not_built_in(codec, err);
+        return no_such_codec(codec, err);
     if (!value)
         return weir_fail(err, WEIR_EENCODE, "%s: there is no value to encode; build and finish a document first",
                          ops->name);

@@ -5,9 +5,11 @@
  *   1. decode is one pass over the input, iterative, and never reads a byte outside it.
  *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and everything
  *      beyond the limits. After a failure the document is empty and reusable.
- *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 16 x input bytes
- *      (one cell for the smallest value, which is one byte; CBOR's simple values without a kind take two, so more than 1000
- *      of one byte each are WEIR_ELIMIT).
+ *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 8 x input bytes
+ *      in JSON and BSON, + 16 x in CBOR and Smile. A value is a cell of 16 bytes, and the smallest takes two bytes of
+ *      JSON with its comma, three of BSON, but one of CBOR and Smile: there 8 x holds where values and keys take two
+ *      bytes on average. CBOR's simple values without a kind take two cells, so more than 1000 of one byte each are
+ *      WEIR_ELIMIT.
  *   4. Text and bytes point into the input where they can; the rest lies in the document's arena.
  *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness, a limit
  *      is reached, or memory is out. What it wrote in vain is cut off the buffer again.
@@ -34,16 +36,19 @@ struct weir_codec_ops {
     const char *name;       /* "json" */
     const char *media_type; /* "application/json" */
     int id;                 /* enum weir_codec */
-    /* @doc is empty. *ret_used is the end of the item; codec.c looks at what follows. */
+    /* @doc is empty, but under WEIR_SEQUENCE doc->sequel says that the codec may go on with what it kept there.
+     * *ret_used is the end of the item; codec.c looks at what follows. */
     int (*decode)(struct weir_doc *doc, const unsigned char *data, size_t size, const struct weir_codec_limits *limits,
                   size_t *ret_used, weir_error *err);
     int (*encode)(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
                   weir_error *err);
 };
 
-extern const struct weir_codec_ops weir_codec_json; /* codec/json/json.c */
-extern const struct weir_codec_ops weir_codec_cbor; /* codec/cbor/cbor.c */
-extern const struct weir_codec_ops weir_codec_raw;  /* codec/raw/raw.c */
+extern const struct weir_codec_ops weir_codec_json;  /* codec/json/json.c */
+extern const struct weir_codec_ops weir_codec_cbor;  /* codec/cbor/cbor.c */
+extern const struct weir_codec_ops weir_codec_smile; /* codec/smile/smile.c */
+extern const struct weir_codec_ops weir_codec_bson;  /* codec/bson/bson.c */
+extern const struct weir_codec_ops weir_codec_raw;   /* codec/raw/raw.c */
 
 /* The ops of a codec; NULL for none. */
 const struct weir_codec_ops *weir_codec_ops(int codec);

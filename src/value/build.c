@@ -266,9 +266,7 @@ static int deepen(struct weir_doc *doc) {
     return 1;
 }
 
-/* Whether a tag of this space may have this number: simple values 20 to 31 are false, true, null, undefined and nothing; BSON's
- * types are bytes, and binary subtypes follow from 0x500. */
-static int tag_exists(uint32_t space, uint64_t number) {
+int weir_tag_exists(uint32_t space, uint64_t number) {
     switch (space) {
     case WEIR_TAG_CBOR: return 1;
     case WEIR_TAG_SIMPLE: return number < 20 || (number >= 32 && number <= UINT8_MAX);
@@ -278,7 +276,7 @@ static int tag_exists(uint32_t space, uint64_t number) {
 }
 
 void weir_put_tag(weir_doc *doc, uint32_t space, uint64_t number) {
-    if (!tag_exists(space, number)) {
+    if (!weir_tag_exists(space, number)) {
         fail(doc, WEIR_EINVAL, "a tag that its space does not have; see enum weir_tag_space");
         return;
     }

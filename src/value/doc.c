@@ -18,6 +18,8 @@ int weir_doc_new(weir_doc **ret) {
 weir_doc *weir_doc_free(weir_doc *doc) {
     if (doc) {
         weir_arena_fini(&doc->arena);
+        if (doc->kept)
+            doc->kept->free(doc->kept);
         free(doc->cells);
         free(doc);
     }
@@ -33,6 +35,7 @@ void weir_doc_clear(weir_doc *doc) {
     doc->status = WEIR_OK;
     doc->problem = NULL;
     doc->is_finished = 0;
+    doc->sequel = 0;
     if (doc->arena.used > 0)
         weir_arena_clear(&doc->arena);
 }

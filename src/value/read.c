@@ -1,7 +1,8 @@
 /* Reading: paths, typed getters, iteration.
  *
- * A path is resolved step by step: a map takes the text before the next '.', an array an index, a tag passes the step on to its
- * content. An ndarray has no values inside, so a path into one ends at the array, and the number getters read the element there.
+ * A path is resolved step by step: a map takes the text before the next '.', an array an index, a tag passes the
+ * step on to its content. An ndarray has no values inside, so a path into one ends at the array, and the number
+ * getters read the element there.
  */
 #include "value/value.h"
 
@@ -68,7 +69,8 @@ static const struct weir_value *step_into(const struct weir_value *value, const 
     return NULL;
 }
 
-/* Follow @path as far as values go: to its end, or to an ndarray with *ret_rest behind it. NULL when there is nothing. */
+/* Follow @path as far as values go: to its end, or to an ndarray with *ret_rest behind it. NULL when there is
+ * nothing. */
 static const struct weir_value *follow(const struct weir_value *value, const char *path, const char **ret_rest) {
     path = path ? path : "";
     while (value && *path != '\0') {
@@ -164,6 +166,12 @@ static int find_number(const weir_value *value, const char *path, struct weir_va
 
 /* ---- typed getters ---- */
 
+/* Whether @value itself is asked for and has @kind: most calls of those who walk a document, told apart before
+ * anything else. */
+static inline int is_direct(const weir_value *value, const char *path, int kind) {
+    return (!path || *path == '\0') && value && value->kind == kind;
+}
+
 /* The value at @path when it has @kind. */
 static int find(const weir_value *value, const char *path, int kind, const struct weir_value **ret) {
     int status = weir_get(value, path, ret);
@@ -187,7 +195,7 @@ static int is_whole(const struct weir_value *number, double min, double end, dou
     return value >= min && value < end && floor(value) == value;
 }
 
-int weir_get_i64(const weir_value *value, const char *path, int64_t *ret) {
+static __attribute__((noinline)) int find_i64(const weir_value *value, const char *path, int64_t *ret) {
     struct weir_value number;
     double whole;
     int status = find_number(value, path, &number);
@@ -199,6 +207,13 @@ int weir_get_i64(const weir_value *value, const char *path, int64_t *ret) {
         *ret = (int64_t)whole;
     else
         return WEIR_ETYPE;
+    return WEIR_OK;
+}
+
+int weir_get_i64(const weir_value *value, const char *path, int64_t *ret) {
+    if (!is_direct(value, path, WEIR_KIND_INT64))
+        return find_i64(value, path, ret);
+    *ret = value->as.i64;
     return WEIR_OK;
 }
 
@@ -217,7 +232,7 @@ int weir_get_u64(const weir_value *value, const char *path, uint64_t *ret) {
     return WEIR_OK;
 }
 
-int weir_get_f64(const weir_value *value, const char *path, double *ret) {
+static __attribute__((noinline)) int find_f64(const weir_value *value, const char *path, double *ret) {
     static const int64_t exact = INT64_C(1) << 53;
     struct weir_value number;
     int status = find_number(value, path, &number);
@@ -234,12 +249,26 @@ int weir_get_f64(const weir_value *value, const char *path, double *ret) {
     return WEIR_OK;
 }
 
-static int get_string(const weir_value *value, const char *path, int kind, weir_view *ret) {
+int weir_get_f64(const weir_value *value, const char *path, double *ret) {
+    if (!is_direct(value, path, WEIR_KIND_FLOAT64))
+        return find_f64(value, path, ret);
+    *ret = value->as.f64;
+    return WEIR_OK;
+}
+
+static __attribute__((noinline)) int find_string(const weir_value *value, const char *path, int kind, weir_view *ret) {
     const struct weir_value *found;
     int status = find(value, path, kind, &found);
     if (status == WEIR_OK)
         *ret = (weir_view){(const char *)found->as.data, found->count};
     return status;
+}
+
+static inline int get_string(const weir_value *value, const char *path, int kind, weir_view *ret) {
+    if (!is_direct(value, path, kind))
+        return find_string(value, path, kind, ret);
+    *ret = (weir_view){(const char *)value->as.data, value->count};
+    return WEIR_OK;
 }
 
 int weir_get_text(const weir_value *value, const char *path, weir_view *ret) {
@@ -345,21 +374,28 @@ int weir_get_tagged(const weir_value *value, const char *path, uint32_t *ret_spa
 
 /* ---- iteration ---- */
 
+/* left_ is the cell where the container ends: the steps count nothing. */
 void weir_iter_init(weir_iter *it, const weir_value *value) {
     int is_container = value && (value->kind == WEIR_KIND_ARRAY || value->kind == WEIR_KIND_MAP);
-    *it = (weir_iter){.next_ = is_container ? value + 1 : NULL, .left_ = is_container ? value->count : 0};
     it->key = is_container && value->kind == WEIR_KIND_MAP ? value : NULL; /* any key: next sees that there are keys */
+    it->value = NULL;
+    it->next_ = is_container ? value + 1 : NULL;
+    it->left_ = is_container ? (uintptr_t)(value + value->as.span) : 0;
 }
 
+/* A bit for each kind that is one cell: nearly all values, so that the branch below is nearly always the same. */
+static const uint32_t one_cell_kinds =
+    ((UINT32_C(1) << (WEIR_KIND_TIME + 1)) - 1) & ~(UINT32_C(1) << WEIR_KIND_DECIMAL);
+
 int weir_iter_next(weir_iter *it) {
-    if (it->left_ == 0)
+    const struct weir_value *at = it->next_;
+    if ((uintptr_t)at == it->left_)
         return 0;
-    it->left_--;
     if (it->key) {
-        it->key = it->next_;
-        it->next_ = weir_value_after(it->next_);
+        it->key = at;
+        at = at->kind == WEIR_KIND_TEXT ? at + 1 : weir_value_after(at);
     }
-    it->value = it->next_;
-    it->next_ = weir_value_after(it->next_);
+    it->value = at;
+    it->next_ = __builtin_expect(one_cell_kinds >> at->kind & 1, 1) ? at + 1 : weir_value_after(at);
     return 1;
 }

@@ -15,6 +15,7 @@
 #ifndef WEIR_VALUE_INTERNAL_H
 #define WEIR_VALUE_INTERNAL_H
 
+#include <string.h>
 #include <weir/value.h>
 
 #include "base/arena.h"
@@ -22,7 +23,8 @@
 struct weir_value {
     uint8_t kind;  /* enum weir_kind */
     uint8_t flags; /* enum weir_cell_flags */
-    uint16_t aux;  /* TIME: enum weir_time_unit; NDARRAY: element | rank << 8; ARRAY, MAP: while open, tags around it */
+    uint16_t aux;  /* INT64: enum weir_integer_width; TIME: enum weir_time_unit; NDARRAY: element | rank << 8;
+                      ARRAY, MAP: while open, tags around it */
     uint32_t
         count; /* TEXT, BYTES, BIGINT, DECIMAL: bytes; ARRAY: items; MAP: pairs; NDARRAY: shape cells; TAGGED: space */
     union {
@@ -48,18 +50,28 @@ enum weir_cell_flags {
 /* The unit a time was given in, so that it can be written back the same way; the value is always ns. */
 enum weir_time_unit { WEIR_TIME_NS = 0, WEIR_TIME_S = 1, WEIR_TIME_MS = 2, WEIR_TIME_S_FLOAT = 3, WEIR_TIME_TEXT = 4 };
 
+/* The width an integer was given in, where a format has several, so that it can be written back the same way. */
+enum weir_integer_width { WEIR_INTEGER_SHORTEST = 0, WEIR_INTEGER_WIDE = 1 /* 64 bits though 32 would do */ };
+
+/* What a codec keeps with a document between the items of a sequence: the beginning of the codec's own struct. */
+struct weir_kept {
+    void (*free)(struct weir_kept *kept);
+};
+
 struct weir_doc {
     struct weir_value *cells;
     size_t count;
     size_t capacity;
     struct weir_arena arena;
-    size_t ceiling;      /* decoding: growing ahead stops at this many cells, 0 for none */
-    size_t open;         /* builder: index + 1 of the innermost open container, 0 at the root */
-    uint32_t depth;      /* builder: open containers, and the tags around them and pending */
-    uint32_t tags;       /* builder: tags that still wait for their content */
-    int status;          /* builder: sticky enum weir_err */
-    const char *problem; /* builder: what the status is about */
-    int is_finished;     /* the root may be read */
+    size_t ceiling;         /* decoding: growing ahead stops at this many cells, 0 for none */
+    size_t open;            /* builder: index + 1 of the innermost open container, 0 at the root */
+    uint32_t depth;         /* builder: open containers, and the tags around them and pending */
+    uint32_t tags;          /* builder: tags that still wait for their content */
+    int status;             /* builder: sticky enum weir_err */
+    const char *problem;    /* builder: what the status is about */
+    int is_finished;        /* the root may be read */
+    int sequel;             /* enum weir_codec: the next item of its sequence may go on with what is kept; 0 for none */
+    struct weir_kept *kept; /* NULL for nothing; its memory stays when the document is cleared */
 };
 
 /* What the documents of this library hold at most in one integer, so that changing its form takes bounded time. */
@@ -73,6 +85,17 @@ static inline struct weir_value *weir_doc_cell(struct weir_doc *doc) {
     if (doc->count == doc->capacity && weir_doc_grow(doc, 1) != WEIR_OK)
         return NULL;
     return &doc->cells[doc->count++];
+}
+
+/* Fill a cell, flags and aux 0, with two stores; an initializer would clear it first. */
+static inline void weir_cell_set(struct weir_value *cell, uint8_t kind, uint32_t count, uint64_t payload) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t head = kind | (uint64_t)count << 32;
+    memcpy(cell, &head, sizeof(head));
+#else
+    *cell = (struct weir_value){.kind = kind, .count = count};
+#endif
+    cell->as.u64 = payload;
 }
 
 /* The cell behind a value and all it holds. */
@@ -95,6 +118,9 @@ static inline const struct weir_value *weir_value_next(const struct weir_value *
     return value + (value->kind == WEIR_KIND_DECIMAL ? 2 : 1);
 }
 
+/* Whether a tag of this space may have this number: simple values 20 to 31 are false, true, null, undefined and nothing; BSON's
+ * types are bytes, and binary subtypes follow from 0x500. */
+int weir_tag_exists(uint32_t space, uint64_t number);
 /* Append a copy of a value of another document, with all it points at. Return: WEIR_OK, WEIR_ENOMEM (nothing was appended). */
 int weir_doc_append(struct weir_doc *doc, const struct weir_value *value);
 

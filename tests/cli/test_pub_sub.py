@@ -29,12 +29,14 @@ def test_message_without_data(weir, place):
     assert (message["op"], message["meta"], message["data"]) == ("tick", None, None)
 
 
-@pytest.mark.parametrize("codec", ["json", "cbor"])
+@pytest.mark.parametrize("codec", ["json", "cbor", "smile", "bson"])
 def test_raw_gives_the_bytes_of_the_codec(weir, place, codec):
     sub = weir.start("sub", place("lab/a"), "-n", "1", "--raw")
     weir.run("pub", place("lab/a", "?readers=1"), "[1, 2]", "--codec", codec)
     out, _ = sub.communicate(timeout=20)
-    assert out == {"json": b"[1,2]", "cbor": b"\x82\x01\x02"}[codec]
+    bson = "1f000000 0424726f6f7400 13000000 103000 01000000 103100 02000000 00 00"
+    assert out == {"json": b"[1,2]", "cbor": b"\x82\x01\x02", "smile": b":)\n\x01\xf8\xc2\xc4\xf9",
+                   "bson": bytes.fromhex(bson)}[codec]
 
 
 def test_pretty_is_indented_json(weir, place):

@@ -54,10 +54,14 @@ def rows(name, heading):
     return found
 
 
-@pytest.mark.parametrize("text,encoded", rows("mapping.md", "| JSON | CBOR |"))
-def test_mapping_in_both_directions(weir, text, encoded):
-    assert weir.run("convert", "--from", "json", "--to", "cbor", stdin=text).stdout.hex() == encoded
-    assert weir.out("convert", "--from", "cbor", "--to", "json", stdin=bytes.fromhex(encoded)) == text + "\n"
+EXAMPLES = rows("mapping.md", "| JSON | CBOR | Smile, behind `3a290a01` | BSON |")
+
+
+@pytest.mark.parametrize("text,cbor,smile,bson", EXAMPLES)
+def test_mapping_in_both_directions(weir, text, cbor, smile, bson):
+    for codec, encoded in (("cbor", cbor), ("smile", "3a290a01" + smile), ("bson", bson)):
+        assert weir.run("convert", "--from", "json", "--to", codec, stdin=text).stdout.hex() == encoded
+        assert weir.out("convert", "--from", codec, "--to", "json", stdin=bytes.fromhex(encoded)) == text + "\n"
     assert weir.out("convert", "--from", "json", "--to", "json", stdin=text) == text + "\n"
 
 
@@ -66,7 +70,11 @@ def test_mapping_spells_anew(weir, text, written):
     assert weir.out("convert", "--from", "json", "--to", "json", stdin=text) == written + "\n"
 
 
-def test_bson_numbers_that_cbor_cannot_say(weir):
+def test_bson_numbers_that_are_none(weir):
     assert weir.run("convert", "--from", "json", "--to", "cbor", stdin='{"$bson":[1535,0]}').stdout.hex() == \
         "db77656972000005ff00"
-    weir.run("convert", "--from", "json", "--to", "cbor", stdin='{"$bson":[1536,0]}', code=5)
+    for number in (256, 1279, 1536):  # not a tag, so the map that it is
+        text = '{"$bson":[%d,0]}' % number
+        shown = '{"$obj":[["$bson",[%d,0]]]}\n' % number
+        assert weir.out("convert", "--from", "json", "--to", "json", stdin=text) == shown
+        weir.error(5, "convert", "--from", "json", "--to", "json", "--strict", stdin=text)

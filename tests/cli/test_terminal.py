@@ -28,6 +28,21 @@ def shown(weir, *arguments, code=0, **environment):
     return b"".join(pieces).decode()
 
 
+def test_progress_on_a_terminal(weir, tmp_path):
+    """A large file's progress is shown where stderr is a terminal, and wiped out."""
+    big = tmp_path / "big.jsonl"
+    big.write_bytes(b'{"text":"%s"}\n' % (b"x" * 1000) * 9000)
+    arguments = [COMMAND, "convert", "--from", "json", "--to", "smile", "--sequence", str(big), str(tmp_path / "out")]
+    master, slave = pty.openpty()
+    assert subprocess.run(arguments, stderr=slave, stdout=subprocess.PIPE, timeout=60).stdout == b""
+    os.close(slave)
+    said = os.read(master, 65536).decode()
+    os.close(master)
+    assert re.match(r"\rweir: +0% of 8.7M ", said), said
+    assert said.endswith(" \r") and "\n" not in said
+    assert subprocess.run(arguments, capture_output=True, timeout=60).stderr == b""
+
+
 def line_of(weir, *options, **environment):
     return shown(weir, "sub", "lab/a", "--from", "last", "-n", "1", *options, **environment)
 
@@ -74,3 +89,12 @@ def test_ls_is_a_table(weir):
     assert lines[0].split() == ["STATE", "MESSAGES", "LAST", "SIZE", "ENDS", "ADDRESS"]
     fields = lines[1].split()
     assert fields[:2] == ["idle", "3"] and fields[-3:] == ["0w", "0r", "shm://lab/a"]
+
+
+def test_dump_and_guess_have_colour_on_a_terminal_only(weir, tmp_path):
+    path = tmp_path / "x.cbor"
+    path.write_bytes(b"\xa1\x61a\x01")
+    for arguments in (["dump", str(path)], ["guess", "a1", "61", "61", "01"]):
+        assert "\033[" in shown(weir, *arguments)
+        assert "\033" not in shown(weir, *arguments, NO_COLOR="1")
+        assert "\033" not in weir.out(*arguments)

@@ -17,7 +17,9 @@
 
 enum codec_trait {
     /* The bytes say nothing about themselves: every input is a document, and their type travels beside them. */
-    CODEC_IS_BARE = 1
+    CODEC_IS_BARE = 1,
+    /* Under WEIR_STRICT the root must be a map: `native` and `foreign` speak of values inside it. */
+    CODEC_ROOT_IS_MAP = 2
 };
 
 struct codec_case {
@@ -26,6 +28,7 @@ struct codec_case {
     uint32_t native;  /* those that WEIR_STRICT always encodes */
     uint32_t foreign; /* those that WEIR_STRICT never encodes; in neither: it depends on the value */
     uint32_t traits;  /* enum codec_trait */
+    size_t memory;    /* decoding takes at most 64 KiB and this many times the input */
 };
 extern const struct codec_case codec_cases[];
 extern const size_t codec_case_count;

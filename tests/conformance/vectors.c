@@ -43,9 +43,7 @@ size_t vectors_list(char names[VECTORS_MAX][VECTOR_NAME_MAX]) {
     return count;
 }
 
-unsigned char *vector_read(const char *name, const char *ending, size_t *ret_size) {
-    char path[PATH_ROOM];
-    snprintf(path, sizeof(path), "%s/%s.%s", vectors_folder(), name, ending);
+static unsigned char *file_read(const char *path, size_t *ret_size) {
     FILE *file = fopen(path, "rb");
     if (!file)
         return NULL;
@@ -59,6 +57,39 @@ unsigned char *vector_read(const char *name, const char *ending, size_t *ret_siz
     fclose(file);
     *ret_size = size;
     return bytes;
+}
+
+unsigned char *vector_read(const char *name, const char *ending, size_t *ret_size) {
+    char path[PATH_ROOM];
+    snprintf(path, sizeof(path), "%s/%s.%s", vectors_folder(), name, ending);
+    return file_read(path, ret_size);
+}
+
+size_t corpus_each(const char *folder, const char *ending,
+                   void (*file)(void *state, const char *path, const unsigned char *bytes, size_t size), void *state) {
+    char path[PATH_ROOM], place[PATH_ROOM];
+    const char *corpora = getenv("WEIR_CORPORA"), *source = getenv("WEIR_SOURCE");
+    size_t count = 0, size;
+    snprintf(place, sizeof(place), "%s%s/%s",
+             corpora  ? corpora
+             : source ? source
+                      : ".",
+             corpora ? "" : "/../shared/corpora", folder);
+    DIR *directory = opendir(place);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        const char *last = strrchr(entry->d_name, '.');
+        if (!last || strcmp(last + 1, ending) != 0 ||
+            (size_t)snprintf(path, sizeof(path), "%s/%s", place, entry->d_name) >= sizeof(path))
+            continue;
+        unsigned char *bytes = file_read(path, &size);
+        assert_non_null(bytes);
+        file(state, path, bytes, size);
+        free(bytes);
+        count++;
+    }
+    if (directory)
+        closedir(directory);
+    return count;
 }
 
 static int digit(char c) {

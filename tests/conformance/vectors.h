@@ -25,4 +25,9 @@ struct vector_line {
  * fewer. */
 int vector_line_next(char **text, int count, struct vector_line *line);
 
+/* Call @file for each file of a folder of the corpora whose name ends in "." @ending. They lie in the folder
+ * WEIR_CORPORA, else beside the checkout in ../shared/corpora. Return: how many there were. */
+size_t corpus_each(const char *folder, const char *ending,
+                   void (*file)(void *state, const char *path, const unsigned char *bytes, size_t size), void *state);
+
 #endif

@@ -89,7 +89,7 @@ each = pytest.mark.parametrize("language", PEERS)
 
 @pairs
 @each
-@pytest.mark.parametrize("codec", ["cbor", "json"])
+@pytest.mark.parametrize("codec", ["cbor", "json", "smile", "bson"])
 def test_messages(start, address, language, other, codec):
     """@language writes, @other reads."""
     reader = start(other, "read", address, COUNT)

@@ -79,21 +79,21 @@ RANK_MAX = 15
 # enum weir_codec
 CODEC_JSON = 1  # RFC 8259
 CODEC_CBOR = 2  # RFC 8949, typed arrays of RFC 8746
-CODEC_SMILE = 3  # not built in yet
-CODEC_BSON = 4  # not built in yet
+CODEC_SMILE = 3  # Smile 1.0.7, as Jackson writes it
+CODEC_BSON = 4  # BSON 1.1, as MongoDB has it
 CODEC_RAW = 5  # numbers, arrays and structs as they lie in memory; the type is named beside (raw.h)
 
 # enum weir_codec_flags
 PLAIN = 1  # encode: the readable, lossy form people expect (arrays of numbers, base64 text, ...)
 STRICT = 2  # encode: refuse what the codec cannot say; decode: refuse repeated keys and wrong tag contents
-CANONICAL = 4  # encode: the one deterministic form (CBOR: RFC 8949 4.2.1; JSON: keys sorted, no blanks)
+CANONICAL = 4  # encode: the one deterministic form (CBOR: RFC 8949 4.2.1; others: keys sorted)
 PRETTY = 8  # encode, JSON only: indented, for people
 SEQUENCE = 16  # decode: other items may follow; ret_used says where the first ended
 
 # limits
 DEPTH_MAX = 64  # default: containers and tags inside each other
 BYTES_MAX = 16777216  # default: bytes of one encoded message
-VALUES_MAX = 16777216  # default: values in one document; it takes at most 16 bytes per byte of input
+VALUES_MAX = 16777216  # default: values in one document; 16 bytes each
 
 # limits
 TYPE_TEXT_MAX = 4096  # bytes of a type's canonical text, with its NUL

@@ -32,7 +32,7 @@ int teardown(void **state) {
 size_t from_hex(const char *hex, unsigned char *bytes) {
     size_t size = 0;
     for (; *hex; hex++) {
-        unsigned byte;
+        unsigned byte = 0;
         if (*hex == ' ')
             continue;
         assert_true(size < HEX_ROOM && sscanf(hex++, "%2x", &byte) == 1);
@@ -633,7 +633,12 @@ static void test_other_tags(void **state) {
         {"c1c1c100", "{\"$tag\":[1,{\"$tag\":[1,{\"$time\":\"1970-01-01T00:00:00Z\"}]}]}", NULL},
         {"db7765697200000007 4c000102030405060708090a0b", "{\"$oid\":\"000102030405060708090a0b\"}", NULL},
         {"db7765697200000501 4101", "{\"$binary\":{\"base64\":\"AQ==\",\"subType\":\"01\"}}", NULL},
-        {"db77656972000000ff f6", "{\"$bson\":[255,null]}", NULL},
+        {"db77656972000000ff f6", "{\"$minKey\":1}", NULL},
+        {"db77656972000000ff 00", "{\"$bson\":[255,0]}", NULL},
+        {"db77656972000000110e", "{\"$timestamp\":{\"t\":0,\"i\":14}}", NULL},
+        {"db776569720000000d6166", "{\"$code\":\"f\"}", NULL},
+        {"db7765697200000100 f6", "{\"$tag\":[8603398601508389120,null]}", NULL},
+        {"db77656972000004ff f6", "{\"$tag\":[8603398601508390143,null]}", NULL},
         {"db7765697200000600 f6", "{\"$tag\":[8603398601508390400,null]}", NULL},
     };
     check_items(*state, items, COUNT(items));

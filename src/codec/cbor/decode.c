@@ -69,19 +69,8 @@ static __attribute__((cold, noinline)) int bad_head(struct decoder *decoder, con
 
 /* ---- pieces ---- */
 
-/* Fill a cell with two stores; an initializer would clear it first. */
-static inline void set_cell(struct weir_value *cell, uint8_t kind, uint32_t count, uint64_t payload) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    uint64_t head = kind | (uint64_t)count << 32;
-    memcpy(cell, &head, sizeof(head));
-#else
-    *cell = (struct weir_value){.kind = kind, .count = count};
-#endif
-    cell->as.u64 = payload;
-}
-
 static inline void set_string(struct weir_value *cell, uint8_t kind, size_t size, const unsigned char *data) {
-    set_cell(cell, kind, (uint32_t)size, 0);
+    weir_cell_set(cell, kind, (uint32_t)size, 0);
     cell->as.data = data;
 }
 
@@ -108,32 +97,6 @@ static inline const unsigned char *argument(const unsigned char *at, const unsig
     return at + size;
 }
 
-static inline int is_ascii(const unsigned char *text, size_t size, const unsigned char *end) {
-    static const uint64_t high_bits = UINT64_C(0x8080808080808080);
-    if (size >= 8) {
-        uint64_t bits = weir_word_at(text + size - 8);
-        for (size_t i = 0; i + 8 <= size; i += 8)
-            bits |= weir_word_at(text + i);
-        return (bits & high_bits) == 0;
-    }
-    if ((size_t)(end - text) >= 8) /* read behind the text, but not behind the input */
-        return size == 0 || (weir_word_at(text) & high_bits >> (64 - 8 * size)) == 0;
-    unsigned char bits = 0;
-    for (size_t i = 0; i < size; i++)
-        bits |= text[i];
-    return bits < 0x80;
-}
-
-enum { SHORT_TEXT = 32 }; /* longer ones are worth the call that checks many bytes at a time */
-
-/* The first byte of @text that is not UTF-8, or NULL. */
-static inline const unsigned char *bad_utf8(const unsigned char *text, size_t size, const unsigned char *end) {
-    if (size <= SHORT_TEXT && LIKELY(is_ascii(text, size, end)))
-        return NULL;
-    size_t valid = weir_utf8_check(text, size);
-    return valid == size ? NULL : text + valid;
-}
-
 /* A half-precision float as the bits of a single: exact, NaN payloads kept. */
 static uint32_t half_bits(uint32_t half) {
     uint32_t sign = (half & 0x8000) << 16;
@@ -152,7 +115,7 @@ static uint32_t half_bits(uint32_t half) {
 /* The integer -1 - n as a cell. */
 static int negative(struct decoder *decoder, struct weir_value *cell, uint64_t n) {
     if (LIKELY(n <= INT64_MAX)) {
-        set_cell(cell, WEIR_KIND_INT64, 0, ~n);
+        weir_cell_set(cell, WEIR_KIND_INT64, 0, ~n);
         return WEIR_OK;
     }
     unsigned char *bytes = weir_arena_take(&decoder->doc->arena, 9);
@@ -188,7 +151,7 @@ static const unsigned char *chunks(struct decoder *decoder, const unsigned char 
             return truncated(decoder), NULL;
         if (to)
             memcpy(to + total, data, size);
-        else if (major == CBOR_TEXT && (at = bad_utf8(data, size, decoder->end)) != NULL)
+        else if (major == CBOR_TEXT && (at = weir_utf8_bad(data, size, decoder->end)) != NULL)
             return bad(decoder, at, "a text that is not UTF-8"), NULL;
         total += size;
         at = data + size;
@@ -243,7 +206,8 @@ static struct weir_value *simple_cell(struct weir_value *cell, uint32_t number) 
 }
 
 static inline struct weir_value tag_cell(uint64_t number) {
-    if (number - CBOR_TAG_BSON_FIRST < CBOR_TAG_BSON_COUNT)
+    if (number - CBOR_TAG_BSON_FIRST < CBOR_TAG_BSON_COUNT &&
+        weir_tag_exists(WEIR_TAG_BSON, number - CBOR_TAG_BSON_FIRST))
         return (struct weir_value){
             .kind = WEIR_KIND_TAGGED, .count = WEIR_TAG_BSON, .as.u64 = number - CBOR_TAG_BSON_FIRST};
     return (struct weir_value){.kind = WEIR_KIND_TAGGED, .count = WEIR_TAG_CBOR, .as.u64 = number};
@@ -347,7 +311,7 @@ ALWAYS_INLINE enum step string_item(struct decoder *decoder, struct cursor *curs
     if (UNLIKELY(size > (size_t)(decoder->end - cursor->at)))
         return truncated(decoder), STEP_FAILED;
     if (major == CBOR_TEXT) {
-        const unsigned char *wrong = bad_utf8(cursor->at, size, decoder->end);
+        const unsigned char *wrong = weir_utf8_bad(cursor->at, size, decoder->end);
         if (UNLIKELY(wrong != NULL))
             return bad(decoder, wrong, "a text that is not UTF-8"), STEP_FAILED;
     }
@@ -364,8 +328,8 @@ ALWAYS_INLINE enum step container_item(struct decoder *decoder, struct cursor *c
         return truncated(decoder), STEP_FAILED;
     if (UNLIKELY(cursor->depth >= decoder->depth_max) && !may_be_deeper(decoder, *cursor, head, 0))
         return STEP_FAILED;
-    set_cell(cursor->cell, is_map ? WEIR_KIND_MAP : WEIR_KIND_ARRAY, is_indefinite ? 0 : (uint32_t)count,
-             cursor->expect << 32 | cursor->open);
+    weir_cell_set(cursor->cell, is_map ? WEIR_KIND_MAP : WEIR_KIND_ARRAY, is_indefinite ? 0 : (uint32_t)count,
+                  cursor->expect << 32 | cursor->open);
     cursor->cell->flags = is_indefinite ? WEIR_CELL_OPEN : 0;
     cursor->cell->aux = (uint16_t)cursor->tags;
     cursor->cell++;
@@ -415,12 +379,12 @@ ALWAYS_INLINE enum step other_item(struct decoder *decoder, struct cursor *curso
     if (LIKELY(byte == CBOR_DOUBLE)) {
         if (left < 8)
             return truncated(decoder), STEP_FAILED;
-        set_cell(cell, WEIR_KIND_FLOAT64, 0, weir_cbor_load64(cursor->at));
+        weir_cell_set(cell, WEIR_KIND_FLOAT64, 0, weir_cbor_load64(cursor->at));
         cursor->at += 8;
     } else if (byte >= CBOR_FALSE && byte <= CBOR_TRUE) {
-        set_cell(cell, WEIR_KIND_BOOL, 0, byte - CBOR_FALSE);
+        weir_cell_set(cell, WEIR_KIND_BOOL, 0, byte - CBOR_FALSE);
     } else if (byte == CBOR_NULL || byte == CBOR_UNDEFINED) {
-        set_cell(cell, byte == CBOR_NULL ? WEIR_KIND_NULL : WEIR_KIND_UNDEFINED, 0, 0);
+        weir_cell_set(cell, byte == CBOR_NULL ? WEIR_KIND_NULL : WEIR_KIND_UNDEFINED, 0, 0);
     } else if (byte == CBOR_HALF || byte == CBOR_SINGLE) {
         size_t size = byte == CBOR_HALF ? 2 : 4;
         if (left < size)
@@ -519,7 +483,7 @@ ALWAYS_INLINE enum step take_item(struct decoder *decoder, struct cursor *cursor
     int is_indefinite = info == AI_INDEFINITE;
     switch (major) {
     case CBOR_UINT:
-        set_cell(cursor->cell++, n > INT64_MAX ? WEIR_KIND_UINT64 : WEIR_KIND_INT64, 0, n);
+        weir_cell_set(cursor->cell++, n > INT64_MAX ? WEIR_KIND_UINT64 : WEIR_KIND_INT64, 0, n);
         return STEP_COMPLETE;
     case CBOR_NEGATIVE: return negative(decoder, cursor->cell++, n) == WEIR_OK ? STEP_COMPLETE : STEP_FAILED;
     case CBOR_BYTES:

@@ -40,24 +40,6 @@ static inline unsigned char *put_head(unsigned char *at, unsigned major, uint64_
     return at + 9;
 }
 
-/* Texts are mostly short: two overlapping moves are cheaper than a call. */
-static inline unsigned char *put_bytes(unsigned char *at, const unsigned char *data, size_t size) {
-    if (size > 16)
-        memcpy(at, data, size);
-    else if (size >= 8) {
-        memcpy(at, data, 8);
-        memcpy(at + size - 8, data + size - 8, 8);
-    } else if (size >= 4) {
-        memcpy(at, data, 4);
-        memcpy(at + size - 4, data + size - 4, 4);
-    } else if (size > 0) {
-        at[0] = data[0];
-        at[size / 2] = data[size / 2];
-        at[size - 1] = data[size - 1];
-    }
-    return at + size;
-}
-
 static inline unsigned char *put_i64(unsigned char *at, int64_t value) {
     return value < 0 ? put_head(at, CBOR_NEGATIVE, ~(uint64_t)value) : put_head(at, CBOR_UINT, (uint64_t)value);
 }
@@ -211,7 +193,7 @@ static unsigned char *put_time(unsigned char *at, const struct weir_value *value
         char text[WEIR_TIME_TEXT_MAX];
         size_t size = weir_time_write(text, value->as.i64);
         at = put_head(put_head(at, CBOR_TAG, CBOR_TAG_TIME_TEXT), CBOR_TEXT, size);
-        return put_bytes(at, (const unsigned char *)text, size);
+        return weir_bytes_put(at, (const unsigned char *)text, size);
     }
     if (value->aux == WEIR_TIME_S && ns == 0)
         return put_i64(put_head(at, CBOR_TAG, CBOR_TAG_TIME), seconds);
@@ -241,7 +223,7 @@ static unsigned char *put_ndarray(struct writer *writer, unsigned char *at, cons
     }
     at = put_head(at, CBOR_TAG, weir_cbor_tag_of_element(array->element, (int)array->big_endian));
     at = put_head(at, CBOR_BYTES, array->size);
-    return put_bytes(at, array->data, array->size);
+    return weir_bytes_put(at, array->data, array->size);
 }
 
 static unsigned char *put_element(unsigned char *at, const weir_ndarray *array, uint64_t position, uint32_t flags) {
@@ -378,7 +360,7 @@ int weir_cbor_write(const struct weir_value *value, const struct weir_value *end
         case WEIR_KIND_TEXT:
         case WEIR_KIND_BYTES:
             at = put_head(at, value->kind == WEIR_KIND_TEXT ? CBOR_TEXT : CBOR_BYTES, value->count);
-            at = put_bytes(at, value->as.data, value->count);
+            at = weir_bytes_put(at, value->as.data, value->count);
             break;
         case WEIR_KIND_INT64: at = put_i64(at, value->as.i64); break;
         case WEIR_KIND_FLOAT64: at = put_float64(at, value, limits->flags); break;

@@ -2,7 +2,7 @@
  *
  * The stack of open containers lies in their own cells: while a container is open its span holds the index of its parent plus
  * one, and its count the items before the one that is being read. A map that is closed with a single key "$..." may be a wrapper
- * and is given to unwrap.c.
+ * and is given to codec/wrapper/.
  *
  * The grammar is compiled twice. When the input ends in ']' or '}', as nearly every document does, that byte stops every scan
  * for a digit, a blank or a sign, so that only texts, words and closing brackets need to look at the end of the input; the other
@@ -20,8 +20,6 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum {
-    WRAPPED_DEPTH = 3,        /* levels of JSON that one level of a document may take: {"$map":[[ */
-    LAST_DEPTH = 4,           /* and more for the value at the bottom: {"$array":{"dims":[ */
     INPUT_PER_CELL = 8,       /* bytes, a guess that is low for most documents; cells grow when it was too high */
     TRAILING_BLANKS_MAX = 16, /* looked at behind a last bracket */
     KEY_SHOWN_MAX = 80,       /* bytes of a key in a sentence */
@@ -306,47 +304,14 @@ ALWAYS_INLINE const unsigned char *scalar(struct json_reader *reader, const unsi
     return word(reader, p, cell);
 }
 
-/* ---- depth: what a wrapper adds to the levels of JSON does not count ---- */
-
-static struct weir_value *parent_of(const struct json_reader *reader, const struct weir_value *container) {
-    return container && container->as.span > 0 ? reader->doc->cells + (container->as.span - 1) : NULL;
-}
-
-/* What an open container may become, judged by its first key. */
-static enum json_wrapper wrapper_of(const struct weir_value *container) {
-    if (!container || container->kind != WEIR_KIND_MAP || container->count > 0)
-        return JSON_WRAPPER_NONE;
-    return weir_json_wrapper(container + 1);
-}
-
-/* Levels of the document, from the root to the open container @at, whose wrapper is known to the caller. */
-static uint32_t levels(const struct json_reader *reader, const struct weir_value *at, enum json_wrapper wrapper) {
-    uint32_t count = 0;
-    while (at) {
-        const struct weir_value *parent = parent_of(reader, at);
-        const struct weir_value *grandparent = parent_of(reader, parent);
-        if (wrapper != JSON_WRAPPER_NONE)
-            count += wrapper == JSON_WRAPPER_TAG;
-        else if (wrapper_of(parent) != JSON_WRAPPER_NONE)
-            count += wrapper_of(parent) == JSON_WRAPPER_PAIRS;
-        else if (wrapper_of(grandparent) == JSON_WRAPPER_PAIRS)
-            count += at->kind != WEIR_KIND_ARRAY;
-        else
-            count += wrapper_of(grandparent) != JSON_WRAPPER_LEAF;
-        at = parent;
-        wrapper = wrapper_of(at);
-    }
-    return count;
-}
+/* ---- containers ---- */
 
 static __attribute__((cold, noinline)) int is_too_deep(struct json_reader *reader, const struct weir_value *open,
                                                        uint32_t depth) {
     reader->is_deep = 1;
-    return !reader->is_wrapped || depth > (uint64_t)reader->depth_max * WRAPPED_DEPTH + LAST_DEPTH ||
-           levels(reader, open, wrapper_of(open)) > reader->depth_max;
+    return reader->limits->flags & WEIR_PLAIN ||
+           weir_wrapper_is_too_deep(reader->doc, open, depth, reader->limits->depth_max, 0);
 }
-
-/* ---- containers ---- */
 
 /* Room for two more cells; the reader's cell and open move with the cells. Return: where there is room for less than two; NULL.
  * The two are kept in the reader only around calls like this one, so that the grammar has them in registers. */
@@ -386,36 +351,27 @@ static int keys_differ(struct json_reader *reader, const struct weir_value *map,
 }
 
 /* Whether more is to be done at the end of a map or array than to note its span. */
-ALWAYS_INLINE int is_special(const struct json_reader *reader, const struct weir_value *open, uint32_t depth) {
-    return depth > reader->depth_max || (reader->flags & WEIR_STRICT) ||
-           (open->count == 1 && open->kind == WEIR_KIND_MAP && open[1].count > 0 && *open[1].as.data == '$');
+ALWAYS_INLINE int is_special(const struct json_reader *reader, const struct weir_value *open) {
+    return reader->is_deep || (reader->limits->flags & WEIR_STRICT) || weir_wrapper_is_likely(open);
 }
 
-/* End a map or array that reaches to the reader's cell: perhaps it is a wrapper, repeats a key under WEIR_STRICT, or is a level beyond the
- * limit that turns out not to belong to a wrapper. A wrapper becomes fewer cells, so that they do not move.
+/* End a map or array that reaches to the reader's cell: perhaps it is a wrapper, repeats a key under WEIR_STRICT, or is a level
+ * beyond the limit that turns out not to belong to a wrapper. A wrapper becomes fewer cells, so that they do not move.
  * Return: 0 with the failure noted. */
 static __attribute__((noinline)) int close_specially(struct json_reader *reader, const unsigned char *p,
                                                      struct weir_value *open, uint32_t depth) {
     struct weir_doc *doc = reader->doc;
+    const char *problem;
     doc->count = (size_t)(reader->cell - doc->cells);
-    int unwrapped = JSON_UNWRAPPED_NOT;
-    if (reader->is_wrapped && open->kind == WEIR_KIND_MAP && open->count == 1)
-        unwrapped = weir_json_unwrap(doc, (size_t)(open - doc->cells));
-    if (unwrapped == JSON_UNWRAPPED_DONE) {
-        reader->cell = doc->cells + doc->count;
-        return !(reader->flags & WEIR_STRICT) || open->kind != WEIR_KIND_MAP || keys_differ(reader, open, p);
+    int status = weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, 0, &problem);
+    reader->cell = doc->cells + doc->count;
+    switch (status) {
+    case WEIR_OK:
+        return open->kind != WEIR_KIND_MAP || !(reader->limits->flags & WEIR_STRICT) || keys_differ(reader, open, p);
+    case WEIR_EPARSE: return weir_json_bad(reader, p, problem) != NULL;
+    case WEIR_ELIMIT: return beyond(reader, p, problem) != NULL;
+    default: return weir_json_out_of_memory(reader) != NULL;
     }
-    if (unwrapped < 0)
-        return weir_json_out_of_memory(reader) != NULL;
-    if (unwrapped == JSON_UNWRAPPED_BAD && (reader->flags & WEIR_STRICT))
-        return weir_json_bad(reader, p, "a wrapper with contents that it cannot have") != NULL;
-    if (depth > reader->depth_max && levels(reader, open, JSON_WRAPPER_NONE) > reader->depth_max)
-        return beyond(reader, p, "containers inside each other beyond the limit; raise depth_max") != NULL;
-    if (unwrapped == JSON_UNWRAPPED_BAD && reader->is_deep)
-        return beyond(reader, p, "a wrapper that is none, with containers beyond the limit; raise depth_max") != NULL;
-    open->flags = 0;
-    open->as.span = (uint64_t)(reader->cell - open);
-    return open->kind != WEIR_KIND_MAP || !(reader->flags & WEIR_STRICT) || keys_differ(reader, open, p);
 }
 
 /* ---- the grammar ---- */
@@ -507,7 +463,7 @@ key:
     goto next_in_map;
 
 begin:
-    if (UNLIKELY(++depth > reader->depth_max) && is_too_deep(reader, open, depth))
+    if (UNLIKELY(++depth > reader->limits->depth_max) && is_too_deep(reader, open, depth))
         return beyond(reader, p, "containers inside each other beyond the limit; raise depth_max");
     if (LIKELY(open != NULL))
         open->count = count;
@@ -529,7 +485,7 @@ close:
     p++;
     open->count = count;
     uint64_t parent = open->as.span;
-    if (UNLIKELY(is_special(reader, open, depth))) {
+    if (UNLIKELY(is_special(reader, open))) {
         reader->cell = cell;
         if (!close_specially(reader, p - 1, open, depth))
             return NULL;
@@ -602,9 +558,7 @@ int weir_json_decode(struct weir_doc *doc, const unsigned char *data, size_t siz
         .end = data + (size < input_max ? size : input_max),
         .input_size = size,
         .cells_max = limits->values_max < SIZE_MAX ? (size_t)limits->values_max : SIZE_MAX,
-        .depth_max = limits->depth_max,
-        .flags = limits->flags,
-        .is_wrapped = !(limits->flags & WEIR_PLAIN),
+        .limits = limits,
         .err = err,
     };
     const unsigned char *p = blanks_end(byte_order_mark_end(data, size), reader.end);

@@ -12,6 +12,7 @@
  *
  * Under WEIR_CANONICAL a map's frame holds its keys in order: texts by their bytes, other kinds behind them. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ enum {
     INDENT = 2
 };
 
-enum form { FORM_ROOT, FORM_ARRAY, FORM_MAP, FORM_PAIRS, FORM_TAG, FORM_KEY };
+enum form { FORM_ROOT, FORM_ARRAY, FORM_MAP, FORM_PAIRS, FORM_TAG, FORM_CODE, FORM_KEY };
 enum step { STEP_KEY, STEP_VALUE, STEP_END }; /* what comes next in a MAP or PAIRS */
 
 struct frame {
@@ -47,7 +48,7 @@ struct writer {
     struct frame *frames_end;
     uint32_t flags;
     uint32_t depth_max;
-    uint32_t depth; /* ARRAY, MAP, PAIRS, TAG frames */
+    uint32_t depth; /* ARRAY, MAP, PAIRS, TAG, CODE frames */
     uint32_t keys;  /* KEY frames */
     uint32_t level; /* of indentation */
     int is_careful; /* look through the keys of every map first */
@@ -163,38 +164,6 @@ static void frames_fini(struct writer *writer) {
         free(writer->frames);
 }
 
-/* ---- keys in order ---- */
-
-static int order_keys(const void *a, const void *b) {
-    const struct weir_value *left = *(const struct weir_value *const *)a;
-    const struct weir_value *right = *(const struct weir_value *const *)b;
-    int order = (left->kind != WEIR_KIND_TEXT) - (right->kind != WEIR_KIND_TEXT);
-    if (order == 0)
-        order = weir_value_compare(left, right);
-    return order != 0 ? order : (left > right) - (left < right);
-}
-
-static int frame_sort(struct frame *frame, const struct weir_value *map) {
-    if (map->count == 0)
-        return WEIR_OK;
-    frame->order = malloc(map->count * sizeof(*frame->order));
-    if (!frame->order)
-        return WEIR_ENOMEM;
-    const struct weir_value *key = map + 1;
-    for (uint32_t i = 0; i < map->count; i++) {
-        frame->order[i] = key;
-        key = weir_value_after(weir_value_after(key));
-    }
-    qsort(frame->order, map->count, sizeof(*frame->order), order_keys);
-    /* The frame takes them from the last on, as it counts down. */
-    for (uint32_t i = 0; i < map->count / 2; i++) {
-        key = frame->order[i];
-        frame->order[i] = frame->order[map->count - 1 - i];
-        frame->order[map->count - 1 - i] = key;
-    }
-    return WEIR_OK;
-}
-
 /* ---- containers ---- */
 
 /* How a map is written. */
@@ -202,7 +171,7 @@ static const char *map_opening(const struct writer *writer, const struct weir_va
     if (writer->flags & WEIR_PLAIN)
         return "{";
     const struct weir_value *key = map + 1;
-    if (map->count == 1 && key->kind == WEIR_KIND_TEXT && key->count > 0 && *key->as.data == '$')
+    if (weir_wrap_is_ambiguous(map))
         return "{\"$obj\":[";
     for (uint32_t i = 0; i < map->count && writer->is_careful; i++) {
         if (key->kind != WEIR_KIND_TEXT)
@@ -228,7 +197,8 @@ static int container_begin(struct writer *writer, const struct weir_value *value
         writer->top->map = value;
         writer->top->begin = begin;
     }
-    if (status == WEIR_OK && is_map && (writer->flags & WEIR_CANONICAL) && frame_sort(writer->top, value) != WEIR_OK)
+    if (status == WEIR_OK && is_map && (writer->flags & WEIR_CANONICAL) &&
+        weir_keys_sort(value, &writer->top->order) != WEIR_OK)
         status = failed(writer, WEIR_ENOMEM, NULL);
     return status;
 }
@@ -332,7 +302,7 @@ static int pair_end(struct writer *writer) {
 /* End the top frame, in which nothing is left. */
 static int frame_end(struct writer *writer) {
     static const char *const ends[] = {
-        [FORM_ARRAY] = "],", [FORM_MAP] = "},", [FORM_PAIRS] = "]},", [FORM_TAG] = "]},"};
+        [FORM_ARRAY] = "],", [FORM_MAP] = "},", [FORM_PAIRS] = "]},", [FORM_TAG] = "]},", [FORM_CODE] = "},"};
     const struct frame *frame = writer->top--;
     free(frame->order);
     take_comma_back(writer);
@@ -352,27 +322,54 @@ static int frame_end(struct writer *writer) {
 
 /* ---- tags ---- */
 
-/* Tags that Extended JSON has a name for. Return: 1 when it was one and is written, but for a ','. */
-static int tag_with_name(struct writer *writer, const struct weir_value *tag, int *ret_status) {
-    const struct weir_value *content = tag + 1;
-    if (tag->count != WEIR_TAG_BSON || content->kind != WEIR_KIND_BYTES)
-        return 0;
-    uint64_t subtype = tag->as.u64 - WEIR_BSON_BINARY;
-    if (subtype >= 1 && subtype <= 255) {
-        *ret_status = weir_json_write_binary(content, (unsigned)subtype, writer->out);
-        return 1;
-    }
-    if (tag->as.u64 != WEIR_BSON_OBJECT_ID || content->count != WEIR_BSON_OBJECT_ID_SIZE)
-        return 0;
+static int write_object_id(const unsigned char *bytes, struct weir_buffer *out) {
     static const char hex[] = "0123456789abcdef";
     char text[] = "{\"$oid\":\"------------------------\"}";
     char *to = strchr(text, '-');
     for (int i = 0; i < WEIR_BSON_OBJECT_ID_SIZE; i++) {
-        *to++ = hex[content->as.data[i] >> 4];
-        *to++ = hex[content->as.data[i] & 15];
+        *to++ = hex[bytes[i] >> 4];
+        *to++ = hex[bytes[i] & 15];
     }
-    *ret_status = put_text(writer->out, text);
+    return put_text(out, text);
+}
+
+/* Tags that Extended JSON has a name for. Return: 1 when it was one and is written, but for a ','. */
+static int tag_with_name(struct writer *writer, const struct weir_value *tag, int *ret_status) {
+    const struct weir_value *content = tag + 1;
+    struct weir_codec_limits plain = {WEIR_PLAIN, writer->depth_max, UINT32_MAX};
+    struct weir_wrap wrap;
+    if (!weir_wrap_is_whole(tag))
+        return 0;
+    if (tag->as.u64 == WEIR_BSON_OBJECT_ID) {
+        *ret_status = write_object_id(content->as.data, writer->out);
+    } else if (tag->as.u64 > WEIR_BSON_BINARY) {
+        *ret_status = weir_json_write_binary(content, (unsigned)(tag->as.u64 - WEIR_BSON_BINARY), writer->out);
+    } else if (content->kind == WEIR_KIND_INT64 && tag->as.u64 == WEIR_BSON_DATETIME) {
+        char text[SMALL_ROOM + WEIR_I64_TEXT_MAX];
+        snprintf(text, sizeof(text), "{\"$date\":{\"$numberLong\":\"%lld\"}}", (long long)content->as.i64);
+        *ret_status = put_text(writer->out, text);
+    } else {
+        /* Maps of texts and numbers, which need no wrappers themselves. */
+        *ret_status = weir_wrap(tag, &wrap);
+        if (*ret_status == WEIR_OK)
+            *ret_status = weir_json_encode(wrap.cells, &plain, writer->out, NULL);
+    }
     return 1;
+}
+
+/* {"$code": text, "$scope": what the walk goes on with. */
+static int code_begin(struct writer *writer, const struct weir_value **at) {
+    const struct weir_value *tag = *at;
+    const struct weir_value *code = tag + 2;
+    int status = put_text(writer->out, "{\"$code\":");
+    if (status == WEIR_OK)
+        status = weir_json_write_text(code->as.data, code->count, writer->out);
+    if (status == WEIR_OK)
+        status = put_text(writer->out, ",\"$scope\":");
+    if (status != WEIR_OK)
+        return failed(writer, status, tag);
+    *at = code + 1;
+    return push(writer, FORM_CODE, weir_value_after(tag), 1);
 }
 
 /* Write a tag, or what comes before its content; *at moves to what the walk goes on with. */
@@ -380,8 +377,10 @@ static int tag_begin(struct writer *writer, const struct weir_value **at) {
     static const char *const openings[] = {"{\"$tag\":[", "{\"$simple\":[", "{\"$bson\":["};
     const struct weir_value *tag = *at;
     int status;
+    if (weir_wrap_is_code_with_scope(tag))
+        return code_begin(writer, at);
     if (tag_with_name(writer, tag, &status)) {
-        *at = tag + 2;
+        *at = weir_value_after(tag);
         if (status == WEIR_OK)
             status = put_byte(writer->out, ',');
         return status == WEIR_OK ? WEIR_OK : failed(writer, status, tag);
@@ -512,6 +511,8 @@ static int walk(struct writer *writer, const struct weir_value *at) {
     unsigned char *to;
     unsigned char *limit;
     int status = WEIR_OK;
+    if (!weir_buffer_room(out, SMALL_ROOM)) /* so that there is something to point into */
+        return failed(writer, WEIR_ENOMEM, NULL);
     LOAD();
     for (;;) {
         struct frame *top = writer->top;

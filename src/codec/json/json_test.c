@@ -488,6 +488,25 @@ static void test_depth(void **state) {
     assert_int_equal(decode_with(fixture, "[1,[1]]", 7, &options, NULL), WEIR_ELIMIT);
 }
 
+/* A map of several keys whose first has a wrapper's name is none, and excuses no level; so are wrappers with wrong contents. */
+static void test_depth_of_no_wrappers(void **state) {
+    struct fixture *fixture = *state;
+    for (int depth = 60; depth < 70; depth++) {
+        static const char *const begins[] = {"{\"$date\":", "{\"$map\":", "{\"$tag\":"};
+        static const char *const ends[] = {",\"x\":1}", ",\"x\":1,\"y\":2}", "}"};
+        for (int b = 0; b < 3; b++)
+            for (int e = 0; e < 3; e++) {
+                char text[4000] = "";
+                for (int i = 0; i < depth; i++)
+                    strcat(text, i % 4 == 0 ? begins[b] : "[");
+                strcat(text, "null");
+                for (int i = depth; i-- > 0;)
+                    strcat(text, i % 4 == 0 ? ends[e] : "]");
+                assert_int_equal(decode(fixture, text, strlen(text), 0), depth <= 64 ? WEIR_OK : WEIR_ELIMIT);
+            }
+    }
+}
+
 static void test_count_of_values(void **state) {
     struct fixture *fixture = *state;
     weir_codec_options options = WEIR_CODEC_OPTIONS_INIT;
@@ -581,6 +600,21 @@ static void test_sequences(void **state) {
 
 /* ---- layout ---- */
 
+/* A CBOR tag with a kind of its own is that kind, however it is written. */
+static void test_tags_that_are_kinds(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const pairs[][2] = {
+        {"{\"$tag\":[4,[-1,3]]}", "{\"$numberDecimal\":\"0.3\"}"},
+        {"{\"$tag\":[1,1700000000]}", "{\"$time\":\"2023-11-14T22:13:20Z\"}"},
+        {"{\"$tag\":[2,{\"$binary\":{\"base64\":\"AQAAAAAAAAAA\",\"subType\":\"00\"}}]}", "18446744073709551616"},
+        {"[{\"$tag\":[4,[-1,\"x\"]]},{\"$tag\":[4711,[1]]}]", "[{\"$tag\":[4,[-1,\"x\"]]},{\"$tag\":[4711,[1]]}]"},
+    };
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        assert_int_equal(decode(fixture, pairs[i][0], strlen(pairs[i][0]), 0), WEIR_OK);
+        assert_string_equal(encode(fixture, 0), pairs[i][1]);
+    }
+}
+
 static void test_pretty(void **state) {
     struct fixture *fixture = *state;
     static const char text[] = "{\"a\":[1,[],{\"b\":null}],\"c\":{},\"d\":{\"$tag\":[1,[2]]}}";
@@ -671,10 +705,12 @@ int main(void) {
         TEST(test_every_length_and_place),
         TEST(test_built_texts_are_escaped),
         TEST(test_depth),
+        TEST(test_depth_of_no_wrappers),
         TEST(test_count_of_values),
         TEST(test_memory_follows_the_input),
         TEST(test_repeated_keys),
         TEST(test_sequences),
+        TEST(test_tags_that_are_kinds),
         TEST(test_pretty),
         TEST(test_canonical),
         TEST(test_json_test_suite),

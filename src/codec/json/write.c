@@ -11,10 +11,8 @@
 #include "codec/json/json.h"
 
 enum {
-    ESCAPE_MAX = 6,     /* \u001f */
-    WRAPPER_MAX = 128,  /* a wrapper without its text */
-    EXPONENT_MAX = 16,  /* "E-2147483648" and a point */
-    PLAIN_ZEROS_MAX = 6 /* zeros behind "0." in a decimal that is not written with an exponent */
+    ESCAPE_MAX = 6,   /* \u001f */
+    WRAPPER_MAX = 128 /* a wrapper without its text */
 };
 
 /* ---- texts ---- */
@@ -100,23 +98,13 @@ static int write_literal(const char *text, struct weir_buffer *out) {
 
 /* ---- floats ---- */
 
-/* Infinities and NaN as the text of their wrapper. NaNs other than the usual one carry their bits, in @digits digits. */
-static void name_special(char *text, double value, uint64_t bits, uint64_t usual, int digits) {
-    if (isinf(value))
-        strcpy(text, value < 0 ? "-Infinity" : "Infinity");
-    else if (bits == usual)
-        strcpy(text, "NaN");
-    else
-        sprintf(text, "NaN(%0*llx)", digits, (unsigned long long)bits);
-}
-
 static int write_f64(const struct weir_value *value, uint32_t flags, struct weir_buffer *out) {
     if (!isfinite(value->as.f64)) {
-        char name[32];
+        char name[WEIR_FLOAT_TEXT_MAX];
         char text[WRAPPER_MAX];
         if (flags & WEIR_PLAIN)
             return write_literal("null", out);
-        name_special(name, value->as.f64, value->as.u64, WEIR_JSON_NAN64, 16);
+        weir_wrap_special_text(value->as.f64, name);
         snprintf(text, sizeof(text), "{\"$numberDouble\":\"%s\"}", name);
         return write_literal(text, out);
     }
@@ -128,16 +116,10 @@ static int write_f64(const struct weir_value *value, uint32_t flags, struct weir
 }
 
 static int write_f32(const struct weir_value *value, uint32_t flags, struct weir_buffer *out) {
-    char text[WEIR_F64_TEXT_MAX];
-    float number = value->as.f32;
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof(bits));
-    if (isfinite(number))
-        text[weir_f32_write(text, number)] = '\0';
-    else
-        name_special(text, number, bits, WEIR_JSON_NAN32, 8);
+    char text[WEIR_FLOAT_TEXT_MAX];
+    weir_wrap_f32_text(value->as.f32, text);
     if (flags & WEIR_PLAIN)
-        return write_literal(isfinite(number) ? text : "null", out);
+        return write_literal(isfinite(value->as.f32) ? text : "null", out);
     char wrapper[WRAPPER_MAX];
     snprintf(wrapper, sizeof(wrapper), "{\"$f32\":\"%s\"}", text);
     return write_literal(wrapper, out);
@@ -158,52 +140,18 @@ static int write_bigint(const struct weir_value *value, struct weir_buffer *out)
     return status;
 }
 
-/* Lay out @size digits times 10^exponent as the General Decimal Arithmetic specification does ("to-scientific-string"), which
- * keeps both: 150 x 10^-2 is 1.50 and 15 x 10^3 is 1.5E+4. The digits stand PLAIN_ZEROS_MAX + 2 behind @to already. */
-static size_t layout_decimal(char *to, size_t size, int64_t exponent) {
-    char *digits = to + PLAIN_ZEROS_MAX + 2;
-    int64_t adjusted = exponent + (int64_t)size - 1;
-    if (exponent <= 0 && adjusted >= -PLAIN_ZEROS_MAX) {
-        size_t fraction = (size_t)-exponent;
-        if (fraction >= size) {
-            size_t zeros = fraction - size;
-            memcpy(to, "0.000000", 2 + zeros);
-            memmove(to + 2 + zeros, digits, size);
-            return 2 + zeros + size;
-        }
-        memmove(to, digits, size - fraction);
-        if (fraction == 0)
-            return size;
-        to[size - fraction] = '.';
-        memmove(to + size - fraction + 1, digits + size - fraction, fraction);
-        return size + 1;
-    }
-    to[0] = digits[0];
-    size_t used = 1;
-    if (size > 1) {
-        to[1] = '.';
-        memmove(to + 2, digits + 1, size - 1);
-        used = size + 1;
-    }
-    used += (size_t)sprintf(to + used, "E%+lld", (long long)adjusted);
-    return used;
-}
-
 static int write_decimal(const struct weir_value *value, uint32_t flags, struct weir_buffer *out) {
-    size_t digits_max = weir_magnitude_digits_max(value);
-    unsigned char *to = weir_buffer_room(out, WRAPPER_MAX + PLAIN_ZEROS_MAX + 2 + digits_max + EXPONENT_MAX);
+    unsigned char *to = weir_buffer_room(out, WRAPPER_MAX + weir_wrap_decimal_max(value));
     size_t size;
     if (!to)
         return WEIR_ENOMEM;
     unsigned char *begin = to;
     if (!(flags & WEIR_PLAIN))
         to = put(to, "{\"$numberDecimal\":\"");
-    if (value->flags & WEIR_CELL_NEGATIVE)
-        *to++ = '-';
-    int status = weir_magnitude_digits(value, (char *)to + PLAIN_ZEROS_MAX + 2, &size);
+    int status = weir_wrap_decimal_text(value, (char *)to, &size);
     if (status != WEIR_OK)
         return status;
-    to += layout_decimal((char *)to, size, value[1].as.i64);
+    to += size;
     if (!(flags & WEIR_PLAIN))
         to = put(to, "\"}");
     out->size += (size_t)(to - begin);
@@ -265,38 +213,6 @@ static int write_array(const weir_ndarray *array, struct weir_buffer *out) {
     return write_base64(before, array->data, array->size, "\"}}", out);
 }
 
-/* A walk over all indices, the last moving fastest, whatever the order in memory. */
-struct walk {
-    const weir_ndarray *array;
-    uint64_t index[WEIR_RANK_MAX];
-    uint64_t stride[WEIR_RANK_MAX]; /* in elements */
-    uint64_t position;
-};
-
-static void walk_begin(struct walk *walk, const weir_ndarray *array) {
-    *walk = (struct walk){.array = array};
-    uint64_t stride = 1;
-    for (uint32_t i = 0; i < array->rank; i++) {
-        uint32_t dimension = array->order == WEIR_COLUMN ? i : array->rank - 1 - i;
-        walk->stride[dimension] = stride;
-        stride *= array->shape[dimension];
-    }
-}
-
-/* Return: how many dimensions began anew; the rank when the walk is over. */
-static uint32_t walk_next(struct walk *walk) {
-    uint32_t rank = walk->array->rank;
-    for (uint32_t turned = 0; turned < rank; turned++) {
-        uint32_t dimension = rank - 1 - turned;
-        walk->position += walk->stride[dimension];
-        if (++walk->index[dimension] < walk->array->shape[dimension])
-            return turned;
-        walk->position -= walk->index[dimension] * walk->stride[dimension];
-        walk->index[dimension] = 0;
-    }
-    return rank;
-}
-
 static int write_brackets(char bracket, uint32_t count, struct weir_buffer *out) {
     char brackets[WEIR_RANK_MAX];
     memset(brackets, bracket, sizeof(brackets));
@@ -307,14 +223,14 @@ static int write_brackets(char bracket, uint32_t count, struct weir_buffer *out)
 static int write_lists(const weir_ndarray *array, uint32_t flags, struct weir_buffer *out) {
     if (weir_ndarray_count(array) == 0)
         return write_literal("[]", out);
-    struct walk walk;
-    walk_begin(&walk, array);
+    struct weir_walk walk;
+    weir_walk_begin(&walk, array);
     int status = write_brackets('[', array->rank, out);
     while (status == WEIR_OK) {
         struct weir_value element;
         weir_ndarray_element(array, walk.position, &element);
         status = weir_json_write(&element, flags, out);
-        uint32_t turned = walk_next(&walk);
+        uint32_t turned = weir_walk_next(&walk);
         if (status == WEIR_OK)
             status = write_brackets(']', turned, out);
         if (turned == array->rank)
