@@ -51,7 +51,7 @@ struct cli_command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct cli_command cli_pub, cli_sub, cli_get, cli_call, cli_serve, cli_ls, cli_gc, cli_convert,
+extern const struct cli_command cli_pub, cli_sub, cli_get, cli_call, cli_serve, cli_ls, cli_info, cli_gc, cli_convert,
     cli_dump, cli_guess, cli_demo;
 
 /* ---- options.c ---- */

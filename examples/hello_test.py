@@ -147,3 +147,15 @@ def test_the_page_shows_the_latest_and_says_when_there_is_none(environment):
                 reading.stdout.readline()
             status, body = page(url[0])
         assert status == 200 and body.startswith(b'{"v":1,"seq":') and b'"op":"spectrum"' in body
+
+
+def test_the_latest_in_php_without_the_extension(environment):
+    words = [command("php", "pure")[0], "-n", os.path.join(SOURCE, "examples", "php", "hello", "pure.php")]
+    with started(words, environment) as none:
+        assert "no such channel" in none.communicate(timeout=LIMIT)[1] and none.returncode == 1
+    with started(command("php", "write"), environment):
+        with started(command("php", "read"), environment) as reading:
+            reading.stdout.readline()
+        with started(words, environment) as shown:
+            text, _ = shown.communicate(timeout=LIMIT)
+    assert re.fullmatch(r"spectrum, \d+\.\d{3} s ago, 1024 numbers\n", text), text

@@ -17,6 +17,23 @@ extern "C" {
  * Return: WEIR_OK, WEIR_ENOMEM, WEIR_ESYSTEM. */
 WEIR_API int weir_directory_list(weir_doc *doc, weir_error *err);
 
+/* Say why one channel is as it is, as far as this user may know. Nothing is opened, locked, connected to or changed. @doc gets
+ *   {"address", "transport", "state": "live" | "idle", what its transport knows, "ends": as above, each with
+ *    "last": ns or null, "options": {"full", "capacity", "max", "keep", "readers", "exclusive", "timeout": ns or null, "from",
+ *    "codec", "wait"}}.
+ * Shared memory tells "path", "owner", "group", "mode": "0640", "created", "keep": bool or null (no writer yet), "server": {"pid",
+ *   "user", "program", "is_stopped"} or null, "lanes": [{"lane", "state": "held" | "free", "pid", "user", "program", "is_stopped", "uid", "segment", "segments",
+ *   "capacity", "used", "unread": bytes or null, "messages", "seq", "oldest_seq", "oldest", "newest", "writers_so_far", "is_lossy",
+ *   "is_blocked", "copied": why readers copy, or null, "error": sentence or null}], "readers": null (not yours to see) or [{"slot",
+ *   "role", "state": "live" | "dead", "pid", "user", "program", "is_stopped", "is_holding", "is_placed", "is_in_the_way", "sleeps_on": "futex" |
+ *   "sem" | "descriptor" | null, "copied": why, or null, "lags": [{"lane", "bytes", "messages"}] or null, "wait", "messages", "gaps":
+ *   null when its end has no record that we may read}].
+ * Sockets tell "path", "owner", "group", "mode", and "listener": {"pid", "user", "program", "is_stopped"}, their values null when it is another
+ *   user's process; or null.
+ * Return: WEIR_OK, WEIR_ENOENT (no such channel), WEIR_EADDRESS, WEIR_EACCESS, WEIR_EVERSION, WEIR_ECORRUPT, WEIR_ENOMEM,
+ * WEIR_ESYSTEM. */
+WEIR_API int weir_channel_info(const char *address, weir_doc *doc, weir_error *err);
+
 /* Take away what the dead left: records of ends, keep=0 channels without ends, half-made channels. @doc gets an array of
  * {"path", "what", "size"}; with @dry_run nothing is removed. Idle channels that are to be kept stay.
  * Return: WEIR_OK, WEIR_ENOMEM, WEIR_ESYSTEM. */

@@ -204,9 +204,9 @@ static int keep_option(weir_view value, struct weir_place *place) {
 }
 
 static int wait_option(weir_view value, struct weir_place *place) {
-    static const char *const words[] = {"futex", "spin", "poll"};
+    static const char *const words[] = {"futex", "spin", "poll", "sem"};
     unsigned index = 0;
-    int status = word_read(value, words, 3, &index);
+    int status = word_read(value, words, 4, &index);
     place->wait = (enum weir_wait_how)index;
     return status;
 }
@@ -242,7 +242,7 @@ static const struct {
     {"exclusive", exclusive_option, 0, "0 or 1"},
     {"mode", mode_option, 0, "an octal mode that lets the owner read and write, such as 0640"},
     {"group", group_option, 0, "a group's name or number"},
-    {"wait", wait_option, WEIR_OPTION_WAIT, "futex, spin or poll"},
+    {"wait", wait_option, WEIR_OPTION_WAIT, "futex, spin, poll or sem"},
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
 };

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "channel/record.h"
-#include "os/process.h"
+#include "transport/tell.h"
 #include "transport/transport.h"
 
 /* Everything found, before it is grouped. Both arrays grow by doubling. */
@@ -75,52 +75,6 @@ static void channel_complete(struct weir_listing *channel, const struct found *f
     }
 }
 
-static const char *role_name(uint32_t role) {
-    switch (role) {
-    case WEIR_ROLE_WRITER: return "writer";
-    case WEIR_ROLE_READER: return "reader";
-    case WEIR_ROLE_CLIENT: return "client";
-    case WEIR_ROLE_SERVER: return "server";
-    case WEIR_RECORD_OBSERVER: return "observer";
-    default: return "unknown";
-    }
-}
-
-static void put_text(weir_doc *doc, const char *key, const char *text) {
-    weir_put_key(doc, key);
-    weir_put_text(doc, text, strlen(text));
-}
-
-static void put_number(weir_doc *doc, const char *key, uint64_t number) {
-    weir_put_key(doc, key);
-    weir_put_u64(doc, number);
-}
-
-static void put_time(weir_doc *doc, const char *key, int64_t time) {
-    weir_put_key(doc, key);
-    if (time > 0)
-        weir_put_i64(doc, time);
-    else
-        weir_put_null(doc);
-}
-
-static void end_put(weir_doc *doc, struct weir_record *end) {
-    char user[64];
-    weir_process_user(end->uid, user, sizeof(user));
-    weir_begin_map(doc);
-    put_text(doc, "role", role_name(end->role));
-    put_number(doc, "pid", (uint64_t)end->pid);
-    put_text(doc, "user", user);
-    put_text(doc, "program", end->program);
-    put_text(doc, "address", end->address);
-    put_time(doc, "since", end->since);
-    put_number(doc, "messages", atomic_load_explicit(&end->messages, memory_order_relaxed));
-    put_number(doc, "bytes", atomic_load_explicit(&end->bytes, memory_order_relaxed));
-    put_number(doc, "waits", atomic_load_explicit(&end->waits, memory_order_relaxed));
-    put_number(doc, "gaps", atomic_load_explicit(&end->gaps, memory_order_relaxed));
-    weir_end(doc);
-}
-
 static void channel_put(weir_doc *doc, struct weir_listing *channel, const struct found *found) {
     char scheme[16] = "";
     const char *separator = strstr(channel->address, "://");
@@ -128,17 +82,17 @@ static void channel_put(weir_doc *doc, struct weir_listing *channel, const struc
         memcpy(scheme, channel->address, (size_t)(separator - channel->address));
     channel_complete(channel, found);
     weir_begin_map(doc);
-    put_text(doc, "address", channel->address);
-    put_text(doc, "transport", scheme);
-    put_text(doc, "state", channel->has_ends ? "live" : "idle");
-    put_number(doc, "bytes", channel->bytes);
-    put_number(doc, "messages", channel->messages);
-    put_time(doc, "last", channel->last_time);
+    weir_tell_text(doc, "address", channel->address);
+    weir_tell_text(doc, "transport", scheme);
+    weir_tell_text(doc, "state", channel->has_ends ? "live" : "idle");
+    weir_tell_number(doc, "bytes", channel->bytes);
+    weir_tell_number(doc, "messages", channel->messages);
+    weir_tell_time(doc, "last", channel->last_time);
     weir_put_key(doc, "ends");
     weir_begin_array(doc);
     for (size_t i = 0; i < found->end_count; i++)
         if (strcmp(found->ends[i].place, channel->address) == 0)
-            end_put(doc, &found->ends[i]);
+            weir_record_tell(&found->ends[i], doc);
     weir_end(doc);
     weir_end(doc);
 }
@@ -180,9 +134,9 @@ int weir_directory_list(weir_doc *doc, weir_error *err) {
 static void removed_put(const char *path, const char *what, uint64_t size, void *user) {
     weir_doc *doc = user;
     weir_begin_map(doc);
-    put_text(doc, "path", path);
-    put_text(doc, "what", what);
-    put_number(doc, "size", size);
+    weir_tell_text(doc, "path", path);
+    weir_tell_text(doc, "what", what);
+    weir_tell_number(doc, "size", size);
     weir_end(doc);
 }
 

@@ -18,6 +18,8 @@
 #include "os/fork.h"
 #include "os/lock.h"
 #include "os/process.h"
+#include "transport/tell.h"
+#include "transport/transport.h"
 
 static const uint64_t RECORD_MAGIC = UINT64_C(0x646e652072696577); /* "weir end" */
 enum { RECORD_PATH_MAX = 320, RECORD_TRIES = 8 };
@@ -187,4 +189,38 @@ int weir_record_each(weir_record_fn *fn, weir_record_fn *dead_fn, int is_dry_run
     if (!is_dry_run)
         directories_remove();
     return status;
+}
+
+/* ---- telling ---- */
+
+const char *weir_record_role(uint32_t role) {
+    switch (role) {
+    case WEIR_ROLE_WRITER: return "writer";
+    case WEIR_ROLE_READER: return "reader";
+    case WEIR_ROLE_CLIENT: return "client";
+    case WEIR_ROLE_SERVER: return "server";
+    case WEIR_RECORD_OBSERVER: return "observer";
+    default: return "unknown";
+    }
+}
+
+void weir_record_tell_pairs(const struct weir_record *record, weir_doc *doc) {
+    char user[64];
+    weir_process_user(record->uid, user, sizeof(user));
+    weir_tell_text(doc, "role", weir_record_role(record->role));
+    weir_tell_number(doc, "pid", (uint64_t)record->pid);
+    weir_tell_text(doc, "user", user);
+    weir_tell_text(doc, "program", record->program);
+    weir_tell_text(doc, "address", record->address);
+    weir_tell_time(doc, "since", record->since);
+    weir_tell_number(doc, "messages", atomic_load_explicit(&record->messages, memory_order_relaxed));
+    weir_tell_number(doc, "bytes", atomic_load_explicit(&record->bytes, memory_order_relaxed));
+    weir_tell_number(doc, "waits", atomic_load_explicit(&record->waits, memory_order_relaxed));
+    weir_tell_number(doc, "gaps", atomic_load_explicit(&record->gaps, memory_order_relaxed));
+}
+
+void weir_record_tell(const struct weir_record *record, weir_doc *doc) {
+    weir_begin_map(doc);
+    weir_record_tell_pairs(record, doc);
+    weir_end(doc);
 }

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <weir/value.h>
 
 enum { WEIR_RECORD_ADDRESS_SIZE = 512, WEIR_RECORD_PROGRAM_SIZE = 64, WEIR_RECORD_VERSION = 1 };
 
@@ -53,6 +54,12 @@ void weir_record_close(struct weir_record_file *file);
  * not NULL, shown to it. Return: WEIR_OK, WEIR_ESYSTEM; or what a function returned that was not WEIR_OK. */
 typedef int weir_record_fn(const struct weir_record *record, const char *path, void *user);
 int weir_record_each(weir_record_fn *fn, weir_record_fn *dead_fn, int is_dry_run, void *user);
+
+/* Append the pairs that tell of a live end to a new map in @doc, as weir_directory_list promises them. */
+void weir_record_tell(const struct weir_record *record, weir_doc *doc);
+/* The same without the map around them. */
+void weir_record_tell_pairs(const struct weir_record *record, weir_doc *doc);
+const char *weir_record_role(uint32_t role);
 
 /* Add to a counter of the one thread that writes it. */
 static inline void weir_record_count(_Atomic uint64_t *counter, uint64_t more) {

@@ -2,16 +2,21 @@
  * (os/lock.h), never by process numbers. */
 #include "os/process.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <weir/error.h>
 
 enum { STAT_MAX = 1024, PASSWD_MAX = 4096 };
 
@@ -49,6 +54,91 @@ void weir_process_user(uint32_t uid, char *name, size_t size) {
     else
         snprintf(name, size, "%" PRIu32, uid);
 }
+
+void weir_process_group(uint32_t gid, char *name, size_t size) {
+    struct group entry;
+    struct group *found = NULL;
+    char memory[PASSWD_MAX];
+    if (getgrgid_r(gid, &entry, memory, sizeof(memory), &found) == 0 && found)
+        snprintf(name, size, "%s", found->gr_name);
+    else
+        snprintf(name, size, "%" PRIu32, gid);
+}
+
+int weir_process_owner(int64_t pid, uint32_t *ret_uid) {
+    struct stat about;
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%" PRId64, pid);
+    if (stat(path, &about) != 0)
+        return WEIR_ENOENT;
+    *ret_uid = about.st_uid;
+    return WEIR_OK;
+}
+
+int weir_process_is_stopped(int64_t pid) {
+    char text[STAT_MAX];
+    if (proc_read(pid, "stat", text, sizeof(text)) <= 0)
+        return 0;
+    const char *at = strrchr(text, ')');
+    return at && at[1] == ' ' && (at[2] == 'T' || at[2] == 't');
+}
+
+/* ---- who listens ---- */
+
+/* The inode of the listening socket with one of two names, from the kernel's list; 0 for none. */
+static unsigned long listener_inode(const char *path, const char *other) {
+    enum { LISTENING = 0x10000, LINE_SIZE = 256 };
+    char line[LINE_SIZE];
+    unsigned long found = 0;
+    FILE *list = fopen("/proc/net/unix", "re");
+    while (list && !found && fgets(line, sizeof(line), list)) {
+        unsigned long flags, inode;
+        int at = 0;
+        line[strcspn(line, "\n")] = '\0';
+        if (sscanf(line, "%*s %*s %*s %lx %*s %*s %lu %n", &flags, &inode, &at) == 2 && at > 0 && flags & LISTENING &&
+            (strcmp(line + at, path) == 0 || strcmp(line + at, other) == 0))
+            found = inode;
+    }
+    if (list)
+        fclose(list);
+    return found;
+}
+
+/* Has process @pid the socket open that shows itself as @link, "socket:[123]"? */
+static int process_has(const char *pid, const char *link) {
+    char path[300], target[64];
+    snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+    DIR *listing = opendir(path);
+    const struct dirent *entry;
+    int has = 0;
+    while (listing && !has && (entry = readdir(listing)) != NULL) {
+        ssize_t size = readlinkat(dirfd(listing), entry->d_name, target, sizeof(target) - 1);
+        target[size < 0 ? 0 : size] = '\0';
+        has = strcmp(target, link) == 0;
+    }
+    if (listing)
+        closedir(listing);
+    return has;
+}
+
+int64_t weir_process_listens(const char *path, const char *other, uint32_t *ret_uid) {
+    char link[64];
+    unsigned long inode = listener_inode(path, other);
+    if (inode == 0)
+        return 0;
+    snprintf(link, sizeof(link), "socket:[%lu]", inode);
+    DIR *listing = opendir("/proc");
+    const struct dirent *entry;
+    int64_t found = -1;
+    while (listing && found < 0 && (entry = readdir(listing)) != NULL)
+        if (isdigit((unsigned char)entry->d_name[0]) && process_has(entry->d_name, link))
+            found = atoll(entry->d_name);
+    if (listing)
+        closedir(listing);
+    return found > 0 && weir_process_owner(found, ret_uid) != WEIR_OK ? -1 : found;
+}
+
+/* ---- identity ---- */
 
 uint64_t weir_process_start(int64_t pid) {
     enum { FIELDS_BETWEEN = 19 }; /* state, the 3rd field, follows the name; starttime is the 22nd */

@@ -9,6 +9,15 @@
 void weir_process_program(int64_t pid, char *name, size_t size);
 /* The user's login name, or the number as text. */
 void weir_process_user(uint32_t uid, char *name, size_t size);
+/* The group's name, or the number as text. */
+void weir_process_group(uint32_t gid, char *name, size_t size);
+/* 1 when it is stopped (SIGSTOP, a debugger), so that it does nothing until somebody lets it go on. */
+int weir_process_is_stopped(int64_t pid);
+/* The user that a process runs as. Return: WEIR_OK, WEIR_ENOENT (no such process). */
+int weir_process_owner(int64_t pid, uint32_t *ret_uid);
+/* The process that listens at the socket which was bound as @path or @other, and its user, as far as /proc shows it to us; nobody
+ * is connected to. Return: its pid; 0: nobody; -1: somebody whom we may not see. */
+int64_t weir_process_listens(const char *path, const char *other, uint32_t *ret_uid);
 /* Start time in clock ticks since boot (/proc/PID/stat); 0 when there is no such process. */
 uint64_t weir_process_start(int64_t pid);
 /* Fill with bytes nobody can guess (getrandom). */

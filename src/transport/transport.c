@@ -26,6 +26,12 @@ int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *
     return WEIR_OK;
 }
 
+int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err) {
+    (void)doc;
+    return weir_fail(err, WEIR_ENOTSUP, "%s: %s:// has nothing to tell of a channel", place->text,
+                     place->transport->scheme);
+}
+
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err) {
     (void)is_dry_run, (void)clean_fn, (void)user, (void)err;
     return WEIR_OK;

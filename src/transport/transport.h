@@ -18,6 +18,7 @@
 
 #include <stdint.h>
 #include <weir/error.h>
+#include <weir/value.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -31,7 +32,7 @@ enum weir_role {
 
 enum weir_full { WEIR_FULL_BLOCK = 0, WEIR_FULL_DROP_OLDEST = 1, WEIR_FULL_DROP_NEWEST = 2, WEIR_FULL_FAIL = 3 };
 enum weir_from { WEIR_FROM_NOW = 0, WEIR_FROM_OLDEST = 1, WEIR_FROM_LAST = 2, WEIR_FROM_SEQ = 3, WEIR_FROM_AGO = 4 };
-enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2 };
+enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2, WEIR_WAIT_SEM = 3 };
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
@@ -148,6 +149,10 @@ struct weir_transport_ops {
      * Return: WEIR_OK, WEIR_ENOENT, others as open. */
     int (*latest)(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret, weir_error *err);
 
+    /* Say why the channel is as it is: append pairs to the map that is open in @doc. Looks without opening an end, connecting, or
+     * changing anything. "state" is always among them. Return: WEIR_OK, WEIR_ENOENT (nothing was appended), others as open. */
+    int (*info)(const struct weir_place *place, weir_doc *doc, weir_error *err);
+
     int (*list)(weir_listing_fn *listing_fn, void *user, weir_error *err);
     int (*clean)(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
 };
@@ -162,6 +167,7 @@ const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t 
 
 /* For ops tables: operations that do not apply. */
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
+int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
 
 #endif

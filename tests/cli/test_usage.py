@@ -8,7 +8,7 @@ import pytest
 from conftest import COMMAND
 
 SOURCE = os.environ["WEIR_SOURCE"]
-VERBS = ["pub", "sub", "get", "call", "serve", "ls", "gc", "convert", "dump", "guess", "demo"]
+VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "demo"]
 
 
 def test_version(weir):
@@ -86,7 +86,7 @@ def test_usage_errors(weir, arguments, words):
     ("", ["address"]),
     ("unix://relative.sock", ["relative.sock"]),
 ])
-@pytest.mark.parametrize("verb", ["pub", "sub", "get", "call", "serve"])
+@pytest.mark.parametrize("verb", ["pub", "sub", "get", "call", "serve", "info"])
 def test_addresses_that_cannot_be(weir, verb, address, words):
     rest = {"pub": ["1"], "call": ["op"], "serve": ["--op", "x", "--command", "true"]}.get(verb, [])
     said = weir.error(2, verb, address, *rest)

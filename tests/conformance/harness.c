@@ -13,8 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const schemes[] = {"shm", "unix"};
-enum { SCHEME_COUNT = sizeof(schemes) / sizeof(schemes[0]), CASE_MAX = 128, ADDRESS_BUFFERS = 6 };
+/* The table: each transport, and the forms of its addresses that change how it works. */
+static const struct form forms[] = {
+    {"shm", ""},
+    {"shm", "wait=sem"},
+    {"unix", ""},
+};
+enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 256, ADDRESS_BUFFERS = 6 };
 
 static int count_fds(void) {
     int count = 0;
@@ -33,7 +38,9 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
 
 static int setup(void **state) {
     struct scratch *scratch = calloc(1, sizeof(*scratch));
-    scratch->scheme = *state;
+    const struct form *form = *state;
+    scratch->scheme = form->scheme;
+    scratch->options = form->options;
     strcpy(scratch->directory, "/dev/shm/weir-test-XXXXXX");
     if (!mkdtemp(scratch->directory))
         return -1;
@@ -61,12 +68,13 @@ int conformance_run(const char *suite, const struct conformance_case *cases, siz
     static char names[CASE_MAX][96];
     size_t used = 0;
     const char *only = getenv("WEIR_TEST_SCHEME");
-    for (size_t i = 0; i < SCHEME_COUNT; i++) {
-        if (only && strcmp(only, schemes[i]) != 0)
+    for (size_t i = 0; i < FORM_COUNT; i++) {
+        if (only && strcmp(only, forms[i].scheme) != 0)
             continue;
         for (size_t j = 0; j < count && used < CASE_MAX; j++, used++) {
-            snprintf(names[used], sizeof(names[used]), "%s: %s", schemes[i], cases[j].name);
-            tests[used] = (struct CMUnitTest){names[used], cases[j].run, setup, teardown, (void *)schemes[i]};
+            snprintf(names[used], sizeof(names[used]), "%s%s%s: %s", forms[i].scheme, *forms[i].options ? "?" : "",
+                     forms[i].options, cases[j].name);
+            tests[used] = (struct CMUnitTest){names[used], cases[j].run, setup, teardown, (void *)&forms[i]};
         }
     }
     const char *pattern = getenv("WEIR_TEST_FILTER");
@@ -79,10 +87,13 @@ const char *address(const struct scratch *scratch, const char *name, const char 
     static char buffers[ADDRESS_BUFFERS][256];
     static unsigned next;
     char *text = buffers[next++ % ADDRESS_BUFFERS];
+    const char *more = *options ? options + 1 : ""; /* behind the '?' */
+    const char *question = *more || *scratch->options ? "?" : "", *and = *more && *scratch->options ? "&" : "";
     if (strcmp(scratch->scheme, "shm") == 0)
-        snprintf(text, sizeof(buffers[0]), "shm://%s%s", name, options);
+        snprintf(text, sizeof(buffers[0]), "shm://%s%s%s%s%s", name, question, scratch->options, and, more);
     else
-        snprintf(text, sizeof(buffers[0]), "%s://%s/%s.sock%s", scratch->scheme, scratch->directory, name, options);
+        snprintf(text, sizeof(buffers[0]), "%s://%s/%s.sock%s%s%s%s", scratch->scheme, scratch->directory, name,
+                 question, scratch->options, and, more);
     return text;
 }
 

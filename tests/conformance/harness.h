@@ -16,9 +16,16 @@
 
 #define SECOND INT64_C(1000000000)
 
+/* A line of the table: a scheme, and options that stand in every address. */
+struct form {
+    const char *scheme;
+    const char *options; /* "wait=sem", or "" */
+};
+
 /* One test's place. */
 struct scratch {
     const char *scheme;
+    const char *options;
     char directory[64];
     int fd_count; /* open before the test */
 };

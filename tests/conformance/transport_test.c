@@ -115,8 +115,10 @@ static int read_from_many(const char *address) {
 static void test_many_writers_many_readers(void **state) {
     char reading[256], writing[256];
     pid_t readers[READERS], writers[WRITERS];
+    char options[64];
+    snprintf(options, sizeof(options), "?readers=%d&timeout=20s", READERS);
     strcpy(reading, address(*state, "a", ""));
-    snprintf(writing, sizeof(writing), "%s?readers=%d&timeout=20s", reading, READERS);
+    strcpy(writing, address(*state, "a", options));
     for (int i = 0; i < READERS; i++)
         readers[i] = start(read_from_many, reading);
     for (int i = 0; i < WRITERS; i++)

@@ -181,6 +181,25 @@ PyObject *weir_py_directory(PyObject *module, PyObject *unused) {
     return list;
 }
 
+PyObject *weir_py_info(PyObject *module, PyObject *address) {
+    PyObject *map = NULL;
+    weir_doc *doc;
+    weir_error err;
+    int status;
+    (void)module;
+    const char *text = PyUnicode_AsUTF8(address);
+    if (!text)
+        return NULL;
+    if (weir_doc_new(&doc) != WEIR_OK)
+        return PyErr_NoMemory();
+    Py_BEGIN_ALLOW_THREADS
+    status = weir_channel_info(text, doc, &err);
+    Py_END_ALLOW_THREADS
+    map = status == WEIR_OK ? weir_py_load(weir_doc_root(doc), NULL) : weir_py_raise(&err);
+    weir_doc_free(doc);
+    return map;
+}
+
 PyObject *weir_py_clean(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"dry_run", NULL};
     PyObject *list = NULL;

@@ -87,6 +87,7 @@ static PyMethodDef functions[] = {
      "bytes."},
     {"type_parts", weir_py_type_parts, METH_O, "type_parts(type): what a type of raw data is made of, as tuples."},
     {"directory", weir_py_directory, METH_NOARGS, "directory(): the channels of this machine and who has them open."},
+    {"info", weir_py_info, METH_O, "info(address): why a channel is as it is, as a dict."},
     {"clean", KEYWORDS(weir_py_clean), "clean(dry_run=False): take away what the dead left; the list of it."},
     {"version", version, METH_NOARGS, "version(): of the library that is running."},
     {NULL, NULL, 0, NULL},

@@ -201,6 +201,7 @@ PyObject *weir_py_encode(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *weir_py_decode(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *weir_py_convert(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *weir_py_directory(PyObject *module, PyObject *unused);
+PyObject *weir_py_info(PyObject *module, PyObject *address);
 PyObject *weir_py_clean(PyObject *module, PyObject *args, PyObject *kwargs);
 
 /* module.c: split keyword arguments into the named ones and the rest. @names ends with NULL; values[i] is borrowed, set

@@ -405,5 +405,18 @@ def test_directory(shm):
     assert isinstance(weir.clean(dry_run=True), list)
 
 
+def test_info(shm):
+    with weir.writer(shm) as w, weir.reader(shm) as r:
+        w.send(1)
+        info = weir.info(shm)
+        (reader,), (lane,) = info["readers"], info["lanes"]
+        assert (info["state"], lane["state"], lane["pid"], lane["seq"]) == ("live", "held", os.getpid(), 1)
+        assert reader["is_holding"] and reader["lags"] == [{"lane": lane["lane"], "bytes": 64, "messages": 1}]
+        assert r.next(timeout=20).data == 1
+    with pytest.raises(weir.Error) as caught:
+        weir.info("test/nothing-there")
+    assert caught.value.name == "WEIR_ENOENT"
+
+
 def test_version():
     assert weir.version() == weir.__version__

@@ -22,12 +22,14 @@ static const int64_t MAKING_NS = INT64_C(10000000000);
 
 /* ---- latest ---- */
 
-/* The lane with the newest frame, by time. Return: WEIR_OK, WEIR_ENOENT (no frame), failures. */
-static int newest_find(int directory, struct weir_peek *ret) {
+/* The lane with the newest frame, by time. Return: WEIR_OK, WEIR_ENOENT (no frame), failures. *ret_is_stale: a lane has grown and
+ * taken old segments away while we looked, and the newest frame may be in its new one. */
+static int newest_find(int directory, struct weir_peek *ret, int *ret_is_stale) {
     uint32_t generation[WEIR_SHM_LANES];
     int status = weir_peek_lanes(directory, generation);
     int worst = WEIR_ENOENT;
     struct weir_peek best = {.fd = -1};
+    *ret_is_stale = 0;
     if (status)
         return status;
     for (unsigned lane = 0; lane < WEIR_SHM_LANES; lane++) {
@@ -39,6 +41,8 @@ static int newest_find(int directory, struct weir_peek *ret) {
             best = peek;
         } else if (status == WEIR_OK) {
             close(peek.fd);
+        } else if (status == WEIR_ENOENT) {
+            *ret_is_stale = 1;
         } else if (status != WEIR_EAGAIN) {
             worst = status;
         }
@@ -53,7 +57,14 @@ static int newest_copy(int directory, struct weir_buffer *out, struct weir_inbou
     int status = WEIR_EAGAIN;
     for (int attempts = 0; status == WEIR_EAGAIN && attempts < ATTEMPTS; attempts++) {
         struct weir_peek peek;
-        status = newest_find(directory, &peek);
+        int is_stale;
+        status = newest_find(directory, &peek, &is_stale);
+        if (is_stale && attempts + 1 < ATTEMPTS) {
+            if (status == WEIR_OK)
+                close(peek.fd);
+            status = WEIR_EAGAIN;
+            continue;
+        }
         if (status)
             return status;
         status = weir_peek_copy(&peek, out);

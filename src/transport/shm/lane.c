@@ -424,6 +424,8 @@ int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, con
         weir_lock_drop(channel->writers_fd, index);
         if (status != WEIR_EACCESS && status != WEIR_ECORRUPT && status != WEIR_ENOENT)
             return status;
+        if (status == WEIR_EACCESS && atomic_load(&channel->page->generation[index]) == 0)
+            return status; /* it could not be made, nor could another */
         status = WEIR_EBUSY;
     }
     if (status)

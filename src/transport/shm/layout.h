@@ -29,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "os/semaphore.h"
+
 enum {
     WEIR_SHM_VERSION = 1,
     WEIR_SHM_PAGE = 4096,
@@ -92,6 +94,7 @@ struct weir_cursors_head {
     _Alignas(WEIR_SHM_LINE) _Atomic(uint64_t) ticket; /* grows whenever a reader goes to sleep or arms its descriptor */
     _Atomic(uint64_t) waiting;                        /* slots that sleep on weir_channel_page.wake */
     _Atomic(uint64_t) armed;                          /* slots whose FIFO wants a byte */
+    _Atomic(uint64_t) posting;                        /* slots that sleep on their semaphore (wait=sem) */
     _Alignas(WEIR_SHM_LINE) _Atomic(uint64_t) blocked; /* lanes whose writers sleep on space */
     _Atomic(uint32_t) space;                           /* futex */
 };
@@ -104,7 +107,9 @@ enum weir_slot_flags {
 struct weir_reader_slot {
     _Alignas(WEIR_SHM_LINE) _Atomic(uint32_t) flags;
     _Atomic(uint32_t) pid;
-    _Atomic(uint32_t) arming;                               /* grows each time the descriptor is armed */
+    _Atomic(uint32_t) arming;         /* grows each time the descriptor is armed */
+    _Atomic(uint32_t) semaphore_kind; /* whose sem_t (os/semaphore.h); 0: none was made */
+    _Alignas(WEIR_SHM_LINE) unsigned char semaphore[WEIR_SEMAPHORE_SIZE];
     _Alignas(512) _Atomic(uint64_t) cursor[WEIR_SHM_LANES]; /* everything before it is free */
 };
 
@@ -146,6 +151,10 @@ static_assert(sizeof(struct weir_channel_page) == 7 * WEIR_SHM_LINE, "channel pa
 static_assert(sizeof(struct weir_cursors_head) == 4 * WEIR_SHM_LINE, "cursors head");
 static_assert(sizeof(struct weir_reader_slot) == WEIR_SHM_SLOT_SIZE, "reader slot");
 static_assert(sizeof(struct weir_lane_page) == 3 * WEIR_SHM_LINE, "writer page");
+static_assert(offsetof(struct weir_cursors_head, posting) == 152, "posting");
+static_assert(offsetof(struct weir_reader_slot, semaphore_kind) == 12 &&
+                  offsetof(struct weir_reader_slot, semaphore) == 64,
+              "semaphore");
 static_assert(offsetof(struct weir_reader_slot, cursor) == 512, "cursors on lines of their own");
 static_assert(sizeof(_Atomic(uint64_t)) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "lock-free 64-bit atomics");
 

@@ -15,7 +15,7 @@
 #include "frame/frame.h"
 #include "transport/shm/segment.h"
 
-enum { ATTEMPTS = 16, GLANCE_SIZE = 24 };
+enum { ATTEMPTS = 16, GLANCE_SIZE = 24, SEGMENTS_MAX = 64 };
 
 /* Private copies of the shared structures, without atomics. */
 struct page_copy {
@@ -24,6 +24,9 @@ struct page_copy {
     uint64_t next_seq;
     uint64_t oldest;
     uint32_t forward;
+    uint32_t pid;
+    uint64_t start;
+    uint64_t epoch;
 };
 
 static int open_error(void) {
@@ -58,6 +61,9 @@ static int page_read(int fd, struct page_copy *ret) {
     memcpy(&ret->next_seq, bytes + offsetof(struct weir_lane_page, next_seq), 8);
     memcpy(&ret->oldest, bytes + offsetof(struct weir_lane_page, oldest), 8);
     memcpy(&ret->forward, bytes + offsetof(struct weir_lane_page, forward), 4);
+    memcpy(&ret->pid, bytes + offsetof(struct weir_lane_page, pid), 4);
+    memcpy(&ret->start, bytes + offsetof(struct weir_lane_page, start), 8);
+    memcpy(&ret->epoch, bytes + offsetof(struct weir_lane_page, epoch), 8);
     return WEIR_OK;
 }
 
@@ -90,15 +96,12 @@ static int segment_open(int directory, unsigned lane, uint32_t generation, struc
     return WEIR_ECORRUPT;
 }
 
-/* Look at the frame that the page calls the newest. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile, or none), WEIR_ECORRUPT. */
-static int glance(struct weir_peek *peek, struct page_copy *page) {
+/* Look at the frame at @position. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile), WEIR_ECORRUPT. */
+static int glance_at(struct weir_peek *peek, uint64_t position) {
     uint64_t head[GLANCE_SIZE / 8];
-    int status = page_read(peek->fd, page);
-    if (status || page->last == WEIR_SHM_NO_FRAME)
-        return status ? status : WEIR_EAGAIN;
-    peek->position = page->last & ~(uint64_t)(WEIR_SHM_LINE - 1);
-    status = ring_read(peek, peek->position, head, sizeof(head));
     struct page_copy after;
+    peek->position = position & ~(uint64_t)(WEIR_SHM_LINE - 1);
+    int status = ring_read(peek, peek->position, head, sizeof(head));
     if (status == WEIR_OK)
         status = page_read(peek->fd, &after);
     if (status == WEIR_OK && after.oldest > peek->position)
@@ -113,15 +116,25 @@ static int glance(struct weir_peek *peek, struct page_copy *page) {
     return status;
 }
 
+/* Look at the frame that the page calls the newest. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile, or none), WEIR_ECORRUPT. */
+static int glance(struct weir_peek *peek, struct page_copy *page) {
+    int status = page_read(peek->fd, page);
+    if (status || page->last == WEIR_SHM_NO_FRAME)
+        return status ? status : WEIR_EAGAIN;
+    return glance_at(peek, page->last);
+}
+
 int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct weir_peek *ret) {
     struct weir_peek peek = {.fd = -1};
     struct page_copy page = {0};
     int is_older = 0; /* we have gone back to the segment before an empty one */
+    int is_over = 0;  /* what glance said last is the answer */
     int status = segment_open(directory, lane, generation, &peek);
     for (int attempts = 0; status == WEIR_OK && attempts < ATTEMPTS; attempts++) {
         status = glance(&peek, &page);
         peek.sent = page.next_seq > peek.sent + 1 ? page.next_seq - 1 : peek.sent;
-        if (status != WEIR_EAGAIN && !(page.forward && !is_older && status == WEIR_OK))
+        is_over = status != WEIR_EAGAIN && !(page.forward && !is_older && status == WEIR_OK);
+        if (is_over)
             break;
         status = WEIR_OK;
         uint32_t other = 0;
@@ -134,10 +147,11 @@ int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct w
         if (other) {
             close(peek.fd);
             status = segment_open(directory, lane, other, &peek);
-            status = status == WEIR_ENOENT && is_older ? WEIR_EAGAIN : status;
         }
     }
     ret->sent = peek.sent;
+    if (status == WEIR_OK && !is_over)
+        status = WEIR_EAGAIN; /* overtaken every time */
     if (status == WEIR_OK)
         *ret = peek;
     else if (peek.fd >= 0)
@@ -162,4 +176,90 @@ int weir_peek_copy(const struct weir_peek *peek, struct weir_buffer *to) {
     memcpy(room, &peek->word, sizeof(peek->word)); /* the same word that its size was checked by */
     to->size = size;
     return WEIR_OK;
+}
+
+/* ---- a whole lane ---- */
+
+/* Open the newest segment, beginning at @generation, and read its page. */
+static int newest_open(int directory, unsigned lane, uint32_t generation, struct weir_peek *peek,
+                       struct page_copy *page) {
+    for (int attempts = 0; attempts < SEGMENTS_MAX; attempts++) {
+        int status = segment_open(directory, lane, generation, peek);
+        if (status == WEIR_OK)
+            status = page_read(peek->fd, page);
+        if (status || page->forward <= generation)
+            return status;
+        generation = page->forward;
+        close(peek->fd);
+        peek->fd = -1;
+    }
+    return WEIR_ECORRUPT; /* nobody grows that often while we look */
+}
+
+static void frames_note(int directory, struct weir_peek_lane *lane, uint32_t generation, struct weir_peek *oldest) {
+    struct weir_peek newest = {.fd = -1};
+    if (weir_peek_newest(directory, lane->newest.lane, generation, &newest) != WEIR_OK)
+        return;
+    close(newest.fd);
+    lane->newest_seq = newest.seq;
+    lane->newest_time = newest.time;
+    if (glance_at(oldest, lane->oldest) != WEIR_OK)
+        return;
+    lane->oldest_seq = oldest->seq;
+    lane->oldest_time = oldest->time;
+}
+
+int weir_peek_lane(int directory, unsigned lane, uint32_t generation, struct weir_peek_lane *ret) {
+    struct weir_peek peek = {.fd = -1}, older;
+    struct page_copy page = {0};
+    int status = newest_open(directory, lane, generation, &peek, &page);
+    if (status == WEIR_OK) {
+        *ret = (struct weir_peek_lane){
+            .newest = peek.header,
+            .oldest_generation = peek.header.generation,
+            .uid = peek.uid,
+            .pid = page.pid,
+            .start = page.start,
+            .epoch = page.epoch,
+            .tail = page.tail,
+            .next_seq = page.next_seq,
+            .oldest = page.oldest,
+        };
+        for (int i = 0; i < SEGMENTS_MAX && ret->oldest_generation > 1; i++) {
+            struct page_copy before;
+            if (segment_open(directory, lane, ret->oldest_generation - 1, &older) != WEIR_OK)
+                break;
+            close(peek.fd);
+            peek = older;
+            ret->oldest_generation--;
+            if (page_read(peek.fd, &before) == WEIR_OK)
+                ret->oldest = before.oldest;
+        }
+        frames_note(directory, ret, ret->newest.generation, &peek);
+    }
+    if (peek.fd >= 0)
+        close(peek.fd);
+    return status;
+}
+
+int weir_peek_seq(int directory, const struct weir_peek_lane *lane, uint64_t position, uint64_t *ret) {
+    struct weir_peek peek = {.fd = -1};
+    uint32_t generation = lane->newest.generation;
+    if (position >= lane->tail) {
+        *ret = lane->next_seq;
+        return WEIR_OK;
+    }
+    int status = segment_open(directory, lane->newest.lane, generation, &peek);
+    while (status == WEIR_OK && peek.header.base > position && generation > lane->oldest_generation) {
+        close(peek.fd);
+        peek.fd = -1;
+        status = segment_open(directory, lane->newest.lane, --generation, &peek);
+    }
+    if (status == WEIR_OK)
+        status = glance_at(&peek, position < lane->oldest ? lane->oldest : position);
+    if (status == WEIR_OK)
+        *ret = peek.seq;
+    if (peek.fd >= 0)
+        close(peek.fd);
+    return status;
 }

@@ -1,4 +1,4 @@
-/* Lanes read by system calls only: no mapping, no lock, no trace. What latest and list need. */
+/* Lanes read by system calls only: no mapping, no lock, no trace. What latest, list and info need. */
 #ifndef WEIR_SHM_PEEK_H
 #define WEIR_SHM_PEEK_H
 
@@ -19,9 +19,32 @@ struct weir_peek {
 
 /* Segment generations of all lanes of the channel directory. Return: WEIR_OK, WEIR_ENOENT, WEIR_EACCESS, WEIR_ECORRUPT, WEIR_EVERSION. */
 int weir_peek_lanes(int directory, uint32_t generation[WEIR_SHM_LANES]);
-/* Return: WEIR_OK; WEIR_EAGAIN, it has no frame (then only sent is set); WEIR_ECORRUPT, WEIR_EACCESS, WEIR_ENOENT. */
+/* Return: WEIR_OK; WEIR_EAGAIN, it has no frame (then only sent is set); WEIR_ENOENT, a segment is gone: the lane has grown since
+ * the table was read, look again; WEIR_ECORRUPT, WEIR_EACCESS. */
 int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct weir_peek *ret);
 /* Copy the frame. Return: WEIR_OK, WEIR_EAGAIN (it was overwritten meanwhile), WEIR_ECORRUPT, WEIR_ENOMEM. */
 int weir_peek_copy(const struct weir_peek *peek, struct weir_buffer *to);
+
+/* A lane as a whole, from the oldest segment that still has a file to the newest. */
+struct weir_peek_lane {
+    struct weir_lane_header newest; /* of the segment that is written */
+    uint32_t oldest_generation;
+    uint32_t uid; /* whose file the newest segment is */
+    uint32_t pid; /* what the page says of its writer; 0: closed */
+    uint64_t start;
+    uint64_t epoch;
+    uint64_t tail;
+    uint64_t next_seq;
+    uint64_t oldest; /* position of the oldest frame that is kept */
+    /* Of the oldest and the newest frame; seq 0: there is none. */
+    uint64_t oldest_seq, newest_seq;
+    int64_t oldest_time, newest_time;
+};
+
+/* Look at a whole lane. Return: WEIR_OK, WEIR_ENOENT, WEIR_EACCESS, WEIR_ECORRUPT. */
+int weir_peek_lane(int directory, unsigned lane, uint32_t generation, struct weir_peek_lane *ret);
+/* The seq of the first frame at or behind @position: what a reader with that cursor reads next. At the end: next_seq.
+ * Return: WEIR_OK, WEIR_EAGAIN (overwritten while we looked), WEIR_ECORRUPT, WEIR_EACCESS, WEIR_ENOENT. */
+int weir_peek_seq(int directory, const struct weir_peek_lane *lane, uint64_t position, uint64_t *ret);
 
 #endif

@@ -82,7 +82,9 @@ int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel
     if (is_holding && own_lane < WEIR_SHM_LANES)
         atomic_store(&weir_channel_slot(channel, reader->sleeper.slot)->cursor[own_lane], UINT64_MAX);
     weir_spin_init(&reader->spin);
-    status = lanes_notice(reader, 1, err);
+    status = reader->how == WEIR_WAIT_SEM ? weir_sleeper_use_semaphore(&reader->sleeper, channel, err) : WEIR_OK;
+    if (status == WEIR_OK)
+        status = lanes_notice(reader, 1, err);
     if (status == WEIR_OK)
         status = weir_shm_reader_seek(reader, place->from, place->from_value, err);
     if (status == WEIR_EAGAIN) /* from=last, and nothing there yet */

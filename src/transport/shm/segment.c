@@ -53,6 +53,13 @@ static int content_write(int fd, const struct weir_segment_wish *wish, uint64_t 
                : WEIR_ESYSTEM;
 }
 
+/* The file gets the channel's group. Who is not in that group got here by the rights of others, and then others may read it too. */
+static int group_give(const struct weir_shm_channel *channel, int fd) {
+    return !(channel->mode & 077) || fchown(fd, (uid_t)-1, channel->gid) == 0 || (errno == EPERM && channel->mode & 04)
+               ? WEIR_OK
+               : WEIR_ESYSTEM;
+}
+
 int weir_segment_make(const struct weir_shm_channel *channel, const struct weir_segment_wish *wish, weir_error *err) {
     char name[40], hidden[48];
     weir_segment_name(name, wish->lane, wish->generation);
@@ -64,7 +71,7 @@ int weir_segment_make(const struct weir_shm_channel *channel, const struct weir_
     uint64_t capacity = weir_segment_capacity(wish->capacity);
     int status = weir_store_allocate(fd, ring_offset() + capacity, channel->text, err);
     if (status == WEIR_OK &&
-        (content_write(fd, wish, capacity) || (channel->mode & 077 && fchown(fd, (uid_t)-1, channel->gid) != 0) ||
+        (content_write(fd, wish, capacity) || group_give(channel, fd) ||
          fchmod(fd, 0600 | (channel->mode & 044)) != 0 || renameat(channel->fd, hidden, channel->fd, name) != 0))
         status = weir_fail_errno(err, errno, "%s: a lane cannot be made", channel->text);
     close(fd);

@@ -19,6 +19,7 @@
 #include "os/process.h"
 #include "transport/shm/channel.h"
 #include "transport/shm/directory.h"
+#include "transport/shm/info.h"
 #include "transport/shm/lane.h"
 #include "transport/shm/reader.h"
 
@@ -330,6 +331,7 @@ const struct weir_transport_ops weir_transport_shm = {
     .fd = shm_fd,
     .peer_state = shm_peer_state,
     .latest = weir_shm_latest,
+    .info = weir_shm_info,
     .list = weir_shm_list,
     .clean = weir_shm_clean,
 };

@@ -18,6 +18,7 @@ static void slot_clear(const struct weir_shm_channel *channel, unsigned slot) {
     atomic_fetch_and(&cursors->joined, ~bit(slot));
     atomic_fetch_and(&cursors->waiting, ~bit(slot));
     atomic_fetch_and(&cursors->armed, ~bit(slot));
+    atomic_fetch_and(&cursors->posting, ~bit(slot));
 }
 
 /* Take the lease of a free slot; those without a joined bit first, to leave the dead's to whoever needs them. */

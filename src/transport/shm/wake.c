@@ -73,11 +73,21 @@ static void descriptor_signal(struct weir_waker *waker, const struct weir_shm_ch
     }
 }
 
+/* Only where all who can write the slot are our own user: the C library believes what it finds there. */
+static void semaphore_post(const struct weir_shm_channel *channel, unsigned slot) {
+    struct weir_reader_slot *reader = weir_channel_slot(channel, slot);
+    if (channel->is_private && atomic_load(&reader->semaphore_kind) == weir_semaphore_kind())
+        weir_semaphore_post(reader->semaphore);
+}
+
 void weir_waker_wake(struct weir_waker *waker, const struct weir_shm_channel *channel) {
     waker->ticket = atomic_load(&channel->cursors->ticket);
     uint64_t armed = atomic_load(&channel->cursors->armed);
     for (; armed; armed &= armed - 1)
         descriptor_signal(waker, channel, (unsigned)__builtin_ctzll(armed));
+    uint64_t posting = atomic_load(&channel->cursors->posting);
+    for (; posting; posting &= posting - 1)
+        semaphore_post(channel, (unsigned)__builtin_ctzll(posting));
     if (atomic_load(&channel->cursors->waiting) == 0)
         return;
     atomic_fetch_add(&channel->page->wake, 1);
@@ -97,6 +107,30 @@ void weir_sleeper_fini(struct weir_sleeper *sleeper) {
     sleeper->fd = -1;
 }
 
+int weir_sleeper_use_semaphore(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err) {
+    if (sleeper->slot == WEIR_NO_SLOT)
+        return WEIR_OK;
+    if (weir_semaphore_kind() == 0)
+        return weir_fail(err, WEIR_ENOTSUP, "%s: this C library has no semaphore for wait=sem; use wait=futex",
+                         channel->text);
+    if (!channel->is_private)
+        return weir_fail(
+            err, WEIR_ENOTSUP,
+            "%s: with wait=sem whoever may write the channel can end its readers, and it is not yours alone; "
+            "use wait=futex",
+            channel->text);
+    struct weir_reader_slot *mine = weir_channel_slot(channel, sleeper->slot);
+    weir_semaphore_init(mine->semaphore);
+    atomic_store(&mine->semaphore_kind, weir_semaphore_kind());
+    sleeper->has_semaphore = 1;
+    return WEIR_OK;
+}
+
+/* The word of bits in which this sleeper says that it sleeps. */
+static _Atomic(uint64_t) *sleeping_word(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    return sleeper->has_semaphore ? &channel->cursors->posting : &channel->cursors->waiting;
+}
+
 static void ticket_take(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
     atomic_fetch_add(&channel->cursors->ticket, 1);
     if (!weir_barrier_all())
@@ -107,17 +141,24 @@ void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_chan
     sleeper->word = atomic_load(&channel->page->wake);
     if (sleeper->slot == WEIR_NO_SLOT)
         return;
-    atomic_fetch_or(&channel->cursors->waiting, UINT64_C(1) << sleeper->slot);
+    if (sleeper->has_semaphore)
+        weir_semaphore_drain(
+            weir_channel_slot(channel, sleeper->slot)->semaphore); /* before the last look, not after */
+    atomic_fetch_or(sleeping_word(sleeper, channel), UINT64_C(1) << sleeper->slot);
     ticket_take(sleeper, channel);
 }
 
 void weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns) {
-    weir_futex_wait(&channel->page->wake, sleeper->word, left_ns < sleeper->slice_ns ? left_ns : sleeper->slice_ns);
+    int64_t slice_ns = left_ns < sleeper->slice_ns ? left_ns : sleeper->slice_ns;
+    if (sleeper->has_semaphore)
+        weir_semaphore_wait(weir_channel_slot(channel, sleeper->slot)->semaphore, slice_ns);
+    else
+        weir_futex_wait(&channel->page->wake, sleeper->word, slice_ns);
 }
 
 void weir_sleeper_end(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
     if (sleeper->slot != WEIR_NO_SLOT)
-        atomic_fetch_and(&channel->cursors->waiting, ~(UINT64_C(1) << sleeper->slot));
+        atomic_fetch_and(sleeping_word(sleeper, channel), ~(UINT64_C(1) << sleeper->slot));
 }
 
 /* ---- descriptors ---- */

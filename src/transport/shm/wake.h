@@ -4,6 +4,9 @@
  * channel.wake. A writer compares the ticket with the last one it has answered after each commit; only when it has grown does
  * it make a system call. Answering is private to each writer: one that is stopped half way through holds up nobody.
  *
+ * With wait=sem a reader sleeps on a POSIX semaphore in its slot instead, and writers post it. For teaching and comparing: it
+ * costs writers a system call for each sleeper (docs/design/0002).
+ *
  * Writers that find no room set their bit in cursors.blocked and sleep on cursors.space. */
 #ifndef WEIR_SHM_WAKE_H
 #define WEIR_SHM_WAKE_H
@@ -42,10 +45,14 @@ struct weir_sleeper {
     int64_t slice_ns;
     int fd; /* what the host polls: our FIFO, or a timer without a slot; -1 */
     uint8_t is_armed;
+    uint8_t has_semaphore; /* it sleeps on the semaphore in its slot, not on channel.wake */
 };
 
 void weir_sleeper_init(struct weir_sleeper *sleeper, unsigned slot);
 void weir_sleeper_fini(struct weir_sleeper *sleeper);
+/* wait=sem: sleep on a semaphore from now on. Without a slot nothing changes: nobody would post.
+ * Return: WEIR_OK, WEIR_ENOTSUP (others than our own user may write the channel; no semaphores here). */
+int weir_sleeper_use_semaphore(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err);
 /* Say that we are about to sleep. Look once more whether there is nothing to do, sleep, and end it in either case. */
 void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel);
 void weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns);

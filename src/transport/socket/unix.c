@@ -214,6 +214,7 @@ const struct weir_transport_ops weir_transport_unix = {
     .fd = weir_socket_fd,
     .peer_state = weir_socket_peer_state,
     .latest = local_latest,
+    .info = weir_socket_local_info,
     .list = weir_transport_no_list,
     .clean = weir_transport_no_clean,
 };

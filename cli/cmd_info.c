@@ -1,0 +1,395 @@
+/* weir info: why one channel is as it is. Tables on a terminal, lines of tab-separated fields into a pipe, one object with --json.
+ *
+ * The pipe's form is for scripts: the first field of a line says what the line is (channel, lane, reader, lag, end), the others stand
+ * in a fixed order, and "-" is what is not known. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+
+static struct { int is_json; } args;
+
+static const struct cli_option options[] = {
+    {"json", CLI_FLAG, &args.is_json, NULL, "one JSON object"},
+    {0},
+};
+
+enum { FIELD_SIZE = 40 };
+
+/* ---- fields ---- */
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void append(weir_buffer *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(weir_buffer *line, const char *format, ...) {
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        weir_buffer_append(line, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+}
+
+static int is_true(const weir_value *map, const char *key) {
+    int value = 0;
+    return weir_get_bool(map, key, &value) == WEIR_OK && value;
+}
+
+static int text_is(const weir_value *map, const char *key, const char *text) {
+    weir_view view;
+    return weir_get_text(map, key, &view) == WEIR_OK && view.size == strlen(text) &&
+           memcmp(view.data, text, view.size) == 0;
+}
+
+/* What a field says: text as it is, numbers in decimal, "-" for null or nothing. */
+static void field(const weir_value *map, const char *key, weir_buffer *line) {
+    const weir_value *value = NULL;
+    weir_view text;
+    weir_get(map, key, &value);
+    if (!value || weir_value_kind(value) == WEIR_KIND_NULL)
+        weir_buffer_append(line, "-", 1);
+    else if (weir_get_text(value, NULL, &text) == WEIR_OK)
+        cli_readable_text(text, line);
+    else
+        cli_readable(value, line);
+}
+
+static const char *size_field(const weir_value *map, const char *key, char *text) {
+    uint64_t bytes;
+    return weir_get_u64(map, key, &bytes) == WEIR_OK ? cli_size(bytes, text) : "-";
+}
+
+static const char *age_field(const weir_value *map, const char *key, char *text) {
+    int64_t time;
+    return weir_get_i64(map, key, &time) == WEIR_OK ? cli_age(now_ns() - time, text) : "-";
+}
+
+static const char *number_field(const weir_value *map, const char *key, char *text) {
+    uint64_t number;
+    if (weir_get_u64(map, key, &number) != WEIR_OK)
+        return "-";
+    snprintf(text, FIELD_SIZE, "%" PRIu64, number);
+    return text;
+}
+
+/* "weir (812 daq)" */
+static void process_field(const weir_value *map, weir_buffer *line) {
+    field(map, "program", line);
+    append(line, " (pid ");
+    field(map, "pid", line);
+    append(line, ", user ");
+    field(map, "user", line);
+    append(line, is_true(map, "is_stopped") ? ", stopped)" : ")");
+}
+
+/* ---- lines for scripts ---- */
+
+static void tabs(const char *what, const weir_value *map, const char *const *keys, weir_buffer *line) {
+    append(line, "%s", what);
+    for (; *keys; keys++) {
+        append(line, "\t");
+        field(map, *keys, line);
+    }
+    cli_print_line(line);
+}
+
+static const char *const channel_keys[] = {"address", "transport", "state", "path", "owner",
+                                           "group",   "mode",      "keep",  NULL};
+static const char *const lane_keys[] = {"lane",     "state",      "pid",    "user",  "program", "segment",
+                                        "capacity", "used",       "unread", "seq",   "oldest",  "newest",
+                                        "is_lossy", "is_blocked", "copied", "error", NULL};
+static const char *const reader_keys[] = {"slot",    "role",       "state",         "pid",        "user",
+                                          "program", "is_holding", "is_in_the_way", "is_stopped", "sleeps_on",
+                                          "wait",    "gaps",       "copied",        NULL};
+static const char *const lag_keys[] = {"lane", "messages", "bytes", NULL};
+static const char *const end_keys[] = {"role",
+                                       "pid",
+                                       "user",
+                                       "program",
+                                       "messages",
+                                       "bytes",
+                                       "waits",
+                                       "gaps",
+                                       "last",
+                                       "options.full",
+                                       "options.capacity",
+                                       "options.max",
+                                       "options.keep",
+                                       "options.readers",
+                                       "options.wait",
+                                       "address",
+                                       NULL};
+static const char *const process_keys[] = {"pid", "user", "program", NULL};
+
+static void each_tabs(const char *what, const weir_value *info, const char *key, const char *const *keys,
+                      weir_buffer *line) {
+    const weir_value *list = NULL, *lags = NULL;
+    weir_iter it, lag;
+    if (weir_get(info, key, &list) != WEIR_OK || weir_value_kind(list) != WEIR_KIND_ARRAY)
+        return;
+    weir_iter_init(&it, list);
+    while (weir_iter_next(&it)) {
+        tabs(what, it.value, keys, line);
+        if (weir_get(it.value, "lags", &lags) != WEIR_OK || weir_value_kind(lags) != WEIR_KIND_ARRAY)
+            continue;
+        weir_iter_init(&lag, lags);
+        while (weir_iter_next(&lag)) {
+            append(line, "lag\t");
+            field(it.value, "slot", line);
+            append(line, "\t");
+            field(lag.value, "lane", line);
+            for (const char *const *next = lag_keys + 1; *next; next++) {
+                append(line, "\t");
+                field(lag.value, *next, line);
+            }
+            cli_print_line(line);
+        }
+    }
+}
+
+static void info_tabs(const weir_value *info, weir_buffer *line) {
+    const weir_value *process = NULL;
+    tabs("channel", info, channel_keys, line);
+    if (weir_get(info, "server", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
+        tabs("server", process, process_keys, line);
+    if (weir_get(info, "listener", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
+        tabs("listener", process, process_keys, line);
+    each_tabs("lane", info, "lanes", lane_keys, line);
+    each_tabs("reader", info, "readers", reader_keys, line);
+    each_tabs("end", info, "ends", end_keys, line);
+}
+
+/* ---- tables for people ---- */
+
+static void label(weir_buffer *line, const char *name) {
+    append(line, "%s%-10s%s ", cli_style(CLI_DIM), name, cli_style(CLI_PLAIN));
+}
+
+static void pair_print(const weir_value *info, const char *key, weir_buffer *line) {
+    const weir_value *value = NULL;
+    if (weir_get(info, key, &value) != WEIR_OK || weir_value_kind(value) == WEIR_KIND_NULL)
+        return;
+    label(line, key);
+    if (weir_value_kind(value) == WEIR_KIND_MAP)
+        process_field(value, line);
+    else
+        field(info, key, line);
+    cli_print_line(line);
+}
+
+static void head_print(const weir_value *info, weir_buffer *line) {
+    const weir_value *value = NULL;
+    append(line, "%s", cli_style(CLI_BOLD));
+    field(info, "address", line);
+    append(line, "%s  ", cli_style(CLI_PLAIN));
+    field(info, "state", line);
+    cli_print_line(line);
+    pair_print(info, "path", line);
+    if (weir_get(info, "owner", &value) == WEIR_OK) {
+        label(line, "owner");
+        field(info, "owner", line);
+        append(line, ", group ");
+        field(info, "group", line);
+        append(line, ", mode ");
+        field(info, "mode", line);
+        cli_print_line(line);
+    }
+    if (weir_get(info, "keep", &value) == WEIR_OK) {
+        label(line, "keep");
+        append(line, "%s",
+               weir_value_kind(value) == WEIR_KIND_NULL ? "no writer has decided yet"
+               : is_true(info, "keep")                  ? "it outlives its ends"
+                                                        : "it goes with its last end");
+        cli_print_line(line);
+    }
+    pair_print(info, "server", line);
+    pair_print(info, "listener", line);
+}
+
+static void title_print(const char *title, weir_buffer *line) {
+    append(line, "%s%s%s", cli_style(CLI_DIM), title, cli_style(CLI_PLAIN));
+    cli_print_line(line);
+}
+
+/* A second line that says why, where there is something to say. */
+static void because_print(const char *before, const weir_value *map, const char *key, weir_buffer *line) {
+    const weir_value *value = NULL;
+    if (weir_get(map, key, &value) != WEIR_OK || weir_value_kind(value) == WEIR_KIND_NULL)
+        return;
+    append(line, "      %s", before);
+    field(map, key, line);
+    cli_print_line(line);
+}
+
+static void lane_print(const weir_value *lane, weir_buffer *line) {
+    char number[4][FIELD_SIZE], size[3][16], age[2][16];
+    if (!text_is(lane, "state", "held") && !text_is(lane, "state", "free")) {
+        append(line, "%4s  ", number_field(lane, "lane", number[0]));
+        field(lane, "error", line);
+        cli_print_line(line);
+        return;
+    }
+    append(line, "%4s %s%-5s%s %7s %7s %7s %12s %8s %8s  ", number_field(lane, "lane", number[0]),
+           cli_style(text_is(lane, "state", "held") ? CLI_BOLD : CLI_DIM),
+           text_is(lane, "state", "held") ? "held" : "free", cli_style(CLI_PLAIN),
+           size_field(lane, "capacity", size[0]), size_field(lane, "used", size[1]),
+           size_field(lane, "unread", size[2]), number_field(lane, "seq", number[1]), age_field(lane, "oldest", age[0]),
+           age_field(lane, "newest", age[1]));
+    if (text_is(lane, "state", "held"))
+        process_field(lane, line);
+    else
+        append(line, "no writer");
+    cli_print_line(line);
+    because_print("readers copy: ", lane, "copied", line);
+    if (is_true(lane, "is_blocked")) {
+        append(line, "      its writer waits for room");
+        cli_print_line(line);
+    }
+}
+
+static void reader_print(const weir_value *reader, weir_buffer *line) {
+    char number[4][FIELD_SIZE], size[16];
+    const weir_value *lags = NULL;
+    weir_iter it;
+    append(line, "%4s ", number_field(reader, "slot", number[0]));
+    append(line, "%s", cli_style(text_is(reader, "state", "live") ? CLI_BOLD : CLI_DIM));
+    field(reader, "role", line);
+    append(line, "%s ", cli_style(CLI_PLAIN));
+    process_field(reader, line);
+    append(line, ", %s, wait=", is_true(reader, "is_holding") ? "holds writers back" : "holds nothing back");
+    field(reader, "wait", line);
+    append(line, ", %s missed", number_field(reader, "gaps", number[1]));
+    if (text_is(reader, "state", "dead"))
+        append(line, "; dead, its place is given away when somebody needs it");
+    cli_print_line(line);
+    because_print("asleep on its ", reader, "sleeps_on", line);
+    because_print("it copies: ", reader, "copied", line);
+    if (is_true(reader, "is_in_the_way")) {
+        append(line, "      a writer waits for it");
+        cli_print_line(line);
+    }
+    if (weir_get(reader, "lags", &lags) != WEIR_OK || weir_value_kind(lags) != WEIR_KIND_ARRAY)
+        return;
+    weir_iter_init(&it, lags);
+    while (weir_iter_next(&it)) {
+        append(line, "      %s messages (%s) behind lane %s", number_field(it.value, "messages", number[2]),
+               size_field(it.value, "bytes", size), number_field(it.value, "lane", number[3]));
+        cli_print_line(line);
+    }
+}
+
+static void end_print(const weir_value *end, weir_buffer *line) {
+    char number[4][FIELD_SIZE], size[2][16], age[2][16];
+    append(line, "     %s", cli_style(CLI_BOLD));
+    field(end, "role", line);
+    append(line, "%s ", cli_style(CLI_PLAIN));
+    process_field(end, line);
+    append(line, " for %s: %s messages, %s waits, %s missed, last %s", age_field(end, "since", age[0]),
+           number_field(end, "messages", number[0]), number_field(end, "waits", number[1]),
+           number_field(end, "gaps", number[2]), age_field(end, "last", age[1]));
+    cli_print_line(line);
+    append(line, "      full=");
+    field(end, "options.full", line);
+    append(line, " capacity=%s max=%s keep=%d readers=%s wait=", size_field(end, "options.capacity", size[0]),
+           size_field(end, "options.max", size[1]), is_true(end, "options.keep"),
+           number_field(end, "options.readers", number[3]));
+    field(end, "options.wait", line);
+    cli_print_line(line);
+}
+
+static void each_print(const weir_value *info, const char *key, const char *title,
+                       void (*print)(const weir_value *item, weir_buffer *line), weir_buffer *line) {
+    const weir_value *list = NULL;
+    weir_iter it;
+    if (weir_get(info, key, &list) != WEIR_OK)
+        return;
+    if (weir_value_kind(list) != WEIR_KIND_ARRAY) {
+        label(line, key);
+        append(line, "not yours to see");
+        cli_print_line(line);
+        return;
+    }
+    if (weir_value_count(list) > 0)
+        title_print(title, line);
+    weir_iter_init(&it, list);
+    while (weir_iter_next(&it))
+        print(it.value, line);
+}
+
+static void info_print(const weir_value *info, weir_buffer *line) {
+    head_print(info, line);
+    each_print(info, "lanes", "LANE STATE    SIZE    USED  UNREAD          SEQ   OLDEST   NEWEST  WRITER", lane_print,
+               line);
+    each_print(info, "readers", "SLOT READER", reader_print, line);
+    each_print(info, "ends", "     OPEN ENDS OF YOURS", end_print, line);
+}
+
+/* ---- the command ---- */
+
+/* The object behind a "v" of 1. */
+static int info_json(const weir_value *info, weir_buffer *line, weir_error *err) {
+    weir_codec_options plain = WEIR_CODEC_OPTIONS_INIT;
+    weir_doc *doc = NULL;
+    const weir_value *root = NULL;
+    weir_iter it;
+    plain.flags = WEIR_PLAIN;
+    int status = weir_doc_new(&doc);
+    if (status)
+        return status;
+    weir_begin_map(doc);
+    weir_put_key(doc, "v");
+    weir_put_i64(doc, 1);
+    weir_iter_init(&it, info);
+    while (weir_iter_next(&it)) {
+        weir_put_value(doc, it.key);
+        weir_put_value(doc, it.value);
+    }
+    weir_end(doc);
+    status = weir_doc_finish(doc, &root, err);
+    if (status == WEIR_OK)
+        status = weir_encode(root, WEIR_CODEC_JSON, &plain, line, err);
+    if (status == WEIR_OK)
+        cli_print_line(line);
+    weir_doc_free(doc);
+    return status;
+}
+
+static int run(int argc, char **argv) {
+    (void)argc;
+    weir_doc *doc = NULL;
+    weir_buffer *line = NULL;
+    weir_error err = {0};
+    int status = weir_doc_new(&doc) || weir_buffer_new(&line) ? WEIR_ENOMEM : WEIR_OK;
+    if (status == WEIR_OK)
+        status = weir_channel_info(argv[0], doc, &err);
+    if (status == WEIR_OK && args.is_json)
+        status = info_json(weir_doc_root(doc), line, &err);
+    else if (status == WEIR_OK && cli_is_terminal())
+        info_print(weir_doc_root(doc), line);
+    else if (status == WEIR_OK)
+        info_tabs(weir_doc_root(doc), line);
+    weir_buffer_free(line);
+    weir_doc_free(doc);
+    return status ? cli_error(status, &err) : CLI_OK;
+}
+
+const struct cli_command cli_info = {
+    .name = "info",
+    .summary = "say why a channel is as it is: who waits for whom, what is copied and why",
+    .usage = "ADDR [--json]",
+    .examples = "  weir info lab/imu\n"
+                "  weir info lab/imu | grep ^lag\n"
+                "  weir info lab/imu --json | jq '.readers[] | select(.is_in_the_way).pid'\n",
+    .options = options,
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

@@ -1,0 +1,145 @@
+"""Who may do what with a channel in shared memory, tried as other users: by the command, and by hand on its files."""
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from conftest import COMMAND, until
+
+GROUP, MEMBER, STRANGER = 61001, 61002, 61003
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="becoming other users needs root")
+
+BY_HAND = """
+import fcntl, os, struct, sys
+name = sys.argv[2]
+try:
+    if sys.argv[1] == "read":
+        os.read(os.open(name, os.O_RDONLY), 16)
+    elif sys.argv[1] == "write":
+        os.open(name, os.O_RDWR)
+    elif sys.argv[1] == "cut":
+        os.truncate(name, 4096)
+    elif sys.argv[1] == "make":
+        os.close(os.open(os.path.join(name, "lane.9.1"), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    elif sys.argv[1] == "remove":
+        os.unlink(name)
+    elif sys.argv[1] == "widen":
+        os.chmod(name, 0o666)
+    elif sys.argv[1] == "lock":
+        fcntl.fcntl(os.open(name, os.O_RDONLY), 36, struct.pack("hhqqi", fcntl.F_RDLCK, 0, 0, 1, 0))
+except PermissionError:
+    sys.exit(13)
+"""
+
+
+class Others:
+    """The command, and plain system calls, as another user."""
+
+    def __init__(self, weir):
+        self.weir = weir
+        os.chmod(weir.folder, 0o755)
+
+    def run(self, uid, arguments):
+        groups = [GROUP] if uid == MEMBER else []
+        return subprocess.run(arguments, capture_output=True, text=True, user=uid, group=uid, extra_groups=groups,
+                              env=self.weir.environment, timeout=20, cwd="/")
+
+    def command(self, uid, *arguments):
+        return self.run(uid, [COMMAND, *arguments]).returncode
+
+    def may(self, uid, action, path):
+        done = self.run(uid, ["/usr/bin/python3", "-c", BY_HAND, action, path])
+        assert done.returncode in (0, 13), done.stderr
+        return done.returncode == 0
+
+
+@pytest.fixture
+def others(weir):
+    found = Others(weir)
+    try:
+        can_run = found.command(STRANGER, "--version") == 0
+    except PermissionError:
+        can_run = False
+    if not can_run:
+        pytest.skip("another user may not run the command where it was built")
+    return found
+
+
+def folder(weir, name):
+    return os.path.join(weir.folder, "weir-0", name.replace("/", "~"))
+
+
+# uid, mode -> exit codes of: get, observe, read with a slot, write. 6: permission.
+@pytest.mark.parametrize("mode, uid, get, observe, read, write", [
+    ("0600", MEMBER, 6, 6, 6, 6),
+    ("0600", STRANGER, 6, 6, 6, 6),
+    ("0640", MEMBER, 0, 0, 6, 6),
+    ("0640", STRANGER, 6, 6, 6, 6),
+    ("0660", MEMBER, 0, 0, 0, 0),
+    ("0660", STRANGER, 6, 6, 6, 6),
+    ("0644", STRANGER, 0, 0, 6, 6),
+    ("0666", STRANGER, 0, 0, 0, 0),
+])
+def test_who_may_do_what(weir, others, mode, uid, get, observe, read, write):
+    weir.run("pub", "lab/a?mode=%s&group=%d" % (mode, GROUP), "1")
+    address = "~0/lab/a"
+    assert others.command(uid, "get", address) == get
+    assert others.command(uid, "sub", address + "?from=oldest&observe=1", "-n", "1") == observe
+    assert others.command(uid, "sub", address + "?from=oldest", "-n", "1") == read
+    assert others.command(uid, "pub", address, "2") == write
+    assert others.command(uid, "info", address) == get
+    assert others.command(uid, "get", "~0/lab/none") == (6 if mode == "0600" else 3)
+
+
+def test_a_reader_by_hand(weir, others):
+    """Who may read cannot change, cut, lock, replace or add anything, whatever it calls."""
+    weir.run("pub", "lab/a?mode=0640&group=%d" % GROUP, "1")
+    place = folder(weir, "lab/a")
+    for name in ("channel", "lane.0.1", "members.lock"):
+        assert others.may(MEMBER, "read", os.path.join(place, name))
+        for action in ("write", "cut", "remove", "widen"):
+            assert not others.may(MEMBER, action, os.path.join(place, name)), (name, action)
+    for name in ("cursors", "writers.lock", "readers.lock"):
+        for action in ("read", "write", "cut", "remove", "widen", "lock"):
+            assert not others.may(MEMBER, action, os.path.join(place, name)), (name, action)
+    assert not others.may(MEMBER, "make", place)
+    for name in ("channel", "cursors", "lane.0.1", "writers.lock", "members.lock"):
+        assert not others.may(STRANGER, "read", os.path.join(place, name)), name
+    assert weir.out("get", "lab/a") == "1\n"
+
+
+def test_a_stranger_cannot_list_a_private_store(weir, others):
+    weir.run("pub", "lab/a", "1")
+    done = others.run(STRANGER, ["ls", os.path.join(weir.folder, "weir-0")])
+    assert done.returncode != 0 and done.stdout == ""
+
+
+def test_a_store_that_somebody_planted_is_refused(weir, others):
+    os.mkdir(os.path.join(weir.folder, "weir-0"), 0o777)
+    os.chown(os.path.join(weir.folder, "weir-0"), STRANGER, STRANGER)
+    assert "WEIR_SHM_DIR" in weir.error(6, "pub", "lab/a", "1")
+
+
+def test_a_writer_of_another_user_is_named_by_the_kernel(weir, others):
+    weir.run("pub", "lab/a?mode=0660&group=%d" % GROUP, "1")
+    assert others.command(MEMBER, "pub", "~0/lab/a", "2") == 0
+    lanes = json.loads(weir.out("info", "lab/a", "--json"))["lanes"]
+    assert sorted(lane["uid"] for lane in lanes) == [0, MEMBER]
+
+
+def test_a_stopped_writer_goes_on(weir):
+    """However long it was stopped, nobody waited for it and nothing of it is lost or written over."""
+    sub = weir.start("sub", "lab/a", "--json", "-n", "60")
+    weir.until_end("reader", sub)
+    first = weir.start("pub", "lab/a", '"first"', "-n", "30", "--rate", "50")
+    until(lambda: [l for l in json.loads(weir.out("info", "lab/a", "--json"))["lanes"] if l["seq"] > 3], "it has begun")
+    first.send_signal(signal.SIGSTOP)
+    weir.run("pub", "lab/a", '"second"', "-n", "30")  # another lane: nobody gives the first one's away
+    first.send_signal(signal.SIGCONT)
+    weir.finish(first)
+    out, _ = weir.finish(sub)
+    messages = [json.loads(line) for line in out.splitlines()]
+    for name in ("first", "second"):
+        assert [m["seq"] for m in messages if m["data"] == name] == list(range(1, 31))
