@@ -14,7 +14,7 @@ function pure(array $task, ?array $command = null): array
     $command ??= [PHP_BINARY, '-n', __DIR__ . '/pure_child.php'];
     static $running = null;
     if ($running !== $command) {
-        $process = proc_open($command, [['pipe', 'r'], ['pipe', 'w'], STDERR], $pipes);
+        $process = proc_open($command, [['pipe', 'r'], ['pipe', 'w']], $pipes);
         check(is_resource($process));
         $running = $command;
     }

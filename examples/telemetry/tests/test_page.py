@@ -141,19 +141,6 @@ def test_page_is_live(demo, browser):
     assert browser.do("complaints") == []
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_odd_message_is_passed_over(demo, browser, name):
-    """Anybody may send to a channel: a message of another shape stops neither an open page nor one that begins with it."""
-    open_page(browser, demo)
-    if demo.transport == "shm" or name not in ("host", "jitter"):
-        for data in ('{"load": 99}', '[]', '"x"', 'null'):
-            demo.weir("pub", f"demo/{name}", data)
-    browser.do("open", url=demo.url + "/", options={})
-    browser.until_states(ALL_LIVE, "every value to be live in spite of it")
-    first = browser.text('[data-seq-of="host"]')
-    until(lambda: browser.text('[data-seq-of="host"]') != first, "the page to go on")
-
-
 def test_charts_are_drawn(demo, browser):
     """Each chart's canvas has pixels that are not the background's."""
     open_page(browser, demo)
@@ -286,3 +273,17 @@ def test_foreign_messages_do_no_harm(demo, browser):
         assert demo.get("/").status == 200
     browser.until_states(ALL_LIVE, "every value to be live")
     assert demo.part("analyse") == pid
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_odd_message_is_passed_over(demo, browser, name):
+    """Anybody may send to a channel: a message of another shape stops neither an open page nor one that begins with it.
+    Comes last: what it sends stays in the channels."""
+    open_page(browser, demo)
+    if demo.transport == "shm" or name not in ("host", "jitter"):
+        for data in ('{"load": 99}', '[]', '"x"', 'null'):
+            demo.weir("pub", f"demo/{name}", data)
+    browser.do("open", url=demo.url + "/", options={})
+    browser.until_states(ALL_LIVE, "every value to be live in spite of it")
+    first = browser.text('[data-seq-of="host"]')
+    until(lambda: browser.text('[data-seq-of="host"]') != first, "the page to go on")
