@@ -262,8 +262,23 @@ static void put_odd_map(struct generator *generator, uint32_t depth) {
     weir_end(generator->doc);
 }
 
+static void put_name(struct generator *generator, uint64_t index) {
+    char name[96];
+    size_t head = (size_t)sprintf(name, "n%d", (int)index);
+    size_t size = head;
+    if (one_in(generator, 3))
+        size += any_text(generator, name + head, below(generator, one_in(generator, 3) ? 80 : 8));
+    for (char *nul; (nul = memchr(name + head, 0, size - head));)
+        *nul = '_';
+    weir_put_text(generator->doc, name, size);
+}
+
 static void put_map_key(struct generator *generator, uint64_t index) {
     char key[32];
+    if (generator->shape->is_named) {
+        put_name(generator, index);
+        return;
+    }
     if (one_in(generator, 8)) /* a key that is no text */
         weir_put_i64(generator->doc, (int64_t)index - 2);
     else if (generator->shape->is_polite)
@@ -375,7 +390,7 @@ static void put_value(struct generator *generator, uint32_t kinds, uint32_t dept
     case WEIR_KIND_TIME: put_time(generator); break;
     case WEIR_KIND_ARRAY: put_array(generator, depth); break;
     case WEIR_KIND_MAP:
-        if (one_in(generator, 4))
+        if (!generator->shape->is_named && one_in(generator, 4))
             put_odd_map(generator, depth);
         else
             put_map(generator, depth);

@@ -29,6 +29,7 @@ struct document_shape {
     uint32_t depth_max; /* containers and tags inside each other, at most WEIR_DEPTH_MAX */
     int is_short;       /* no text, bytes or integer of more than about 300 bytes */
     int is_polite;      /* what WEIR_STRICT decodes too: no repeated keys, no tag around what it does not allow */
+    int is_named;       /* keys are what every format has: unique texts without NUL and with no '$' in front */
 };
 
 /* Clear @doc, build a random document in it and finish it. Return: its root. */
