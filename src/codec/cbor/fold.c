@@ -212,11 +212,22 @@ static void fold_time_text(struct weir_doc *doc, size_t tag) {
         replace_time(doc, tag, ns, WEIR_TIME_TEXT);
 }
 
+/* The closest float, ties to even: what others have who divide by 10^9. Where ns is no float itself, the quotient is made with
+ * as many bits behind the point as the float has, and rounded once. */
 double weir_cbor_time_to_float(int64_t ns) {
-    int64_t seconds;
-    uint32_t rest;
-    weir_time_split(ns, &seconds, &rest);
-    return (double)seconds + (double)rest / (double)WEIR_NS_PER_S;
+    const int64_t exact_max = INT64_C(1) << 53;
+    if (ns >= -exact_max && ns <= exact_max)
+        return (double)ns / (double)WEIR_NS_PER_S;
+    const uint64_t divisor = (uint64_t)WEIR_NS_PER_S;
+    uint64_t magnitude = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
+    uint64_t seconds = magnitude / divisor; /* 2^23 at least, so that the shift below is 29 at most */
+    int shift = __builtin_clzll(seconds) - 11;
+    uint64_t part = magnitude % divisor << shift;
+    uint64_t quotient = (seconds << shift) + part / divisor;
+    uint64_t twice = part % divisor * 2;
+    quotient += twice > divisor || (twice == divisor && quotient & 1);
+    double closest = ldexp((double)quotient, -shift);
+    return ns < 0 ? -closest : closest;
 }
 
 int weir_cbor_time_from_float(double seconds, int64_t *ret_ns) {
