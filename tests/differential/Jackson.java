@@ -301,7 +301,8 @@ public final class Jackson {
                                 .build();
         DataInputStream from = new DataInputStream(new java.io.BufferedInputStream(System.in));
         DataOutputStream to = new DataOutputStream(new java.io.BufferedOutputStream(System.out));
-        answer(to, 'y', ("Jackson " + factory.version() + ", " + args[0]).getBytes(StandardCharsets.UTF_8), new byte[0]);
+        String hello = "Jackson " + factory.version() + ", " + args[0];
+        answer(to, 'y', hello.getBytes(StandardCharsets.UTF_8), new byte[0]);
         try {
             while (true) {
                 byte[] request = new byte[from.readInt()];

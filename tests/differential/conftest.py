@@ -13,6 +13,11 @@ def pytest_report_header(config):
     return "differential: WEIR_SEED=%d WEIR_ROUNDS=%d" % (SEED, ROUNDS)
 
 
+def pytest_collection_modifyitems(items):
+    """Formats with a form of their own for every kind have no wrappers."""
+    items[:] = [item for item in items if "wrappers" not in item.name or item.callspec.params["peer"].wraps]
+
+
 @pytest.fixture(scope="session")
 def weir():
     process = peers.Weir()

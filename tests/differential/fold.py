@@ -109,13 +109,14 @@ def time(ns):
 def seconds(number, content):
     if is_integer(content):
         return time(content * 10 ** 9)
-    if not is_kind(content, "$f64") or content["$f64"] == "nan":
+    name = "$f32" if is_kind(content, "$f32") else "$f64"
+    if not is_kind(content, name) or content[name] == "nan":
         return None
-    value, = struct.unpack(">d", bytes.fromhex(content["$f64"]))
+    value, = struct.unpack(">f" if name == "$f32" else ">d", bytes.fromhex(content[name]))
     if value - value != 0:
         return None
     ns = round(fractions.Fraction(value) * 10 ** 9)
-    return time(ns) if ns / 10 ** 9 == value else None
+    return time(ns) if str(ns / 10 ** 9) == str(value) else None  # -0.0 is no time
 
 
 def date(number, content):

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "frames.h"
 
@@ -257,6 +258,14 @@ static void answer(const unsigned char *request, size_t size) {
         answer_item(item);
 }
 
+/* libcbor reserves what a head declares, before it looks whether so much follows. */
+static void limit_memory(void) {
+    const struct rlimit limit = {1u << 30, 1u << 30};
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        perror("peer_libcbor: setrlimit");
+}
+
 int main(void) {
+    limit_memory();
     return frames_serve("libcbor " CBOR_VERSION, answer);
 }

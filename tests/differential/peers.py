@@ -41,7 +41,8 @@ class Peer:
     wraps: the format holds other kinds as wrappers, which the peer reads as what they are made of.
     """
 
-    def __init__(self, name, command, codec, carried, manners=0, flags=0, same_bytes=False, folds=(), wraps=False):
+    def __init__(self, name, command, codec, carried, manners=0, flags=0, same_bytes=False, folds=(),
+                 wraps=False):
         self.name, self.command, self.codec, self.kinds, self.manners = name, command, codec, carried, manners
         self.flags, self.same_bytes, self.folds, self.wraps = flags, same_bytes, set(folds), wraps
 
@@ -90,7 +91,8 @@ JACKSON = COMMON | kinds("uint64", "bigint", "float32", "decimal", "bytes")
 #   pymongo has no undefined and no symbols (fold "poor").
 PEERS = [
     Peer("json", python("peer_json.py"), "json", COMMON | kinds("uint64", "bigint"), NAMED | FINITE, wraps=True),
-    Peer("cbor2", python("peer_cbor2.py"), "cbor", ALL, POLITE | MILLISECONDS, folds=["widths", "nans", "tags", "times"]),
+    Peer("cbor2", python("peer_cbor2.py"), "cbor", ALL, POLITE | MILLISECONDS,
+         folds=["widths", "nans", "tags", "times"]),
     Peer("cbor2-canonical", python("peer_cbor2.py", "canonical"), "cbor", COMMON | kinds(
         "undefined", "uint64", "bigint", "float32", "decimal", "bytes"), NAMED, CANONICAL, True,
         ["widths", "nans", "tags", "times"]),
