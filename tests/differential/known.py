@@ -4,8 +4,8 @@ import re
 
 class Known:
     """who: the peers whose names begin so. what: "accepts" what weir refuses with this sentence, "refuses" with this
-    sentence what weir accepts, or "reads" another value, with where they differ for the sentence; "any" of these. value, data: what
-    must be found in the neutral text of the one who accepts, and in the bytes."""
+    sentence what weir accepts, "reads" another value, with where they differ for the sentence; "any" of these. value,
+    data: what must be found in the neutral text of the one who accepts, and in the bytes."""
 
     def __init__(self, who, what, sentence, why, value="", data=b""):
         self.who, self.what, self.why = who, what, why
@@ -32,11 +32,13 @@ KNOWN = [
           value=r'\$simple|\$tag":\[([6-9]|1\d|20),'),
     Known("libcbor", "reads", r"\[\$f32\]: '[7f]f.{6}' \| '[7f]fc00000'$", "halves have one NaN"),
     Known("jackson-cbor", "reads", r": \{'\$simple': \[(\d+), None\]\} \| \1$", "simple values are integers"),
-    Known("jackson-cbor", "reads", r": \{'\$tag': ", "tags without a type of its own are passed over"),
+    Known("jackson-cbor", "reads", r": \{'\$(tag|time|ndarray|bson)': ",
+          "tags without a type of its own are passed over"),
     Known("jackson-cbor", "reads", r"\[0\]: \{'\$bin': .*\| '", "names in bytes are read as texts"),
     Known("jackson-cbor", "reads", r"\[0\]: (-?\d+) \| '\1'$", "names that are integers are read as texts"),
     Known("jackson-cbor", "reads", r": \{'\$undefined': True\} \| None$", "undefined is null"),
-    Known("jackson-cbor", "refuses", "as the second part of 'bigfloat'|bigfloat",
+    Known("jackson-cbor", "reads", r": -?\d{19,} \| -?\d+$", "bytes of bignums are signed", data=rb"[\xc2\xc3]"),
+    Known("jackson-cbor", "refuses", "bigfloat|out of range of int",
           "a tag around what it does not allow, which weir keeps as it is when not strict", value=r'\$tag":\[[45],'),
     Known("jackson-cbor", "refuses", "Unsupported major type", "names are texts, bytes or integers"),
     Known("jackson-cbor", "accepts", "not UTF-8", "bad UTF-8 is read as something"),
@@ -50,11 +52,18 @@ KNOWN = [
     Known("jackson-smile", "accepts", "more bytes behind the document", "nothing is read behind the end marker",
           data=rb"\xff."),
     Known("jackson-smile", "refuses", "REQUIRE_HEADER", "the header, which the format lets away, is asked for"),
-    Known("jackson-smile", "accepts", "a number beyond 64 bits", "what is beyond 64 bits is cut off"),
+    Known("jackson-smile", "accepts", "a number beyond (32|64) bits", "what is beyond that is cut off"),
+    Known("jackson-smile", "accepts", "an integer without bytes", "an integer without bytes is 0"),
+    Known("jackson-smile", "refuses", "VInt extends beyond", "a VInt may not begin with groups of zeros"),
+    Known("jackson-smile", "reads", r"\[0\]: '.*\| '.*\ufffd",
+          "names are kept for other documents, where those that were bad UTF-8 are found for others"),
     Known("jackson-smile", "any", "", "64-bit integers are read as five bytes at least",
           data=rb"\x25[\x00-\x7f]{0,3}[\x80-\xff]"),
     Known("jackson-smile", "reads", r": (-?\d+ \| -?\d+|\{'\$bin'.*|'.*)$",
           "spare bits of packed bytes run into the value", data=rb"[\x26\x2a\xe8]"),
+    Known("bson", "reads", r"\[\$bson\]\[1\]\[1\]: '", "options of regular expressions are a set of known letters"),
+    Known("libbson", "accepts", "a string that does not end in a NUL",
+          "the last byte of a code with scope is not looked at", value=r'\$bson":\[15'),
     Known("libbson", "accepts", "not UTF-8",
           "continuation bytes are taken for such whatever they are, and texts of code and the like are not looked at"),
     Known("libbson", "refuses", "corrupt BSON", "names of array items are looked at", value=r'":\[|,\['),
