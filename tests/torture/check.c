@@ -45,7 +45,8 @@ static uint32_t keep_read(const struct check *check) {
     uint32_t keep;
     snprintf(path, sizeof(path), "%s/weir-%u/%s/channel", check->path, geteuid(), check->wish.name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || pread(fd, &keep, sizeof(keep), WEIR_SHM_PAGE + offsetof(struct weir_channel_page, keep)) != sizeof(keep))
+    if (fd < 0 ||
+        pread(fd, &keep, sizeof(keep), WEIR_SHM_PAGE + offsetof(struct weir_channel_page, keep)) != sizeof(keep))
         keep = ABSENT;
     if (fd >= 0)
         close(fd);

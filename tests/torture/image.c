@@ -35,8 +35,8 @@ void image_fini(struct image *image) {
 }
 
 static int is_same(const struct image_file *a, const struct image_file *b) {
-    return strcmp(a->path, b->path) == 0 && a->about.st_ino == b->about.st_ino && a->about.st_size == b->about.st_size &&
-           a->about.st_mode == b->about.st_mode;
+    return strcmp(a->path, b->path) == 0 && a->about.st_ino == b->about.st_ino &&
+           a->about.st_size == b->about.st_size && a->about.st_mode == b->about.st_mode;
 }
 
 static void file_map(struct image_file *file, int base) {

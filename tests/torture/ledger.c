@@ -24,10 +24,16 @@ const char *follower_take(struct follower *follower, const struct ledger *ledger
         follower->streams[lane].seq = seq;
         return NULL;
     }
-    snprintf(text, sizeof(text), "lane %u: %s (message %llu, life %u, seq %llu, gap %llu, size %zu) after %lld (seq %llu); sent: life %u, seq %llu",
-             lane, wrong ? wrong : is_known ? "not the next" : "never sent", (unsigned long long)message.index, message.life,
-             (unsigned long long)seq, (unsigned long long)inbound->gap, inbound->size, is_begun ? (long long)index : -1LL,
-             (unsigned long long)before, entry->life, (unsigned long long)entry->seq);
+    snprintf(text, sizeof(text),
+             "lane %u: %s (message %llu, life %u, seq %llu, gap %llu, size %zu) after %lld (seq %llu); sent: life %u, "
+             "seq %llu",
+             lane,
+             wrong      ? wrong
+             : is_known ? "not the next"
+                        : "never sent",
+             (unsigned long long)message.index, message.life, (unsigned long long)seq, (unsigned long long)inbound->gap,
+             inbound->size, is_begun ? (long long)index : -1LL, (unsigned long long)before, entry->life,
+             (unsigned long long)entry->seq);
     return text;
 }
 
