@@ -2,7 +2,7 @@
 """Can the single-stepping test fail? Each mutant below is a defect put into a copy of one source file of the library; the test is linked
 with it, and must find a fault.
 
-    mutants.py --build DIR [--images N] [NAME...]
+    mutants.py --build DIR [--images N] [--brief] [NAME...]
 
 DIR is a build tree of this checkout: its libweir_static.a has everything but the changed file. Prints TAP. A mutant whose text is no longer
 found in the source counts as a failure: it must be written anew.
@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 SHM = "src/transport/shm/"
 PROGRAM = ["common.c", "image.c", "ledger.c", "check.c", "script.c", "step.c"]
-SEEDS = 4
+SEEDS = 6
 
 # name, file, [(text that is there once, text in its place)...]
 MUTANTS = [
@@ -105,6 +105,10 @@ MUTANTS = [
         ("            weir_store_remove(store->fd, entry);\n", "            (void)store;\n")]),
 ]
 
+# These need a rare coincidence: minutes of stepping.
+RARE = ["older segments", "without asking", "cursor moves", "the newest frame", "overwritten", "recovery forgets", "flush tells",
+        "before the word behind is cleared"]
+
 
 def mutate(path, changes):
     with open(path) as file:
@@ -144,14 +148,17 @@ def try_mutant(mutant, arguments, objects, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
-    parser.add_argument("--images", type=int, default=150000)
+    parser.add_argument("--images", type=int, default=250000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--patience", type=float, default=300, help="seconds")
     parser.add_argument("--compiler", default="cc")
+    parser.add_argument("--brief", action="store_true", help="only those that are caught within seconds")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     arguments.library = os.path.join(arguments.build, "src", "libweir_static.a")
     mutants = [m for m in MUTANTS if not arguments.names or any(name in m[0] for name in arguments.names)]
+    if arguments.brief:
+        mutants = [m for m in mutants if not any(name in m[0] for name in RARE)]
     print(f"1..{len(mutants)}", flush=True)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -95,8 +95,13 @@ static void writer_step(struct script *script) {
         ledger_skip(script->ledger, stream, &script->writers[stream]);
     else if (roll < 183)
         send_one(script, stream, SIZE_OF_GROWTH, 0);
-    else if (roll < 187) {
+    else if (roll < 190) {
         writers_close(script);
+        if (dice_roll(&script->dice, 2)) /* the lane grows, and may be left without a message in its new segment */
+            script->wish.full = script->wish.full ? WEIR_FULL_BLOCK : WEIR_FULL_DROP_OLDEST;
+        writer_open(script, 0);
+        if (dice_roll(&script->dice, 2))
+            writers_close(script);
         writer_open(script, 0);
     } else
         writer_open(script, 1);
