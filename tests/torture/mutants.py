@@ -102,7 +102,7 @@ MUTANTS = [
         ("        if (weir_channel_kept(directory) != WEIR_CHANNEL_KEEP)\n            status", "            status"),
         ("!to->is_dry_run && weir_channel_kept(directory) != WEIR_CHANNEL_KEEP)", "!to->is_dry_run)")]),
     ("clean leaves what is half made", "directory.c", [
-        ("            weir_store_remove(store->fd, entry);\n", "            (void)store;\n")]),
+        ("            hidden_remove(store, entry);\n", "            (void)hidden_remove;\n")]),
 ]
 
 # These need a rare coincidence: minutes of stepping.
