@@ -251,7 +251,7 @@ static void odd_call(void *state, struct dice *dice, struct honest *honest, int 
 }
 
 /* Reads until there is nothing for a while. @is_guarded: the other lane must come right. */
-static void channel_read(struct end *reader, struct dice *dice, int is_guarded) {
+static void channel_read(struct end *reader, struct dice *dice, int is_guarded, uint32_t reopen_percent) {
     struct honest honest = {0};
     for (int left = 2000 + (int)dice_roll(dice, 20000); left > 0 && !shared->must_stop; left--) {
         struct weir_inbound inbound;
@@ -259,7 +259,7 @@ static void channel_read(struct end *reader, struct dice *dice, int is_guarded) 
         count(&shared->reads);
         if (status == WEIR_ECORRUPT)
             count(&shared->damaged);
-        if (status == WEIR_ECORRUPT && dice_roll(dice, 3) == 0)
+        if (status == WEIR_ECORRUPT && dice_roll(dice, 100) < reopen_percent)
             break; /* to see it again one must open again */
         if (status == WEIR_OK && is_guarded && inbound.writer == HONEST_LANE + 1)
             honest_check(&honest, &inbound);
@@ -287,7 +287,7 @@ static void reader_run(enum attack attack, struct dice *dice) {
         if (status) {
             count(&shared->refused);
         } else {
-            channel_read(&reader, dice, is_guarded);
+            channel_read(&reader, dice, is_guarded, attack <= ATTACK_LANE_IN_PLACE ? 40 : 1);
             end_close(&reader);
         }
         outside_look(&wish);

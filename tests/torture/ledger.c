@@ -16,7 +16,8 @@ const char *follower_take(struct follower *follower, const struct ledger *ledger
     int is_begun = lane < STREAMS && follower->streams[lane].is_begun;
     uint64_t index = is_begun ? follower->streams[lane].index : 0, before = is_begun ? follower->streams[lane].seq : 0;
     if (is_known && entry->life == message.life && entry->seq == seq && entry->size == inbound->size &&
-        (!is_begun || (message.index > index && inbound->gap == seq - before - 1))) {
+        (!is_begun || (message.index > index && inbound->gap == seq - before - 1)) &&
+        (!is_begun || message.index == index + 1 || !follower->is_holding || !ledger->is_lossless)) {
         if (!is_begun)
             follower->streams[lane].first = message.index;
         follower->streams[lane].is_begun = 1;

@@ -25,6 +25,7 @@ struct stream {
 struct ledger {
     volatile uint32_t life;
     volatile uint32_t is_kept; /* acknowledged: the channel is there to stay */
+    uint32_t is_lossless;      /* no writer overwrites what a reader holds: such a reader misses nothing */
     char failed[256];          /* what the traced process itself found wrong */
     struct stream streams[STREAMS];
 };
@@ -32,6 +33,7 @@ struct ledger {
 /* A reader that follows the streams and knows what must come. */
 struct follower {
     struct end end;
+    uint8_t is_holding;
     struct {
         uint64_t index; /* of the last message; valid when is_begun */
         uint64_t seq;

@@ -75,6 +75,8 @@ MUTANTS = [
     ("recovery forgets what readers hold and what is retained", "lane.c", [
         ("    lane->limit = lane->freed + lane->segment.capacity;\n    return WEIR_OK;",
          "    lane->limit = tail + lane->segment.capacity;\n    return WEIR_OK;")]),
+    ("oldest is not put back for a reader that has just joined", "lane.c", [
+        ("        if (held < oldest) {", "        if (0 && held < oldest) {")]),
     ("the newest frame is given up", "lane.c", [
         ("last < held ? last : held;", "held;"),
         ("    uint64_t goal = needed + capacity / CHUNKS;", "    uint64_t goal = needed + 2 * capacity;")]),
@@ -106,7 +108,7 @@ MUTANTS = [
 ]
 
 # These need a rare coincidence: minutes of stepping.
-RARE = ["older segments", "without asking", "cursor moves", "the newest frame", "overwritten", "recovery forgets", "flush tells",
+RARE = ["older segments", "just joined", "without asking", "cursor moves", "the newest frame", "overwritten", "recovery forgets", "flush tells",
         "before the word behind is cleared"]
 
 

@@ -97,7 +97,8 @@ static void writer_step(struct script *script) {
         send_one(script, stream, SIZE_OF_GROWTH, 0);
     else if (roll < 190) {
         writers_close(script);
-        if (dice_roll(&script->dice, 2)) /* the lane grows, and may be left without a message in its new segment */
+        if (!script->ledger->is_lossless &&
+            dice_roll(&script->dice, 2)) /* the lane grows, and may be left without a message in its new segment */
             script->wish.full = script->wish.full ? WEIR_FULL_BLOCK : WEIR_FULL_DROP_OLDEST;
         writer_open(script, 0);
         if (dice_roll(&script->dice, 2))
@@ -118,7 +119,7 @@ static void reader_open(struct script *script) {
     wish.from = from[dice_roll(&script->dice, 3)];
     wish.is_observer = (uint8_t)dice_roll(&script->dice, 2);
     wish.keep = -1;
-    script->reader = (struct follower){0};
+    script->reader = (struct follower){.is_holding = !wish.is_observer};
     int status = end_open(&script->reader.end, WEIR_ROLE_READER, &wish, &err);
     if (status)
         script_fail(script, "a reader cannot open", status, err.text);

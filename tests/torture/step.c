@@ -26,6 +26,7 @@
 
 #include "image.h"
 #include "script.h"
+#include "transport/shm/slot.h"
 
 extern char __executable_start, etext; /* the linker's */
 
@@ -35,6 +36,11 @@ enum {
     BUDGET_LONG = 100000,
     SLOW_HOLD_MAX = 4000,
     OBSERVE_EVERY = 300,
+    JOIN_EVERY = 1000,
+    JOIN_EVERY_ASKING = 60,
+    QUESTION_SIZE = 160,
+    JOINER_STAYS = 400,
+    JOINER_READS_EVERY = 20,
     PREFILL_MAX = 400
 };
 
@@ -53,10 +59,13 @@ struct run {
     struct image image;
     char real[64], copy[80];
     struct follower fast, slow, observer; /* survivors */
+    struct follower joiner;               /* one that comes at a random step, and reads slowly from the oldest on */
+    int joiner_left;                      /* steps until it goes */
     struct weir_inbound held;             /* in the hands of the slow one; size 0: nothing */
     int64_t hold_left;
     uint64_t images_max;
     enum script_kind kind;
+    uint32_t is_lossless;
     char why[700];
 };
 
@@ -73,7 +82,7 @@ static int survivor_open(struct run *run, struct follower *survivor, int is_obse
     wish.from = WEIR_FROM_OLDEST;
     wish.is_observer = (uint8_t)is_observer;
     wish.keep = -1;
-    *survivor = (struct follower){0};
+    *survivor = (struct follower){.is_holding = !is_observer};
     return end_open(&survivor->end, WEIR_ROLE_READER, &wish, &err) ? run_fail(run, "a survivor cannot open", err.text)
                                                                    : 0;
 }
@@ -110,8 +119,35 @@ static int fast_step(struct run *run) {
     return 0;
 }
 
-static int survivors_step(struct run *run, uint64_t step) {
-    if (fast_step(run) || slow_step(run))
+/* Joining is most delicate while a writer asks who holds what. */
+static int joiner_comes(struct run *run, uint64_t at) {
+    uint64_t question = (uint64_t)(uintptr_t)weir_slot_held;
+    int is_asking = at >= question && at < question + QUESTION_SIZE;
+    return run->fast.end.state && dice_roll(&run->dice, is_asking ? JOIN_EVERY_ASKING : JOIN_EVERY) == 0;
+}
+
+static int joiner_step(struct run *run, uint64_t step, uint64_t at) {
+    struct weir_inbound inbound;
+    if (!run->joiner.end.state) {
+        if (!joiner_comes(run, at))
+            return 0;
+        run->joiner_left = JOINER_STAYS;
+        if (survivor_open(run, &run->joiner, 0))
+            return -1;
+    }
+    if (--run->joiner_left < 0)
+        end_close(&run->joiner.end);
+    if (!run->joiner.end.state || step % JOINER_READS_EVERY)
+        return 0;
+    int status = ops()->next(run->joiner.end.state, &inbound, NULL);
+    if (status == WEIR_EAGAIN)
+        return 0;
+    const char *wrong = status ? "next failed" : follower_take(&run->joiner, run->ledger, &inbound);
+    return wrong ? run_fail(run, "one that has just joined", wrong) : 0;
+}
+
+static int survivors_step(struct run *run, uint64_t step, uint64_t at) {
+    if (fast_step(run) || slow_step(run) || joiner_step(run, step, at))
         return -1;
     if (!run->observer.end.state || step % OBSERVE_EVERY)
         return 0;
@@ -124,6 +160,7 @@ static void survivors_close(struct run *run) {
     end_close(&run->fast.end);
     end_close(&run->slow.end);
     end_close(&run->observer.end);
+    end_close(&run->joiner.end);
 }
 
 /* The slow one catches up, so that the next script finds room. */
@@ -191,7 +228,7 @@ static int step_once(struct run *run, pid_t child, uint64_t step) {
         strncat(run->why, where, sizeof(run->why) - strlen(run->why) - 1);
         return -1;
     }
-    return survivors_step(run, step) ? -1 : 1;
+    return survivors_step(run, step, at) ? -1 : 1;
 }
 
 static pid_t script_start(struct run *run) {
@@ -269,6 +306,7 @@ static void ledger_reset(struct run *run) {
     for (uint32_t i = 0; i < STREAMS; i++)
         run->ledger->streams[i].seq = 1;
     run->ledger->life = 1;
+    run->ledger->is_lossless = run->is_lossless;
 }
 
 /* Ends that come and go, none of them to stay. */
@@ -302,7 +340,8 @@ static int story_kept(struct run *run) {
         run->kind = roll < 5 ? SCRIPT_WRITE : roll < 8 ? SCRIPT_BOTH : roll < 9 ? SCRIPT_READ : SCRIPT_CLEAN;
         if (run->kind == SCRIPT_CLEAN)
             rubbish_plant(run);
-        if (dice_roll(&run->dice, 3) == 0) /* the next writer overwrites, or no longer does: its lane grows */
+        if (!run->is_lossless &&
+            dice_roll(&run->dice, 3) == 0) /* the next writer overwrites, or no longer does: its lane grows */
             run->wish.full = dice_roll(&run->dice, 2) ? WEIR_FULL_DROP_OLDEST : WEIR_FULL_BLOCK;
         if (life_run(run) || life_settle(run))
             return -1;
@@ -313,7 +352,10 @@ static int story_kept(struct run *run) {
 static int story(struct run *run, uint64_t seed) {
     run->dice.state = run->seed = seed;
     run->wish = (struct wish){.name = "torture", .capacity = 65536, .full = WEIR_FULL_BLOCK, .keep = -1};
-    if (dice_roll(&run->dice, 4) == 0)
+    run->wish.mode =
+        dice_roll(&run->dice, 2) ? 0600 : 0666; /* 0666: others could write it, so nothing is read in place */
+    run->is_lossless = dice_roll(&run->dice, 2);
+    if (!run->is_lossless && dice_roll(&run->dice, 2))
         run->wish.full = WEIR_FULL_DROP_OLDEST;
     image_init(&run->image, run->real);
     int descriptors = descriptors_count();
