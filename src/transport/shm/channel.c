@@ -205,6 +205,7 @@ static int channel_make(struct weir_shm_channel *channel, const struct weir_plac
     file_close(members, 0);
     file_close(making.directory, 0);
     weir_store_remove(channel->store.fd, name);
+    weir_store_tidy(&channel->store);
     return status;
 }
 
