@@ -143,10 +143,12 @@ static int make_content(const struct making *making, enum weir_channel_access ac
     const struct weir_place *place = making->place;
     static const char *const locks[] = {"writers.lock", "readers.lock"};
     int status;
-    int members = make_file(making, "members.lock", 0600 | (place->mode & 066), 0, &status);
+    /* Nobody may find the lock free: it would say that we are dead, and what we make would be cleaned away under our hands. */
+    int members = make_file(making, ".members.lock", 0600 | (place->mode & 066), 0, &status);
     if (members < 0)
         return status;
-    if (weir_lock_take(members, WEIR_SHM_LOCK_MEMBERS, 0) != WEIR_OK)
+    if (weir_lock_take(members, WEIR_SHM_LOCK_MEMBERS, 0) != WEIR_OK ||
+        renameat(making->directory, ".members.lock", making->directory, "members.lock") != 0)
         status = weir_fail_errno(making->err, errno, "%s: its membership lock cannot be taken", place->text);
     for (size_t i = 0; status == WEIR_OK && i < sizeof(locks) / sizeof(locks[0]); i++) {
         int fd = make_file(making, locks[i], 0600 | mode_of(place->mode, 06, 06), 0, &status);
@@ -189,6 +191,8 @@ static int channel_make(struct weir_shm_channel *channel, const struct weir_plac
         status = weir_fail_errno(err, errno, "%s cannot be made in %s", place->text, channel->store.path);
     else
         status = make_content(&making, access, &members);
+    if (status == WEIR_ENOENT) /* we were stopped for so long that it was cleaned away */
+        status = WEIR_EAGAIN;
     if (status == WEIR_OK && renameat(channel->store.fd, name, channel->store.fd, channel->entry) != 0)
         status = errno == EEXIST || errno == ENOTEMPTY || errno == ENOENT
                      ? WEIR_EAGAIN
@@ -201,6 +205,7 @@ static int channel_make(struct weir_shm_channel *channel, const struct weir_plac
     file_close(members, 0);
     file_close(making.directory, 0);
     weir_store_remove(channel->store.fd, name);
+    weir_store_tidy(&channel->store);
     return status;
 }
 

@@ -238,6 +238,14 @@ static int is_abandoned(int directory) {
     return weir_clock_realtime() - ((int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec) > MAKING_NS;
 }
 
+/* Under another name first: a maker that was stopped for very long then fails to put in its place what we take apart. */
+static void hidden_remove(const struct weir_store *store, const char *entry) {
+    char name[40];
+    weir_store_dot_name("gone", name);
+    if (renameat(store->fd, entry, store->fd, name) == 0)
+        weir_store_remove(store->fd, name);
+}
+
 static int hidden_clean(const struct weir_store *store, const char *entry, void *user) {
     const struct clean_user *to = user;
     int directory = entry_open(store, entry);
@@ -247,7 +255,7 @@ static int hidden_clean(const struct weir_store *store, const char *entry, void 
     if (is_abandoned(directory)) {
         status = clean_tell(to, store, entry, "half-made or half-removed channel", directory);
         if (status == WEIR_OK && !to->is_dry_run)
-            weir_store_remove(store->fd, entry);
+            hidden_remove(store, entry);
     }
     close(directory);
     return status;

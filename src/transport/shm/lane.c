@@ -91,12 +91,17 @@ static int room_make(struct weir_lane *lane, uint64_t span, unsigned *ret_slot) 
     uint64_t last = atomic_load_explicit(&page->last, memory_order_relaxed);
     uint64_t bound = last == WEIR_SHM_NO_FRAME ? oldest : last < held ? last : held;
     if (oldest < goal && oldest < bound) {
-        oldest = boundary_find(lane, oldest, goal, bound);
+        uint64_t before = oldest;
+        oldest = boundary_find(lane, before, goal, bound);
         atomic_store_explicit(&page->oldest, oldest, memory_order_relaxed);
         /* Full barrier: readers that copy see it before they can see a byte of what is written over the old frames, and a reader that
          * joins now either sees it too or is seen by the second look. */
         atomic_thread_fence(memory_order_seq_cst);
         held = held_by_readers(lane, ret_slot);
+        if (held < oldest) { /* one has joined: nothing was overwritten yet, so it need not miss what it began with */
+            oldest = held > before ? boundary_find(lane, before, goal, held) : before;
+            atomic_store_explicit(&page->oldest, oldest, memory_order_relaxed);
+        }
     }
     uint64_t freed = oldest < held ? oldest : held;
     if (freed > lane->freed) {

@@ -27,14 +27,52 @@ static int slot_find(struct weir_shm_reader *reader, weir_error *err) {
     return WEIR_OK;
 }
 
+/* ---- lanes that are damaged ---- */
+
+/* What a lane's writer can bring about. It must not keep us from the other lanes, so it is never what opening or seeking returns. */
+static int is_damage(int status) {
+    return status == WEIR_ECORRUPT || status == WEIR_EACCESS;
+}
+
+/* Read no more of the lane, until it has a segment after @generation. */
+static void lane_give_up(struct weir_lane_view *view, uint32_t generation) {
+    view->is_given_up = 1;
+    view->segment.generation = generation;
+    if (view->cursor)
+        atomic_store_explicit(view->cursor, UINT64_MAX, memory_order_release);
+}
+
+static int lane_tell(const struct weir_shm_reader *reader, unsigned lane, weir_error *err) {
+    const struct weir_lane_view *view = &reader->lanes[lane];
+    if (!view->is_open)
+        return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u is damaged; it is given up",
+                         reader->channel->text, lane + 1);
+    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up",
+                     reader->channel->text, lane + 1, view->segment.uid);
+}
+
+/* Found where it cannot be told: next will. */
+static void lane_give_up_quietly(struct weir_shm_reader *reader, unsigned lane, uint32_t generation) {
+    lane_give_up(&reader->lanes[lane], generation);
+    reader->damaged |= UINT64_C(1) << lane;
+}
+
+static int damage_tell(struct weir_shm_reader *reader, weir_error *err) {
+    unsigned lane = (unsigned)__builtin_ctzll(reader->damaged);
+    reader->damaged &= reader->damaged - 1;
+    return lane_tell(reader, lane, err);
+}
+
+/* ---- lanes that come ---- */
+
 /* Read lane @lane from now on; where from is said next. */
 static int lane_add(struct weir_shm_reader *reader, unsigned lane, uint32_t generation, weir_error *err) {
     struct weir_lane_view *view = &reader->lanes[lane];
     if (reader->is_holding)
         view->cursor = &weir_channel_slot(reader->channel, reader->sleeper.slot)->cursor[lane];
-    int was_given_up = view->is_given_up;
+    int was_open = view->is_open;
     int status = weir_view_open(view, reader->channel, lane, generation, err);
-    if (status == WEIR_OK && !was_given_up)
+    if (status == WEIR_OK && !was_open)
         reader->order[reader->count++] = (uint8_t)lane;
     return status;
 }
@@ -59,10 +97,12 @@ static int lanes_notice(struct weir_shm_reader *reader, int is_open, weir_error 
         uint32_t generation = atomic_load_explicit(&reader->channel->page->generation[lane], memory_order_acquire);
         if (generation == 0 || lane == reader->own_lane)
             continue;
-        if (view->is_open && !(view->is_given_up && generation > view->segment.generation))
+        if ((view->is_open || view->is_given_up) && !(view->is_given_up && generation > view->segment.generation))
             continue;
         int status = is_open ? lane_add(reader, lane, generation, err) : lane_welcome(reader, lane, generation, err);
-        if (status)
+        if (is_damage(status))
+            lane_give_up_quietly(reader, lane, generation);
+        else if (status)
             return status;
     }
     reader->lanes_seen = changed;
@@ -156,12 +196,9 @@ static void frame_give(struct weir_shm_reader *reader, struct weir_lane_view *vi
     };
 }
 
-static int lane_give_up(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
-    view->is_given_up = 1;
-    if (view->cursor)
-        atomic_store_explicit(view->cursor, UINT64_MAX, memory_order_release);
-    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up", channel->text,
-                     view->segment.lane + 1, view->segment.uid);
+static int lane_give_up_loudly(struct weir_shm_reader *reader, struct weir_lane_view *view, weir_error *err) {
+    lane_give_up(view, view->segment.generation);
+    return lane_tell(reader, view->segment.lane, err);
 }
 
 /* Take a frame that must be copied. */
@@ -169,8 +206,8 @@ static int frame_copy(struct weir_shm_reader *reader, struct weir_lane_view *vie
                       weir_error *err) {
     uint64_t word;
     int status = weir_view_copy(view, reader->channel, &reader->copy, err);
-    if (status == WEIR_ECORRUPT)
-        return lane_give_up(view, reader->channel, err);
+    if (is_damage(status))
+        return lane_give_up_loudly(reader, view, err);
     if (status == WEIR_ENOMEM)
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message", reader->channel->text);
     if (status)
@@ -189,15 +226,15 @@ static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_vie
         if (word != 0 && __builtin_expect(view->is_in_place, 1)) {
             uint32_t size = weir_frame_word_size(word);
             if (__builtin_expect(size < WEIR_FRAME_HEADER_SIZE || weir_shm_span(size) > view->segment.span_max, 0))
-                return lane_give_up(view, reader->channel, err);
+                return lane_give_up_loudly(reader, view, err);
             frame_give(reader, view, (const unsigned char *)at, word, ret);
             return WEIR_OK;
         }
         if (word != 0)
             return frame_copy(reader, view, ret, err);
         int status = weir_view_follow(view, reader->channel, err);
-        if (status == WEIR_ECORRUPT)
-            return lane_give_up(view, reader->channel, err);
+        if (is_damage(status))
+            return lane_give_up_loudly(reader, view, err);
         if (status)
             return status;
     }
@@ -205,11 +242,16 @@ static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_vie
 
 static int merge_next(struct weir_shm_reader *reader, struct weir_inbound *ret, weir_error *err) {
     if (__builtin_expect(atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) !=
-                             reader->lanes_seen,
+                                 reader->lanes_seen ||
+                             reader->damaged,
                          0)) {
         int status = lanes_notice(reader, 0, err);
         if (status)
             return status;
+        /* In turn with frames, so that a writer who makes damage all the time does not keep us from them. */
+        reader->is_telling = reader->damaged && !reader->is_telling;
+        if (reader->is_telling)
+            return damage_tell(reader, err);
     }
     for (unsigned tries = 0; tries <= reader->count && reader->count > 0; tries++) {
         struct weir_lane_view *view = &reader->lanes[reader->order[reader->current]];
@@ -247,7 +289,9 @@ static int seek_last(struct weir_shm_reader *reader, weir_error *err) {
         struct weir_lane_view *view = &reader->lanes[reader->order[i]];
         struct weir_glance seen;
         int status = view->is_given_up ? WEIR_EAGAIN : weir_view_to_last(view, reader->channel, &seen, err);
-        if (status == WEIR_EAGAIN)
+        if (is_damage(status))
+            lane_give_up_quietly(reader, reader->order[i], view->segment.generation);
+        if (status == WEIR_EAGAIN || is_damage(status))
             continue;
         if (status)
             return status;
@@ -257,7 +301,9 @@ static int seek_last(struct weir_shm_reader *reader, weir_error *err) {
             best = seen;
         }
         status = loser ? weir_view_to_end(loser, reader->channel, err) : WEIR_OK;
-        if (status)
+        if (is_damage(status))
+            lane_give_up_quietly(reader, loser->segment.lane, loser->segment.generation);
+        else if (status)
             return status;
     }
     return winner ? WEIR_OK : WEIR_EAGAIN;
@@ -285,6 +331,10 @@ int weir_shm_reader_seek(struct weir_shm_reader *reader, enum weir_from from, in
             struct weir_lane_view *view = &reader->lanes[reader->order[i]];
             if (!view->is_given_up)
                 status = seek_lane(reader, view, from, value, err);
+            if (is_damage(status)) {
+                lane_give_up_quietly(reader, reader->order[i], view->segment.generation);
+                status = WEIR_OK;
+            }
         }
     if (reader->is_holding)
         space_tell(reader);
@@ -298,7 +348,8 @@ static int is_ready(void *user) {
     for (unsigned i = 0; i < reader->count; i++)
         if (weir_view_is_ready(&reader->lanes[reader->order[i]]))
             return 1;
-    return atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) != reader->lanes_seen;
+    return reader->damaged ||
+           atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) != reader->lanes_seen;
 }
 
 static int nap_until(struct weir_shm_reader *reader, int64_t deadline) {

@@ -13,11 +13,13 @@ struct weir_shm_reader {
     unsigned current;            /* index into order[] */
     unsigned burst;              /* frames taken from the current lane in a row */
     uint64_t lanes_seen;         /* channel.lanes_changed that we have acted on */
+    uint64_t damaged;            /* lanes that were given up, which next has not told yet */
     uint64_t untold;             /* bytes freed since blocked writers were last told */
     unsigned own_lane;           /* of a client or server, not read; WEIR_SHM_LANES: none */
     enum weir_wait_how how;
     uint8_t is_holding;
     uint8_t is_open;
+    uint8_t is_telling; /* the last call to next told of damage */
     uint8_t order[WEIR_SHM_LANES];
     struct weir_buffer copy;
     struct weir_sleeper sleeper;

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Can the single-stepping test fail? Each mutant below is a defect put into a copy of one source file of the library; the test is linked
+with it, and must find a fault.
+
+    mutants.py --build DIR [--images N] [--brief] [NAME...]
+
+DIR is a build tree of this checkout: its libweir_static.a has everything but the changed file. Prints TAP. A mutant whose text is no longer
+found in the source counts as a failure: it must be written anew.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+SHM = "src/transport/shm/"
+PROGRAM = ["common.c", "image.c", "ledger.c", "check.c", "script.c", "step.c"]
+SEEDS = 6
+
+# name, file, [(text that is there once, text in its place)...]
+MUTANTS = [
+    ("the commit word is stored before the word behind is cleared", "lane.c", [
+        ("    atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_relaxed);\n"
+         "    lane->head = at + span;",
+         "    if (!(flags & WEIR_COMMIT_MORE) && !lane->cork_word)\n"
+         "        atomic_store_explicit(weir_segment_word(&lane->segment, at), word, memory_order_seq_cst);\n"
+         "    atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_seq_cst);\n"
+         "    lane->head = at + span;")]),
+    ("the word behind is not cleared", "lane.c", [
+        ("    atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_relaxed);\n", "")]),
+    ("oldest is stored only after the bytes were overwritten", "lane.c", [
+        ("        atomic_store_explicit(&page->oldest, oldest, memory_order_relaxed);\n",
+         "        lane->looked_at = -(int64_t)oldest;\n"),
+        ("    struct weir_lane_page *page = lane->segment.page;\n    atomic_store_explicit(&page->next_seq",
+         "    struct weir_lane_page *page = lane->segment.page;\n"
+         "    if (lane->looked_at < 0)\n"
+         "        atomic_store_explicit(&page->oldest, (uint64_t)-lane->looked_at, memory_order_relaxed);\n"
+         "    lane->looked_at = 0;\n"
+         "    atomic_store_explicit(&page->next_seq")]),
+    ("stores in another order: the page tells of a frame before its commit word", "lane.c", [
+        ("    atomic_store_explicit(weir_segment_word(&lane->segment, at), word, memory_order_release);\n"
+         "    page_update(lane, at);\n",
+         "    page_update(lane, at);\n"
+         "    atomic_signal_fence(memory_order_seq_cst);\n"
+         "    atomic_store_explicit(weir_segment_word(&lane->segment, at), word, memory_order_release);\n")]),
+    ("stores in another order: flush tells of frames before the first commit word", "lane.c", [
+        ("    atomic_store_explicit(weir_segment_word(&lane->segment, lane->cork_at), lane->cork_word, memory_order_release);\n"
+         "    lane->cork_word = 0;\n"
+         "    page_update(lane, lane->cork_last);\n",
+         "    page_update(lane, lane->cork_last);\n"
+         "    atomic_signal_fence(memory_order_seq_cst);\n"
+         "    atomic_store_explicit(weir_segment_word(&lane->segment, lane->cork_at), lane->cork_word, memory_order_release);\n"
+         "    lane->cork_word = 0;\n")]),
+    ("a reader in the way is removed without asking for its lease", "slot.c", [
+        ("    if (weir_lock_take(channel->readers_fd, slot, 1) != WEIR_OK)\n        return 0;\n    weir_slot_drop(channel, slot);",
+         "    slot_clear(channel, slot);")]),
+    ("a dead reader is never removed", "slot.c", [
+        ("    if (weir_lock_take(channel->readers_fd, slot, 1) != WEIR_OK)\n        return 0;\n",
+         "    if (slot <= WEIR_SHM_SLOTS)\n        return 0;\n")]),
+    ("the epoch is not bumped", "lane.c", [
+        ("    lane->epoch = atomic_load(&mine->epoch) + 1;", "    lane->epoch = atomic_load(&mine->epoch);")]),
+    ("forward is stored before the new segment is complete", "lane.c", [
+        ("    int status = weir_segment_make(lane->channel, &wish, err);\n    if (status == WEIR_OK)\n        status = weir_segment_open(lane",
+         "    atomic_store(&lane->segment.page->forward, wish.generation);\n"
+         "    int status = weir_segment_make(lane->channel, &wish, err);\n    if (status == WEIR_OK)\n        status = weir_segment_open(lane")]),
+    ("the new segment does not go on with the seq", "lane.c", [
+        ("        .next_seq = lane->seq,\n", "        .next_seq = 1,\n"),
+        ("    lane->freed = wish.base;\n", "    lane->freed = wish.base;\n    lane->seq = 1;\n")]),
+    ("next_seq is not recovered from the frames", "lane.c", [
+        ("        lane->seq = clamp(seq_at(lane, tail) + 1, lane->seq, UINT64_MAX);\n", "")]),
+    ("frames that the page does not tell of are not recovered", "lane.c", [
+        ("    while ((span = span_of(lane, word_at(lane, tail))) != 0 &&\n", "    while ((span = 0) != 0 &&\n")]),
+    ("recovery forgets what readers hold and what is retained", "lane.c", [
+        ("    lane->limit = lane->freed + lane->segment.capacity;\n    return WEIR_OK;",
+         "    lane->limit = tail + lane->segment.capacity;\n    return WEIR_OK;")]),
+    ("oldest is not put back for a reader that has just joined", "lane.c", [
+        ("        if (held < oldest) {", "        if (0 && held < oldest) {")]),
+    ("the newest frame is given up", "lane.c", [
+        ("last < held ? last : held;", "held;"),
+        ("    uint64_t goal = needed + capacity / CHUNKS;", "    uint64_t goal = needed + 2 * capacity;")]),
+    ("a reader's cursor moves before it has read", "reader.c", [
+        ("    reader->held = view;\n    *ret",
+         "    if (view->cursor)\n        atomic_store_explicit(view->cursor, view->next, memory_order_release);\n"
+         "    reader->held = view;\n    *ret")]),
+    ("older segments are unlinked before the new one has a frame", "lane.c", [
+        ("    if (atomic_load_explicit(&segment->page->last, memory_order_relaxed) == WEIR_SHM_NO_FRAME)\n        return;\n", "")]),
+    ("a channel has its name before it is complete", "channel.c", [
+        ("    making.directory = openat(channel->store.fd, name,",
+         "    renameat(channel->store.fd, name, channel->store.fd, channel->entry);\n"
+         "    memcpy(name, channel->entry, 39);\n"
+         "    making.directory = openat(channel->store.fd, name,")]),
+    ("a channel is taken away under its own name", "channel.c", [
+        ("    if (renameat(store->fd, entry, store->fd, name) != 0)\n        return WEIR_ESYSTEM;\n",
+         "    snprintf(name, sizeof(name), \"%s\", entry);\n")]),
+    ("who finds nobody there takes away also what is kept", "channel.c", [
+        ("    if (is_alone && weir_channel_kept(channel->fd) != WEIR_CHANNEL_KEEP) {", "    if (is_alone) {")]),
+    ("keep is not stored", "channel.c", [
+        ("        atomic_store(&channel->page->keep, wanted);\n", "        (void)wanted;\n"),
+        ("        atomic_compare_exchange_strong(&channel->page->keep, &undecided, wanted);\n", "        (void)undecided;\n")]),
+    ("clean takes away what is kept", "directory.c", [
+        ("    if (fd >= 0 && weir_channel_kept(directory) != WEIR_CHANNEL_KEEP &&\n", "    if (fd >= 0 &&\n"),
+        ("        if (weir_channel_kept(directory) != WEIR_CHANNEL_KEEP)\n            status", "            status"),
+        ("!to->is_dry_run && weir_channel_kept(directory) != WEIR_CHANNEL_KEEP)", "!to->is_dry_run)")]),
+    ("clean leaves what is half made", "directory.c", [
+        ("            hidden_remove(store, entry);\n", "            (void)hidden_remove;\n")]),
+]
+
+# These need a rare coincidence: minutes of stepping.
+RARE = ["older segments", "just joined", "without asking", "cursor moves", "the newest frame", "overwritten", "recovery forgets", "flush tells",
+        "before the word behind is cleared"]
+
+
+def mutate(path, changes):
+    with open(path) as file:
+        text = file.read()
+    for old, new in changes:
+        if text.count(old) != 1:
+            raise ValueError(f"{os.path.basename(path)} has {text.count(old)} times: {old.strip().splitlines()[0]}")
+        text = text.replace(old, new)
+    return text
+
+
+def compile_file(compiler, source, target):
+    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-O2", "-g", "-march=x86-64-v2", "-w"]
+    subprocess.run([compiler, *flags, f"-I{SOURCE}/include", f"-I{SOURCE}/src", "-c", source, "-o", target], check=True)
+
+
+def try_mutant(mutant, arguments, objects, folder):
+    """Return (is_caught, what was seen)."""
+    _name, file, changes = mutant
+    source, program = os.path.join(folder, file), os.path.join(folder, "step")
+    with open(source, "w") as out:
+        out.write(mutate(os.path.join(SOURCE, SHM, file), changes))
+    compile_file(arguments.compiler, source, source + ".o")
+    subprocess.run([arguments.compiler, "-o", program, *objects, source + ".o", arguments.library, "-lpthread", "-lm"], check=True)
+    for seed in range(1, SEEDS + 1):
+        command = [program, "--images", str(arguments.images), "--seed", str(seed), "--jobs", str(arguments.jobs)]
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=arguments.patience)
+        except subprocess.TimeoutExpired:
+            return True, "it hangs"
+        if done.returncode != 0:
+            faults = [line[9:] for line in done.stdout.splitlines() if line.startswith("# fault: ")]
+            return True, f"seed {seed}: {(faults or [f'exit code {done.returncode}'])[0]}"
+    return False, f"{SEEDS} seeds of {arguments.images} images saw nothing"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--images", type=int, default=250000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--patience", type=float, default=300, help="seconds")
+    parser.add_argument("--compiler", default="cc")
+    parser.add_argument("--brief", action="store_true", help="only those that are caught within seconds")
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    arguments.library = os.path.join(arguments.build, "src", "libweir_static.a")
+    mutants = [m for m in MUTANTS if not arguments.names or any(name in m[0] for name in arguments.names)]
+    if arguments.brief:
+        mutants = [m for m in mutants if not any(name in m[0] for name in RARE)]
+    print(f"1..{len(mutants)}", flush=True)
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        objects = []
+        for file in PROGRAM:
+            objects.append(os.path.join(folder, "test-" + file + ".o"))
+            compile_file(arguments.compiler, os.path.join(HERE, file), objects[-1])
+        for number, mutant in enumerate(mutants, 1):
+            try:
+                is_caught, seen = try_mutant(mutant, arguments, objects, folder)
+            except (ValueError, subprocess.CalledProcessError) as error:
+                is_caught, seen = False, str(error)
+            failed += not is_caught
+            print(f"# {seen}\n{'ok' if is_caught else 'not ok'} {number} - caught: {mutant[0]}", flush=True)
+    return 1 if failed else 0
+
+
+sys.exit(main())
