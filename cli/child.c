@@ -1,24 +1,27 @@
 /* Running a shell command. All three pipes are served from one poll loop, so that neither side waits for the other for ever; a
- * child that does not read its input is no error. */
+ * child that does not read its input is no error.
+ *
+ * Between us and the shell stands a guard, a copy of this process that only waits: it leads a process group of its own, in which the
+ * shell and all that it starts live, and the kernel tells it when we die (PR_SET_PDEATHSIG). What must stay true: whether we are
+ * interrupted or killed, the whole group is asked to end, and what has not ended GRACE_S seconds later is killed. As the guard is
+ * forked and does not exec, it calls only what a signal handler may, and keeps no descriptor of ours: one would hold our locks. */
 #include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli.h"
 
-enum { IN = 0, OUT = 1, TALK = 2, PIPES = 3, CHUNK = 64 * 1024, SLICE_MS = 100 };
-
-extern char **environ;
+enum { IN = 0, OUT = 1, TALK = 2, PIPES = 3, CHUNK = 64 * 1024, SLICE_MS = 100, GRACE_S = 2, NO_SHELL = 127 };
 
 struct child {
-    pid_t pid;
+    pid_t pid;      /* the guard */
     int fds[PIPES]; /* our ends; -1 when closed */
 };
 
@@ -28,24 +31,77 @@ static void end_close(int *fd) {
     *fd = -1;
 }
 
-/* The child's ends lie at 0, 1, 2 there; everything else of ours is close-on-exec. */
-static int spawn(const char *command, const int theirs[PIPES], pid_t *ret) {
-    char *const argv[] = {"sh", "-c", (char *)command, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t defaults;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+/* ---- the guard ---- */
+
+static void on_group_kill(int number) {
+    (void)number;
+    kill(0, SIGKILL); /* the guard too */
+}
+
+static void on_group_end(int number) {
+    (void)number;
+    signal(SIGTERM, SIG_IGN); /* the next line sends it to the guard as well */
+    kill(0, SIGTERM);
+    alarm(GRACE_S);
+}
+
+/* The shell's pipes lie at 0, 1, 2 already; everything else of ours has been closed. */
+static void shell_exec(const char *command) {
+    static const int defaults[] = {SIGTERM, SIGINT, SIGALRM, SIGPIPE};
+    sigset_t none;
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+        signal(defaults[i], SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    _exit(NO_SHELL);
+}
+
+static int status_exit(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_SIGNAL + WTERMSIG(status);
+}
+
+/* In the guard. SIGTERM is blocked on entry, and is let through once there is a handler and a group to tell. */
+static void guard(const char *command, const int theirs[PIPES], pid_t parent) {
+    int status = 0;
+    sigset_t none;
     for (int i = 0; i < PIPES; i++)
-        posix_spawn_file_actions_adddup2(&actions, theirs[i], i);
-    int failure = posix_spawn(ret, "/bin/sh", &actions, &attributes, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
+        if (dup2(theirs[i], i) < 0 || fcntl(i, F_SETFD, 0) != 0)
+            _exit(NO_SHELL);
+    close_range(PIPES, ~0U, 0);
+    setpgid(0, 0);
+    signal(SIGALRM, on_group_kill);
+    signal(SIGTERM, on_group_end);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(NO_SHELL);
+    pid_t shell = _Fork(); /* not fork, whose handlers may take locks */
+    if (shell == 0)
+        shell_exec(command);
+    for (int i = 0; i < PIPES; i++)
+        close(i); /* so that we see when the shell's last process has closed its ends */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    while (shell > 0 && waitpid(shell, &status, 0) < 0 && errno == EINTR)
+        continue;
+    _exit(shell > 0 ? status_exit(status) : NO_SHELL);
+}
+
+/* ---- our side ---- */
+
+/* Return: 0, or an errno. */
+static int guard_start(const char *command, const int theirs[PIPES], pid_t *ret) {
+    sigset_t blocked, before;
+    pid_t parent = getpid();
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGINT);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    *ret = _Fork();
+    int failure = *ret < 0 ? errno : 0;
+    if (*ret == 0)
+        guard(command, theirs, parent);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return failure;
 }
 
@@ -62,7 +118,7 @@ static int child_start(struct child *child, const char *command) {
         child->fds[i] = ends[i == IN];
     }
     if (!failure)
-        failure = spawn(command, theirs, &child->pid);
+        failure = guard_start(command, theirs, &child->pid);
     for (int i = 0; i < PIPES; i++)
         end_close(&theirs[i]);
     if (!failure) {
@@ -121,10 +177,13 @@ int cli_child_run(const char *command, weir_view input, weir_buffer *out, weir_b
     int failure = child_serve(&child, input, out, talk);
     for (int i = 0; i < PIPES; i++)
         end_close(&child.fds[i]);
-    if (failure || cli_is_interrupted())
-        kill(-child.pid, SIGTERM); /* the shell and all that it has started */
-    while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    int is_told = 0;
+    do {
+        if (!is_told && (failure || cli_is_interrupted())) {
+            kill(child.pid, SIGTERM);
+            is_told = 1;
+        }
+    } while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR);
+    *ret_status = status_exit(status);
     return failure ? cli_fail(CLI_FAILURE, "out of memory for what the command printed") : CLI_OK;
 }

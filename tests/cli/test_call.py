@@ -76,22 +76,47 @@ def test_serve_ends_after_n(weir, serve):
     assert served == [{"v": 1, "op": "x", "status": 0}, {"v": 1, "op": "y", "status": 404}]
 
 
-def test_what_a_command_started_ends_with_the_server(weir, serve, tmp_path):
-    """The shell, and what it started: none may live on when the server is told to end."""
-    address = serve("--op", "x", "--command", f"echo $$ > {tmp_path}/shell; sleep 60 | cat")
+def group_members(group):
+    """The processes of a group that live: a zombie is dead, and only waits for its parent."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{int(entry)}/stat") as file:
+                state, _, its_group = file.read().rpartition(")")[2].split()[:3]
+        except (ValueError, OSError):
+            continue
+        if int(its_group) == group and state != "Z":
+            found.append(int(entry))
+    return found
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("command", ["sleep 60 | cat", "trap '' TERM; sleep 60 | cat"], ids=["willing", "stubborn"])
+def test_what_a_command_started_ends_with_the_server(weir, serve, tmp_path, how, command):
+    """The shell, and what it started: none may live on when the server is told to end, or killed; not even who ignores SIGTERM."""
+    address = serve("--op", "x", "--command", f"echo $$ > {tmp_path}/shell; {command}")
     waiting = weir.start("call", address, "x")
     until(lambda: (tmp_path / "shell").exists() and (tmp_path / "shell").read_text().strip(), "the command to run")
-    group = int((tmp_path / "shell").read_text())
-    serve.process.terminate()
+    shell = int((tmp_path / "shell").read_text())
+    group = os.getpgid(shell)
+    assert group != os.getpgid(serve.process.pid)
+    assert shell in group_members(group)
+    serve.process.send_signal(how)
     serve.process.wait(timeout=20)
+    until(lambda: not group_members(group), "the command's processes to end")
+    waiting.kill()
+    waiting.communicate()
 
-    def is_gone():
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        return False
-    until(is_gone, "the command's processes to end")
+
+def test_a_killed_server_leaves_its_channel_free(weir, serve, tmp_path):
+    """What its command started holds nothing of the server's: the next one can serve at once."""
+    address = serve("--op", "x", "--command", f"trap '' TERM; echo > {tmp_path}/runs; sleep 60")
+    waiting = weir.start("call", address, "x")
+    until((tmp_path / "runs").exists, "the command to run")
+    serve.process.kill()
+    serve.process.wait(timeout=20)
+    serve("--op", "x", "--command", "cat")
+    assert weir.out("call", address, "x", "1") == "1\n"
     waiting.kill()
     waiting.communicate()
 
