@@ -22,7 +22,7 @@ DEPTH = 2000000
 SIZES = {
     "growth.pml": (["KILLS=1", "READERS=1"], ["KILLS=2", "READERS=1"]),
     "lane.pml": (["KILLS=1"], ["KILLS=2"]),
-    "members.pml": (["KILLS=1", "OPENS=1", "DIRECTORIES=2"], ["KILLS=2", "OPENS=2", "DIRECTORIES=3"]),
+    "members.pml": (["KILLS=1", "OPENS=1", "DIRECTORIES=2"], ["KILLS=2", "OPENS=1", "DIRECTORIES=2"]),
     "wake.pml": (["MESSAGES=1"], ["MESSAGES=2"]),
 }
 
