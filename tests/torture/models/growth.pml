@@ -31,6 +31,8 @@ byte kills;
 byte acked;
 
 #define MAY_DIE if :: kills < KILLS -> kills++; goto dead :: true fi
+/* The newest message can be read by who comes now. */
+#define HAS_LATEST ((is_there[1] && frames[1]) || (is_there[2] && frames[2]) || (is_there[3] && frames[3]) || (is_there[4] && frames[4]))
 #define END(segment) (base[segment] + frames[segment])
 #define IS_HELD_BEFORE(position) ((joined[0] && cursor[0] < position) || (joined[1] && cursor[1] < position))
 
@@ -108,7 +110,7 @@ again:
             older = mine;
 #ifdef M_NEWEST_FIRST
             do
-            :: older > 1 && is_there[older - 1] -> older--; is_there[older] = false; MAY_DIE
+            :: older > 1 && is_there[older - 1] -> older--; is_there[older] = false; assert(head == 0 || HAS_LATEST); MAY_DIE
             :: else -> break
             od;
 #else
@@ -117,7 +119,7 @@ again:
             :: else -> break
             od;
             do /* the oldest first: who joins meanwhile finds those that follow it */
-            :: older < mine -> is_there[older] = false; older++; MAY_DIE
+            :: older < mine -> is_there[older] = false; assert(head == 0 || HAS_LATEST); older++; MAY_DIE
             :: else -> break
             od;
 #endif

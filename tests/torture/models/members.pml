@@ -5,7 +5,8 @@
  *     gc      weir_shm_clean (hidden_clean, channel_clean)
  *
  * A directory is a number; the channel's name means one of them, or none (0). That gc leaves alone for 10 s what is half made and
- * without a lock is left out: a maker may be stopped for longer. Each M_ macro is a defect that must be found. */
+ * without a lock is left out: a maker may be stopped for longer; it then
+ * finds its directory gone and begins again. Each M_ macro is a defect that must be found. */
 #ifndef ENDS
 #define ENDS 2
 #endif
@@ -64,12 +65,7 @@ look:
     };
     /* channel_make */
     atomic { if :: made < DIRECTORIES -> made++; directory = made :: else -> goto over fi; MAY_DIE };
-#ifdef M_LOCK_SEEN_FREE
-    atomic { has_lock[directory] = true; MAY_DIE };
-    atomic { shared[directory]++; holds = 1; MAY_DIE };
-#else
     atomic { has_lock[directory] = true; shared[directory]++; holds = 1; MAY_DIE }; /* locked before it has its name */
-#endif
 #ifndef M_NAME_FIRST
     atomic { has_files[directory] = true; MAY_DIE };
 #endif
@@ -150,11 +146,7 @@ proctype gc() {
     do
     :: directory <= made ->
         if
-#ifdef M_GC_ASKS_NOBODY
-        :: name != directory && !gone[directory] ->
-#else
         :: name != directory && (has_lock[directory] -> IS_FREE(directory) : true) -> /* hidden_clean */
-#endif
 #ifndef M_GC_KEEPS_NAME
             atomic { if :: name != directory -> gone[directory] = true :: else -> goto next fi }
 #endif
