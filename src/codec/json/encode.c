@@ -505,6 +505,24 @@ static __attribute__((noinline)) int step(struct writer *writer, const struct we
     return *ret_status != WEIR_OK ? -1 : !is_key;
 }
 
+/* Whether a map or array begins like most: with a bracket and a frame that there is room for. */
+ALWAYS_INLINE int is_plain_container(const struct writer *writer, const struct weir_value *value) {
+    return LIKELY(value->count > 0 && !writer->is_careful && writer->keys == 0 && writer->depth < writer->depth_max &&
+                  writer->top + 1 < writer->frames_end) &&
+           (value->kind == WEIR_KIND_ARRAY || LIKELY(!weir_wrap_is_ambiguous(value)));
+}
+
+ALWAYS_INLINE void push_plain(struct writer *writer, const struct weir_value *value, size_t begin) {
+    writer->depth++;
+    writer->level++;
+    writer->top++;
+    *writer->top = (struct frame){.end = value + value->as.span,
+                                  .left = value->count,
+                                  .map = value,
+                                  .form = value->kind == WEIR_KIND_MAP ? FORM_MAP : FORM_ARRAY,
+                                  .begin = begin};
+}
+
 static int walk(struct writer *writer, const struct weir_value *at) {
     struct weir_buffer *const out = writer->out;
     const int is_simple = !(writer->flags & (WEIR_PRETTY | WEIR_CANONICAL));
@@ -571,6 +589,14 @@ static int walk(struct writer *writer, const struct weir_value *at) {
         case WEIR_KIND_BOOL:
             memcpy(to, at->as.i64 ? "true, " : "false,", 6);
             to += at->as.i64 ? 5 : 6;
+            at++;
+            continue;
+        case WEIR_KIND_ARRAY:
+        case WEIR_KIND_MAP:
+            if (!is_plain_container(writer, at) || !is_simple)
+                break;
+            push_plain(writer, at, (size_t)(to - out->data));
+            *to++ = at->kind == WEIR_KIND_MAP ? '{' : '[';
             at++;
             continue;
         default: break;
