@@ -20,23 +20,12 @@
 
 #include "base/arena.h"
 
-struct weir_value {
-    uint8_t kind;  /* enum weir_kind */
-    uint8_t flags; /* enum weir_cell_flags */
-    uint16_t aux;  /* INT64: enum weir_integer_width; TIME: enum weir_time_unit; NDARRAY: element | rank << 8;
-                      ARRAY, MAP: while open, tags around it */
-    uint32_t
-        count; /* TEXT, BYTES, BIGINT, DECIMAL: bytes; ARRAY: items; MAP: pairs; NDARRAY: shape cells; TAGGED: space */
-    union {
-        int64_t i64;  /* INT64, TIME; BOOL: 0 or 1 */
-        uint64_t u64; /* UINT64; TAGGED: number */
-        double f64;
-        float f32;
-        const unsigned char *data; /* TEXT, BYTES, BIGINT, DECIMAL, NDARRAY */
-        uint64_t span; /* ARRAY, MAP: cells including this one; while open: index + 1 of the parent, 0 for none */
-    } as;
-};
-
+/* The cell itself is in weir/value.h, where walks are inline. What the library has in the members it keeps to itself:
+ *     aux     INT64: enum weir_integer_width; TIME: enum weir_time_unit; NDARRAY: element | rank << 8;
+ *             ARRAY, MAP: while open, tags around it
+ *     count   BIGINT, DECIMAL: bytes; NDARRAY: shape cells; TAGGED: space
+ *     as      UINT64: u64; TAGGED: u64, the number; BIGINT, DECIMAL, NDARRAY: data;
+ *             ARRAY, MAP: span, while open index + 1 of the parent, 0 for none */
 enum weir_cell_flags {
     WEIR_CELL_NEGATIVE = 1, /* BIGINT, DECIMAL: below zero; data is the magnitude */
     WEIR_CELL_DIGITS =
