@@ -53,6 +53,8 @@ struct weir_doc {
     size_t capacity;
     struct weir_arena arena;
     size_t ceiling;         /* decoding: growing ahead stops at this many cells, 0 for none */
+    size_t peak;            /* decoding: cells before wrappers among them became fewer */
+    int has_grown;          /* the cells have, since it was cleared */
     size_t open;            /* builder: index + 1 of the innermost open container, 0 at the root */
     uint32_t depth;         /* builder: open containers, and the tags around them and pending */
     uint32_t tags;          /* builder: tags that still wait for their content */
@@ -68,6 +70,11 @@ enum { WEIR_DIGITS_MAX = 4932, WEIR_MAGNITUDE_MAX = 2048 /* bytes; 10^4932 < 2^1
 
 /* Make room for @more cells. Doubles, but not beyond the ceiling unless it must. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_doc_grow(struct weir_doc *doc, size_t more);
+/* The same for decoders, which know that @done of @size bytes made the cells that there are: a big document grows to what they
+ * promise, so that it takes little more than its cells. */
+int weir_doc_grow_along(struct weir_doc *doc, size_t more, size_t done, size_t size);
+/* Give back what a decoded document has grown by in vain. The same input does not make it grow again. */
+void weir_doc_trim(struct weir_doc *doc);
 
 /* The next cell, to be filled by the caller; NULL when there is no memory. Moves earlier cells: keep indices, not pointers. */
 static inline struct weir_value *weir_doc_cell(struct weir_doc *doc) {

@@ -14,8 +14,7 @@
 
 enum {
     ITEM_CELLS = 3,
-    INPUT_PER_CELL = 8, /* bytes, a guess that is low for most documents; cells grow when it was too high */
-    KEY_SHOWN_MAX = 80  /* bytes of a key in a sentence */
+    KEY_SHOWN_MAX = 80 /* bytes of a key in a sentence */
 };
 static const size_t window_max = UINT32_MAX - 1; /* bytes looked at, so that sizes and counts fit a cell */
 
@@ -268,7 +267,8 @@ static __attribute__((noinline)) struct weir_value *more_cells(struct smile_read
         weir_smile_beyond(reader, p, "more values than the limit allows; raise values_max");
         return NULL;
     }
-    if (weir_doc_grow(doc, ITEM_CELLS) != WEIR_OK) {
+    size_t done = (size_t)(p - reader->begin), size = (size_t)(reader->end - reader->begin);
+    if (weir_doc_grow_along(doc, ITEM_CELLS, done, size) != WEIR_OK) {
         weir_smile_out_of_memory(reader);
         return NULL;
     }
@@ -303,7 +303,8 @@ static __attribute__((noinline)) int close_specially(struct smile_reader *reader
     struct weir_doc *doc = reader->doc;
     const char *problem;
     doc->count = (size_t)(reader->cell - doc->cells);
-    int status = weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, 0, &problem);
+    int status =
+        weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, 0, &problem);
     reader->cell = doc->cells + doc->count;
     switch (status) {
     case WEIR_OK:
@@ -420,13 +421,10 @@ close:
 static const unsigned char *root(struct smile_reader *reader, const unsigned char *p) {
     struct weir_doc *doc = reader->doc;
     size_t cells;
-    if (*p == SMILE_ARRAY || *p == SMILE_MAP) {
-        if (weir_doc_grow(doc, (size_t)(reader->end - p) / INPUT_PER_CELL + ITEM_CELLS) != WEIR_OK)
-            return weir_smile_out_of_memory(reader);
-        return container(reader, p);
-    }
     if (weir_doc_grow(doc, ITEM_CELLS) != WEIR_OK)
         return weir_smile_out_of_memory(reader);
+    if (*p == SMILE_ARRAY || *p == SMILE_MAP)
+        return container(reader, p);
     p = scalar(reader, p, doc->cells, &cells);
     doc->count = cells;
     return p;
