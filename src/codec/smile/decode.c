@@ -258,6 +258,13 @@ static __attribute__((cold, noinline)) int is_too_deep(struct smile_reader *read
            weir_wrapper_is_too_deep(reader->doc, open, depth, reader->limits->depth_max, 0);
 }
 
+/* Where there is less room than for one more item. */
+ALWAYS_INLINE struct weir_value *limit_of(const struct smile_reader *reader) {
+    const struct weir_doc *doc = reader->doc;
+    size_t usable = doc->capacity - (ITEM_CELLS - 1);
+    return doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
+}
+
 /* Room for one more item; the reader's cell and open move with the cells. Return: where there is less; NULL. */
 static __attribute__((noinline)) struct weir_value *more_cells(struct smile_reader *reader, const unsigned char *p) {
     struct weir_doc *doc = reader->doc;
@@ -274,8 +281,7 @@ static __attribute__((noinline)) struct weir_value *more_cells(struct smile_read
     }
     reader->cell = doc->cells + doc->count;
     reader->open = reader->open ? doc->cells + open : NULL;
-    size_t usable = doc->capacity - (ITEM_CELLS - 1);
-    return doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
+    return limit_of(reader);
 }
 
 /* The map's keys, for WEIR_STRICT. Return: 0 with the failure noted. */
@@ -341,7 +347,7 @@ static const unsigned char *container(struct smile_reader *reader, const unsigne
     const unsigned char *const end = reader->end;
     struct weir_value *cell = doc->cells;
     struct weir_value *open = NULL;
-    struct weir_value *limit = cell;
+    struct weir_value *limit = limit_of(reader);
     size_t cells;
     uint32_t depth = 0;
     uint32_t count = 0;
