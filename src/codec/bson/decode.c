@@ -71,7 +71,8 @@ static __attribute__((noinline)) int make_room(struct bson_reader *reader, size_
     reader->doc->count = count;
     if (count + 1 + (unsigned)is_map > reader->cells_max)
         return beyond(reader, at, too_many) != NULL;
-    if (weir_doc_grow(reader->doc, BSON_ELEMENT_CELLS) != WEIR_OK)
+    if (weir_doc_grow_along(reader->doc, BSON_ELEMENT_CELLS, (size_t)(at - reader->begin),
+                            (size_t)(reader->input_end - reader->begin)) != WEIR_OK)
         return weir_bson_out_of_memory(reader) != NULL;
     return 1;
 }

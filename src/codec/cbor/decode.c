@@ -271,7 +271,8 @@ static __attribute__((noinline)) int make_room(struct decoder *decoder, size_t c
         decoder->origin = at;
     if (count >= decoder->cells_max && *at != CBOR_BREAK) /* which takes no cell */
         return beyond(decoder, at, "more values than the limit; raise values_max");
-    return weir_doc_grow(decoder->doc, 2) == WEIR_OK ? WEIR_OK : out_of_memory(decoder);
+    size_t done = (size_t)(at - decoder->begin), size = (size_t)(decoder->end - decoder->begin);
+    return weir_doc_grow_along(decoder->doc, 2, done, size) == WEIR_OK ? WEIR_OK : out_of_memory(decoder);
 }
 
 ALWAYS_INLINE int cursor_make_room(struct decoder *decoder, struct cursor *cursor) {

@@ -20,7 +20,6 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum {
-    INPUT_PER_CELL = 8,       /* bytes, a guess that is low for most documents; cells grow when it was too high */
     TRAILING_BLANKS_MAX = 16, /* looked at behind a last bracket */
     KEY_SHOWN_MAX = 80,       /* bytes of a key in a sentence */
     EXPONENT_SAFE = 289,      /* of ten: 19 digits times it are below the largest float64 */
@@ -348,7 +347,7 @@ static __attribute__((noinline)) struct weir_value *more_cells(struct json_reade
         beyond(reader, p, "more values than the limit allows; raise values_max");
         return NULL;
     }
-    if (weir_doc_grow(doc, 2) != WEIR_OK) {
+    if (weir_doc_grow_along(doc, 2, (size_t)(p - reader->begin), (size_t)(reader->end - reader->begin)) != WEIR_OK) {
         weir_json_out_of_memory(reader);
         return NULL;
     }
@@ -572,7 +571,7 @@ static const unsigned char *root_scalar(struct json_reader *reader, const unsign
 static const unsigned char *root(struct json_reader *reader, const unsigned char *p) {
     if (*p != '{' && *p != '[')
         return root_scalar(reader, p);
-    if (weir_doc_grow(reader->doc, (size_t)(reader->end - p) / INPUT_PER_CELL + 2) != WEIR_OK)
+    if (weir_doc_grow(reader->doc, 2) != WEIR_OK)
         return weir_json_out_of_memory(reader);
     const unsigned char *bracket_end = last_bracket_end(p, reader->end);
     if (!bracket_end)

@@ -135,13 +135,17 @@ static inline void weir_smile_section_begin(struct smile_section *section, uint3
     section->values.count = section->values.kept = 0;
 }
 
+/* The cell is copied in two words, as it was just written in two: read as one of 16 bytes it would wait until both are
+ * in the cache. */
 static inline void weir_smile_remember(struct smile_section *section, struct smile_table *table,
                                        const struct weir_value *text) {
     if (UNLIKELY(table->count == SMILE_TABLE_MAX)) {
         table->count = table->kept = 0;
         section->was_emptied = 1;
     }
-    table->texts[table->count++] = *text;
+    struct weir_value *entry = &table->texts[table->count++];
+    weir_cell_set(entry, WEIR_KIND_TEXT, text->count, 0);
+    entry->as.data = text->as.data;
 }
 
 /* The section that a document's sequence is in, begun anew when it is in none. NULL when there is no memory. */

@@ -77,6 +77,7 @@ int weir_wrapper_close(struct weir_doc *doc, size_t open, uint32_t depth, const 
                        int is_deep, int by_kind, const char **ret_problem) {
     struct weir_value *container = doc->cells + open;
     int unwrapped = WEIR_UNWRAPPED_NOT;
+    doc->peak = doc->count > doc->peak ? doc->count : doc->peak;
     if (!(limits->flags & WEIR_PLAIN) && container->kind == WEIR_KIND_MAP && container->count - 1 < 2)
         unwrapped = weir_unwrap(doc, open);
     if (unwrapped == WEIR_UNWRAPPED_DONE)
