@@ -201,13 +201,17 @@ ALWAYS_INLINE uint64_t digits_appended(uint64_t mantissa, uint64_t word, unsigne
 }
 
 /* Digits that follow one another, read eight at a time. *mantissa takes them up; it is right while they are 19 or less.
- * Return: how many, DIGITS_MANY for more or when the input ends too near to look at words. */
-ALWAYS_INLINE unsigned digits_read(const unsigned char *p, const unsigned char *end, uint64_t *mantissa) {
+ * Return: how many, DIGITS_MANY for more or when the input ends too near to look at words.
+ * @is_fraction: few digits are then mostly as many as in the message before. */
+ALWAYS_INLINE unsigned digits_read(const unsigned char *p, const unsigned char *end, uint64_t *mantissa,
+                                   int is_fraction) {
     if (UNLIKELY(end - p < 8))
         return DIGITS_MANY;
     uint64_t word = weir_word_at(p);
     unsigned count = weir_word_digits(word);
     if (LIKELY(count < 8)) {
+        if (is_fraction)
+            count = by_jump(count);
         *mantissa = digits_appended(*mantissa, word, count);
         return count;
     }
@@ -245,7 +249,7 @@ ALWAYS_INLINE const unsigned char *number_in_words(const unsigned char *p, const
     int is_negative = *p == '-';
     p += is_negative;
     uint64_t mantissa = 0;
-    unsigned count = digits_read(p, end, &mantissa);
+    unsigned count = digits_read(p, end, &mantissa, 0);
     if (UNLIKELY(count - 1 >= 19 || (*p == '0' && count > 1)))
         return NULL;
     p += count;
@@ -253,7 +257,7 @@ ALWAYS_INLINE const unsigned char *number_in_words(const unsigned char *p, const
         return LIKELY(put_integer(cell, mantissa, is_negative)) ? p : NULL;
     int exponent = 0;
     if (LIKELY(*p == '.')) {
-        unsigned fraction = digits_read(++p, end, &mantissa);
+        unsigned fraction = digits_read(++p, end, &mantissa, 1);
         if (UNLIKELY(fraction - 1 >= 19 - count))
             return NULL;
         exponent = -(int)fraction;
