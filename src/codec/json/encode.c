@@ -611,7 +611,13 @@ static int walk(struct writer *writer, const struct weir_value *at) {
 
 int weir_json_encode(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
                      weir_error *err) {
-    struct writer writer = {.out = out, .flags = limits->flags, .depth_max = limits->depth_max, .err = err};
+    struct writer writer; /* its frames are left as they are: clearing them all would take longer than most messages */
+    writer.out = out;
+    writer.flags = limits->flags;
+    writer.depth_max = limits->depth_max;
+    writer.depth = writer.keys = writer.level = 0;
+    writer.is_careful = 0;
+    writer.err = err;
     if (writer.flags & WEIR_CANONICAL) {
         writer.flags &= ~(uint32_t)WEIR_PRETTY;
         writer.is_careful = 1;
