@@ -44,6 +44,9 @@ return [
         same([[2], 'f64', 2, pack('d2', 1, -1)], [$a->shape, $a->dtype, count($a), $kept]);
         same(3.0, $r->latest(copy: false)->array()->at(0));
         $last = $r->latest(copy: false);
+        Weir\wait([$r], 0);
+        thrown(Weir\ClosedException::class, fn() => $last->seq);
+        $last = $r->latest(copy: false);
         $r->close();
         thrown(Weir\ClosedException::class, fn() => $last->seq);
         $m = (new Reader($address . '?from=last'))->next(LIMIT, copy: false);
