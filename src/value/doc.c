@@ -63,7 +63,7 @@ static int grow(struct weir_doc *doc, size_t more, size_t wanted) {
     size_t needed = doc->count + more;
     size_t capacity = wanted > CELLS_MIN ? wanted : CELLS_MIN;
     if (doc->ceiling > 0 && capacity > doc->ceiling)
-        capacity = needed <= doc->ceiling ? doc->ceiling : needed + needed / 8;
+        capacity = needed <= doc->ceiling ? doc->ceiling : 2 * needed - doc->ceiling;
     doc->has_grown = 1;
     return resize(doc, capacity > needed ? capacity : needed);
 }

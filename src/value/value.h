@@ -136,7 +136,7 @@ int weir_magnitude_bytes(const struct weir_value *value, unsigned char *bytes, s
  * Return: WEIR_OK, WEIR_EINVAL (not digits), WEIR_ELIMIT. */
 int weir_integer_from_digits(struct weir_value *cell, const char *digits, size_t size, int is_negative);
 
-/* Times as text in UTC, "2013-03-21T20:04:00.25Z". Only the one spelling that weir_time_write gives is read back.
+/* Times as text in UTC, "2013-03-21T20:04:00.25Z". Read is every spelling of RFC 3339.
  * write: at most WEIR_TIME_TEXT_MAX bytes with the NUL; returns the length. read: WEIR_OK, WEIR_EINVAL. */
 enum { WEIR_TIME_TEXT_MAX = 36 };
 size_t weir_time_write(char *text, int64_t ns);

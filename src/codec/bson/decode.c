@@ -277,7 +277,7 @@ static int unwrap(struct bson_reader *reader, size_t open, uint32_t depth, const
     struct weir_codec_limits limits = {0, reader->depth_max, 0};
     if (!reader->is_wrapped || !weir_bson_is_wrapper(cell))
         limits.flags = WEIR_PLAIN;
-    if (depth > reader->depth_max)
+    if (depth + 1 > reader->depth_max)
         limits.depth_max = depth_limit(reader, cell);
     int status = weir_wrapper_close(doc, open, depth, &limits, reader->is_deep, 1, &problem);
     if (status == WEIR_ENOMEM)
