@@ -125,6 +125,8 @@ static int is_ready(const struct weir_sysv *sysv) {
 static int alone_join(struct weir_backing *backing, const struct weir_place *place, enum weir_channel_access access,
                       weir_error *err) {
     struct weir_sysv *sysv = weir_sysv_of(backing);
+    weir_ipc_value_set(sysv->set, WEIR_SYSV_SEM_SIGN,
+                       WEIR_SYSV_SIGN); /* who made the set may have died before it did so */
     int status = weir_sysv_find_channel(backing, 1, err);
     if (status == WEIR_OK && (!is_ready(sysv) || weir_channel_kept(backing) != WEIR_CHANNEL_KEEP) &&
         weir_sysv_remove(backing) == WEIR_OK)
@@ -189,9 +191,9 @@ static int set_open(struct weir_backing *backing, const struct weir_place *place
     }
     if (errno == EEXIST)
         return WEIR_EAGAIN;
-    if (errno == ENOSPC)
+    if (errno == ENOSPC || errno == EINVAL)
         return weir_fail_errno(
-            err, errno,
+            err, ENOSPC,
             "%s: System V has no room for %d more semaphores (kernel.sem; ipcs -ls); free some (weir gc, "
             "ipcrm) or raise it",
             place->text, WEIR_SYSV_SEM_COUNT);

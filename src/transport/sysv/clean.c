@@ -153,10 +153,10 @@ static int segment_clean(const struct clean_user *to, int id, const struct weir_
     char path[64];
     int is_part = weir_sysv_mark_read(id, about, &mark, &is_blank);
     int is_dead = is_blank && weir_process_start(about->creator_pid) == 0;
-    if (is_part ? is_told_of(&mark, about->key) : !is_dead)
-        return WEIR_OK;
     struct weir_ipc_about now;
-    if (weir_ipc_about(WEIR_IPC_SHM, id, &now) != 0 || now.attached != 0)
+    /* In this order: who was seen to have marked it and is not attached any more has told of it. */
+    if (weir_ipc_about(WEIR_IPC_SHM, id, &now) != 0 || now.attached != 0 ||
+        (is_part ? is_told_of(&mark, about->key) : !is_dead))
         return WEIR_OK;
     snprintf(path, sizeof(path), "System V key 0x%08" PRIx32, about->key);
     int status = tell(to, path, "segment of a channel that is gone", about->size);
@@ -182,6 +182,7 @@ static int set_clean(const struct clean_user *to, int set, const struct weir_ipc
     int status = WEIR_OK;
     if (sign != WEIR_SYSV_SIGN && (sign != 0 || about->is_used))
         return status;
+    weir_ipc_value_set(set, WEIR_SYSV_SEM_SIGN, WEIR_SYSV_SIGN); /* taking a lease is a use */
     if (weir_sysv_alone(&sysv) == WEIR_OK && shmget((key_t)about->key, 0, 0) < 0 && errno == ENOENT) {
         snprintf(path, sizeof(path), "System V key 0x%08" PRIx32, about->key);
         status = tell(to, path, "semaphores of a channel that is gone", about->size * sizeof(short));

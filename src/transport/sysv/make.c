@@ -125,13 +125,9 @@ static int group_check(const struct weir_place *place, weir_error *err) {
 
 static int cursors_make(struct weir_backing *backing, uint32_t mode, weir_error *err) {
     unsigned char head[sizeof(struct weir_cursors_head)];
-    uint32_t key = 0;
     weir_cursors_head(head);
-    int status = weir_sysv_segment_new(backing, WEIR_SHM_CURSORS_SIZE, 0600 | weir_channel_mode(mode, 06, 06), head,
-                                       sizeof(head), &key, err);
-    if (status == WEIR_OK)
-        atomic_store(&weir_sysv_page(weir_sysv_of(backing))->cursors, key);
-    return status;
+    return weir_sysv_segment_new(backing, WEIR_SHM_CURSORS_SIZE, 0600 | weir_channel_mode(mode, 06, 06), head,
+                                 sizeof(head), &weir_sysv_page(weir_sysv_of(backing))->cursors, err);
 }
 
 static int content_make(struct weir_backing *backing, const struct weir_place *place, enum weir_channel_access access,
@@ -148,8 +144,7 @@ static int content_make(struct weir_backing *backing, const struct weir_place *p
     int status = cursors_make(backing, place->mode, err);
     if (status)
         return status;
-    weir_ipc_value_set(sysv->set, WEIR_SYSV_SEM_SIGN, WEIR_SYSV_SIGN); /* should who made the set have died at once */
-    if (place->mode & 022)                                             /* readers of other users cannot make it */
+    if (place->mode & 022) /* readers of other users cannot make it */
         weir_sysv_wake_make(backing, place->mode);
     atomic_store(&page->is_ready, 1);
     return WEIR_OK;

@@ -137,8 +137,10 @@ int weir_sysv_no_room(const char *text, uint64_t size, weir_error *err) {
     return weir_fail_errno(err, errno, "%s: a segment of %" PRIu64 " bytes cannot be made", text, size);
 }
 
-/* Fill a new segment: its first 8 bytes, the magic, come last, when all else is in place. */
-static int segment_fill(const struct weir_sysv *sysv, int id, uint64_t size, const void *head, size_t head_size) {
+/* Fill a new segment: its first 8 bytes, the magic, when all else is in place, then tell of it. It is attached from before its mark until it
+ * is told of, which is how clean knows that somebody is still at it. */
+static int segment_fill(const struct weir_sysv *sysv, int id, uint64_t size, const void *head, size_t head_size,
+                        _Atomic(uint32_t) *tell, uint32_t key) {
     unsigned char *bytes = weir_ipc_attach(id, size, WEIR_MAPPING_WRITE);
     struct weir_sysv_mark mark = {.number = sysv->number, .key = sysv->key};
     if (!bytes || weir_ipc_fill(bytes, size) != 0) {
@@ -151,12 +153,13 @@ static int segment_fill(const struct weir_sysv *sysv, int id, uint64_t size, con
     memcpy(bytes + WEIR_SYSV_MARK, &mark, sizeof(mark));
     atomic_thread_fence(memory_order_seq_cst);
     memcpy(bytes, head, 8);
+    atomic_store(tell, key);
     weir_mapping_free(bytes, size);
     return 0;
 }
 
 int weir_sysv_segment_new(const struct weir_backing *backing, uint64_t size, uint32_t mode, const void *head,
-                          size_t head_size, uint32_t *ret_key, weir_error *err) {
+                          size_t head_size, _Atomic(uint32_t) *tell, weir_error *err) {
     uint32_t key = 0;
     int id = -1;
     errno = EEXIST;
@@ -166,14 +169,12 @@ int weir_sysv_segment_new(const struct weir_backing *backing, uint64_t size, uin
     }
     if (id < 0)
         return weir_sysv_no_room(backing->text, size, err);
-    if (segment_fill(weir_sysv_of(backing), id, size, head, head_size) != 0) {
-        int saved = errno;
-        weir_ipc_remove(WEIR_IPC_SHM, id);
-        errno = saved;
-        return weir_sysv_no_room(backing->text, size, err);
-    }
-    *ret_key = key;
-    return WEIR_OK;
+    if (segment_fill(weir_sysv_of(backing), id, size, head, head_size, tell, key) == 0)
+        return WEIR_OK;
+    int saved = errno;
+    weir_ipc_remove(WEIR_IPC_SHM, id);
+    errno = saved;
+    return weir_sysv_no_room(backing->text, size, err);
 }
 
 /* A part gives rights to a group only by belonging to it from the beginning: System V never takes them from the group of its maker. */
@@ -202,15 +203,13 @@ static int entry_free(struct weir_backing *backing, const struct weir_part_wish 
 }
 
 int weir_sysv_part_make(struct weir_backing *backing, const struct weir_part_wish *wish, weir_error *err) {
-    uint32_t key = 0;
     int status = group_check(backing, wish, err);
     if (status == WEIR_OK)
         status = entry_free(backing, wish, err);
-    if (status == WEIR_OK)
-        status = weir_sysv_segment_new(backing, wish->size, wish->mode, wish->head, wish->head_size, &key, err);
-    if (status == WEIR_OK)
-        atomic_store(entry_of(weir_sysv_of(backing), wish->id), key);
-    return status;
+    if (status)
+        return status;
+    return weir_sysv_segment_new(backing, wish->size, wish->mode, wish->head, wish->head_size,
+                                 entry_of(weir_sysv_of(backing), wish->id), err);
 }
 
 /* ---- taking away ---- */

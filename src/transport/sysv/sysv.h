@@ -102,9 +102,10 @@ int weir_sysv_part_make(struct weir_backing *backing, const struct weir_part_wis
 int weir_sysv_part_remove(struct weir_backing *backing, struct weir_part_id id);
 int weir_sysv_part_exists(const struct weir_backing *backing, struct weir_part_id id);
 
-/* A new segment of this channel with a random key, with its mark, and @head at its beginning; attached by nobody and told of nowhere yet. */
+/* A new segment of this channel with a random key, with its mark, and @head at its beginning. Its key is stored in *@tell, the place where
+ * others find it, when all is complete. */
 int weir_sysv_segment_new(const struct weir_backing *backing, uint64_t size, uint32_t mode, const void *head,
-                          size_t head_size, uint32_t *ret_key, weir_error *err);
+                          size_t head_size, _Atomic(uint32_t) *tell, weir_error *err);
 /* Take the segment of @key away if it is ours and a part of this channel. */
 void weir_sysv_segment_remove(const struct weir_sysv *sysv, uint32_t key);
 /* Which channel a segment belongs to. Return: 1; 0: to none. *ret_is_blank: it has only zeros where it would say so. */
