@@ -152,7 +152,8 @@ static int segment_clean(const struct clean_user *to, int id, const struct weir_
     int is_blank;
     char path[64];
     int is_part = weir_sysv_mark_read(id, about, &mark, &is_blank);
-    int is_dead = is_blank && weir_process_start(about->creator_pid) == 0;
+    /* A maker without a number is in another namespace of processes, and may live. */
+    int is_dead = is_blank && about->creator_pid > 0 && weir_process_start(about->creator_pid) == 0;
     struct weir_ipc_about now;
     /* In this order: who was seen to have marked it and is not attached any more has told of it. */
     if (weir_ipc_about(WEIR_IPC_SHM, id, &now) != 0 || now.attached != 0 ||
