@@ -144,10 +144,13 @@ static void retired_remove(struct weir_lane *lane) {
     while (weir_slot_held(lane->channel, segment->lane, 0, lane->head, &slot) < segment->base)
         if (!dead_reader_remove(lane, slot))
             return;
+    /* The oldest first: what a kill leaves is still found from the newest one by the next holder, and by who joins meanwhile. */
     struct weir_backing *backing = &lane->channel->backing;
-    uint32_t generation = segment->generation - 1;
-    while (generation > 0 && backing->ops->part_remove(backing, weir_part_lane(segment->lane, generation)))
+    uint32_t generation = segment->generation;
+    while (generation > 1 && weir_segment_exists(lane->channel, segment->lane, generation - 1))
         generation--;
+    for (; generation < segment->generation; generation++)
+        backing->ops->part_remove(backing, weir_part_lane(segment->lane, generation));
     lane->has_retired = 0;
 }
 
