@@ -16,7 +16,7 @@
  *   create=0           fail when the channel is not there yet
  *   exclusive=1        refuse a second writer
  *   mode=0640 group=G  who may open it (default 0600)
- *   wait=futex|spin|poll|sem                   shm: how a reader waits (default futex, after a short spin). sem: a POSIX
+ *   wait=futex|spin|poll|sem                   shm, sysv: how a reader waits (default futex, after a short spin). sem: a POSIX
  *                      semaphore per reader, the classic way, for teaching and comparing; each sleeping reader costs the writer a
  *                      system call per wake, and it is refused (WEIR_ENOTSUP) where other users may write the channel
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)

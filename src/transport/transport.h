@@ -36,8 +36,9 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,  /* wait= */
-    WEIR_OPTION_LISTEN = 2 /* listen=, connect= */
+    WEIR_OPTION_WAIT = 1,   /* wait= */
+    WEIR_OPTION_LISTEN = 2, /* listen=, connect= */
+    WEIR_OPTION_KEY = 16    /* no option: a name ends in a number, and all ways to write it are one name */
 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
@@ -158,6 +159,7 @@ struct weir_transport_ops {
 };
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
+extern const struct weir_transport_ops weir_transport_sysv; /* transport/sysv/sysv.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
 
 /* The i-th transport of the table, NULL behind the last. */

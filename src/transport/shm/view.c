@@ -5,11 +5,10 @@
  *   before it frees more, or it freed before, and then `oldest`, stored before the freeing, tells us.
  * - Copying: take the bytes, then look whether `oldest` has passed the place. Observers, LOSSY lanes and lanes of other users.
  *
- * What must stay true: nothing that stands in the file is used unchecked. Positions only ever index through the mask, spans are at most
+ * What must stay true: nothing that stands in a segment is used unchecked. Positions only ever index through the mask, spans are at most
  * span_max, and the ring is mapped twice, so whatever a hostile writer stores, reads stay inside the mapping. */
 #include "transport/shm/view.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #include "frame/frame.h"
@@ -45,8 +44,8 @@ static void settle(struct weir_lane_view *view, uint64_t position, uint64_t expe
 }
 
 static int damaged(const struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
-    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up", channel->text,
-                     view->segment.lane + 1, view->segment.uid);
+    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up",
+                     weir_channel_text(channel), view->segment.lane + 1, view->segment.uid);
 }
 
 /* Look at the frame at the position. Return: WEIR_OK, WEIR_EAGAIN (nothing there, or overtaken: see weir_view_follow), WEIR_ECORRUPT. */
@@ -100,8 +99,9 @@ int weir_view_open(struct weir_lane_view *view, const struct weir_shm_channel *c
     }
     if (status == WEIR_OK)
         segment_adopt(view, channel, &segment);
-    return status == WEIR_ENOENT ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u has no file", channel->text, lane)
-                                 : status;
+    return status == WEIR_ENOENT
+               ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u has no segment", weir_channel_text(channel), lane)
+               : status;
 }
 
 void weir_view_close(struct weir_lane_view *view) {
@@ -109,7 +109,7 @@ void weir_view_close(struct weir_lane_view *view) {
     view->is_open = 0;
 }
 
-/* Change to the oldest segment that has a file, if that is another one. */
+/* Change to the oldest segment that there still is, if that is another one. */
 static int segment_oldest(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
     unsigned lane = view->segment.lane;
     uint32_t generation = view->segment.generation;
@@ -136,7 +136,7 @@ static int segment_newest(struct weir_lane_view *view, const struct weir_shm_cha
                           generation > view->segment.generation ? generation : view->segment.generation, err);
 }
 
-/* Open the segment that comes after @forward, whose file has been taken away: the oldest that is still there. Those between had nothing for
+/* Open the segment that comes after @forward, which has been taken away: the oldest that is still there. Those between had nothing for
  * us, but it may be kept for our sake while the lane grows on, so it need not be the newest. */
 static int segment_after(const struct weir_shm_channel *channel, unsigned lane, uint32_t forward,
                          struct weir_segment *ret, weir_error *err) {
