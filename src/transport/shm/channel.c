@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "os/lock.h"
 #include "os/mapping.h"
+#include "transport/shm/allow.h"
 
 enum { GROUP_MAX = 4096, FILE_FLAGS = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
 static const int64_t JOIN_PATIENCE_NS = INT64_C(5000000000);
@@ -191,6 +192,8 @@ static int channel_make(struct weir_shm_channel *channel, const struct weir_plac
         status = weir_fail_errno(err, errno, "%s cannot be made in %s", place->text, channel->store.path);
     else
         status = make_content(&making, access, &members);
+    if (status == WEIR_OK && place->allow.count > 0)
+        status = weir_shm_allow_give(making.directory, place, err);
     if (status == WEIR_ENOENT) /* we were stopped for so long that it was cleaned away */
         status = WEIR_EAGAIN;
     if (status == WEIR_OK && renameat(channel->store.fd, name, channel->store.fd, channel->entry) != 0)
@@ -275,6 +278,14 @@ static void descriptors_close(struct weir_shm_channel *channel) {
     }
 }
 
+/* The list of the owner's end that came last is the one that counts. */
+static int allow_renew(const struct weir_shm_channel *channel, const struct weir_place *place, weir_error *err) {
+    if (channel->store.uid == geteuid())
+        return weir_shm_allow_give(channel->fd, place, err);
+    return weir_fail(err, WEIR_EACCESS, "%s is another user's, who alone says with allow= who may read it",
+                     channel->text);
+}
+
 /* One attempt to find or make the channel and become a member. Return: also WEIR_EAGAIN. */
 static int join_once(struct weir_shm_channel *channel, const struct weir_place *place, enum weir_channel_access access,
                      weir_error *err) {
@@ -286,8 +297,10 @@ static int join_once(struct weir_shm_channel *channel, const struct weir_place *
     if (status)
         return status;
     channel->fd = openat(channel->store.fd, channel->entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (channel->fd >= 0)
-        return membership_take(channel, err);
+    if (channel->fd >= 0) {
+        status = membership_take(channel, err);
+        return status || place->allow.count == 0 ? status : allow_renew(channel, place, err);
+    }
     if (errno == ENOENT && may_create)
         return channel_make(channel, place, access, err);
     if (errno == ENOENT)
@@ -295,8 +308,7 @@ static int join_once(struct weir_shm_channel *channel, const struct weir_place *
                          place->may_create ? "only its user can make it"
                                            : "start its writer first, or leave out create=0");
     if (errno == EACCES)
-        return weir_fail_errno(err, errno,
-                               "%s is closed to you; its owner can make it anew with mode= and group=", place->text);
+        return weir_shm_closed(place, err);
     return weir_fail_errno(err, errno, "%s cannot be opened", place->text);
 }
 

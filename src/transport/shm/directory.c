@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "os/lock.h"
+#include "transport/shm/allow.h"
 #include "transport/shm/channel.h"
 #include "transport/shm/peek.h"
 
@@ -94,12 +95,14 @@ int weir_shm_latest(const struct weir_place *place, struct weir_buffer *out, str
     int directory = openat(store.fd, entry, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0 && errno == ENOENT)
         status = weir_fail(err, WEIR_ENOENT, "%s: there is no such channel; start its writer first", place->text);
+    else if (directory < 0 && errno == EACCES)
+        status = weir_shm_closed(place, err);
     else if (directory < 0)
         status = weir_fail_errno(err, errno, "%s cannot be opened", place->text);
     else if ((status = newest_copy(directory, out, ret)) == WEIR_ENOENT)
         weir_fail(err, status, "%s: there is no message yet", place->text);
     else if (status == WEIR_EACCESS)
-        weir_fail(err, status, "%s is closed to you; its owner can make it anew with mode= and group=", place->text);
+        weir_shm_closed(place, err);
     else if (status)
         weir_fail(err, status, "%s: its newest message cannot be read: %s", place->text, weir_err_text(status));
     if (directory >= 0)

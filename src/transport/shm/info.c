@@ -17,6 +17,7 @@
 
 #include "os/lock.h"
 #include "os/process.h"
+#include "transport/shm/allow.h"
 #include "transport/shm/channel.h"
 #include "transport/shm/peek.h"
 #include "transport/shm/segment.h"
@@ -36,6 +37,7 @@ struct survey {
     int directory;
     int writers_fd, readers_fd; /* -1: not ours to open */
     struct stat about;          /* of the file "channel", whose owner and mode are the channel's */
+    struct weir_allow allow;    /* who else may read it */
     uint64_t created;
     struct page_words page;
     unsigned char *cursors; /* a copy of the whole file; NULL: not ours to read */
@@ -85,6 +87,7 @@ static int page_take(struct survey *survey) {
     if (fd < 0)
         return errno == EACCES ? WEIR_EACCESS : errno == ENOENT ? WEIR_ENOENT : WEIR_ECORRUPT;
     int is_read = fstat(fd, &survey->about) == 0 && pread(fd, page, sizeof(page), 0) == sizeof(page);
+    weir_access_read(fd, &survey->allow);
     close(fd);
     if (!is_read)
         return WEIR_ECORRUPT;
@@ -372,6 +375,7 @@ static void survey_tell(const struct survey *survey, const char *path, weir_doc 
     weir_tell_text(doc, "state", has_members(survey->directory) ? "live" : "idle");
     weir_tell_text(doc, "path", path);
     weir_tell_rights(doc, survey->about.st_uid, survey->about.st_gid, survey->about.st_mode & 0777);
+    weir_tell_allow(doc, &survey->allow);
     weir_tell_time(doc, "created", (int64_t)survey->created);
     weir_put_key(doc, "keep");
     if (survey->page.keep == WEIR_CHANNEL_UNDECIDED)
@@ -387,9 +391,7 @@ static int survey_failed(const struct weir_place *place, int status, weir_error 
     switch (status) {
     case WEIR_ENOENT:
         return weir_fail(err, status, "%s: there is no such channel; start its writer first", place->text);
-    case WEIR_EACCESS:
-        return weir_fail(err, status,
-                         "%s is closed to you; its owner can make it anew with mode= and group=", place->text);
+    case WEIR_EACCESS: return weir_shm_closed(place, err);
     default: return weir_fail(err, status, "%s cannot be examined: %s", place->text, weir_err_text(status));
     }
 }

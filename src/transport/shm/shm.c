@@ -17,6 +17,7 @@
 #include "os/fork.h"
 #include "os/lock.h"
 #include "os/process.h"
+#include "transport/shm/allow.h"
 #include "transport/shm/channel.h"
 #include "transport/shm/directory.h"
 #include "transport/shm/info.h"
@@ -42,7 +43,8 @@ struct shm {
 };
 
 static int shm_check(const struct weir_place *place, weir_error *err) {
-    return weir_store_check(place->name, err);
+    int status = weir_store_check(place->name, err);
+    return status ? status : weir_shm_allow_check(place, err);
 }
 
 static int forked(const struct shm *shm, weir_error *err) {
@@ -313,7 +315,7 @@ static int shm_peer_state(void *state) {
 
 const struct weir_transport_ops weir_transport_shm = {
     .scheme = "shm",
-    .options = WEIR_OPTION_WAIT,
+    .options = WEIR_OPTION_WAIT | WEIR_OPTION_ALLOW,
     .state_size = sizeof(struct shm),
     .check = shm_check,
     .open = shm_open_end,
