@@ -22,12 +22,6 @@ int weir_shm_allow_check(const struct weir_place *place, weir_error *err) {
         place->text, place->mode);
 }
 
-int weir_shm_closed(const struct weir_place *place, weir_error *err) {
-    return weir_fail(
-        err, WEIR_EACCESS,
-        "%s is closed to you; its owner can let you in with allow=, or with mode= and group=", place->text);
-}
-
 static int failed(const struct weir_place *place, weir_error *err) {
     if (errno == EOPNOTSUPP)
         return weir_fail(err, WEIR_ENOTSUP,

@@ -6,8 +6,6 @@
 
 /* Can what place->allow asks for be had together with its mode=? */
 int weir_shm_allow_check(const struct weir_place *place, weir_error *err);
-/* The caller may not even read it. Return: WEIR_EACCESS. */
-int weir_shm_closed(const struct weir_place *place, weir_error *err);
 /* Let those on the list, and nobody who was on an earlier one, read the channel in the open directory, which is ours. Lanes that are
  * made later inherit it. */
 int weir_shm_allow_give(int directory, const struct weir_place *place, weir_error *err);

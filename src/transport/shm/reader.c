@@ -19,9 +19,10 @@ static int slot_find(struct weir_shm_reader *reader, weir_error *err) {
         int status = weir_slot_take(reader->channel, reader->is_holding, &slot);
         if (status == WEIR_EBUSY && reader->is_holding)
             return weir_fail(err, WEIR_EBUSY, "%s has %d readers already; observe=1 needs no place",
-                             reader->channel->text, WEIR_SHM_SLOTS);
+                             weir_channel_text(reader->channel), WEIR_SHM_SLOTS);
         if (status != WEIR_OK && status != WEIR_EBUSY)
-            return weir_fail(err, status, "%s: no place among its readers can be taken", reader->channel->text);
+            return weir_fail(err, status, "%s: no place among its readers can be taken",
+                             weir_channel_text(reader->channel));
     }
     weir_sleeper_init(&reader->sleeper, slot);
     return WEIR_OK;
@@ -46,9 +47,9 @@ static int lane_tell(const struct weir_shm_reader *reader, unsigned lane, weir_e
     const struct weir_lane_view *view = &reader->lanes[lane];
     if (!view->is_open)
         return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u is damaged; it is given up",
-                         reader->channel->text, lane + 1);
+                         weir_channel_text(reader->channel), lane + 1);
     return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up",
-                     reader->channel->text, lane + 1, view->segment.uid);
+                     weir_channel_text(reader->channel), lane + 1, view->segment.uid);
 }
 
 /* Found where it cannot be told: next will. */
@@ -209,7 +210,7 @@ static int frame_copy(struct weir_shm_reader *reader, struct weir_lane_view *vie
     if (is_damage(status))
         return lane_give_up_loudly(reader, view, err);
     if (status == WEIR_ENOMEM)
-        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message", reader->channel->text);
+        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message", weir_channel_text(reader->channel));
     if (status)
         return status;
     memcpy(&word, reader->copy.data, sizeof(word));

@@ -10,10 +10,6 @@
 #include "transport/shm/wake.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -46,27 +42,13 @@ void weir_waker_fini(struct weir_waker *waker) {
     }
 }
 
-static int fifo_open(const struct weir_shm_channel *channel, unsigned slot) {
-    char name[16];
-    struct stat about;
-    snprintf(name, sizeof(name), "wake.%u", slot);
-    /* For reading and writing: then opening does not wait for the other side, and as there is always a reader, ourselves, writing
-     * never raises SIGPIPE in the host. */
-    int fd = openat(channel->fd, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
-    if (fd >= 0 && (fstat(fd, &about) != 0 || !S_ISFIFO(about.st_mode))) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
 static void descriptor_signal(struct weir_waker *waker, const struct weir_shm_channel *channel, unsigned slot) {
     uint32_t arming = atomic_load(&weir_channel_slot(channel, slot)->arming);
     if (waker->answered[slot] == arming)
         return;
     waker->answered[slot] = arming;
     if (waker->fifo[slot] < 0)
-        waker->fifo[slot] = fifo_open(channel, slot);
+        waker->fifo[slot] = channel->backing.ops->wake_open(&channel->backing, slot, 0, 0);
     if (waker->fifo[slot] >= 0) {
         ssize_t count = write(waker->fifo[slot], "", 1);
         (void)count; /* a full FIFO is readable, which is all that is wanted */
@@ -112,13 +94,13 @@ int weir_sleeper_use_semaphore(struct weir_sleeper *sleeper, const struct weir_s
         return WEIR_OK;
     if (weir_semaphore_kind() == 0)
         return weir_fail(err, WEIR_ENOTSUP, "%s: this C library has no semaphore for wait=sem; use wait=futex",
-                         channel->text);
+                         weir_channel_text(channel));
     if (!channel->is_private)
         return weir_fail(
             err, WEIR_ENOTSUP,
             "%s: with wait=sem whoever may write the channel can end its readers, and it is not yours alone; "
             "use wait=futex",
-            channel->text);
+            weir_channel_text(channel));
     struct weir_reader_slot *mine = weir_channel_slot(channel, sleeper->slot);
     weir_semaphore_init(mine->semaphore);
     atomic_store(&mine->semaphore_kind, weir_semaphore_kind());
@@ -164,17 +146,8 @@ void weir_sleeper_end(const struct weir_sleeper *sleeper, const struct weir_shm_
 /* ---- descriptors ---- */
 
 static int fifo_make(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
-    char name[16];
-    snprintf(name, sizeof(name), "wake.%u", sleeper->slot);
-    /* The FIFO of an earlier reader in this slot is used again, so that writers that have it open stay right. */
-    if (mkfifoat(channel->fd, name, 0600) != 0 && errno != EEXIST)
-        return -1;
-    int fd = fifo_open(channel, sleeper->slot);
-    if (fd >= 0 && !channel->is_private && fchmod(fd, 0600 | (channel->mode & 066)) != 0 && errno != EPERM) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
+    uint32_t mode = channel->is_private ? 0600 : 0600 | (channel->mode & 066);
+    return channel->backing.ops->wake_open(&channel->backing, sleeper->slot, 1, mode);
 }
 
 static int timer_make(void) {
@@ -192,10 +165,10 @@ int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel 
         return WEIR_OK;
     sleeper->fd = sleeper->slot == WEIR_NO_SLOT ? timer_make() : fifo_make(sleeper, channel);
     if (sleeper->fd < 0)
-        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", channel->text);
+        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
     /* Readable until next has looked and found nothing, as nobody knows yet whether there is something. */
     if (sleeper->slot != WEIR_NO_SLOT && write(sleeper->fd, "", 1) < 0 && errno != EAGAIN)
-        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", channel->text);
+        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
     return WEIR_OK;
 }
 
