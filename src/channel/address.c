@@ -226,6 +226,7 @@ SWITCH_OPTION(exclusive_option, is_exclusive)
 SWITCH_OPTION(stamp_option, is_stamped)
 SWITCH_OPTION(listen_option, must_listen)
 SWITCH_OPTION(connect_option, must_connect)
+SWITCH_OPTION(sealed_option, is_sealed)
 
 static const struct {
     const char *name;
@@ -249,6 +250,7 @@ static const struct {
     {"group", group_option, 0, "a group's name or number"},
     {"allow", allow_option, WEIR_OPTION_ALLOW,
      "uid:NAME, uid:NUMBER, group:NAME or group:NUMBER, up to 32 with commas between"},
+    {"sealed", sealed_option, WEIR_OPTION_SEALED, "0 or 1"},
     {"wait", wait_option, WEIR_OPTION_WAIT, "futex, spin, poll or sem"},
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},

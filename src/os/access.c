@@ -92,14 +92,14 @@ static int item_parse(const char *text, size_t size, struct weir_allow *allow) {
     uint32_t id;
     if (!is_group && !has_prefix(text, size, "uid:"))
         return WEIR_EINVAL;
-    if (allow->count == WEIR_ALLOW_MAX)
-        return WEIR_EINVAL;
     int status = name_find(text + skip, size - skip, is_group, &id);
     if (status)
         return status;
     for (uint32_t i = 0; i < allow->count; i++)
         if (allow->who[i].is_group == (uint32_t)is_group && allow->who[i].id == id)
             return WEIR_OK;
+    if (allow->count == WEIR_ALLOW_MAX)
+        return WEIR_EINVAL;
     allow->who[allow->count].is_group = (uint32_t)is_group;
     allow->who[allow->count++].id = id;
     return WEIR_OK;
@@ -214,6 +214,10 @@ int weir_access_give(int fd, const struct weir_allow *allow, unsigned rights, in
     list_add(&list, &count, OTHERS, is_default ? about.st_mode & 6 : about.st_mode & 7, UINT32_MAX);
     size_t size = sizeof(list.version) + count * sizeof(struct entry);
     return fsetxattr(fd, is_default ? default_name : access_name, &list, size, 0) == 0 ? WEIR_OK : WEIR_ESYSTEM;
+}
+
+void weir_access_clear(const char *path) {
+    removexattr(path, access_name); /* fails where there is none */
 }
 
 void weir_access_read(int fd, struct weir_allow *ret) {

@@ -40,6 +40,8 @@ int weir_allow_has_peer(const struct weir_allow *allow, int fd, uid_t uid, gid_t
  * this directory; for all but the owner the mode they are made with then limits it. Return: WEIR_OK, WEIR_ESYSTEM with errno (EOPNOTSUPP: the file
  * system has no access lists). */
 int weir_access_give(int fd, const struct weir_allow *allow, unsigned rights, int is_default);
+/* Take the access list of what stands at @path off, so that its mode alone counts. */
+void weir_access_clear(const char *path);
 /* Who is named in the access list of a file. An empty list when there is none, or it cannot be read. */
 void weir_access_read(int fd, struct weir_allow *ret);
 

@@ -204,7 +204,7 @@ static void test_lists_of_users(void **state) {
     static const char *const unknown[] = {
         "uid:no-such-user",         "group:no such group",      "uid:-1", "uid:4294967295", "uid:0x10", "uid:0;uid:1",
         "uid:99999999999999999999", "uid:0,group:no-such-group"};
-    assert_int_equal(weir_allow_parse("uid:0,group:0,uid:root,uid:1000,group:root", 41, &allow), WEIR_OK);
+    assert_int_equal(weir_allow_parse("uid:0,group:0,uid:root,uid:1000,group:root", 42, &allow), WEIR_OK);
     assert_int_equal(allow.count, 3);
     weir_allow_text(&allow, 0, text);
     assert_string_equal(text, "uid:root");

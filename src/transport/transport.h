@@ -40,7 +40,8 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 enum weir_option {
     WEIR_OPTION_WAIT = 1,   /* wait= */
     WEIR_OPTION_LISTEN = 2, /* listen=, connect= */
-    WEIR_OPTION_ALLOW = 4   /* allow= */
+    WEIR_OPTION_ALLOW = 4,  /* allow= */
+    WEIR_OPTION_SEALED = 8  /* sealed= */
 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
@@ -68,6 +69,7 @@ struct weir_place {
     uint8_t is_observer;
     uint8_t is_kept;
     uint8_t is_kept_given; /* keep= stood in the address */
+    uint8_t is_sealed;
     uint8_t is_mode_given; /* mode= stood in the address */
     uint8_t may_create;
     uint8_t is_exclusive;

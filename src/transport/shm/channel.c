@@ -159,7 +159,12 @@ static int cursors_open(struct weir_shm_channel *channel, weir_error *err) {
 
 int weir_channel_join(struct weir_shm_channel *channel, const struct weir_backing_ops *ops,
                       const struct weir_place *place, enum weir_channel_access access, weir_error *err) {
-    *channel = (struct weir_shm_channel){.backing = {.ops = ops}, .access = access};
+    *channel = (struct weir_shm_channel){
+        .backing = {.ops = ops},
+        .access = access,
+        .wakes = ops->wakes,
+        .slot_stride = ops->wakes ? ops->wakes->slot_stride : WEIR_SHM_SLOT_SIZE,
+    };
     memcpy(channel->backing.text, place->text, sizeof(channel->backing.text));
     int status = ops->join(&channel->backing, place, access, err);
     if (status == WEIR_OK)

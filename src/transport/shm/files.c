@@ -252,6 +252,8 @@ static int make_parts(const struct making *making, enum weir_channel_access acce
     int status = make_and_close(making, "writers.lock", both, 0, NULL, 0);
     if (status == WEIR_OK)
         status = make_and_close(making, "readers.lock", both, 0, NULL, 0);
+    if (making->place->is_sealed) /* all else is in memory without a name */
+        return status ? status : make_and_close(making, "sealed", 0600, 0, NULL, 0);
     if (status == WEIR_OK)
         status = make_and_close(making, "channel", 0600 | (mode & 066), sizeof(pages), pages, sizeof(pages));
     if (status == WEIR_OK)
@@ -496,15 +498,20 @@ static int files_look(struct weir_backing *backing, const struct weir_place *pla
 
 /* ---- leaving ---- */
 
-static void files_leave(struct weir_backing *backing, int must_go) {
+void weir_files_go(struct weir_backing *backing) {
     struct weir_files *files = weir_files_of(backing);
-    if (must_go && files->members_fd >= 0 && backing->uid == geteuid()) {
-        /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it, both would
-         * be refused and nobody would do it. This way whoever gives up last is not refused. */
-        weir_lock_drop(files->members_fd, WEIR_SHM_LOCK_MEMBERS);
-        if (weir_lock_take(files->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK)
-            weir_files_remove(&files->store, files->entry, files->fd);
-    }
+    if (files->members_fd < 0 || backing->uid != geteuid())
+        return;
+    /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it, both would
+     * be refused and nobody would do it. This way whoever gives up last is not refused. */
+    weir_lock_drop(files->members_fd, WEIR_SHM_LOCK_MEMBERS);
+    if (weir_lock_take(files->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK)
+        weir_files_remove(&files->store, files->entry, files->fd);
+}
+
+static void files_leave(struct weir_backing *backing, int must_go) {
+    if (must_go)
+        weir_files_go(backing);
     files_abandon(backing); /* closing gives back every lease */
 }
 
