@@ -67,6 +67,12 @@ static int damage_tell(struct weir_shm_reader *reader, weir_error *err) {
 
 /* ---- lanes that come ---- */
 
+/* Has the writer of the lane gone, never to come back to it? */
+static int lane_is_over(const struct weir_shm_reader *reader, const struct weir_lane_view *view) {
+    const struct weir_shm_channel *channel = reader->channel;
+    return channel->wakes && channel->wakes->is_over(&channel->backing, (unsigned)(view - reader->lanes));
+}
+
 /* Read lane @lane from now on; where from is said next. */
 static int lane_add(struct weir_shm_reader *reader, unsigned lane, uint32_t generation, weir_error *err) {
     struct weir_lane_view *view = &reader->lanes[lane];
@@ -99,6 +105,12 @@ static int lanes_notice(struct weir_shm_reader *reader, int is_open, weir_error 
         uint32_t generation = atomic_load_explicit(&reader->channel->page->generation[lane], memory_order_acquire);
         if (generation == 0 || lane == reader->own_lane)
             continue;
+        if (view->is_given_up && !view->is_open && lane_is_over(reader, view)) { /* damaged from the beginning */
+            *view = (struct weir_lane_view){0};
+            reader->damaged &= ~(UINT64_C(1) << lane);
+            reader->channel->wakes->lane_free(&reader->channel->backing, lane);
+            continue;
+        }
         if ((view->is_open || view->is_given_up) && !(view->is_given_up && generation > view->segment.generation))
             continue;
         int status = is_open ? lane_add(reader, lane, generation, err) : lane_welcome(reader, lane, generation, err);
@@ -240,12 +252,6 @@ static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_vie
         if (status)
             return status;
     }
-}
-
-/* Has the writer of the lane gone, never to come back to it? */
-static int lane_is_over(const struct weir_shm_reader *reader, const struct weir_lane_view *view) {
-    const struct weir_shm_channel *channel = reader->channel;
-    return channel->wakes && channel->wakes->is_over(&channel->backing, (unsigned)(view - reader->lanes));
 }
 
 /* Forget the lane that stands at @index in the order; its number is free for another writer. */
