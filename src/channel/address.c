@@ -4,6 +4,7 @@
 #include "channel/address.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -320,6 +321,26 @@ static int unknown_scheme(const char *address, size_t size, weir_error *err) {
                      (int)(size < 40 ? size : 40), address, known);
 }
 
+/* "24301" becomes "0x5eed", so that sentences, listings and records of ends know the channel by one name. What is no number of 32 bits
+ * stays as it is, and the transport refuses it. */
+static void key_unify(struct weir_place *place) {
+    char *slash = strrchr(place->name, '/');
+    char *key = slash ? slash + 1 : place->name;
+    size_t size = strlen(key);
+    uint64_t number = 0;
+    if (size > 2 && size <= 10 && key[0] == '0' && (key[1] == 'x' || key[1] == 'X')) {
+        if (strspn(key + 2, "0123456789abcdefABCDEF") != size - 2)
+            return;
+        number = strtoull(key + 2, NULL, 16);
+    } else if (digits_parse(key, size, &number)) {
+        return;
+    }
+    if (number == 0 || number > UINT32_MAX)
+        return;
+    snprintf(key, sizeof(place->name) - (size_t)(key - place->name), "0x%llx", (unsigned long long)number);
+    snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, WEIR_NAME_MAX, place->name);
+}
+
 static int place_parse(const char *address, struct weir_place *place, weir_error *err) {
     const char *separator = strstr(address, "://");
     const char *question = strchr(address, '?');
@@ -341,6 +362,8 @@ static int place_parse(const char *address, struct weir_place *place, weir_error
                          WEIR_NAME_MAX);
     snprintf(place->name, sizeof(place->name), "%.*s", (int)name_size, name);
     snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, (int)name_size, name);
+    if (place->transport->options & WEIR_OPTION_KEY)
+        key_unify(place);
     return WEIR_OK;
 }
 

@@ -65,7 +65,7 @@ static void test_refusals_say_the_way_out(void **state) {
     } cases[] = {
         {"", "names no channel"},
         {"shm://", "names no channel"},
-        {"bogus://a", "shm:// unix://"},
+        {"bogus://a", "shm:// sysv:// unix://"},
         {"://a", "there is no transport"},
         {"shm://a?bogus=1", "capacity"},
         {"shm://a?listen=1", "has no option"},

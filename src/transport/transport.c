@@ -5,6 +5,7 @@
 
 static const struct weir_transport_ops *const transports[] = {
     &weir_transport_shm,
+    &weir_transport_sysv,
     &weir_transport_unix,
 };
 

@@ -42,7 +42,8 @@ enum weir_option {
     WEIR_OPTION_WAIT = 1,   /* wait= */
     WEIR_OPTION_LISTEN = 2, /* listen=, connect= */
     WEIR_OPTION_ALLOW = 4,  /* allow= */
-    WEIR_OPTION_SEALED = 8  /* sealed= */
+    WEIR_OPTION_SEALED = 8, /* sealed= */
+    WEIR_OPTION_KEY = 16    /* no option: a name ends in a number, and all ways to write it are one name */
 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
@@ -167,6 +168,7 @@ struct weir_transport_ops {
 };
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
+extern const struct weir_transport_ops weir_transport_sysv; /* transport/sysv/sysv.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
 
 /* The i-th transport of the table, NULL behind the last. */

@@ -177,15 +177,24 @@ static int timer_make(void) {
 int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err) {
     if (sleeper->fd >= 0)
         return WEIR_OK;
-    sleeper->fd = channel->wakes                  ? channel->wakes->fd(&channel->backing)
-                  : sleeper->slot == WEIR_NO_SLOT ? timer_make()
-                                                  : fifo_make(sleeper, channel);
-    if (sleeper->fd < 0)
-        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
+    if (channel->wakes) {
+        sleeper->fd = channel->wakes->fd(&channel->backing);
+        return sleeper->fd >= 0 ? WEIR_OK
+                                : weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made",
+                                                  weir_channel_text(channel));
+    }
+    if (sleeper->slot != WEIR_NO_SLOT)
+        sleeper->fd = fifo_make(sleeper, channel);
     /* Readable until next has looked and found nothing, as nobody knows yet whether there is something. */
-    if (sleeper->slot != WEIR_NO_SLOT && !channel->wakes && write(sleeper->fd, "", 1) < 0 && errno != EAGAIN)
-        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
-    return WEIR_OK;
+    if (sleeper->fd >= 0 && (write(sleeper->fd, "", 1) == 1 || errno == EAGAIN))
+        return WEIR_OK;
+    if (sleeper->fd >= 0)
+        close(sleeper->fd);
+    sleeper->fd = timer_make();
+    sleeper->is_timed = 1;
+    return sleeper->fd >= 0
+               ? WEIR_OK
+               : weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
 }
 
 /* Take what was written. Return: 1 when there was something. */
@@ -206,7 +215,7 @@ int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel
         lanes_arm(sleeper, channel);
         return 1;
     }
-    if (sleeper->slot == WEIR_NO_SLOT)
+    if (sleeper->is_timed)
         return 1;
     atomic_fetch_add(&weir_channel_slot(channel, sleeper->slot)->arming, 1);
     atomic_fetch_or(&channel->cursors->armed, UINT64_C(1) << sleeper->slot);

@@ -45,8 +45,9 @@ struct weir_sleeper {
     unsigned slot; /* WEIR_NO_SLOT: an observer that nobody knows of; it looks by itself every few milliseconds */
     uint32_t word; /* of channel.wake when the ticket was taken */
     int64_t slice_ns;
-    int fd; /* what the host polls: our FIFO, or a timer without a slot; -1 */
+    int fd; /* what the host polls: our FIFO, or a timer where there is none; -1 */
     uint8_t is_armed;
+    uint8_t is_timed;      /* fd is a timer */
     uint8_t has_semaphore; /* it sleeps on the semaphore in its slot, not on channel.wake */
 };
 
