@@ -8,7 +8,8 @@
  *   4. kill -9 of any end at any instruction leaves the others working and the channel usable; kernel locks say who lives.
  *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
  *   6. What lies in shared places is read once into a private copy and checked there before use.
- *   7. A channel outlives its ends unless keep=0; then its last end takes it away.
+ *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes with its writer,
+ *      and which carries no calls.)
  *
  * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One state is used
  * by one thread at a time. State memory is zeroed by the core and aligned to 64 bytes.
@@ -16,12 +17,14 @@
 #ifndef WEIR_TRANSPORT_H
 #define WEIR_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <weir/error.h>
 #include <weir/value.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "os/access.h"
 
 enum weir_role {
     WEIR_ROLE_WRITER = 1, /* sends */
@@ -38,6 +41,8 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 enum weir_option {
     WEIR_OPTION_WAIT = 1,   /* wait= */
     WEIR_OPTION_LISTEN = 2, /* listen=, connect= */
+    WEIR_OPTION_ALLOW = 4,  /* allow= */
+    WEIR_OPTION_SEALED = 8, /* sealed= */
     WEIR_OPTION_KEY = 16    /* no option: a name ends in a number, and all ways to write it are one name */
 };
 
@@ -61,9 +66,13 @@ struct weir_place {
     int codec;          /* enum weir_codec for values */
     uint32_t mode;      /* 0600 */
     char group[64];     /* empty: none */
+    struct weir_allow allow;
+    _Atomic(uint32_t) *refused; /* where to count others who were not let in; NULL: nowhere */
     uint8_t is_observer;
     uint8_t is_kept;
     uint8_t is_kept_given; /* keep= stood in the address */
+    uint8_t is_sealed;
+    uint8_t is_mode_given; /* mode= stood in the address */
     uint8_t may_create;
     uint8_t is_exclusive;
     uint8_t is_stamped;

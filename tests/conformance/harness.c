@@ -19,10 +19,11 @@
 
 /* The table: each transport, and the forms of its addresses that change how it works. */
 static const struct form forms[] = {
-    {"shm", ""},
-    {"shm", "wait=sem"},
-    {"sysv", ""},
-    {"unix", ""},
+    {"shm", "", NULL, NULL},
+    {"shm", "wait=sem", NULL, NULL},
+    {"shm", "sealed=1", "call", "a sealed channel carries no calls"},
+    {"sysv", "", NULL, NULL},
+    {"unix", "", NULL, NULL},
 };
 enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 256, ADDRESS_BUFFERS = 6 };
 
@@ -135,6 +136,10 @@ int conformance_run(const char *suite, const struct conformance_case *cases, siz
     for (size_t i = 0; i < FORM_COUNT; i++) {
         if (only && strcmp(only, forms[i].scheme) != 0)
             continue;
+        if (forms[i].lacks && strcmp(forms[i].lacks, suite) == 0) {
+            printf("skip: %s?%s: %s\n", forms[i].scheme, forms[i].options, forms[i].why);
+            continue;
+        }
         for (size_t j = 0; j < count && used < CASE_MAX; j++, used++) {
             snprintf(names[used], sizeof(names[used]), "%s%s%s: %s", forms[i].scheme, *forms[i].options ? "?" : "",
                      forms[i].options, cases[j].name);

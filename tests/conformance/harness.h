@@ -20,6 +20,8 @@
 struct form {
     const char *scheme;
     const char *options; /* "wait=sem", or "" */
+    const char *lacks;   /* the suite whose promises it does not make, or NULL */
+    const char *why;
 };
 
 /* One test's place. */

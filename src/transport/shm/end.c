@@ -132,7 +132,7 @@ int weir_shm_open(void *state, const struct weir_backing_ops *backing, const str
     weir_spin_init(&shm->spin);
     enum weir_channel_access access = has_lane(role) ? WEIR_CHANNEL_WRITE : WEIR_CHANNEL_READ;
     int status = weir_channel_join(&shm->channel, backing, place, access, err);
-    if (status == WEIR_EACCESS && role == WEIR_ROLE_READER && place->is_observer)
+    if (status == WEIR_EACCESS && role == WEIR_ROLE_READER && place->is_observer && !backing->wakes)
         status = weir_channel_join(&shm->channel, backing, place, WEIR_CHANNEL_LOOK, err);
     if (status)
         return status;

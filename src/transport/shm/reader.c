@@ -4,6 +4,7 @@
  * in a row while others have some; looking for a frame makes no system call and reads no clock. */
 #include "transport/shm/reader.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -66,11 +67,17 @@ static int damage_tell(struct weir_shm_reader *reader, weir_error *err) {
 
 /* ---- lanes that come ---- */
 
+/* Has the writer of the lane gone, never to come back to it? */
+static int lane_is_over(const struct weir_shm_reader *reader, const struct weir_lane_view *view) {
+    const struct weir_shm_channel *channel = reader->channel;
+    return channel->wakes && channel->wakes->is_over(&channel->backing, (unsigned)(view - reader->lanes));
+}
+
 /* Read lane @lane from now on; where from is said next. */
 static int lane_add(struct weir_shm_reader *reader, unsigned lane, uint32_t generation, weir_error *err) {
     struct weir_lane_view *view = &reader->lanes[lane];
     if (reader->is_holding)
-        view->cursor = &weir_channel_slot(reader->channel, reader->sleeper.slot)->cursor[lane];
+        view->cursor = weir_channel_cursor(reader->channel, reader->sleeper.slot, lane);
     int was_open = view->is_open;
     int status = weir_view_open(view, reader->channel, lane, generation, err);
     if (status == WEIR_OK && !was_open)
@@ -98,6 +105,12 @@ static int lanes_notice(struct weir_shm_reader *reader, int is_open, weir_error 
         uint32_t generation = atomic_load_explicit(&reader->channel->page->generation[lane], memory_order_acquire);
         if (generation == 0 || lane == reader->own_lane)
             continue;
+        if (view->is_given_up && !view->is_open && lane_is_over(reader, view)) { /* damaged from the beginning */
+            *view = (struct weir_lane_view){0};
+            reader->damaged &= ~(UINT64_C(1) << lane);
+            reader->channel->wakes->lane_free(&reader->channel->backing, lane);
+            continue;
+        }
         if ((view->is_open || view->is_given_up) && !(view->is_given_up && generation > view->segment.generation))
             continue;
         int status = is_open ? lane_add(reader, lane, generation, err) : lane_welcome(reader, lane, generation, err);
@@ -241,6 +254,17 @@ static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_vie
     }
 }
 
+/* Forget the lane that stands at @index in the order; its number is free for another writer. */
+static void lane_remove(struct weir_shm_reader *reader, unsigned index) {
+    unsigned lane = reader->order[index];
+    weir_view_close(&reader->lanes[lane]);
+    reader->lanes[lane] = (struct weir_lane_view){0};
+    memmove(&reader->order[index], &reader->order[index + 1], --reader->count - index);
+    reader->current = index < reader->count ? index : 0;
+    reader->burst = 0;
+    reader->channel->wakes->lane_free(&reader->channel->backing, lane);
+}
+
 static int merge_next(struct weir_shm_reader *reader, struct weir_inbound *ret, weir_error *err) {
     if (__builtin_expect(atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) !=
                                  reader->lanes_seen ||
@@ -256,11 +280,19 @@ static int merge_next(struct weir_shm_reader *reader, struct weir_inbound *ret, 
     }
     for (unsigned tries = 0; tries <= reader->count && reader->count > 0; tries++) {
         struct weir_lane_view *view = &reader->lanes[reader->order[reader->current]];
+        int is_over = view->is_given_up && lane_is_over(reader, view);
         if (reader->burst < BURST && !view->is_given_up) {
             int status = lane_next(reader, view, ret, err);
             reader->burst++;
+            /* Once more: what it sent before it went. */
+            if (status == WEIR_EAGAIN && (is_over = lane_is_over(reader, view)) != 0)
+                status = lane_next(reader, view, ret, err);
             if (status != WEIR_EAGAIN)
                 return status;
+        }
+        if (is_over) {
+            lane_remove(reader, reader->current);
+            continue;
         }
         reader->burst = 0;
         reader->current = reader->current + 1 < reader->count ? reader->current + 1 : 0;
