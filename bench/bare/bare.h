@@ -26,9 +26,7 @@ static inline void bare_pause(void) {
  * Each slot begins with its sequence number, in the first line of the payload: a reader that polls it touches nothing else, and a message
  * of up to 56 bytes is one line. Readers tell the writer every quarter of a round how far they are. */
 struct bare_slots_shared {
-    _Alignas(BARE_LINE) struct {
-        _Alignas(BARE_LINE) _Atomic(uint64_t) taken;
-    } readers[BARE_READERS_MAX];
+    _Alignas(BARE_LINE) struct { _Alignas(BARE_LINE) _Atomic(uint64_t) taken; } readers[BARE_READERS_MAX];
     _Alignas(BARE_LINE) _Atomic(uint32_t) wake; /* futex of readers that sleep */
     _Alignas(BARE_LINE) _Atomic(uint32_t) sleepers;
     _Alignas(4096) unsigned char bytes[];

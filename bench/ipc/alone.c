@@ -16,7 +16,7 @@
 #include "bench.h"
 
 enum {
-    BURST = 4000,      /* 48 bytes each: a quarter of a lane, so that no send waits for the reader */
+    BURST = 4000, /* 48 bytes each: a quarter of a lane, so that no send waits for the reader */
     BURSTS = 40,
     READERS_MOST = 64, /* all the places that a channel has for readers */
     CHANNELS_MOST = 1000,
@@ -210,11 +210,10 @@ static void wait_idly(struct talk *talk, int number) {
     double wall = bench_now_us() - begin;
     getrusage(RUSAGE_SELF, &after);
     bench_must(status == WEIR_ETIMEOUT, "waiting for nothing");
-    double used = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
-                           before.ru_stime.tv_sec) *
-                      1e6 +
-                  (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
-                           before.ru_stime.tv_usec);
+    double used =
+        (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_stime.tv_sec) *
+            1e6 +
+        (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec - before.ru_stime.tv_usec);
     talk->value = 100 * used / wall;
     weir_reader_close(reader);
 }

@@ -31,10 +31,10 @@ enum scenario_id {
     SCENARIO_COUNT
 };
 
-#define TRIPS  (1u << TRIP | 1u << TRIP_PACED)
-#define WAYS   (1u << WAY_48 | 1u << WAY_1K | 1u << WAY_64K | 1u << WAY_1M)
-#define LOANS  (1u << LOAN_1K | 1u << LOAN_64K | 1u << LOAN_1M)
-#define FANS   (1u << FAN_64 | 1u << FAN_1K)
+#define TRIPS          (1u << TRIP | 1u << TRIP_PACED)
+#define WAYS           (1u << WAY_48 | 1u << WAY_1K | 1u << WAY_64K | 1u << WAY_1M)
+#define LOANS          (1u << LOAN_1K | 1u << LOAN_64K | 1u << LOAN_1M)
+#define FANS           (1u << FAN_64 | 1u << FAN_1K)
 #define ONLY(scenario) (1u << (scenario))
 
 struct scenario {

@@ -107,8 +107,8 @@ void bench_report_json(const struct bench *bench) {
     printf("],\"goals\":[");
     for (int i = 0; i < bench->verdict_count; i++) {
         const struct verdict *verdict = &bench->verdicts[i];
-        printf("%s{\"goal\":\"%s\",\"against\":\"%s\",\"figures\":\"%s\"", i ? "," : "", verdict->what, verdict->against,
-               verdict->figures);
+        printf("%s{\"goal\":\"%s\",\"against\":\"%s\",\"figures\":\"%s\"", i ? "," : "", verdict->what,
+               verdict->against, verdict->figures);
         if (verdict->is_measured)
             printf(",\"ratio\":%.3f", verdict->ratio);
         printf(",\"wanted\":%.3f}", verdict->wanted);

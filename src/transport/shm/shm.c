@@ -180,6 +180,13 @@ static int shm_commit(void *state, uint64_t word, uint32_t flags, weir_error *er
     return weir_lane_commit(&shm->lane, word, flags, err);
 }
 
+static uint64_t shm_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags) {
+    struct shm *shm = state;
+    if (__builtin_expect(shm->role != WEIR_ROLE_WRITER || weir_fork_happened(shm->generation), 0))
+        return 0;
+    return weir_lane_post(&shm->lane, word, data, size, time, flags);
+}
+
 static void shm_discard(void *state) {
     struct shm *shm = state;
     weir_lane_discard(&shm->lane);
@@ -320,6 +327,7 @@ const struct weir_transport_ops weir_transport_shm = {
     .close = shm_close,
     .reserve = shm_reserve,
     .commit = shm_commit,
+    .post = shm_post,
     .discard = shm_discard,
     .skip = shm_skip,
     .flush = shm_flush,
