@@ -32,7 +32,7 @@ const struct mechanism iceoryx_mechanisms[] = {
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { QUEUE = 256, BEGIN_MS = 10000 };
+enum { QUEUE = 256, QUEUE_RARE = 8, CHUNKS_RARE = 16000, BEGIN_MS = 10000 };
 
 static pid_t roudi;
 
@@ -105,10 +105,11 @@ static void publisher_open(struct end *end, const char *channel) {
     bench_must(end->publisher != NULL, "iox_pub_init");
 }
 
-static void subscriber_open(struct end *end, const char *channel) {
+/* Of large chunks its memory pools have few, as RouDi makes them without being told otherwise. */
+static void subscriber_open(struct end *end, const char *channel, size_t size) {
     iox_sub_options_t options;
     iox_sub_options_init(&options);
-    options.queueCapacity = QUEUE;
+    options.queueCapacity = size > CHUNKS_RARE ? QUEUE_RARE : QUEUE;
     options.queueFullPolicy = QueueFullPolicy_BLOCK_PRODUCER;
     end->subscriber = iox_sub_init(&end->subscriber_storage, "bench", "weir", channel, &options);
     bench_must(end->subscriber != NULL, "iox_sub_init");
@@ -126,7 +127,7 @@ static void iceoryx_open(struct link *link) {
     if (link->index == 0 || link->scenario->is_trip)
         publisher_open(end, channel[link->index != 0]);
     if (link->index != 0 || link->scenario->is_trip)
-        subscriber_open(end, channel[link->index == 0]);
+        subscriber_open(end, channel[link->index == 0], link->size);
     if (end->subscriber && link->mechanism->argument) {
         end->wait = iox_ws_init(&end->wait_storage);
         bench_must(iox_ws_attach_subscriber_state(end->wait, end->subscriber, SubscriberState_HAS_DATA, 1, NULL) ==

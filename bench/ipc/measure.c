@@ -238,8 +238,6 @@ void bench_sample(struct bench *bench, struct entry *entry, enum scenario_id id)
                         .serial = bench->serial++,
                         .size = scenarios[id].size,
                         .fd = -1};
-    if (getenv("BENCH_TALK"))
-        fprintf(stderr, "%.0f ms %s: %s\n", bench_now_us() / 1e3, entry->name, link.scenario->name);
     memset(bench->shared, 0, CONTROL_SIZE + SHARED_SIZE); /* also touches every page */
     pid_t children[PARTNERS_MAX];
     int count = link.scenario->readers + 1, has_failed = 0;
