@@ -26,7 +26,7 @@ build:
 demo:
 	@tools/setup demo
 	@cmake --preset release -B $(BUILD) >/dev/null
-	@cmake --build $(BUILD)
+	@cmake --build $(BUILD) --target demo
 	@exec $(BUILD)/bin/weir demo
 
 test:

@@ -21,12 +21,6 @@ enum { FIELD_SIZE = 40 };
 
 /* ---- fields ---- */
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void append(weir_buffer *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void append(weir_buffer *line, const char *format, ...) {
     char text[256];
@@ -69,7 +63,7 @@ static const char *size_field(const weir_value *map, const char *key, char *text
 
 static const char *age_field(const weir_value *map, const char *key, char *text) {
     int64_t time;
-    return weir_get_i64(map, key, &time) == WEIR_OK ? cli_age(now_ns() - time, text) : "-";
+    return weir_get_i64(map, key, &time) == WEIR_OK ? cli_age(cli_now() - time, text) : "-";
 }
 
 static const char *number_field(const weir_value *map, const char *key, char *text) {
