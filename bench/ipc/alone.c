@@ -133,7 +133,10 @@ static void writer_run(struct talk *talk, int channels) {
         atomic_store(&talk->turn, 2 * burst + 2);
         turn_await(talk, 2 * burst + 3);
     }
-    talk->value = bench_median(times, BURSTS);
+    talk->value = times
+        [0]; /* the cheapest burst: who else is on the machine only adds to it, and the question is one of a few ns */
+    for (int burst = 1; burst < BURSTS; burst++)
+        talk->value = times[burst] < talk->value ? times[burst] : talk->value;
     for (int i = 0; i < channels - 1; i++)
         weir_writer_close(others[i]);
     weir_writer_close(writer);

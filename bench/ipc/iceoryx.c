@@ -62,6 +62,14 @@ static int is_ready(int in) {
     return 0;
 }
 
+static void iceoryx_finish(void) {
+    if (roudi > 0) {
+        kill(roudi, SIGTERM);
+        waitpid(roudi, NULL, 0);
+    }
+    roudi = 0;
+}
+
 static const char *iceoryx_prepare(const char *directory) {
     int fds[2];
     (void)directory;
@@ -75,15 +83,10 @@ static const char *iceoryx_prepare(const char *directory) {
     close(fds[1]);
     int has_begun = is_ready(fds[0]);
     /* What it says later is read by nobody: its end of the pipe stays open, and it says little. */
-    return has_begun ? NULL : "its daemon iox-roudi does not start (package iceoryx), or one runs already";
-}
-
-static void iceoryx_finish(void) {
-    if (roudi > 0) {
-        kill(roudi, SIGTERM);
-        waitpid(roudi, NULL, 0);
-    }
-    roudi = 0;
+    if (has_begun)
+        return NULL;
+    iceoryx_finish();
+    return "its daemon iox-roudi does not start (package iceoryx), or one runs already";
 }
 
 /* ---- ends ---- */

@@ -243,14 +243,21 @@ void bench_sample(struct bench *bench, struct entry *entry, enum scenario_id id)
     int count = link.scenario->readers + 1, has_failed = 0;
     for (int i = 0; i < count; i++)
         children[i] = fork_end(&link, control, i);
-    for (int i = 0; i < count; i++) {
-        int status;
+    for (int left = count; left > 0;) {
+        int status, which = 0;
         pid_t pid = waitpid(-1, &status, 0);
+        bench_must(pid > 0, "waitpid");
+        while (which < count && children[which] != pid)
+            which++;
+        if (which == count) /* a peer's daemon */
+            continue;
+        children[which] = 0;
+        left--;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
             continue;
         has_failed = 1; /* the others would wait for it for ever */
         for (int k = 0; k < count; k++)
-            if (children[k] != pid)
+            if (children[k] > 0)
                 kill(children[k], SIGKILL);
     }
     if (has_failed) {

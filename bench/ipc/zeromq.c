@@ -22,8 +22,10 @@ static void zeromq_open(struct link *link) {
     zmq_setsockopt(link->out, ZMQ_RCVHWM, &limit, sizeof(limit));
     if (kind == ZMQ_SUB)
         zmq_setsockopt(link->out, ZMQ_SUBSCRIBE, "", 0);
-    if (kind == ZMQ_XPUB)
+    if (kind == ZMQ_XPUB) {
         zmq_setsockopt(link->out, ZMQ_XPUB_NODROP, &yes, sizeof(yes));
+        zmq_setsockopt(link->out, ZMQ_XPUB_VERBOSE, &yes, sizeof(yes)); /* tell of every subscriber, not only the first */
+    }
     bench_must((is_driver ? zmq_bind(link->out, address) : zmq_connect(link->out, address)) == 0, "zmq_bind");
     if (kind != ZMQ_XPUB)
         return;
