@@ -3,7 +3,7 @@ BUILD ?= build/release
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: help build demo test test-differential bench-ipc bench-codec asan fuzz install clean
+.PHONY: help build demo test test-differential bench-ipc bench-codec asan fuzz torture install clean
 
 help:
 	@echo 'make demo      the whole story: sensors in Python, computation in C++ and Fortran, a live page in PHP'
@@ -15,6 +15,7 @@ help:
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR where one is given'
 	@echo 'make asan      the C unit tests under address and undefined-behaviour sanitizers'
 	@echo 'make fuzz      the fuzz targets, each for FUZZ_SECONDS=30'
+	@echo 'make torture   shared memory under kills, damage and strangers; IMAGES=1000000 KILLS=20000 READS=100000000'
 	@echo 'make clean     remove build/'
 	@echo 'The first call installs what the machine lacks (tools/setup, with sudo where needed).'
 
@@ -60,6 +61,14 @@ fuzz:
 	@tools/setup fuzz
 	@cmake --workflow --preset fuzz
 	@tools/fuzz build/fuzz $(or $(FUZZ_SECONDS),30)
+
+torture:
+	@tools/setup torture
+	@cmake --preset release -B $(BUILD) >/dev/null
+	@cmake --build $(BUILD)
+	@cmake --preset tsan >/dev/null
+	@cmake --build build/tsan --target transport_test call_test semaphore_test torture_growth torture_soak
+	@tests/torture/long $(BUILD) $(or $(IMAGES),1000000) $(or $(KILLS),20000) $(or $(READS),100000000)
 
 install:
 	@tools/setup build

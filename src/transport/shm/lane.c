@@ -197,12 +197,14 @@ static void retired_unlink(struct weir_lane *lane) {
     while (weir_slot_held(lane->channel, segment->lane, 0, lane->head, &slot) < segment->base)
         if (!dead_reader_remove(lane, slot))
             return;
+    /* The oldest first: what a kill leaves is still found from the newest one by the next holder, and by who joins meanwhile. */
+    uint32_t generation = segment->generation;
     char name[40];
-    uint32_t generation = segment->generation - 1;
-    for (; generation > 0; generation--) {
+    while (generation > 1 && weir_segment_exists(lane->channel, segment->lane, generation - 1))
+        generation--;
+    for (; generation < segment->generation; generation++) {
         weir_segment_name(name, segment->lane, generation);
-        if (unlinkat(lane->channel->fd, name, 0) != 0)
-            break;
+        unlinkat(lane->channel->fd, name, 0);
     }
     lane->has_retired = 0;
 }

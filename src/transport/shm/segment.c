@@ -21,6 +21,13 @@ void weir_segment_name(char name[40], uint32_t lane, uint32_t generation) {
     snprintf(name, 40, "lane.%u.%u", lane, generation);
 }
 
+int weir_segment_exists(const struct weir_shm_channel *channel, uint32_t lane, uint32_t generation) {
+    char name[40];
+    struct stat about;
+    weir_segment_name(name, lane, generation);
+    return fstatat(channel->fd, name, &about, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 uint64_t weir_segment_capacity(uint64_t capacity) {
     uint64_t rounded = WEIR_SHM_CAPACITY_MIN;
     while (rounded < capacity && rounded < WEIR_SHM_CAPACITY_MAX)

@@ -36,6 +36,8 @@ struct weir_segment_wish {
 
 /* "lane.N.G" */
 void weir_segment_name(char name[40], uint32_t lane, uint32_t generation);
+/* Has it a file? */
+int weir_segment_exists(const struct weir_shm_channel *channel, uint32_t lane, uint32_t generation);
 /* The smallest capacity a ring can have that is at least @capacity. */
 uint64_t weir_segment_capacity(uint64_t capacity);
 /* Make the file, complete before it has its name; one left there by a dead writer is replaced. */
