@@ -22,6 +22,12 @@ const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t 
     return NULL;
 }
 
+uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, size_t size, int64_t time,
+                                uint32_t flags) {
+    (void)state, (void)word, (void)data, (void)size, (void)time, (void)flags;
+    return 0;
+}
+
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err) {
     (void)listing_fn, (void)user, (void)err;
     return WEIR_OK;

@@ -128,6 +128,9 @@ struct weir_transport_ops {
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
     /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
+    /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says so, a time, and
+     * nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and commit then, which say why. */
+    uint64_t (*post)(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
     /* Give the reservation back unused. */
     void (*discard)(void *state);
     /* full=drop-newest found no room: use up one seq, so that readers count the gap. */
@@ -177,6 +180,8 @@ const struct weir_transport_ops *weir_transport_at(size_t index);
 const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t size);
 
 /* For ops tables: operations that do not apply. */
+uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, size_t size, int64_t time,
+                                uint32_t flags);
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);

@@ -331,6 +331,29 @@ static void test_reserve_and_commit_in_place(void **state) {
     weir_writer_close(writer);
 }
 
+/* What was written into a reservation that was given back must be nobody's message: not the bytes behind the next, smaller one. */
+static void test_discarded_bytes_are_never_a_message(void **state) {
+    void *data;
+    size_t size;
+    weir_message *message;
+    weir_reader *reader = open_reader(address(*state, "a", ""));
+    weir_writer *writer = open_writer(address(*state, "a", "?readers=1"));
+    for (int i = 0; i < 50; i++) {
+        uint64_t word = UINT64_C(0x0000001100000040); /* how a frame of 64 bytes begins */
+        assert_int_equal(send_number(writer, i, 0), WEIR_OK);
+        assert_int_equal(next_number(reader), i);
+        assert_int_equal(weir_writer_reserve(writer, NULL, NULL, "u8[4096]", &data, &size, NULL), WEIR_OK);
+        for (size_t at = 0; at < size; at += 64)
+            memcpy((unsigned char *)data + at, &word, sizeof(word));
+        weir_writer_discard(writer);
+        assert_int_equal(send_number(writer, -i, (size_t)i * 20), WEIR_OK);
+        assert_int_equal(next_number(reader), -i);
+        assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
+    }
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 static void test_corked_messages_come_in_order(void **state) {
     weir_reader *reader = open_reader(address(*state, "a", ""));
     weir_writer *writer = open_writer(address(*state, "a", "?readers=1"));
@@ -617,6 +640,7 @@ int main(void) {
         CASE(test_sizes_from_one_byte_to_four_mebibytes),
         CASE(test_ndarrays_arrive_aligned),
         CASE(test_reserve_and_commit_in_place),
+        CASE(test_discarded_bytes_are_never_a_message),
         CASE(test_corked_messages_come_in_order),
         CASE(test_killed_writers_leave_whole_messages),
         CASE(test_a_killed_reader_holds_nobody_back),

@@ -203,6 +203,7 @@ const struct weir_transport_ops weir_transport_unix = {
     .close = local_close,
     .reserve = weir_socket_reserve,
     .commit = weir_socket_commit,
+    .post = weir_transport_no_post,
     .discard = weir_socket_discard,
     .skip = weir_socket_skip,
     .flush = weir_socket_flush,
