@@ -40,6 +40,13 @@ enum weir_option {
     WEIR_OPTION_LISTEN = 2 /* listen=, connect= */
 };
 
+/* Promises that a transport cannot keep, because the mechanism behind it cannot. Whoever needs one of them looks here. */
+enum weir_limit {
+    WEIR_LIMIT_ONE_WRITER = 1, /* a second one is refused (WEIR_EBUSY) */
+    WEIR_LIMIT_ONE_READER = 2, /* the same, observers included */
+    WEIR_LIMIT_NO_HISTORY = 4  /* a message is there until one reader has taken it, or the last end has gone */
+};
+
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
 
 struct weir_transport_ops;
@@ -84,8 +91,9 @@ struct weir_inbound {
     uint64_t gap;    /* frames of that writer missed just before */
     uint32_t writer; /* which writer: a small number */
     uint64_t peer;   /* whom to answer, for reserve */
-    uint32_t uid;    /* the writer's user, as the kernel says */
+    uint32_t uid;    /* the writer's user, as the kernel says; WEIR_UID_UNKNOWN when it does not */
 };
+enum { WEIR_UID_UNKNOWN = 0xFFFFFFFF };
 
 enum weir_ready { WEIR_READY_TO_READ = 1, WEIR_READY_TO_WRITE = 2 };
 enum { WEIR_COMMIT_MORE = 1 }; /* more follows at once: publishing and waking may wait for flush */
@@ -105,6 +113,7 @@ typedef int weir_clean_fn(const char *path, const char *what, uint64_t size, voi
 struct weir_transport_ops {
     const char *scheme; /* "shm" */
     uint32_t options;   /* enum weir_option, or-ed */
+    uint32_t limits;    /* enum weir_limit, or-ed */
     size_t state_size;
 
     /* Is place->name one this transport can use? Says why not. */
