@@ -36,15 +36,20 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,  /* wait= */
-    WEIR_OPTION_LISTEN = 2 /* listen=, connect= */
+    WEIR_OPTION_WAIT = 1,   /* wait= */
+    WEIR_OPTION_LISTEN = 2, /* listen=, connect= */
+    WEIR_OPTION_FRAMING = 4 /* framing= */
 };
 
-/* Promises that a transport cannot keep, because the mechanism behind it cannot. Whoever needs one of them looks here. */
-enum weir_limit {
-    WEIR_LIMIT_ONE_WRITER = 1, /* a second one is refused (WEIR_EBUSY) */
-    WEIR_LIMIT_ONE_READER = 2, /* the same, observers included */
-    WEIR_LIMIT_NO_HISTORY = 4  /* a message is there until one reader has taken it, or the last end has gone */
+/* What the channels of a transport have in common, where transports differ. */
+enum weir_trait {
+    WEIR_TRAIT_BOUNDED =
+        1, /* a channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps
+                             * everything, no reader holds a writer back, and full= says what happens when the store is full */
+    WEIR_TRAIT_ONE_WRITER = 2, /* a second writer is refused (WEIR_EBUSY) */
+    WEIR_TRAIT_ONE_READER = 4, /* a second reader is, observers included */
+    WEIR_TRAIT_FLEETING =
+        8 /* there is no history: a message is there until one reader takes it, or the last end goes */
 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
@@ -75,6 +80,9 @@ struct weir_place {
     uint8_t is_stamped;
     uint8_t must_listen;
     uint8_t must_connect;
+    uint8_t is_codec_given;
+    uint8_t is_from_given;
+    int framing; /* enum weir_framing; -1: not given */
 };
 
 /* Room for one frame, given by reserve. */
@@ -113,7 +121,7 @@ typedef int weir_clean_fn(const char *path, const char *what, uint64_t size, voi
 struct weir_transport_ops {
     const char *scheme; /* "shm" */
     uint32_t options;   /* enum weir_option, or-ed */
-    uint32_t limits;    /* enum weir_limit, or-ed */
+    uint32_t traits;    /* enum weir_trait, or-ed */
     size_t state_size;
 
     /* Is place->name one this transport can use? Says why not. */
@@ -168,6 +176,7 @@ struct weir_transport_ops {
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
+extern const struct weir_transport_ops weir_transport_fifo; /* transport/fifo/fifo.c */
 
 /* The i-th transport of the table, NULL behind the last. */
 const struct weir_transport_ops *weir_transport_at(size_t index);

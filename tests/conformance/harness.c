@@ -13,13 +13,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "transport/transport.h"
+
 /* The table: each transport, and the forms of its addresses that change how it works. */
 static const struct form forms[] = {
     {"shm", ""},
     {"shm", "wait=sem"},
     {"unix", ""},
+    {"fifo", ""},
 };
-enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 256, ADDRESS_BUFFERS = 6 };
+enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 512, ADDRESS_BUFFERS = 6 };
 
 static int count_fds(void) {
     int count = 0;
@@ -81,6 +84,10 @@ int conformance_run(const char *suite, const struct conformance_case *cases, siz
     if (pattern)
         cmocka_set_test_filter(pattern);
     return _cmocka_run_group_tests(suite, tests, used, NULL, NULL);
+}
+
+int has_trait(const struct scratch *scratch, uint32_t trait) {
+    return (weir_transport_find(scratch->scheme, strlen(scratch->scheme))->traits & trait) != 0;
 }
 
 const char *address(const struct scratch *scratch, const char *name, const char *options) {

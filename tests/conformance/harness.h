@@ -40,6 +40,9 @@ int conformance_run(const char *suite, const struct conformance_case *cases, siz
 /* The address of channel @name in the scratch place, with @options ("" or "?a=b&..."). One of a few static buffers. */
 const char *address(const struct scratch *scratch, const char *name, const char *options);
 
+/* Has the transport that trait (enum weir_trait)? */
+int has_trait(const struct scratch *scratch, uint32_t trait);
+
 weir_writer *open_writer(const char *address);
 weir_reader *open_reader(const char *address);
 
