@@ -127,6 +127,55 @@ def test_calls(weir, pipe):
     assert sorted(name for name in os.listdir(weir.folder) if name.startswith("p.")) == ["p.fifo"]
 
 
+# ---- a peer written from docs/spec/fifo.md and frame.md alone ----
+
+WRITER = """
+import fcntl, os, struct, sys
+hold = os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK)
+pipe = os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
+fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_NONBLOCK | os.O_DIRECT)
+stream, ends = b"", []
+for seq, size in ((1, 5), (2, 9000), (3, 30)):
+    op, data = b"text", b'"' + b"x" * size + b'"'
+    frame = struct.pack("<IBBBBQ", 16 + len(op) + len(data), 0x11, 1, len(op), 0, seq) + op + data
+    ends.append(len(stream))
+    stream += frame
+count = 0
+for start in range(0, len(stream), 4080):
+    piece = stream[start:start + 4080]
+    inside = [end - start + 16 for end in ends if start <= end < start + len(piece)]
+    os.write(pipe, b"\\xfeWP\\xf1" + struct.pack("<HHII", 16 + len(piece), inside[0] if inside else 0, 77, count) + piece)
+    count += 1
+"""
+
+READER = """
+import os, struct, sys
+pipe, stream, seqs = os.open(sys.argv[1], os.O_RDONLY), b"", []
+while len(seqs) < 3:
+    packet = os.read(pipe, 4096)
+    magic, size, first, session, count = struct.unpack_from("<IHHII", packet)
+    assert (magic, size) == (0xF15057FE, len(packet))
+    stream += packet[16:]
+    while len(stream) >= 16 and len(stream) >= struct.unpack_from("<I", stream)[0]:
+        size, kind, codec, op_size, flags, seq = struct.unpack_from("<IBBBBQ", stream)
+        seqs.append((seq, size, stream[16 + 8 * (flags & 1):][:op_size].decode()))
+        stream = stream[size:]
+print(seqs)
+"""
+
+
+def test_a_peer_written_from_the_specification(weir, pipe):
+    address = "fifo://" + pipe
+    reader = weir.start("sub", address, "-n", "3")
+    weir.until_end("reader", reader)
+    subprocess.run(["python3", "-c", WRITER, pipe], check=True, timeout=DEADLINE_S)
+    assert [(m["seq"], m["op"], len(m["data"])) for m in lines(weir, reader, 3)] == [
+        (1, "text", 5), (2, "text", 9000), (3, "text", 30)]
+    peer = subprocess.Popen(["python3", "-c", READER, pipe], stdout=subprocess.PIPE, text=True)
+    weir.run("pub", address, "--stdin", "lines", "--op", "line", stdin="a\n%s\nc\n" % ("b" * 9000))
+    assert peer.communicate(timeout=DEADLINE_S)[0] == "[(1, 30, 'line'), (2, 9031, 'line'), (3, 30, 'line')]\n"
+
+
 # ---- other users ----
 
 # mode, uid -> exit codes of reading (sub), of writing (pub), of info. 6: permission; 4: nothing came, which is what is waited for.
