@@ -53,7 +53,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_pub, cli_sub, cli_get, cli_call, cli_serve, cli_ls, cli_info, cli_gc, cli_convert,
-    cli_dump, cli_guess, cli_demo;
+    cli_dump, cli_guess, cli_exec, cli_demo;
 
 /* ---- options.c ---- */
 
@@ -130,8 +130,20 @@ void cli_sleep_until(int64_t moment);
 int64_t cli_read(int fd, weir_buffer *buffer, const char *name);
 /* Append all of @fd. Return: exit code. */
 int cli_read_all(int fd, weir_buffer *buffer, const char *name);
+/* Take @used bytes from the front of *buffer, which may become another. Return: exit code (said why). */
+int cli_buffer_cut(weir_buffer **buffer, size_t used);
 /* Decode JSON that the user gave as @what ("DATA", "line 3 of standard input"). Return: exit code (said why). */
 int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, const weir_value **ret);
+
+/* ---- csv.c: RFC 4180 ---- */
+
+/* Append a value's rows: of a scalar one field, of an array or map its items, of an array of arrays a row for each. What is no number or
+ * text stands in its field as JSON. Return: as weir_encode. */
+int cli_csv_write(const weir_value *value, weir_buffer *out, weir_error *err);
+/* Make @doc the array of a row's fields: what looks like a number of JSON is one, all else is text; an empty field is null. A field in
+ * quotes is text and may not go on in the next line.
+ * Return: WEIR_OK, WEIR_EPARSE (no UTF-8, quotes that do not end), WEIR_ENOMEM. */
+int cli_csv_read(weir_view line, weir_doc *doc, const weir_value **ret, weir_error *err);
 
 /* ---- type.c ---- */
 

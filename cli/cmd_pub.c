@@ -168,20 +168,6 @@ static int raw_send(struct publisher *publisher, weir_view input, int is_end, si
     return exit;
 }
 
-static int buffer_cut(weir_buffer **buffer, size_t used) {
-    weir_buffer *rest = NULL;
-    weir_view view = weir_buffer_view(*buffer);
-    if (used == 0)
-        return CLI_OK;
-    if (weir_buffer_new(&rest) || weir_buffer_append(rest, view.data + used, view.size - used)) {
-        weir_buffer_free(rest);
-        return cli_fail(CLI_FAILURE, "out of memory");
-    }
-    weir_buffer_free(*buffer);
-    *buffer = rest;
-    return CLI_OK;
-}
-
 static int stdin_send(struct publisher *publisher) {
     weir_buffer *input = NULL;
     uint64_t number = 0;
@@ -199,7 +185,7 @@ static int stdin_send(struct publisher *publisher) {
             exit = is_raw ? raw_send(publisher, weir_buffer_view(input), is_end, &used)
                           : lines_send(publisher, weir_buffer_view(input), is_end, &number, &used);
         if (exit == CLI_OK && !is_end)
-            exit = buffer_cut(&input, used);
+            exit = cli_buffer_cut(&input, used);
     }
     weir_buffer_free(input);
     return exit;

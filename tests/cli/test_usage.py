@@ -8,7 +8,7 @@ import pytest
 from conftest import COMMAND
 
 SOURCE = os.environ["WEIR_SOURCE"]
-VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "demo"]
+VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "exec", "demo"]
 
 
 def test_version(weir):
