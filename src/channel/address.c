@@ -262,7 +262,7 @@ static int transport_has(const struct weir_transport_ops *transport, size_t opti
 }
 
 static int unknown_option(weir_view name, const struct weir_place *place, weir_error *err) {
-    char known[256] = "";
+    char known[320] = "";
     size_t used = 0;
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (transport_has(place->transport, i))

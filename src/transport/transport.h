@@ -43,13 +43,13 @@ enum weir_option {
 
 /* What the channels of a transport have in common, where transports differ. */
 enum weir_trait {
-    WEIR_TRAIT_BOUNDED =
-        1, /* a channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps
-                             * everything, no reader holds a writer back, and full= says what happens when the store is full */
+    /* A channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps everything, no reader holds a
+     * writer back, and full= says what happens when the store is full. */
+    WEIR_TRAIT_BOUNDED = 1,
     WEIR_TRAIT_ONE_WRITER = 2, /* a second writer is refused (WEIR_EBUSY) */
     WEIR_TRAIT_ONE_READER = 4, /* a second reader is, observers included */
-    WEIR_TRAIT_FLEETING =
-        8 /* there is no history: a message is there until one reader takes it, or the last end goes */
+    /* There is no history: a message is there until one reader takes it, or the last end goes. */
+    WEIR_TRAIT_FLEETING = 8
 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
