@@ -158,13 +158,17 @@ static int commit(struct weir_fifo *fifo, uint32_t flags, weir_error *err) {
     if (!out)
         return WEIR_OK; /* he has gone since */
     int status = weir_outlet_push(out, fifo->own, start, start + size, err);
-    if (status == WEIR_OK && fifo->role == WEIR_ROLE_CLIENT) {
+    if (status != WEIR_OK) {
+        fifo->own_seq--; /* it was not sent */
+        return status;
+    }
+    if (fifo->role == WEIR_ROLE_CLIENT) {
         fifo->lost_request = 0;
         fifo->awaits_reply = 1;
     }
     if (!(flags & WEIR_COMMIT_MORE) || out->queue.size >= WEIR_FIFO_BATCH_SIZE)
         push_own(fifo);
-    return status;
+    return WEIR_OK;
 }
 
 int weir_fifo_commit(void *state, uint64_t word, uint32_t flags, weir_error *err) {
