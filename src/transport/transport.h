@@ -36,9 +36,20 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,  /* wait= */
-    WEIR_OPTION_LISTEN = 2 /* listen=, connect= */
+    WEIR_OPTION_WAIT = 1,    /* wait= */
+    WEIR_OPTION_LISTEN = 2,  /* listen=, connect= */
+    WEIR_OPTION_FRAMING = 4, /* framing= */
+    WEIR_OPTION_FILE = 8     /* sync=, rotate=, age=, files=, state=, anyfs= */
 };
+
+/* What the channels of a transport have in common, where transports differ. */
+enum weir_trait {
+    WEIR_TRAIT_BOUNDED =
+        1 /* a channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps
+                            * everything, no reader holds a writer back, and full= says what happens when the store is full */
+};
+
+enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 2 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
 
@@ -68,12 +79,24 @@ struct weir_place {
     uint8_t is_stamped;
     uint8_t must_listen;
     uint8_t must_connect;
+    uint8_t is_codec_given;
+    uint8_t is_from_given;
+    uint8_t is_state;
+    uint8_t may_any_fs;
+    int framing; /* enum weir_framing; -1: not given */
+    enum weir_sync sync;
+    int64_t sync_ns;      /* INTERVAL */
+    uint64_t rotate_size; /* 0: never */
+    int64_t rotate_ns;    /* age=; 0: never */
+    uint32_t files;       /* rotated ones that are kept */
 };
 
 /* Room for one frame, given by reserve. */
 struct weir_slot {
     unsigned char *bytes; /* aligned to 64 */
-    uint64_t seq;         /* the frame's */
+    uint64_t
+        seq; /* the frame's. Where writers share a count it is not known before the frame is published: commit, and flush
+                           * for the last of many, correct it in the frame and here, so the slot must stay until then */
 };
 
 /* A frame that arrived. bytes lives until the state's next call to next, release, seek or close. */
@@ -105,6 +128,7 @@ typedef int weir_clean_fn(const char *path, const char *what, uint64_t size, voi
 struct weir_transport_ops {
     const char *scheme; /* "shm" */
     uint32_t options;   /* enum weir_option, or-ed */
+    uint32_t traits;    /* enum weir_trait, or-ed */
     size_t state_size;
 
     /* Is place->name one this transport can use? Says why not. */
@@ -116,7 +140,9 @@ struct weir_transport_ops {
     /* Room for a frame of @size bytes, for @peer only (0: everybody). Return: WEIR_OK, WEIR_EAGAIN (no room now: the core waits
      * for WEIR_READY_TO_WRITE, fails, or skips, as full= says), WEIR_ETOOBIG, WEIR_ENOSPC, WEIR_ECLOSED, WEIR_EFENCED. */
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
-    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. */
+    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other writers must be
+     * waited for, it waits for as long as place->timeout_ns.
+     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others: not sent. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
     /* Give the reservation back unused. */
     void (*discard)(void *state);
@@ -159,6 +185,7 @@ struct weir_transport_ops {
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
+extern const struct weir_transport_ops weir_transport_file; /* transport/file/file.c */
 
 /* The i-th transport of the table, NULL behind the last. */
 const struct weir_transport_ops *weir_transport_at(size_t index);
