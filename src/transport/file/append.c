@@ -181,7 +181,7 @@ static int is_time(struct weir_file *file, size_t more) {
     struct weir_append *append = &file->append;
     struct weir_passed first;
     const struct weir_place *place = &file->place;
-    if (append->end <= WEIR_LOG_HEADER_SIZE)
+    if (append->end <= (place->framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_HEADER_SIZE : 0))
         return 0;
     if (place->rotate_size && append->end + more > place->rotate_size)
         return 1;

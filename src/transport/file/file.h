@@ -23,7 +23,7 @@
 #include "transport/transport.h"
 
 enum {
-    WEIR_LOG_HEADER_SIZE = 64,
+    WEIR_LOG_HEADER_SIZE = 128,
     WEIR_LOG_BLOCK = 32768,
     WEIR_LOG_RECORD_HEADER = 32,
     WEIR_LOG_FRAGMENT_MIN = 40, /* less at the end of a block is left empty */

@@ -235,27 +235,41 @@ static int is_ahead(struct weir_file *file, int fd) {
     return is_ahead;
 }
 
-/* Go on with the next file. Return: 1, or 0 when there is none. */
-static int successor_open(struct weir_file *file) {
-    uint32_t count = weir_file_rotated_count(&file->place), number = own_number(file, count);
-    int fd = -1, is_known = number > 0;
-    if (is_known && (file_open(file, number - 1, &fd, NULL) != WEIR_OK || own_number(file, count + 1) != number)) {
-        if (fd >= 0)
-            close(fd);
-        return 0; /* rotated again just now: the next call finds it */
-    }
-    for (number = count + 1; !is_known && number-- > 0;) {
+/* The file behind ours, which is at @own among the rotated; holes are what a rotation leaves that goes on or was broken off. */
+static int behind_open(const struct weir_file *file, uint32_t own) {
+    int fd = -1;
+    for (uint32_t number = own; fd < 0 && number-- > 0;)
         if (file_open(file, number, &fd, NULL) != WEIR_OK)
-            continue;
-        if (number == 0 || is_ahead(file, fd))
-            break;
+            fd = -1;
+    if (fd >= 0 && own_number(file, own) != own) { /* rotated again just now: the next call finds it */
         close(fd);
         fd = -1;
     }
+    return fd;
+}
+
+/* Ours is gone. The oldest file that has what we have not had, or else the newest. */
+static int ahead_open(struct weir_file *file, uint32_t count) {
+    int fd = -1;
+    for (uint32_t number = count + 1; number-- > 0;) {
+        if (file_open(file, number, &fd, NULL) != WEIR_OK)
+            continue;
+        int has_more = is_ahead(file, fd);
+        if (number == 0 && !has_more)
+            place_behind(file, 0, 0); /* somebody began anew */
+        if (number == 0 || has_more)
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+/* Go on with the next file. Return: 1, or 0 when there is none. */
+static int successor_open(struct weir_file *file) {
+    uint32_t count = weir_file_rotated_count(&file->place), own = own_number(file, count);
+    int fd = own ? behind_open(file, own) : ahead_open(file, count);
     if (fd < 0)
         return 0;
-    if (!is_known && number == 0 && !is_ahead(file, fd))
-        place_behind(file, 0, 0); /* somebody began anew */
     adopt(file, fd);
     begin(file);
     return 1;

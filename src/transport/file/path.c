@@ -161,6 +161,9 @@ int weir_file_open(const struct weir_place *place, const char *path, int is_writ
                 *ret_fd = fd;
             return status;
         }
+        if (errno == EISDIR)
+            return weir_fail(err, WEIR_EADDRESS, "%s: what is there is no regular file; choose another path",
+                             place->text);
         if (errno == ELOOP)
             return weir_fail(err, WEIR_EADDRESS, "%s: a symbolic link is there; name the file itself", place->text);
         if (errno != ENOENT || !may_make)

@@ -1,6 +1,6 @@
 /* The records of a .weir log. The layout is drawn in docs/spec/file.md:
  *
- *     file     64 bytes of header, then blocks: the first ends at byte 32768 of the file, each other has 32768 bytes
+ *     file     128 bytes of header, then blocks: the first ends at byte 32768 of the file, each other has 32768 bytes
  *     block    fragments, each at a multiple of 8; less than 40 bytes at its end stay empty
  *     fragment 32 bytes of header, then its piece of a frame
  *
@@ -22,11 +22,12 @@
 #include "base/crc32c.h"
 
 static const char magic[8] = "WEIRLOG";
-enum { RECORD_MAGIC = 0xe7, ALIGNMENT = 8, HEADER_CRC_AT = 60 };
+enum { RECORD_MAGIC = 0xe7, ALIGNMENT = 8, HEADER_COPY = 64, HEADER_CRC_AT = 60 };
 
+/* The header stands there twice, because without it nothing can be read. */
 void weir_log_header_write(const struct weir_log_header *header, unsigned char *to) {
     uint32_t version = WEIR_LOG_VERSION, block = WEIR_LOG_BLOCK;
-    memset(to, 0, WEIR_LOG_HEADER_SIZE);
+    memset(to, 0, HEADER_COPY);
     memcpy(to, magic, 8);
     memcpy(to + 8, &version, 4);
     memcpy(to + 12, &block, 4);
@@ -36,9 +37,10 @@ void weir_log_header_write(const struct weir_log_header *header, unsigned char *
     memcpy(to + 40, &header->previous, 8);
     uint32_t crc = weir_crc32c(0, to, HEADER_CRC_AT);
     memcpy(to + HEADER_CRC_AT, &crc, 4);
+    memcpy(to + HEADER_COPY, to, HEADER_COPY);
 }
 
-int weir_log_header_read(const unsigned char *bytes, struct weir_log_header *ret) {
+static int copy_read(const unsigned char *bytes, struct weir_log_header *ret) {
     uint32_t version, block, crc;
     memcpy(&version, bytes + 8, 4);
     memcpy(&block, bytes + 12, 4);
@@ -52,6 +54,11 @@ int weir_log_header_read(const unsigned char *bytes, struct weir_log_header *ret
     memcpy(&ret->created, bytes + 32, 8);
     memcpy(&ret->previous, bytes + 40, 8);
     return WEIR_OK;
+}
+
+int weir_log_header_read(const unsigned char *bytes, struct weir_log_header *ret) {
+    int status = copy_read(bytes, ret);
+    return status == WEIR_ECORRUPT ? copy_read(bytes + HEADER_COPY, ret) : status;
 }
 
 static uint32_t header_crc(const unsigned char *bytes, uint64_t generation, uint64_t offset) {
