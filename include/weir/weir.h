@@ -4,6 +4,7 @@
  *
  *     shm://lab/imu            shared memory         (a bare "lab/imu" means the same)
  *     unix:///run/imu.sock     a local stream socket
+ *     file:///var/log/imu.weir a log on disk, binary or text (.jsonl .cborseq .smile .bson), or with state=1 one value in a file
  *
  * Writers send messages, readers receive them, clients call servers. Only the address changes when the mechanism does.
  *

@@ -52,7 +52,10 @@ def test_ls_and_info(weir):
     info = json.loads(weir.out("info", place, "--json"))
     assert (info["state"], info["last_seq"], info["readers_holding"], info["framing"]) == ("live", 1, 1, "weir")
     assert info["writers"] == [] and info["torn_bytes"] == 0
-    assert "a.weir" in weir.out("info", place)
+    lines = [line.split("\t") for line in weir.out("info", place).splitlines()]
+    assert lines[0][:4] == ["channel", place, "file", "live"]
+    log = next(line for line in lines if line[0] == "log")
+    assert (log[1], log[3], log[5:]) == ("weir", "1", ["0", "1", "0", "-"])
     weir.stop_all()
     assert json.loads(weir.out("info", place, "--json"))["state"] == "idle"
     weir.run("gc")
