@@ -107,7 +107,7 @@ static int header_take(struct weir_cursor *cursor, weir_error *err) {
     if (status == WEIR_EVERSION)
         return weir_fail(err, status, "the log was written by a newer version of weir; upgrade this program");
     if (status != WEIR_OK)
-        return weir_fail(err, status, "the file does not begin as a weir log does; is another framing= meant?");
+        return nothing_yet(cursor, WEIR_TAIL_BAD);
     cursor->generation = header.generation;
     if (cursor->pos < WEIR_LOG_HEADER_SIZE) {
         cursor->pos = WEIR_LOG_HEADER_SIZE;

@@ -300,6 +300,8 @@ static int bad_tail(struct weir_file *file, struct weir_passed *passed, weir_err
     if (status != WEIR_EAGAIN || cursor->tail != WEIR_TAIL_BAD)
         return status;
     cursor->told_at = cursor->pos + 1;
+    if (cursor->pos == 0 && cursor->framing == WEIR_FRAMING_FRAMES)
+        return weir_fail(why, WEIR_ECORRUPT, "the file does not begin as a weir log does; is another framing= meant?");
     return weir_fail(why, WEIR_ECORRUPT, "the last message of the log, at byte %llu, is damaged",
                      (unsigned long long)cursor->pos);
 }
