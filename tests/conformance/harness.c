@@ -27,6 +27,9 @@ static const struct form forms[] = {
     {"sysv", "", "", NULL, NULL},
     {"unix", "", ".sock", NULL, NULL},
     {"fifo", "", ".fifo", NULL, NULL},
+    {"file", "", ".weir", NULL, NULL},
+    {"file", "", ".jsonl", NULL, NULL},
+    {"file", "", ".bson", NULL, NULL},
 };
 enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 512, ADDRESS_BUFFERS = 6 };
 
