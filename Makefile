@@ -3,14 +3,14 @@ BUILD ?= build/release
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: help build demo test test-differential bench bench-codec asan fuzz torture install clean
+.PHONY: help build demo test test-differential bench-ipc bench-codec asan fuzz torture install clean
 
 help:
 	@echo 'make demo      the whole story: sensors in Python, computation in C++ and Fortran, a live page in PHP'
 	@echo 'make build     the library, the command and the bindings, in $(BUILD)'
 	@echo 'make test      every suite; ends with "N passed, N failed"'
 	@echo 'make test-differential   the codecs beside implementations in other languages, ROUNDS=2000 documents a test'
-	@echo 'make bench     weir and its peers side by side'
+	@echo 'make bench-ipc     the transports, their bare forms and what people use instead'
 	@echo 'make bench-codec   the codecs and the libraries people pick today'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR where one is given'
 	@echo 'make asan      the C unit tests under address and undefined-behaviour sanitizers'
@@ -39,11 +39,12 @@ test-differential:
 	@tests/differential/fetch-peers $(BUILD)/differential
 	@WEIR_ROUNDS=$(or $(ROUNDS),2000) tools/test --build $(BUILD) --asan '' differential
 
-bench:
+bench-ipc:
 	@tools/setup bench
-	@cmake --preset release -B $(BUILD) -DWEIR_BENCH=ON >/dev/null
-	@cmake --build $(BUILD)
-	@bench/run --build $(BUILD)
+	@bench/ipc/fetch-peers $(BUILD)/peers
+	@cmake --preset release -B $(BUILD) -DWEIR_BENCH=ON -DWEIR_IPC_PEERS="$(abspath $(BUILD))/peers" >/dev/null
+	@cmake --build $(BUILD) --target bench_ipc --target bench_loop
+	@bench/run --build $(BUILD) $(BENCH)
 
 bench-codec:
 	@tools/setup bench

@@ -9,6 +9,7 @@
 
 #include "base/number.h"
 #include "codec/codec.h"
+#include "frame/plain/plain.h"
 
 enum {
     CAPACITY_DEFAULT = 1 << 20,
@@ -91,7 +92,7 @@ int weir_duration_parse(const char *text, size_t size, int64_t *ret_ns) {
 
 /* ---- options ---- */
 
-/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL. */
+/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL, WEIR_ENOENT (it names somebody whom this machine does not know). */
 typedef int option_fn(weir_view value, struct weir_place *place);
 
 static int view_is(weir_view view, const char *text) {
@@ -137,6 +138,7 @@ static int from_option(weir_view value, struct weir_place *place) {
     static const char *const words[] = {"now", "oldest", "last"};
     unsigned index = 0;
     uint64_t seq;
+    place->is_from_given = 1;
     if (word_read(value, words, 3, &index) == WEIR_OK) {
         place->from = (enum weir_from)index;
         return WEIR_OK;
@@ -165,6 +167,7 @@ static int codec_option(weir_view value, struct weir_place *place) {
         return WEIR_EINVAL;
     memcpy(name, value.data, value.size);
     name[value.size] = '\0';
+    place->is_codec_given = 1;
     if (weir_codec_find(name, &place->codec, NULL) || place->codec == WEIR_CODEC_RAW || !weir_codec_ops(place->codec))
         return WEIR_EINVAL;
     return WEIR_OK;
@@ -188,6 +191,7 @@ static int mode_option(weir_view value, struct weir_place *place) {
         mode = mode * 8 + (uint32_t)(value.data[i] - '0');
     }
     place->mode = mode;
+    place->is_mode_given = 1;
     return (mode & 0600) == 0600 && mode <= 0666 ? WEIR_OK : WEIR_EINVAL;
 }
 
@@ -197,6 +201,10 @@ static int group_option(weir_view value, struct weir_place *place) {
     memcpy(place->group, value.data, value.size);
     place->group[value.size] = '\0';
     return WEIR_OK;
+}
+
+static int allow_option(weir_view value, struct weir_place *place) {
+    return weir_allow_parse(value.data, value.size, &place->allow);
 }
 
 static int keep_option(weir_view value, struct weir_place *place) {
@@ -212,6 +220,11 @@ static int wait_option(weir_view value, struct weir_place *place) {
     return status;
 }
 
+static int framing_option(weir_view value, struct weir_place *place) {
+    place->framing = weir_framing_find(value.data, value.size);
+    return place->framing < 0 ? WEIR_EINVAL : WEIR_OK;
+}
+
 #define SWITCH_OPTION(option, field)                                                                                   \
     static int option(weir_view value, struct weir_place *place) {                                                     \
         return switch_read(value, &place->field);                                                                      \
@@ -222,6 +235,7 @@ SWITCH_OPTION(exclusive_option, is_exclusive)
 SWITCH_OPTION(stamp_option, is_stamped)
 SWITCH_OPTION(listen_option, must_listen)
 SWITCH_OPTION(connect_option, must_connect)
+SWITCH_OPTION(sealed_option, is_sealed)
 
 static const struct {
     const char *name;
@@ -243,9 +257,13 @@ static const struct {
     {"exclusive", exclusive_option, 0, "0 or 1"},
     {"mode", mode_option, 0, "an octal mode that lets the owner read and write, such as 0640"},
     {"group", group_option, 0, "a group's name or number"},
+    {"allow", allow_option, WEIR_OPTION_ALLOW,
+     "uid:NAME, uid:NUMBER, group:NAME or group:NUMBER, up to 32 with commas between"},
+    {"sealed", sealed_option, WEIR_OPTION_SEALED, "0 or 1"},
     {"wait", wait_option, WEIR_OPTION_WAIT, "futex, spin, poll or sem"},
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
+    {"framing", framing_option, WEIR_OPTION_FRAMING, "weir, jsonl, cborseq, smile or bson"},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -254,7 +272,7 @@ static int transport_has(const struct weir_transport_ops *transport, size_t opti
 }
 
 static int unknown_option(weir_view name, const struct weir_place *place, weir_error *err) {
-    char known[256] = "";
+    char known[320] = "";
     size_t used = 0;
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (transport_has(place->transport, i))
@@ -273,8 +291,12 @@ static int option_parse(weir_view option, struct weir_place *place, weir_error *
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (!view_is(name, options[i].name) || !transport_has(place->transport, i))
             continue;
-        if (options[i].read(value, place) == WEIR_OK)
+        int status = options[i].read(value, place);
+        if (status == WEIR_OK)
             return WEIR_OK;
+        if (status == WEIR_ENOENT)
+            return weir_fail(err, WEIR_EADDRESS, "%s: %s=%.*s names a user or group that this machine does not have",
+                             place->text, options[i].name, (int)(value.size < 60 ? value.size : 60), value.data);
         return weir_fail(err, WEIR_EADDRESS, "%s: %s=%.*s is not valid; it must be %s", place->text, options[i].name,
                          (int)(value.size < 60 ? value.size : 60), value.data, options[i].form);
     }
@@ -364,6 +386,7 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         .is_kept = 1,
         .may_create = 1,
         .is_stamped = 1,
+        .framing = -1,
     };
     if (!address)
         return weir_fail(err, WEIR_EADDRESS, "no address was given; write one such as shm://lab/imu");
@@ -372,6 +395,8 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         return status;
     const char *question = strchr(address, '?');
     status = question ? options_parse(question + 1, &place, err) : WEIR_OK;
+    if (place.framing > WEIR_FRAMING_FRAMES && !place.is_codec_given)
+        place.codec = place.framing; /* so that what is encoded can be taken over */
     if (status == WEIR_OK)
         status = place.transport->check(&place, err);
     if (status == WEIR_OK)

@@ -53,6 +53,8 @@ struct weir_part_id {
 
 /* A part that is open. */
 struct weir_part {
+    void *owner;                /* the backing's own */
+    uint32_t tag;               /* the same */
     int id;                     /* files: the descriptor */
     const unsigned char *bytes; /* where it is attached, for backings that read it so; else NULL */
     uint64_t size;
@@ -93,8 +95,34 @@ struct weir_backing {
 /* One of the caller's own channels; @name is what follows "://". */
 typedef int weir_backing_fn(const struct weir_backing *backing, const char *name, void *user);
 
+/* How ends wake each other where readers share nothing with one another, so that there is no page of cursors for all of them. */
+struct weir_backing_wakes {
+    uint32_t
+        slot_stride; /* from slot to slot: each lies in a page of its own. A reader has one for each lane, of which it uses cursor[0] */
+    /* The writer, after each commit: wake readers that sleep. */
+    void (*wake)(const struct weir_backing *backing);
+    /* The writer has found no room: announce that it is about to sleep; sleep. As weir_space_begin and _sleep. */
+    uint32_t (*space_begin)(const struct weir_backing *backing);
+    void (*space_sleep)(const struct weir_backing *backing, uint32_t word, int64_t left_ns);
+    /* A reader: have writers wake us from now on; sleep until one does; take what woke us (1: there was something); a descriptor of the caller's that is readable
+     * while something does. */
+    void (*arm)(const struct weir_backing *backing);
+    void (*sleep)(const struct weir_backing *backing, int64_t left_ns);
+    int (*drain)(const struct weir_backing *backing);
+    int (*fd)(const struct weir_backing *backing);
+    /* It has found where it begins in all lanes that it knows of. */
+    void (*place)(const struct weir_backing *backing);
+    /* It has moved on: tell writers that sleep. */
+    void (*space_tell)(const struct weir_backing *backing);
+    /* Has the writer of a lane gone for good? Then, when the lane has been read to its end, its number is given back. */
+    int (*is_over)(const struct weir_backing *backing, unsigned lane);
+    void (*lane_free)(const struct weir_backing *backing, unsigned lane);
+};
+
 struct weir_backing_ops {
+    const struct weir_backing_wakes *wakes; /* NULL: through the words in the channel's page and cursors (wake.h) */
     const char *scheme;
+    const char *way_in; /* what an owner can do who wants to let somebody in, for sentences; NULL: mode= and group= */
 
     /* Become a member of the channel (MEMBERS, shared), made when it is absent and may be. A channel that nobody keeps and whose ends
      * all died is made anew. ops and text are set. Return: WEIR_OK, or a failure with its sentence: then leave or abandon follows. */
@@ -136,6 +164,8 @@ struct weir_backing_ops {
 
     /* Bytes of memory that all parts take. */
     uint64_t (*used)(const struct weir_backing *backing);
+    /* Append pairs that only this backing knows of to the map that is open in @doc. NULL: there are none. */
+    void (*tell)(const struct weir_backing *backing, weir_doc *doc);
     /* Call @fn for each channel of our own user, opened as by look. */
     int (*each)(weir_backing_fn *fn, void *user, weir_error *err);
 };

@@ -3,15 +3,11 @@
 #include "transport/shm/channel.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "os/mapping.h"
-
-enum { GROUP_MAX = 4096 };
 
 /* ---- for backings ---- */
 
@@ -27,28 +23,17 @@ int weir_backing_unseen(const struct weir_backing *backing, int status, weir_err
     case WEIR_ENOENT:
         return weir_fail(err, status, "%s: there is no such channel; start its writer first", backing->text);
     case WEIR_EACCESS:
-        return weir_fail(err, status,
-                         "%s is closed to you; its owner can make it anew with mode= and group=", backing->text);
+        return weir_fail(err, status, "%s is closed to you; its owner can %s", backing->text,
+                         backing->ops->way_in ? backing->ops->way_in : "make it anew with mode= and group=");
     default: return weir_fail_errno(err, errno, "%s cannot be opened", backing->text);
     }
 }
 
 int weir_channel_group(const struct weir_place *place, uint32_t *ret, weir_error *err) {
-    char *end;
-    struct group entry, *found = NULL;
-    char memory[GROUP_MAX];
     *ret = (gid_t)-1;
-    if (!place->group[0])
+    if (!place->group[0] || weir_group_find(place->group, strlen(place->group), ret) == WEIR_OK)
         return WEIR_OK;
-    unsigned long number = strtoul(place->group, &end, 10);
-    if (place->group[0] >= '0' && place->group[0] <= '9' && *end == '\0' && number < UINT32_MAX) {
-        *ret = (gid_t)number;
-        return WEIR_OK;
-    }
-    if (getgrnam_r(place->group, &entry, memory, sizeof(memory), &found) != 0 || !found)
-        return weir_fail(err, WEIR_EADDRESS, "%s: there is no group \"%s\"", place->text, place->group);
-    *ret = found->gr_gid;
-    return WEIR_OK;
+    return weir_fail(err, WEIR_EADDRESS, "%s: there is no group \"%s\"", place->text, place->group);
 }
 
 void weir_channel_head(const struct weir_place *place, enum weir_channel_access access, void *head) {
@@ -174,7 +159,12 @@ static int cursors_open(struct weir_shm_channel *channel, weir_error *err) {
 
 int weir_channel_join(struct weir_shm_channel *channel, const struct weir_backing_ops *ops,
                       const struct weir_place *place, enum weir_channel_access access, weir_error *err) {
-    *channel = (struct weir_shm_channel){.backing = {.ops = ops}, .access = access};
+    *channel = (struct weir_shm_channel){
+        .backing = {.ops = ops},
+        .access = access,
+        .wakes = ops->wakes,
+        .slot_stride = ops->wakes ? ops->wakes->slot_stride : WEIR_SHM_SLOT_SIZE,
+    };
     memcpy(channel->backing.text, place->text, sizeof(channel->backing.text));
     int status = ops->join(&channel->backing, place, access, err);
     if (status == WEIR_OK)

@@ -7,9 +7,11 @@
 struct weir_shm_channel {
     struct weir_backing backing;
     enum weir_channel_access access;
-    struct weir_channel_page *page;    /* read-only below WEIR_CHANNEL_WRITE */
-    struct weir_cursors_head *cursors; /* NULL below WEIR_CHANNEL_READ */
-    size_t page_map_size;              /* of what begins WEIR_SHM_PAGE before page */
+    struct weir_channel_page *page;         /* read-only below WEIR_CHANNEL_WRITE */
+    struct weir_cursors_head *cursors;      /* NULL below WEIR_CHANNEL_READ */
+    const struct weir_backing_wakes *wakes; /* NULL in most backings */
+    uint32_t slot_stride;
+    size_t page_map_size; /* of what begins WEIR_SHM_PAGE before page */
     size_t cursors_map_size;
     uint32_t mode; /* of what the channel's data is in: who may read and write it */
     uint32_t gid;
@@ -17,7 +19,15 @@ struct weir_shm_channel {
 };
 
 static inline struct weir_reader_slot *weir_channel_slot(const struct weir_shm_channel *channel, unsigned index) {
-    return (struct weir_reader_slot *)((unsigned char *)channel->cursors + WEIR_SHM_PAGE + index * WEIR_SHM_SLOT_SIZE);
+    return (struct weir_reader_slot *)((unsigned char *)channel->cursors + WEIR_SHM_PAGE +
+                                       index * channel->slot_stride);
+}
+
+/* Where a reader says how far it is in a lane. */
+static inline _Atomic(uint64_t) *weir_channel_cursor(const struct weir_shm_channel *channel, unsigned slot,
+                                                     unsigned lane) {
+    return channel->wakes ? &weir_channel_slot(channel, lane)->cursor[0]
+                          : &weir_channel_slot(channel, slot)->cursor[lane];
 }
 
 /* The address without its options, for sentences. */

@@ -79,8 +79,7 @@ int weir_backing_latest(const struct weir_backing_ops *ops, const struct weir_pl
     if (status == WEIR_ENOENT)
         return weir_fail(err, status, "%s: there is no message yet", place->text);
     if (status == WEIR_EACCESS)
-        return weir_fail(err, status,
-                         "%s is closed to you; its owner can make it anew with mode= and group=", place->text);
+        return weir_backing_unseen(&backing, status, err);
     return status
                ? weir_fail(err, status, "%s: its newest message cannot be read: %s", place->text, weir_err_text(status))
                : WEIR_OK;

@@ -132,7 +132,7 @@ int weir_shm_open(void *state, const struct weir_backing_ops *backing, const str
     weir_spin_init(&shm->spin);
     enum weir_channel_access access = has_lane(role) ? WEIR_CHANNEL_WRITE : WEIR_CHANNEL_READ;
     int status = weir_channel_join(&shm->channel, backing, place, access, err);
-    if (status == WEIR_EACCESS && role == WEIR_ROLE_READER && place->is_observer)
+    if (status == WEIR_EACCESS && role == WEIR_ROLE_READER && place->is_observer && !backing->wakes)
         status = weir_channel_join(&shm->channel, backing, place, WEIR_CHANNEL_LOOK, err);
     if (status)
         return status;
@@ -159,6 +159,13 @@ int weir_shm_commit(void *state, uint64_t word, uint32_t flags, weir_error *err)
     if (shm->role == WEIR_ROLE_CLIENT)
         shm->server_asked = shm->server_found;
     return weir_lane_commit(&shm->lane, word, flags, err);
+}
+
+uint64_t weir_shm_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags) {
+    struct shm *shm = state;
+    if (__builtin_expect(shm->role != WEIR_ROLE_WRITER || weir_fork_happened(shm->generation), 0))
+        return 0;
+    return weir_lane_post(&shm->lane, word, data, size, time, flags);
 }
 
 void weir_shm_discard(void *state) {

@@ -20,6 +20,8 @@
 #include "base/clock.h"
 #include "os/lock.h"
 #include "os/mapping.h"
+#include "transport/shm/allow.h"
+#include "transport/tell.h"
 
 enum { FILE_FLAGS = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, NAME_SIZE = 40 };
 static const int64_t JOIN_PATIENCE_NS = INT64_C(5000000000);
@@ -231,6 +233,8 @@ static int make_parts(const struct making *making, enum weir_channel_access acce
     int status = make_and_close(making, "writers.lock", both, 0, NULL, 0);
     if (status == WEIR_OK)
         status = make_and_close(making, "readers.lock", both, 0, NULL, 0);
+    if (making->place->is_sealed) /* all else is in memory without a name */
+        return status ? status : make_and_close(making, "sealed", 0600, 0, NULL, 0);
     if (status == WEIR_OK)
         status = make_and_close(making, "channel", 0600 | (mode & 066), sizeof(pages), pages, sizeof(pages));
     if (status == WEIR_OK)
@@ -281,6 +285,8 @@ static int channel_make(struct weir_files *files, const struct weir_place *place
         status = weir_fail_errno(err, errno, "%s cannot be made in %s", place->text, files->store.path);
     else
         status = make_content(&making, access, &members);
+    if (status == WEIR_OK && place->allow.count > 0)
+        status = weir_shm_allow_give(making.directory, place, err);
     if (status == WEIR_ENOENT) /* we were stopped for so long that it was cleaned away */
         status = WEIR_EAGAIN;
     if (status == WEIR_OK && renameat(files->store.fd, name, files->store.fd, files->entry) != 0)
@@ -354,6 +360,14 @@ static void descriptors_close(struct weir_files *files) {
     }
 }
 
+/* The list of the owner's end that came last is the one that counts. */
+static int allow_renew(const struct weir_backing *backing, const struct weir_place *place, weir_error *err) {
+    if (backing->uid == geteuid())
+        return weir_shm_allow_give(weir_files_of(backing)->fd, place, err);
+    return weir_fail(err, WEIR_EACCESS, "%s is another user's, who alone says with allow= who may read it",
+                     backing->text);
+}
+
 /* One attempt to find or make the channel and become a member. Return: also WEIR_EAGAIN. */
 static int join_once(struct weir_backing *backing, const struct weir_place *place, enum weir_channel_access access,
                      weir_error *err) {
@@ -367,8 +381,10 @@ static int join_once(struct weir_backing *backing, const struct weir_place *plac
     if (status)
         return status;
     files->fd = openat(files->store.fd, files->entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (files->fd >= 0)
-        return membership_take(backing, err);
+    if (files->fd >= 0) {
+        status = membership_take(backing, err);
+        return status || place->allow.count == 0 ? status : allow_renew(backing, place, err);
+    }
     if (errno == ENOENT && may_create)
         return channel_make(files, place, access, err);
     if (errno == ENOENT)
@@ -376,8 +392,7 @@ static int join_once(struct weir_backing *backing, const struct weir_place *plac
                          place->may_create ? "only its user can make it"
                                            : "start its writer first, or leave out create=0");
     if (errno == EACCES)
-        return weir_fail_errno(err, errno,
-                               "%s is closed to you; its owner can make it anew with mode= and group=", place->text);
+        return weir_backing_unseen(backing, WEIR_EACCESS, err);
     return weir_fail_errno(err, errno, "%s cannot be opened", place->text);
 }
 
@@ -464,20 +479,35 @@ static int files_look(struct weir_backing *backing, const struct weir_place *pla
 
 /* ---- leaving ---- */
 
-static void files_leave(struct weir_backing *backing, int must_go) {
+void weir_files_go(struct weir_backing *backing) {
     struct weir_files *files = weir_files_of(backing);
-    if (must_go && files->members_fd >= 0 && backing->uid == geteuid()) {
-        /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it, both would
-         * be refused and nobody would do it. This way whoever gives up last is not refused. */
-        weir_lock_drop(files->members_fd, WEIR_SHM_LOCK_MEMBERS);
-        if (weir_lock_take(files->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK)
-            weir_files_remove(&files->store, files->entry, files->fd);
-    }
+    if (files->members_fd < 0 || backing->uid != geteuid())
+        return;
+    /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it, both would
+     * be refused and nobody would do it. This way whoever gives up last is not refused. */
+    weir_lock_drop(files->members_fd, WEIR_SHM_LOCK_MEMBERS);
+    if (weir_lock_take(files->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK)
+        weir_files_remove(&files->store, files->entry, files->fd);
+}
+
+static void files_leave(struct weir_backing *backing, int must_go) {
+    if (must_go)
+        weir_files_go(backing);
     files_abandon(backing); /* closing gives back every lease */
+}
+
+static void files_tell(const struct weir_backing *backing, weir_doc *doc) {
+    struct weir_allow allow = {0};
+    int fd = weir_files_open(weir_files_of(backing)->fd, "channel", O_RDONLY);
+    if (fd >= 0)
+        weir_access_read(fd, &allow);
+    file_close(fd, 0);
+    weir_tell_allow(doc, &allow);
 }
 
 const struct weir_backing_ops weir_backing_files = {
     .scheme = "shm",
+    .way_in = "let you in with allow=, or with mode= and group=",
     .join = files_join,
     .look = files_look,
     .leave = files_leave,
@@ -495,5 +525,6 @@ const struct weir_backing_ops weir_backing_files = {
     .part_exists = files_part_exists,
     .wake_open = files_wake_open,
     .used = weir_files_used,
+    .tell = files_tell,
     .each = weir_files_each,
 };

@@ -29,6 +29,9 @@ void weir_files_path(struct weir_backing *backing);
 /* Take away the channel @entry, open as @directory, whose membership the caller holds exclusively. */
 int weir_files_remove(const struct weir_store *store, const char *entry, int directory);
 
+/* Take the channel away if we are its last member. */
+void weir_files_go(struct weir_backing *backing);
+
 /* As in backing.h and transport.h. */
 uint64_t weir_files_used(const struct weir_backing *backing);
 int weir_files_each(weir_backing_fn *fn, void *user, weir_error *err);

@@ -143,17 +143,27 @@ static int hidden_clean(const struct weir_backing *backing, void *user) {
     return status;
 }
 
+static int is_sealed(const struct weir_files *files) {
+    struct stat about;
+    return fstatat(files->fd, "sealed", &about, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Does it stay when nobody has it open? */
+static int is_kept(const struct weir_backing *backing) {
+    return !is_sealed(weir_files_of(backing)) && weir_channel_kept(backing) == WEIR_CHANNEL_KEEP;
+}
+
 static int channel_clean(const struct weir_backing *backing, void *user) {
     const struct clean_user *to = user;
     const struct weir_files *files = weir_files_of(backing);
     int fd = weir_files_open(files->fd, "members.lock", O_RDWR);
     int status = WEIR_OK;
     /* The lock is taken before we look, so that nobody can come in between. */
-    if (fd >= 0 && weir_channel_kept(backing) != WEIR_CHANNEL_KEEP &&
-        weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK) {
-        if (weir_channel_kept(backing) != WEIR_CHANNEL_KEEP)
-            status = clean_tell(to, backing, "channel with keep=0 and no ends");
-        if (status == WEIR_OK && !to->is_dry_run && weir_channel_kept(backing) != WEIR_CHANNEL_KEEP)
+    if (fd >= 0 && !is_kept(backing) && weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK) {
+        if (!is_kept(backing))
+            status = clean_tell(to, backing,
+                                is_sealed(files) ? "sealed channel without ends" : "channel with keep=0 and no ends");
+        if (status == WEIR_OK && !to->is_dry_run && !is_kept(backing))
             weir_files_remove(&files->store, files->entry, files->fd);
     }
     if (fd >= 0)

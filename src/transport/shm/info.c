@@ -351,6 +351,8 @@ static void survey_tell(const struct survey *survey, weir_doc *doc) {
     weir_tell_text(doc, "state", lease_is_held(survey, WEIR_LEASE_MEMBERS) == 1 ? "live" : "idle");
     weir_tell_text(doc, "path", survey->backing.path);
     weir_tell_rights(doc, survey->about.uid, survey->about.gid, survey->about.mode & 0777);
+    if (survey->backing.ops->tell)
+        survey->backing.ops->tell(&survey->backing, doc);
     weir_tell_time(doc, "created", (int64_t)survey->created);
     weir_put_key(doc, "keep");
     if (survey->page.keep == WEIR_CHANNEL_UNDECIDED)

@@ -57,6 +57,8 @@ int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *r
 
 void weir_slot_place(const struct weir_shm_channel *channel, unsigned slot) {
     atomic_fetch_or(&weir_channel_slot(channel, slot)->flags, WEIR_SLOT_PLACED);
+    if (channel->wakes)
+        channel->wakes->place(&channel->backing);
 }
 
 void weir_slot_drop(struct weir_shm_channel *channel, unsigned slot) {

@@ -148,7 +148,8 @@ int weir_store_open(struct weir_store *store, const struct weir_place *place, in
     uid_t uid = geteuid();
     *store = (struct weir_store){.base_fd = -1, .fd = -1, .uid = uid};
     int status = place && place->name[0] == '~' ? owner_find(place->name, &uid, err) : WEIR_OK;
-    return status ? status : weir_store_open_user(store, uid, may_create, place ? place->mode : 0600, err);
+    uint32_t mode = place ? place->mode | (place->allow.count > 0 ? 04 : 0) : 0600;
+    return status ? status : weir_store_open_user(store, uid, may_create, mode, err);
 }
 
 void weir_store_tidy(const struct weir_store *store) {

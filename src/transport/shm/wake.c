@@ -119,7 +119,19 @@ static void ticket_take(struct weir_sleeper *sleeper, const struct weir_shm_chan
         sleeper->slice_ns = SLICE_NO_BARRIER_NS;
 }
 
+/* The same where every lane has a page of its own. */
+static void lanes_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    channel->wakes->arm(&channel->backing);
+    if (!weir_barrier_all())
+        sleeper->slice_ns = SLICE_NO_BARRIER_NS;
+}
+
 void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    if (channel->wakes) {
+        channel->wakes->drain(&channel->backing); /* what woke us before */
+        lanes_arm(sleeper, channel);
+        return;
+    }
     sleeper->word = atomic_load(&channel->page->wake);
     if (sleeper->slot == WEIR_NO_SLOT)
         return;
@@ -132,14 +144,16 @@ void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_chan
 
 void weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns) {
     int64_t slice_ns = left_ns < sleeper->slice_ns ? left_ns : sleeper->slice_ns;
-    if (sleeper->has_semaphore)
+    if (channel->wakes)
+        channel->wakes->sleep(&channel->backing, slice_ns);
+    else if (sleeper->has_semaphore)
         weir_semaphore_wait(weir_channel_slot(channel, sleeper->slot)->semaphore, slice_ns);
     else
         weir_futex_wait(&channel->page->wake, sleeper->word, slice_ns);
 }
 
 void weir_sleeper_end(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
-    if (sleeper->slot != WEIR_NO_SLOT)
+    if (sleeper->slot != WEIR_NO_SLOT && !channel->wakes)
         atomic_fetch_and(sleeping_word(sleeper, channel), ~(UINT64_C(1) << sleeper->slot));
 }
 
@@ -163,6 +177,12 @@ static int timer_make(void) {
 int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err) {
     if (sleeper->fd >= 0)
         return WEIR_OK;
+    if (channel->wakes) {
+        sleeper->fd = channel->wakes->fd(&channel->backing);
+        return sleeper->fd >= 0 ? WEIR_OK
+                                : weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made",
+                                                  weir_channel_text(channel));
+    }
     if (sleeper->slot != WEIR_NO_SLOT)
         sleeper->fd = fifo_make(sleeper, channel);
     /* Readable until next has looked and found nothing, as nobody knows yet whether there is something. */
@@ -187,9 +207,14 @@ static int descriptor_drain(const struct weir_sleeper *sleeper) {
 }
 
 int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
-    if (!descriptor_drain(sleeper) && sleeper->is_armed)
+    int had_some = channel->wakes ? channel->wakes->drain(&channel->backing) : descriptor_drain(sleeper);
+    if (!had_some && sleeper->is_armed)
         return 0;
     sleeper->is_armed = 1;
+    if (channel->wakes) {
+        lanes_arm(sleeper, channel);
+        return 1;
+    }
     if (sleeper->is_timed)
         return 1;
     atomic_fetch_add(&weir_channel_slot(channel, sleeper->slot)->arming, 1);
@@ -202,6 +227,10 @@ int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel
 
 void weir_space_tell(const struct weir_shm_channel *channel) {
     struct weir_cursors_head *cursors = channel->cursors;
+    if (channel->wakes) {
+        channel->wakes->space_tell(&channel->backing);
+        return;
+    }
     atomic_thread_fence(memory_order_seq_cst); /* our cursor first, then the question whether somebody waits for it */
     if (atomic_load_explicit(&cursors->blocked, memory_order_relaxed) == 0)
         return;
@@ -211,6 +240,8 @@ void weir_space_tell(const struct weir_shm_channel *channel) {
 }
 
 uint32_t weir_space_begin(const struct weir_shm_channel *channel, unsigned lane) {
+    if (channel->wakes)
+        return channel->wakes->space_begin(&channel->backing);
     uint32_t word = atomic_load(&channel->cursors->space);
     atomic_fetch_or(&channel->cursors->blocked, UINT64_C(1) << lane);
     atomic_thread_fence(memory_order_seq_cst);
@@ -218,18 +249,14 @@ uint32_t weir_space_begin(const struct weir_shm_channel *channel, unsigned lane)
 }
 
 void weir_space_sleep(const struct weir_shm_channel *channel, uint32_t word, int64_t left_ns) {
-    weir_futex_wait(&channel->cursors->space, word, left_ns < SLICE_SPACE_NS ? left_ns : SLICE_SPACE_NS);
+    int64_t slice_ns = left_ns < SLICE_SPACE_NS ? left_ns : SLICE_SPACE_NS;
+    if (channel->wakes)
+        channel->wakes->space_sleep(&channel->backing, word, slice_ns);
+    else
+        weir_futex_wait(&channel->cursors->space, word, slice_ns);
 }
 
 /* ---- spinning ---- */
-
-static void spin_pause(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
 
 /* How many processors there are, not how many are ours: who is pinned to one waits for somebody on another. */
 void weir_spin_init(struct weir_spin *spin) {
@@ -240,7 +267,7 @@ static int spin_batch(weir_ready_fn *ready, void *user) {
     for (int i = 0; i < SPIN_BATCH; i++) {
         if (ready(user))
             return 1;
-        spin_pause();
+        weir_spin_pause();
     }
     return 0;
 }
