@@ -46,6 +46,7 @@ static int shm_list(weir_listing_fn *listing_fn, void *user, weir_error *err) {
 const struct weir_transport_ops weir_transport_shm = {
     .scheme = "shm",
     .options = WEIR_OPTION_WAIT | WEIR_OPTION_ALLOW | WEIR_OPTION_SEALED,
+    .traits = WEIR_TRAIT_BOUNDED,
     .check = shm_check,
     .open = shm_open,
     WEIR_SHM_END_OPS,

@@ -258,14 +258,6 @@ void weir_space_sleep(const struct weir_shm_channel *channel, uint32_t word, int
 
 /* ---- spinning ---- */
 
-static void spin_pause(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* How many processors there are, not how many are ours: who is pinned to one waits for somebody on another. */
 void weir_spin_init(struct weir_spin *spin) {
     *spin = (struct weir_spin){.limit_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? SPIN_START_NS : 0};
@@ -275,7 +267,7 @@ static int spin_batch(weir_ready_fn *ready, void *user) {
     for (int i = 0; i < SPIN_BATCH; i++) {
         if (ready(user))
             return 1;
-        spin_pause();
+        weir_spin_pause();
     }
     return 0;
 }

@@ -80,6 +80,14 @@ struct weir_spin {
 };
 typedef int weir_ready_fn(void *user);
 
+static inline void weir_spin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 void weir_spin_init(struct weir_spin *spin);
 /* Spin until @ready or the limit. Return: what @ready said last. */
 int weir_spin_until(struct weir_spin *spin, weir_ready_fn *ready, void *user);

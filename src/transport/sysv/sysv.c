@@ -30,6 +30,7 @@ static int sysv_list(weir_listing_fn *listing_fn, void *user, weir_error *err) {
 const struct weir_transport_ops weir_transport_sysv = {
     .scheme = "sysv",
     .options = WEIR_OPTION_WAIT | WEIR_OPTION_KEY,
+    .traits = WEIR_TRAIT_BOUNDED,
     .check = sysv_check,
     .open = sysv_open,
     WEIR_SHM_END_OPS,
