@@ -30,7 +30,7 @@ enum {
 /* ---- preparing ---- */
 
 static uint64_t pipe_size_max(void) {
-    static uint64_t known;
+    static _Atomic(uint64_t) known;
     unsigned long size = 0;
     if (known)
         return known;
@@ -330,7 +330,11 @@ int weir_outlet_is_read(struct weir_outlet *outlet, const struct weir_place *pla
     if (had_hold)
         close(outlet->hold_fd);
     outlet->hold_fd = -1;
-    int is_read = poll(&item, 1, 0) < 0 || !(item.revents & POLLERR);
+    int count;
+    do
+        count = poll(&item, 1, 0);
+    while (count < 0 && errno == EINTR);
+    int is_read = !(item.revents & POLLERR);
     if (had_hold)
         outlet->hold_fd = weir_pipe_open_again(place, outlet->fd, O_RDONLY); /* without it, writes are made quietly */
     return is_read;
