@@ -1,5 +1,5 @@
-/* Named pipes beyond the contract: packets, garbage, bytes that come slowly, readers and writers that are killed in the middle of frames, and
- * what is left behind. */
+/* Named pipes beyond the contract: packets, garbage, bytes that come slowly, readers and writers that are killed in
+ * the middle of frames, and what is left behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -169,7 +169,8 @@ static void test_headers_at_every_cut_and_with_lies(void **state) {
     assert_int_equal(weir_packet_read(bytes, 40, &packet), WEIR_PACKET_OTHER);
 }
 
-/* Somebody takes packets away, as a reader that is killed does: who comes then gets whole messages, and the count goes on exactly. */
+/* Somebody takes packets away, as a reader that is killed does: who comes then gets whole messages, and the count
+ * goes on exactly. */
 static void test_a_reader_begins_in_the_middle_of_a_frame(void **state) {
     (void)state;
     weir_writer *writer = writer_open("");
@@ -201,7 +202,8 @@ static void test_a_reader_begins_in_the_middle_of_a_frame(void **state) {
     weir_writer_close(writer);
 }
 
-/* Packets by hand: @count frames of 10064 bytes from seq @first on, each in three packets; those that @skip marks are left out. */
+/* Packets by hand: @count frames of 10064 bytes from seq @first on, each in three packets; those that @skip marks are
+ * left out. */
 static void packets_send(int fd, uint32_t session, uint64_t first, size_t count, const char *skip) {
     static unsigned char frame[10064] __attribute__((aligned(64)));
     static const size_t cuts[] = {0, 4080, 8160, 10064};
@@ -298,7 +300,8 @@ static void test_garbage_between_packets(void **state) {
     weir_writer_close(writer);
 }
 
-/* Packets whose bytes were changed at random, from a session of their own, beside an honest writer: he is not harmed. */
+/* Packets whose bytes were changed at random, from a session of their own, beside an honest writer: he is not harmed.
+ * */
 static void test_packets_that_lie(void **state) {
     (void)state;
     weir_writer *writer = writer_open("");
@@ -563,7 +566,8 @@ static int read_for_ever(void *user) {
         return 1;
     for (;;) {
         uint64_t number = receive(reader, &gap);
-        /* Whole, newer than anything any reader before had, and within one reader every one that is missing is counted. */
+        /* Whole, newer than anything any reader before had, and within one reader every one that is missing is
+         * counted. */
         tally->faults += number == 0 || number <= tally->last || (first && number != tally->last + 1 + gap);
         tally->last = number;
         tally->count++;

@@ -1,8 +1,9 @@
 /* Named pipes: made, opened, claimed. Which locks mean what stands in pipe.h.
  *
- * What must stay true: nobody sees a FIFO with other rights than its address gives it, so it is made under another name (PATH.new) and linked
- * into place. What is opened is judged by its descriptor, never by its name. Whoever has claimed a pipe looks whether it is still the one
- * at the path, as the last end before may have taken it away between open and lock; who takes it away holds both claims. */
+ * What must stay true: nobody sees a FIFO with other rights than its address gives it, so it is made under another
+ * name (PATH.new) and linked into place. What is opened is judged by its descriptor, never by its name. Whoever has
+ * claimed a pipe looks whether it is still the one at the path, as the last end before may have taken it away between
+ * open and lock; who takes it away holds both claims. */
 #include "transport/fifo/pipe.h"
 
 #include <errno.h>
@@ -117,8 +118,8 @@ int weir_pipe_make(const struct weir_place *place, weir_error *err) {
 
 /* ---- opening ---- */
 
-/* A FIFO of a stranger is good where only he, we or root may put files: then whoever gave the path has chosen him. Where everybody may,
- * anybody could have been faster than the one who is meant. */
+/* A FIFO of a stranger is good where only he, we or root may put files: then whoever gave the path has chosen him.
+ * Where everybody may, anybody could have been faster than the one who is meant. */
 static int owner_check(const struct weir_place *place, const struct stat *about, weir_error *err) {
     char path[PATH_SIZE], user[64];
     struct stat folder;

@@ -1,10 +1,11 @@
 /* The operations of readers: also a server's requests and a client's replies.
  *
- * A pipe has no history: what is in it is under way, and the next to read gets it. So where a reader begins means: what of that he passes
- * over.
+ * A pipe has no history: what is in it is under way, and the next to read gets it. So where a reader begins means:
+ * what of that he passes over.
  *
- * What must stay true: the frame delivered last stays (`last`) until a newer one comes, for seek. A pipe that nobody writes any more ends (read gives 0) and stays ended for the descriptor that saw it, so the descriptor
- * is replaced by a fresh one, which waits for the next writer. */
+ * What must stay true: the frame delivered last stays (`last`) until a newer one comes, for seek. A pipe that nobody
+ * writes any more ends (read gives 0) and stays ended for the descriptor that saw it, so the descriptor is replaced
+ * by a fresh one, which waits for the next writer. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
