@@ -17,7 +17,10 @@
  *   create=0           fail when the channel is not there yet
  *   exclusive=1        refuse a second writer
  *   mode=0640 group=G  who may open it (default 0600)
- *   wait=futex|spin|poll|sem                   shm: how a reader waits (default futex, after a short spin). sem: a POSIX
+ *   allow=uid:imu,uid:1000,group:lab           besides our own user. shm: who may read. unix: who may connect to the end that listens
+ *   sealed=1           shm: for users who do not trust each other. Only the owner writes; his memory is handed to those whom allow= (or mode=
+ *                      with r) lets in, and can be neither changed nor cut by either side. It goes with its writer, and carries no calls
+ *   wait=futex|spin|poll|sem                   shm, sysv: how a reader waits (default futex, after a short spin). sem: a POSIX
  *                      semaphore per reader, the classic way, for teaching and comparing; each sleeping reader costs the writer a
  *                      system call per wake, and it is refused (WEIR_ENOTSUP) where other users may write the channel
  *   framing=weir|jsonl|cborseq|smile|bson      pipes: how a writer's messages lie in the pipe, and what a reader takes other bytes

@@ -3,6 +3,7 @@
  * A channel is a named place that messages flow through; its address, a URI, chooses the mechanism:
  *
  *     shm://lab/imu            shared memory         (a bare "lab/imu" means the same)
+ *     sysv://0x5eed            the same in System V shared memory, under a key
  *     unix:///run/imu.sock     a local stream socket
  *     fifo:///run/imu.fifo     a named pipe: one writer, one reader, also cat, jq and echo
  *

@@ -196,7 +196,7 @@ static int local_latest(const struct weir_place *place, struct weir_buffer *out,
 
 const struct weir_transport_ops weir_transport_unix = {
     .scheme = "unix",
-    .options = WEIR_OPTION_LISTEN,
+    .options = WEIR_OPTION_LISTEN | WEIR_OPTION_ALLOW,
     .traits = WEIR_TRAIT_BOUNDED,
     .state_size = sizeof(struct weir_socket),
     .check = weir_socket_local_check,
@@ -204,6 +204,7 @@ const struct weir_transport_ops weir_transport_unix = {
     .close = local_close,
     .reserve = weir_socket_reserve,
     .commit = weir_socket_commit,
+    .post = weir_transport_no_post,
     .discard = weir_socket_discard,
     .skip = weir_socket_skip,
     .flush = weir_socket_flush,
