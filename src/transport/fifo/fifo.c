@@ -63,9 +63,9 @@ static void fifo_close(void *state) {
         weir_child_unlist(&fifo->child);
         if (fifo->role == WEIR_ROLE_CLIENT)
             weir_client_pipe_close(fifo);
-        else if (!fifo->place.is_kept && (fifo->lock_fd >= 0 || fifo->out.fd >= 0))
-            weir_pipe_remove_last(&fifo->place, fifo->lock_fd, fifo->out.fd);
         descriptors_close(fifo);
+        if (fifo->role != WEIR_ROLE_CLIENT && !fifo->place.is_kept)
+            weir_pipe_remove_last(&fifo->place);
         pthread_mutex_destroy(&fifo->lock);
     }
     memory_free(fifo);

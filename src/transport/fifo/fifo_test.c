@@ -300,8 +300,8 @@ static void test_garbage_between_packets(void **state) {
     weir_writer_close(writer);
 }
 
-/* Packets whose bytes were changed at random, from a session of their own, beside an honest writer: he is not harmed.
- * */
+/* Packets whose bytes were changed at random, from a session of their own, beside an honest writer: he is not
+ * harmed. */
 static void test_packets_that_lie(void **state) {
     (void)state;
     weir_writer *writer = writer_open("");
@@ -736,6 +736,49 @@ static void test_taking_away_while_others_come(void **state) {
     assert_int_equal(lstat(path, &about), -1);
 }
 
+static int open_and_go(void *user) {
+    char byte;
+    weir_writer *writer = NULL;
+    weir_reader *reader = NULL;
+    const int *gates = user;
+    int status =
+        gates[2] ? weir_writer_open(with("?keep=0"), &writer, NULL) : weir_reader_open(with("?keep=0"), &reader, NULL);
+    if (status || write(gates[3], "x", 1) != 1 || read(gates[0], &byte, 1) != 0)
+        return 1;
+    weir_writer_close(writer);
+    weir_reader_close(reader);
+    return 0;
+}
+
+static void test_two_go_at_the_same_instant(void **state) {
+    (void)state;
+    for (int round = 0; round < 50; round++) {
+        struct stat about;
+        char bytes[2];
+        int gate[2], ready[2], status;
+        assert_int_equal(pipe2(gate, O_CLOEXEC) | pipe2(ready, O_CLOEXEC), 0);
+        pid_t children[2];
+        for (int i = 0; i < 2; i++) {
+            fflush(NULL);
+            children[i] = fork();
+            if (children[i] == 0) {
+                alarm(60);
+                close(gate[1]);
+                _exit(open_and_go((int[]){gate[0], 0, i, ready[1]}));
+            }
+        }
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(read(ready[0], bytes, 1), 1);
+        close(gate[1]); /* now */
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+            assert_int_equal(status, 0);
+        }
+        assert_int_equal(lstat(path, &about), -1);
+        close(gate[0]), close(ready[0]), close(ready[1]);
+    }
+}
+
 static void test_what_is_no_pipe_is_refused(void **state) {
     weir_writer *writer = NULL;
     weir_reader *reader = NULL;
@@ -793,6 +836,7 @@ int main(void) {
         CASE(test_no_sigpipe_comes),
         CASE(test_pipes_of_dead_clients_are_removed),
         CASE(test_taking_away_while_others_come),
+        CASE(test_two_go_at_the_same_instant),
         CASE(test_what_is_no_pipe_is_refused),
         CASE(test_the_pipe_has_the_mode_of_its_address),
     };

@@ -2,8 +2,8 @@
  *
  * What must stay true: every field of a header is compared with what is there before it is used (packet.c), memory is
  * taken for bytes that came, and a frame is handed out only when all its packets came, one behind the other: anything
- * else is dropped up to where a packet says that a frame begins, and the seq of that frame says how many are missing.
- * */
+ * else is dropped up to where a packet says that a frame begins, and the seq of that frame says how many are
+ * missing. */
 #include "transport/fifo/inlet.h"
 
 #include <errno.h>

@@ -55,8 +55,9 @@ int weir_pipe_claim(const struct weir_place *place, int lock_fd, enum weir_note 
 uint64_t weir_pipe_note(int fd, enum weir_note note);
 /* The sentence for a place that is taken: who is there and as what. Return: WEIR_EBUSY. */
 int weir_pipe_busy(const struct weir_place *place, uint64_t note, weir_error *err);
-/* The last end takes the pipe away: only when nobody else is there. @read_fd, @write_fd: -1, or the end's own. */
-void weir_pipe_remove_last(const struct weir_place *place, int read_fd, int write_fd);
+/* Take the pipe away if nobody has it. The caller has given up his claim before: of two that go at the same time,
+ * each with a claim, neither would be the last. */
+void weir_pipe_remove_last(const struct weir_place *place);
 
 /* Notes of the pipe at the path, found without opening it. ret[0] says whether any was found. */
 void weir_pipe_look(const struct stat *about, uint64_t ret[WEIR_NOTE_LAST + 1]);

@@ -168,9 +168,9 @@ static int wait_to_read(struct weir_fifo *fifo, int64_t deadline, weir_error *er
         int count = ppoll(&item, 1, left == INT64_MAX ? NULL : &timeout, NULL);
         if (count < 0 && errno != EINTR)
             return weir_fail_errno(err, errno, "%s: waiting failed", fifo->place.text);
-        if (count > 0 && (item.revents & POLLIN))
-            return WEIR_OK;
-        if (count <= 0)
+        if (count < 0 || (count > 0 && (item.revents & POLLIN)))
+            return WEIR_OK; /* after a signal too: however many come, what is there is read */
+        if (count == 0)
             continue;
         int status = weir_inlet_read(&fifo->in);
         if (status == WEIR_OK)
