@@ -1,5 +1,5 @@
-/* Named pipes beyond the contract: packets, garbage, bytes that come slowly, readers and writers that are killed in the middle of frames, and
- * what is left behind. */
+/* Named pipes beyond the contract: packets, garbage, bytes that come slowly, readers and writers that are killed in
+ * the middle of frames, and what is left behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -169,7 +169,8 @@ static void test_headers_at_every_cut_and_with_lies(void **state) {
     assert_int_equal(weir_packet_read(bytes, 40, &packet), WEIR_PACKET_OTHER);
 }
 
-/* Somebody takes packets away, as a reader that is killed does: who comes then gets whole messages, and the count goes on exactly. */
+/* Somebody takes packets away, as a reader that is killed does: who comes then gets whole messages, and the count
+ * goes on exactly. */
 static void test_a_reader_begins_in_the_middle_of_a_frame(void **state) {
     (void)state;
     weir_writer *writer = writer_open("");
@@ -201,7 +202,8 @@ static void test_a_reader_begins_in_the_middle_of_a_frame(void **state) {
     weir_writer_close(writer);
 }
 
-/* Packets by hand: @count frames of 10064 bytes from seq @first on, each in three packets; those that @skip marks are left out. */
+/* Packets by hand: @count frames of 10064 bytes from seq @first on, each in three packets; those that @skip marks are
+ * left out. */
 static void packets_send(int fd, uint32_t session, uint64_t first, size_t count, const char *skip) {
     static unsigned char frame[10064] __attribute__((aligned(64)));
     static const size_t cuts[] = {0, 4080, 8160, 10064};
@@ -298,7 +300,8 @@ static void test_garbage_between_packets(void **state) {
     weir_writer_close(writer);
 }
 
-/* Packets whose bytes were changed at random, from a session of their own, beside an honest writer: he is not harmed. */
+/* Packets whose bytes were changed at random, from a session of their own, beside an honest writer: he is not
+ * harmed. */
 static void test_packets_that_lie(void **state) {
     (void)state;
     weir_writer *writer = writer_open("");
@@ -563,7 +566,8 @@ static int read_for_ever(void *user) {
         return 1;
     for (;;) {
         uint64_t number = receive(reader, &gap);
-        /* Whole, newer than anything any reader before had, and within one reader every one that is missing is counted. */
+        /* Whole, newer than anything any reader before had, and within one reader every one that is missing is
+         * counted. */
         tally->faults += number == 0 || number <= tally->last || (first && number != tally->last + 1 + gap);
         tally->last = number;
         tally->count++;
@@ -732,6 +736,49 @@ static void test_taking_away_while_others_come(void **state) {
     assert_int_equal(lstat(path, &about), -1);
 }
 
+static int open_and_go(void *user) {
+    char byte;
+    weir_writer *writer = NULL;
+    weir_reader *reader = NULL;
+    const int *gates = user;
+    int status =
+        gates[2] ? weir_writer_open(with("?keep=0"), &writer, NULL) : weir_reader_open(with("?keep=0"), &reader, NULL);
+    if (status || write(gates[3], "x", 1) != 1 || read(gates[0], &byte, 1) != 0)
+        return 1;
+    weir_writer_close(writer);
+    weir_reader_close(reader);
+    return 0;
+}
+
+static void test_two_go_at_the_same_instant(void **state) {
+    (void)state;
+    for (int round = 0; round < 50; round++) {
+        struct stat about;
+        char bytes[2];
+        int gate[2], ready[2], status;
+        assert_int_equal(pipe2(gate, O_CLOEXEC) | pipe2(ready, O_CLOEXEC), 0);
+        pid_t children[2];
+        for (int i = 0; i < 2; i++) {
+            fflush(NULL);
+            children[i] = fork();
+            if (children[i] == 0) {
+                alarm(60);
+                close(gate[1]);
+                _exit(open_and_go((int[]){gate[0], 0, i, ready[1]}));
+            }
+        }
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(read(ready[0], bytes, 1), 1);
+        close(gate[1]); /* now */
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+            assert_int_equal(status, 0);
+        }
+        assert_int_equal(lstat(path, &about), -1);
+        close(gate[0]), close(ready[0]), close(ready[1]);
+    }
+}
+
 static void test_what_is_no_pipe_is_refused(void **state) {
     weir_writer *writer = NULL;
     weir_reader *reader = NULL;
@@ -789,6 +836,7 @@ int main(void) {
         CASE(test_no_sigpipe_comes),
         CASE(test_pipes_of_dead_clients_are_removed),
         CASE(test_taking_away_while_others_come),
+        CASE(test_two_go_at_the_same_instant),
         CASE(test_what_is_no_pipe_is_refused),
         CASE(test_the_pipe_has_the_mode_of_its_address),
     };
