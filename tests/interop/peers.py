@@ -28,6 +28,8 @@ NEEDS = {"php": BUILD / "php/weir.so"}
 TRANSPORTS = {
     "shm": lambda folder: "shm://interop/channel",
     "unix": lambda folder: f"unix://{folder}/channel.sock",
+    "file": lambda folder: f"file://{folder}/channel.weir",
+    "lines": lambda folder: f"file://{folder}/channel.jsonl",
 }
 
 
