@@ -30,6 +30,8 @@ TRANSPORTS = {
     "shm": lambda folder: "shm://interop/channel",
     "sysv": lambda folder: f"sysv://0x{zlib.crc32(folder.encode()) or 1:x}",
     "unix": lambda folder: f"unix://{folder}/channel.sock",
+    "file": lambda folder: f"file://{folder}/channel.weir",
+    "lines": lambda folder: f"file://{folder}/channel.jsonl",
 }
 
 

@@ -217,6 +217,7 @@ uint32_t weir_presence_count(int log_fd, int is_reader);
 
 struct weir_append {
     int fd;
+    uint64_t dev, ino; /* of that file */
     struct weir_lease lease;
     uint64_t generation;
     uint64_t end;               /* of the log, when we last looked */
