@@ -132,6 +132,9 @@ size_t weir_magnitude_digits_max(const struct weir_value *value);
 size_t weir_magnitude_bytes_max(const struct weir_value *value);
 int weir_magnitude_digits(const struct weir_value *value, char *text, size_t *ret_size);
 int weir_magnitude_bytes(const struct weir_value *value, unsigned char *bytes, size_t *ret_size);
+/* Whether magnitude bytes without leading zeros are a number of WEIR_DIGITS_MAX digits at most: what decoders of bytes keep as an
+ * integer, so that every codec can write it and read it again. */
+int weir_magnitude_is_within(const unsigned char *bytes, size_t size);
 /* Fill one cell with an integer of digits only: INT64 or UINT64 where that fits, else BIGINT whose data is @digits, borrowed.
  * Return: WEIR_OK, WEIR_EINVAL (not digits), WEIR_ELIMIT. */
 int weir_integer_from_digits(struct weir_value *cell, const char *digits, size_t size, int is_negative);

@@ -19,8 +19,8 @@
 
 enum {
     EXPECT_UNTIL_BREAK = UINT32_MAX,
-    DEPTH_LIMIT = UINT16_MAX, /* what aux can count */
-    FOLD_DEPTH = 3,           /* levels that the kinds of fold.c may take inside: 40 [dims, 64 h''] */
+    FOLD_DEPTH = 3,                        /* levels that the kinds of fold.c may take inside: 40 [dims, 64 h''] */
+    DEPTH_LIMIT = UINT16_MAX - FOLD_DEPTH, /* so that aux can count all tags */
     AI_INDEFINITE = 31
 };
 static const size_t window_max = UINT32_MAX - 1;

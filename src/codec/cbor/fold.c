@@ -119,7 +119,7 @@ static int fold_bigint(struct weir_doc *doc, size_t tag) {
         bytes++;
         size--;
     }
-    if (size > WEIR_MAGNITUDE_MAX)
+    if (size > WEIR_MAGNITUDE_MAX) /* before anything is copied */
         return WEIR_OK;
     uint64_t small = size <= 8 ? magnitude_small(bytes, size) : UINT64_MAX;
     struct weir_value integer = {.kind = WEIR_KIND_INT64, .as.u64 = is_negative ? ~small : small};
@@ -130,7 +130,7 @@ static int fold_bigint(struct weir_doc *doc, size_t tag) {
             bytes = incremented(doc, bytes, &size);
         if (!bytes)
             return WEIR_ENOMEM;
-        if (size > WEIR_MAGNITUDE_MAX)
+        if (!weir_magnitude_is_within(bytes, size))
             return WEIR_OK;
         integer = (struct weir_value){.kind = WEIR_KIND_BIGINT,
                                       .flags = is_negative ? WEIR_CELL_NEGATIVE : 0,
