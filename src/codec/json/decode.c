@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/utf8.h"
 #include "base/word.h"
 #include "codec/json/block.h"
 #include "codec/json/json.h"
@@ -372,7 +373,7 @@ static int keys_differ(struct json_reader *reader, const struct weir_value *map,
         return weir_json_bad(reader, p, "a key comes again in the map that ends here") != NULL;
     if (key->as.data >= reader->begin && key->as.data < reader->end)
         p = key->as.data - 1;
-    int size = key->count < KEY_SHOWN_MAX ? (int)key->count : KEY_SHOWN_MAX;
+    int size = (int)weir_utf8_shown(key->as.data, key->count, KEY_SHOWN_MAX);
     reader->status = weir_fail_at(reader->err, WEIR_EPARSE, (uint64_t)(p - reader->begin),
                                   "json: the key \"%.*s\" again", size, (const char *)key->as.data);
     return 0;
