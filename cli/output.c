@@ -1,5 +1,5 @@
-/* Stdout: data only. A reader that goes away (`weir sub x | head -1`) is the normal end of a pipe and makes no noise; any other
- * failure to write is told once, at the end. */
+/* Stdout: data only. A reader that goes away (`weir sub x | head -1`) is the normal end of a pipe and makes no noise;
+ * any other failure to write is told once, at the end. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

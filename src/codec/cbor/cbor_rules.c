@@ -98,7 +98,8 @@ static void check_all_codecs(struct fixture *fixture) {
     }
 }
 
-/* What is read as an integer can be written by every codec, and read again; what has too many digits stays bytes in a tag. */
+/* What is read as an integer can be written by every codec, and read again; what has too many digits stays bytes in a
+ * tag. */
 static void test_long_integers(void **state) {
     struct fixture *fixture = *state;
     enum { SIZE = 2048 }; /* bytes of the longest; 10^4932 begins with d7 2c */
