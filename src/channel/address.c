@@ -17,6 +17,9 @@ enum {
     TIMEOUT_DEFAULT_S = 10,
     MODE_DEFAULT = 0600,
     NUMBER_TEXT_MAX = 40,
+    FILES_DEFAULT = 4,
+    FILES_MAX = 1000,
+    ROTATE_MIN = 64 << 10,
 };
 static const uint64_t CAPACITY_MAX = UINT64_C(1) << 32;
 static const uint64_t MESSAGE_MAX = UINT64_C(1) << 31;
@@ -225,6 +228,37 @@ static int framing_option(weir_view value, struct weir_place *place) {
     return place->framing < 0 ? WEIR_EINVAL : WEIR_OK;
 }
 
+static int sync_option(weir_view value, struct weir_place *place) {
+    static const char interval[] = "interval:";
+    size_t prefix = sizeof(interval) - 1;
+    if (view_is(value, "none") || view_is(value, "always")) {
+        place->sync = view_is(value, "none") ? WEIR_SYNC_NONE : WEIR_SYNC_ALWAYS;
+        return WEIR_OK;
+    }
+    place->sync = WEIR_SYNC_INTERVAL;
+    if (value.size <= prefix || memcmp(value.data, interval, prefix) != 0)
+        return WEIR_EINVAL;
+    return weir_duration_parse(value.data + prefix, value.size - prefix, &place->sync_ns);
+}
+
+static int rotate_option(weir_view value, struct weir_place *place) {
+    int status = weir_size_parse(value.data, value.size, &place->rotate_size);
+    return status || place->rotate_size < ROTATE_MIN ? WEIR_EINVAL : WEIR_OK;
+}
+
+static int age_option(weir_view value, struct weir_place *place) {
+    int status = weir_duration_parse(value.data, value.size, &place->rotate_ns);
+    return status || place->rotate_ns <= 0 ? WEIR_EINVAL : WEIR_OK;
+}
+
+static int files_option(weir_view value, struct weir_place *place) {
+    uint64_t count;
+    if (digits_parse(value.data, value.size, &count) || count < 1 || count > FILES_MAX)
+        return WEIR_EINVAL;
+    place->files = (uint32_t)count;
+    return WEIR_OK;
+}
+
 #define SWITCH_OPTION(option, field)                                                                                   \
     static int option(weir_view value, struct weir_place *place) {                                                     \
         return switch_read(value, &place->field);                                                                      \
@@ -236,6 +270,8 @@ SWITCH_OPTION(stamp_option, is_stamped)
 SWITCH_OPTION(listen_option, must_listen)
 SWITCH_OPTION(connect_option, must_connect)
 SWITCH_OPTION(sealed_option, is_sealed)
+SWITCH_OPTION(state_option, is_state)
+SWITCH_OPTION(anyfs_option, may_any_fs)
 
 static const struct {
     const char *name;
@@ -264,6 +300,12 @@ static const struct {
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"framing", framing_option, WEIR_OPTION_FRAMING, "weir, jsonl, cborseq, smile or bson"},
+    {"sync", sync_option, WEIR_OPTION_FILE, "none, always or interval:D with a duration, such as interval:1s"},
+    {"rotate", rotate_option, WEIR_OPTION_FILE, "a size from 64K on, such as 64M"},
+    {"age", age_option, WEIR_OPTION_FILE, "a duration, such as 24h"},
+    {"files", files_option, WEIR_OPTION_FILE, "a number from 1 to 1000"},
+    {"state", state_option, WEIR_OPTION_FILE, "0 or 1"},
+    {"anyfs", anyfs_option, WEIR_OPTION_FILE, "0 or 1"},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -387,6 +429,7 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         .may_create = 1,
         .is_stamped = 1,
         .framing = -1,
+        .files = FILES_DEFAULT,
     };
     if (!address)
         return weir_fail(err, WEIR_EADDRESS, "no address was given; write one such as shm://lab/imu");
@@ -395,6 +438,8 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         return status;
     const char *question = strchr(address, '?');
     status = question ? options_parse(question + 1, &place, err) : WEIR_OK;
+    if (place.framing < 0 && place.transport->options & WEIR_OPTION_FILE)
+        place.framing = weir_framing_of_path(place.name);
     if (place.framing > WEIR_FRAMING_FRAMES && !place.is_codec_given)
         place.codec = place.framing; /* so that what is encoded can be taken over */
     if (status == WEIR_OK)

@@ -199,9 +199,11 @@ int weir_end_commit(struct weir_end *end, weir_error *err) {
     uint64_t word = weir_frame_write(&end->frame, end->slot.bytes);
     end->is_reserved = 0;
     int status = end->ops->commit(end->state, word, end->is_corked ? WEIR_COMMIT_MORE : 0, err);
-    if (status)
-        return status;
-    end->seq = end->frame.seq;
+    if (__builtin_expect(status != WEIR_OK, 0)) {
+        end->dropped += status == WEIR_EAGAIN;
+        return status == WEIR_EAGAIN ? WEIR_OK : status;
+    }
+    end->seq = end->slot.seq;
     weir_record_count(&record->messages, 1);
     weir_record_count(&record->bytes, end->frame.size);
     atomic_store_explicit(&record->last_time, end->frame.time, memory_order_relaxed);
@@ -236,6 +238,7 @@ void weir_end_discard(struct weir_end *end) {
     if (end->is_reserved)
         end->ops->discard(end->state);
     end->is_reserved = 0;
+    end->slot.seq = end->seq;
 }
 
 int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {

@@ -198,7 +198,11 @@ void weir_writer_cork(weir_writer *writer) {
 int weir_writer_uncork(weir_writer *writer, weir_error *err) {
     int status = weir_end_check(&writer->end, err);
     writer->end.is_corked = 0;
-    return status ? status : writer->end.ops->flush(writer->end.state, err);
+    if (status == WEIR_OK)
+        status = writer->end.ops->flush(writer->end.state, err);
+    if (!writer->end.is_reserved && writer->end.seq) /* a log numbers messages when it writes them */
+        writer->end.seq = writer->end.slot.seq;
+    return status;
 }
 
 void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns) {

@@ -8,6 +8,7 @@ static const struct weir_transport_ops *const transports[] = {
     &weir_transport_sysv,
     &weir_transport_unix,
     &weir_transport_fifo,
+    &weir_transport_file,
 };
 
 enum { TRANSPORT_COUNT = sizeof(transports) / sizeof(transports[0]) };

@@ -41,12 +41,13 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is
  * refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,    /* wait= */
-    WEIR_OPTION_LISTEN = 2,  /* listen=, connect= */
-    WEIR_OPTION_ALLOW = 4,   /* allow= */
-    WEIR_OPTION_SEALED = 8,  /* sealed= */
-    WEIR_OPTION_KEY = 16,    /* no option: a name ends in a number, and all ways to write it are one name */
-    WEIR_OPTION_FRAMING = 32 /* framing= */
+    WEIR_OPTION_WAIT = 1,     /* wait= */
+    WEIR_OPTION_LISTEN = 2,   /* listen=, connect= */
+    WEIR_OPTION_ALLOW = 4,    /* allow= */
+    WEIR_OPTION_SEALED = 8,   /* sealed= */
+    WEIR_OPTION_KEY = 16,     /* no option: a name ends in a number, and all ways to write it are one name */
+    WEIR_OPTION_FRAMING = 32, /* framing= */
+    WEIR_OPTION_FILE = 64     /* sync=, rotate=, age=, files=, state=, anyfs= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -59,6 +60,8 @@ enum weir_trait {
     /* There is no history: a message is there until one reader takes it, or the last end goes. */
     WEIR_TRAIT_FLEETING = 8
 };
+
+enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 2 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
 
@@ -94,13 +97,22 @@ struct weir_place {
     uint8_t must_connect;
     uint8_t is_codec_given;
     uint8_t is_from_given;
+    uint8_t is_state;
+    uint8_t may_any_fs;
     int framing; /* enum weir_framing; -1: not given */
+    enum weir_sync sync;
+    int64_t sync_ns;      /* INTERVAL */
+    uint64_t rotate_size; /* 0: never */
+    int64_t rotate_ns;    /* age=; 0: never */
+    uint32_t files;       /* rotated ones that are kept */
 };
 
 /* Room for one frame, given by reserve. */
 struct weir_slot {
     unsigned char *bytes; /* aligned to 64 */
-    uint64_t seq;         /* the frame's */
+    uint64_t
+        seq; /* the frame's. Where writers share a count it is not known before the frame is published: commit, and flush
+                           * for the last of many, correct it in the frame and here, so the slot must stay until then */
 };
 
 /* A frame that arrived. bytes lives until the state's next call to next, release, seek or close. */
@@ -146,7 +158,9 @@ struct weir_transport_ops {
      * core waits for WEIR_READY_TO_WRITE, fails, or skips, as full= says), WEIR_ETOOBIG, WEIR_ENOSPC, WEIR_ECLOSED,
      * WEIR_EFENCED. */
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
-    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. */
+    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other writers must be
+     * waited for, it waits for as long as place->timeout_ns.
+     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others: not sent. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
     /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says so, a time, and
      * nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and commit then, which say why. */
@@ -196,6 +210,7 @@ extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm
 extern const struct weir_transport_ops weir_transport_sysv; /* transport/sysv/sysv.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
 extern const struct weir_transport_ops weir_transport_fifo; /* transport/fifo/fifo.c */
+extern const struct weir_transport_ops weir_transport_file; /* transport/file/file.c */
 
 /* The i-th transport of the table, NULL behind the last. */
 const struct weir_transport_ops *weir_transport_at(size_t index);

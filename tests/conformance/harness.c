@@ -27,6 +27,9 @@ static const struct form forms[] = {
     {"sysv", "", "", NULL, NULL},
     {"unix", "", ".sock", NULL, NULL},
     {"fifo", "", ".fifo", NULL, NULL},
+    {"file", "", ".weir", NULL, NULL},
+    {"file", "", ".jsonl", NULL, NULL},
+    {"file", "", ".bson", NULL, NULL},
 };
 enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 512, ADDRESS_BUFFERS = 6 };
 
@@ -89,7 +92,7 @@ static int count_ipc(const struct scratch *scratch, int must_remove) {
     return count;
 }
 
-/* System V names are the whole machine's: where we may, have some of our own, so that nobody's weir ls or gc is disturbed. */
+/* System V names are the whole machine's: where we may, have some of our own, so that nobody's weir ls or gc is disturbed, nor ours. */
 static void namespace_take(void) {
     static int is_done;
     if (!is_done && unshare(CLONE_NEWIPC) != 0)
@@ -110,8 +113,7 @@ static int setup(void **state) {
     if (getrandom(&scratch->key_base, sizeof(scratch->key_base), 0) != sizeof(scratch->key_base))
         return -1;
     scratch->key_base = (scratch->key_base & 0x7fffff00) | 0x1000;
-    if (strcmp(scratch->scheme, "sysv") == 0)
-        namespace_take();
+    namespace_take();
     scratch->fd_count = count_fds();
     *state = scratch;
     return 0;
