@@ -278,6 +278,7 @@ struct weir_file {
     /* follow.c, state.c */
     int fd; /* the file that is read; -1: there is none yet */
     uint32_t uid;
+    int is_announced; /* others may know that we are there */
     struct weir_cursor cursor;
     uint64_t seq; /* of the message delivered last, or of the one before where we began */
     int is_seq_known;
