@@ -1,8 +1,8 @@
-/* Running a shell command. All three pipes are served from one poll loop, so that neither side waits for the other for ever; a
+/* Running programs. A shell command's three pipes are served from one poll loop, so that neither side waits for the other for ever; a
  * child that does not read its input is no error.
  *
- * Between us and the shell stands a guard, a copy of this process that only waits: it leads a process group of its own, in which the
- * shell and all that it starts live, and the kernel tells it when we die (PR_SET_PDEATHSIG). What must stay true: whether we are
+ * Between us and the program stands a guard, a copy of this process that only waits: it leads a process group of its own, in which the
+ * program and all that it starts live, and the kernel tells it when we die (PR_SET_PDEATHSIG). What must stay true: whether we are
  * interrupted or killed, the whole group is asked to end, and what has not ended GRACE_S seconds later is killed. As the guard is
  * forked and does not exec, it calls only what a signal handler may, and keeps no descriptor of ours: one would hold our locks. */
 #include "child.h"
@@ -18,11 +18,15 @@
 
 #include "cli.h"
 
-enum { IN = 0, OUT = 1, TALK = 2, PIPES = 3, CHUNK = 64 * 1024, SLICE_MS = 100, GRACE_S = 2, NO_SHELL = 127 };
-
-struct child {
-    pid_t pid;      /* the guard */
-    int fds[PIPES]; /* our ends; -1 when closed */
+enum {
+    IN = CLI_CHILD_IN,
+    OUT = CLI_CHILD_OUT,
+    TALK = CLI_CHILD_TALK,
+    PIPES = CLI_CHILD_PIPES,
+    CHUNK = 64 * 1024,
+    SLICE_MS = 100,
+    GRACE_S = 2,
+    NO_PROGRAM = 127
 };
 
 static void end_close(int *fd) {
@@ -45,16 +49,16 @@ static void on_group_end(int number) {
     alarm(GRACE_S);
 }
 
-/* The shell's pipes lie at 0, 1, 2 already; everything else of ours has been closed. */
-static void shell_exec(const char *command) {
+/* The program's pipes lie at 0, 1, 2 already; everything else of ours has been closed. */
+static void program_exec(const char *const *argv) {
     static const int defaults[] = {SIGTERM, SIGINT, SIGALRM, SIGPIPE};
     sigset_t none;
     for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
         signal(defaults[i], SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-    _exit(NO_SHELL);
+    execvp(argv[0], (char *const *)argv);
+    _exit(NO_PROGRAM);
 }
 
 static int status_exit(int status) {
@@ -62,35 +66,35 @@ static int status_exit(int status) {
 }
 
 /* In the guard. SIGTERM is blocked on entry, and is let through once there is a handler and a group to tell. */
-static void guard(const char *command, const int theirs[PIPES], pid_t parent) {
+static void guard(const char *const *argv, const int theirs[PIPES], pid_t parent) {
     int status = 0;
     sigset_t none;
     for (int i = 0; i < PIPES; i++)
         if (dup2(theirs[i], i) < 0 || fcntl(i, F_SETFD, 0) != 0)
-            _exit(NO_SHELL);
+            _exit(NO_PROGRAM);
     close_range(PIPES, ~0U, 0);
     setpgid(0, 0);
     signal(SIGALRM, on_group_kill);
     signal(SIGTERM, on_group_end);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
-        _exit(NO_SHELL);
-    pid_t shell = _Fork(); /* not fork, whose handlers may take locks */
-    if (shell == 0)
-        shell_exec(command);
+        _exit(NO_PROGRAM);
+    pid_t program = _Fork(); /* not fork, whose handlers may take locks */
+    if (program == 0)
+        program_exec(argv);
     for (int i = 0; i < PIPES; i++)
-        close(i); /* so that we see when the shell's last process has closed its ends */
+        close(i); /* so that we see when the program's last process has closed its ends */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    while (shell > 0 && waitpid(shell, &status, 0) < 0 && errno == EINTR)
+    while (program > 0 && waitpid(program, &status, 0) < 0 && errno == EINTR)
         continue;
-    _exit(shell > 0 ? status_exit(status) : NO_SHELL);
+    _exit(program > 0 ? status_exit(status) : NO_PROGRAM);
 }
 
 /* ---- our side ---- */
 
 /* Return: 0, or an errno. */
-static int guard_start(const char *command, const int theirs[PIPES], pid_t *ret) {
+static int guard_start(const char *const *argv, const int theirs[PIPES], pid_t *ret) {
     sigset_t blocked, before;
     pid_t parent = getpid();
     sigemptyset(&blocked);
@@ -100,35 +104,70 @@ static int guard_start(const char *command, const int theirs[PIPES], pid_t *ret)
     *ret = _Fork();
     int failure = *ret < 0 ? errno : 0;
     if (*ret == 0)
-        guard(command, theirs, parent);
+        guard(argv, theirs, parent);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return failure;
 }
 
-static int child_start(struct child *child, const char *command) {
-    int theirs[PIPES] = {-1, -1, -1}, failure = 0;
-    for (int i = 0; i < PIPES; i++)
-        child->fds[i] = -1;
-    for (int i = 0; i < PIPES && !failure; i++) {
-        int ends[2];
-        failure = pipe2(ends, O_CLOEXEC) ? errno : 0;
-        if (failure)
-            break;
-        theirs[i] = ends[i != IN];
-        child->fds[i] = ends[i == IN];
-    }
-    if (!failure)
-        failure = guard_start(command, theirs, &child->pid);
-    for (int i = 0; i < PIPES; i++)
-        end_close(&theirs[i]);
-    if (!failure) {
-        fcntl(child->fds[IN], F_SETFL, O_NONBLOCK);
-        return CLI_OK;
-    }
+void cli_child_close(struct cli_child *child, int which) {
+    end_close(&child->fds[which]);
+}
+
+static void ends_close(struct cli_child *child) {
     for (int i = 0; i < PIPES; i++)
         end_close(&child->fds[i]);
-    return cli_fail(CLI_FAILURE, "cannot run sh: %s", strerror(failure));
 }
+
+/* Both ends of one of the child's descriptors; without a pipe, theirs is a copy of ours. Return: 0, or an errno. */
+static int pipe_make(struct cli_child *child, int which, int is_pipe, int *theirs) {
+    int ends[2];
+    if (!is_pipe) {
+        *theirs = fcntl(which, F_DUPFD_CLOEXEC, PIPES);
+        return *theirs < 0 ? errno : 0;
+    }
+    if (pipe2(ends, O_CLOEXEC))
+        return errno;
+    *theirs = ends[which != IN];
+    child->fds[which] = ends[which == IN];
+    return 0;
+}
+
+int cli_child_start(struct cli_child *child, const char *const *argv, unsigned pipes) {
+    int theirs[PIPES] = {-1, -1, -1}, failure = 0;
+    *child = (struct cli_child){.fds = {-1, -1, -1}};
+    for (int i = 0; i < PIPES && !failure; i++)
+        failure = pipe_make(child, i, pipes >> i & 1, &theirs[i]);
+    if (!failure)
+        failure = guard_start(argv, theirs, &child->pid);
+    for (int i = 0; i < PIPES; i++)
+        end_close(&theirs[i]);
+    if (failure) {
+        ends_close(child);
+        return cli_fail(CLI_FAILURE, "cannot run %s: %s", argv[0], strerror(failure));
+    }
+    if (child->fds[IN] >= 0)
+        fcntl(child->fds[IN], F_SETFL, O_NONBLOCK);
+    return CLI_OK;
+}
+
+int cli_child_is_there(const struct cli_child *child) {
+    siginfo_t how = {0};
+    return waitid(P_PID, (id_t)child->pid, &how, WEXITED | WNOHANG | WNOWAIT) != 0 || how.si_pid != child->pid;
+}
+
+int cli_child_finish(struct cli_child *child, int must_end) {
+    int status = 0, is_told = 0;
+    ends_close(child);
+    do {
+        if (!is_told && (must_end || cli_is_interrupted())) {
+            kill(child->pid, SIGTERM);
+            is_told = 1;
+        }
+    } while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR);
+    return status_exit(status);
+}
+
+/* ---- bytes in, bytes out ---- */
 
 static void input_write(int *fd, weir_view *input) {
     ssize_t size = input->size ? write(*fd, input->data, input->size) : 0;
@@ -151,7 +190,7 @@ static int output_read(int *fd, weir_buffer *to) {
 }
 
 /* Return: 0 when the child has closed its outputs or we are interrupted; -1 out of memory. */
-static int child_serve(struct child *child, weir_view input, weir_buffer *out, weir_buffer *talk) {
+static int child_serve(struct cli_child *child, weir_view input, weir_buffer *out, weir_buffer *talk) {
     while ((child->fds[OUT] >= 0 || child->fds[TALK] >= 0) && !cli_is_interrupted()) {
         struct pollfd items[PIPES];
         for (int i = 0; i < PIPES; i++)
@@ -169,21 +208,12 @@ static int child_serve(struct child *child, weir_view input, weir_buffer *out, w
 }
 
 int cli_child_run(const char *command, weir_view input, weir_buffer *out, weir_buffer *talk, int *ret_status) {
-    struct child child;
-    int status = 0;
-    int exit = child_start(&child, command);
+    const char *const argv[] = {"/bin/sh", "-c", command, NULL};
+    struct cli_child child;
+    int exit = cli_child_start(&child, argv, 1 << IN | 1 << OUT | 1 << TALK);
     if (exit)
         return exit;
     int failure = child_serve(&child, input, out, talk);
-    for (int i = 0; i < PIPES; i++)
-        end_close(&child.fds[i]);
-    int is_told = 0;
-    do {
-        if (!is_told && (failure || cli_is_interrupted())) {
-            kill(child.pid, SIGTERM);
-            is_told = 1;
-        }
-    } while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR);
-    *ret_status = status_exit(status);
+    *ret_status = cli_child_finish(&child, failure);
     return failure ? cli_fail(CLI_FAILURE, "out of memory for what the command printed") : CLI_OK;
 }

@@ -26,7 +26,8 @@ enum cli_exit {
 enum cli_kind {
     CLI_FLAG = 1, /* int */
     CLI_TEXT,     /* const char * */
-    CLI_COUNT,    /* uint64_t */
+    CLI_COUNT,    /* uint64_t, at least 1 */
+    CLI_PORT,     /* uint64_t, 0 to 65535 */
     CLI_DURATION, /* int64_t, ns */
     CLI_NUMBER    /* double, above 0 */
 };
@@ -52,7 +53,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_pub, cli_sub, cli_get, cli_call, cli_serve, cli_ls, cli_info, cli_gc, cli_convert,
-    cli_dump, cli_guess, cli_demo;
+    cli_dump, cli_guess, cli_exec, cli_demo;
 
 /* ---- options.c ---- */
 
@@ -65,7 +66,7 @@ char *cli_address(const char *address, const char *option, const char *value);
 
 /* ---- talk.c: stderr ---- */
 
-/* One line "weir: ..." on stderr; bytes that could command a terminal are shown as '?'. */
+/* One line "weir: ..." on stderr; what could command a terminal is shown as '?'. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, and return @exit. */
 int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -95,10 +96,16 @@ const char *cli_age(int64_t ns, char *text);
 const char *cli_size(uint64_t bytes, char *text);
 /* Append a value for people: arrays shortened, ndarrays as "f64[4,256] min/mean/max". */
 void cli_readable(const weir_value *value, weir_buffer *out);
-/* Append text with what could command a terminal escaped. */
+/* Append text with what could command a terminal escaped, as JSON escapes it. */
 void cli_readable_text(weir_view text, weir_buffer *out);
 /* A value as JSON of the plain form, with a line end, to stdout; NULL prints null. Return: exit code. */
 int cli_print_value(const weir_value *value, uint32_t flags);
+/* JSON as a line, and clear the buffer; on a terminal nothing in it can command the terminal. Return: WEIR_OK, WEIR_ENOMEM. */
+int cli_print_json(weir_buffer *json);
+/* The whole message as one JSON object, with a line end, to stdout. Return: exit code. */
+int cli_print_message(weir_message *message);
+/* 1 when @view is the text @text. */
+int cli_view_is(weir_view view, const char *text);
 
 /* ---- signals.c: Ctrl-C and waiting ---- */
 
@@ -106,7 +113,8 @@ int cli_print_value(const weir_value *value, uint32_t flags);
 void cli_signals_begin(void);
 /* 0, or the number of the signal that came. */
 int cli_is_interrupted(void);
-int64_t cli_clock(void);
+int64_t cli_clock(void); /* monotonic, ns */
+int64_t cli_now(void);   /* since the epoch, ns */
 /* The monotonic moment @timeout_ns from now, INT64_MAX for WEIR_FOREVER. */
 int64_t cli_deadline(int64_t timeout_ns);
 /* How long to wait next, at most 100 ms. */
@@ -122,8 +130,20 @@ void cli_sleep_until(int64_t moment);
 int64_t cli_read(int fd, weir_buffer *buffer, const char *name);
 /* Append all of @fd. Return: exit code. */
 int cli_read_all(int fd, weir_buffer *buffer, const char *name);
+/* Take @used bytes from the front of *buffer, which may become another. Return: exit code (said why). */
+int cli_buffer_cut(weir_buffer **buffer, size_t used);
 /* Decode JSON that the user gave as @what ("DATA", "line 3 of standard input"). Return: exit code (said why). */
 int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, const weir_value **ret);
+
+/* ---- csv.c: RFC 4180 ---- */
+
+/* Append a value's rows: of a scalar one field, of an array or map its items, of an array of arrays a row for each. What is no number or
+ * text stands in its field as JSON. Return: as weir_encode. */
+int cli_csv_write(const weir_value *value, weir_buffer *out, weir_error *err);
+/* Make @doc the array of a row's fields: what looks like a number of JSON is one, all else is text; an empty field is null. A field in
+ * quotes is text and may not go on in the next line.
+ * Return: WEIR_OK, WEIR_EPARSE (no UTF-8, quotes that do not end), WEIR_ENOMEM. */
+int cli_csv_read(weir_view line, weir_doc *doc, const weir_value **ret, weir_error *err);
 
 /* ---- type.c ---- */
 

@@ -36,19 +36,11 @@ static int request_read(struct request *request, const char *data) {
 
 static int reply_print(weir_message *reply) {
     const weir_value *data = NULL;
-    weir_buffer *line = NULL;
     weir_error err = {0};
-    if (!args.is_json) {
-        int status = weir_message_data(reply, &data, &err);
-        return status ? cli_error(status, &err) : cli_print_value(data, WEIR_PLAIN);
-    }
-    int status = weir_buffer_new(&line);
-    if (status == WEIR_OK)
-        status = weir_message_json(reply, line, &err);
-    if (status == WEIR_OK)
-        cli_print_line(line);
-    weir_buffer_free(line);
-    return status ? cli_error(status, &err) : CLI_OK;
+    if (args.is_json)
+        return cli_print_message(reply);
+    int status = weir_message_data(reply, &data, &err);
+    return status ? cli_error(status, &err) : cli_print_value(data, WEIR_PLAIN);
 }
 
 static int call(weir_client *client, const char *op, const struct request *request) {

@@ -36,7 +36,7 @@ static struct {
 
 static const struct cli_option options[] = {
     {"transport", CLI_TEXT, &args.transport, "T", "what the sensors send through: shm (default) or unix"},
-    {"port", CLI_COUNT, &args.port, "N", "the page's port on 127.0.0.1 (default 8080; 0: any that is free)"},
+    {"port", CLI_PORT, &args.port, "N", "the page's port on 127.0.0.1 (default 8080; 0: any that is free)"},
     {"dir", CLI_TEXT, &args.copy, "DIR", "run copies of the programs, put there for you to edit"},
     {"restart-after", CLI_DURATION, &args.delay_ns, "D", "how long a part that died stays down (default 5s)"},
     {0},
@@ -45,13 +45,16 @@ static const struct cli_option options[] = {
 enum channel { HOST, JITTER, SPECTRUM, VITALS, ALARMS, RECENT, CONTROL, CHANNELS };
 static const char *const names[CHANNELS] = {"host", "jitter", "spectrum", "vitals", "alarms", "recent", "control"};
 
+/* In the order of their start; a sensor has the number of its channel. */
+enum part { PART_HOST = HOST, PART_JITTER = JITTER, PART_ANALYSE, PART_PAGE, PARTS };
+
 struct demo {
     struct demo_parts found;
     unsigned port;
     char folder[64]; /* sockets and logs */
     char addresses[CHANNELS][ADDRESS_SIZE];
     char host[PROGRAM_SIZE], jitter[PROGRAM_SIZE], router[PROGRAM_SIZE], listen[32], extension[PROGRAM_SIZE];
-    const char *arguments[4][ARGUMENTS_MAX];
+    const char *arguments[PARTS][ARGUMENTS_MAX];
     struct supervisor supervisor;
 };
 
@@ -65,13 +68,12 @@ static int64_t writer_of(const weir_value *list, const char *address) {
     int64_t pid = 0;
     weir_iter_init(&channel, list);
     while (weir_iter_next(&channel)) {
-        if (weir_get_text(channel.value, "address", &name) || name.size != strlen(address) ||
-            memcmp(name.data, address, name.size) != 0 || weir_get(channel.value, "ends", &ends))
+        if (weir_get_text(channel.value, "address", &name) || !cli_view_is(name, address) ||
+            weir_get(channel.value, "ends", &ends))
             continue;
         weir_iter_init(&end, ends);
         while (weir_iter_next(&end))
-            if (weir_get_text(end.value, "role", &role) == WEIR_OK && role.size == 6 &&
-                memcmp(role.data, "writer", 6) == 0)
+            if (weir_get_text(end.value, "role", &role) == WEIR_OK && cli_view_is(role, "writer"))
                 weir_get_i64(end.value, "pid", &pid);
     }
     return pid;
@@ -167,18 +169,18 @@ static void sensor_add(struct demo *demo, enum channel channel, char *program) {
 
 static void analyse_add(struct demo *demo) {
     static char flags[CHANNELS][16];
-    const char **next = demo->arguments[2];
+    const char **next = demo->arguments[PART_ANALYSE];
     *next++ = demo->found.analyse;
     for (int i = 0; i < CHANNELS; i++) {
         snprintf(flags[i], sizeof(flags[i]), "--%s", names[i]);
         *next++ = flags[i];
         *next++ = demo->addresses[i];
     }
-    part_add(demo, "analyse", demo->arguments[2]);
+    part_add(demo, "analyse", demo->arguments[PART_ANALYSE]);
 }
 
 static void page_add(struct demo *demo) {
-    const char **next = demo->arguments[3];
+    const char **next = demo->arguments[PART_PAGE];
     snprintf(demo->router, sizeof(demo->router), "%s/page/router.php", demo->found.folder);
     snprintf(demo->listen, sizeof(demo->listen), "127.0.0.1:%u", demo->port);
     *next++ = "php";
@@ -193,8 +195,8 @@ static void page_add(struct demo *demo) {
     *next++ = "-S";
     *next++ = demo->listen;
     *next++ = demo->router;
-    part_add(demo, "page", demo->arguments[3]);
-    demo->supervisor.parts[demo->supervisor.count - 1].has_workers = 1;
+    part_add(demo, "page", demo->arguments[PART_PAGE]);
+    demo->supervisor.parts[PART_PAGE].has_workers = 1;
 }
 
 static void parts_make(struct demo *demo) {
@@ -231,11 +233,12 @@ static const char *typed(const struct demo *demo, enum channel channel) {
 static void parts_tell(const struct demo *demo) {
     const struct supervisor_part *parts = demo->supervisor.parts;
     line("%sweir demo%s  the programs are in %s\n\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN), demo->found.folder);
-    line("  %-8s pid %-7d Python        10 a second    -> %s\n", "host", (int)parts[0].pid, typed(demo, HOST));
-    line("  %-8s pid %-7d Python        1000 a second  -> %s\n", "jitter", (int)parts[1].pid, typed(demo, JITTER));
-    line("  %-8s pid %-7d C++, Fortran  both           -> %s, vitals, alarms, recent\n", "analyse", (int)parts[2].pid,
-         typed(demo, SPECTRUM));
-    line("  %-8s pid %-7d PHP           all            -> your browser\n\n", "page", (int)parts[3].pid);
+    line("  %-8s pid %-7d Python        10 a second    -> %s\n", "host", (int)parts[PART_HOST].pid, typed(demo, HOST));
+    line("  %-8s pid %-7d Python        1000 a second  -> %s\n", "jitter", (int)parts[PART_JITTER].pid,
+         typed(demo, JITTER));
+    line("  %-8s pid %-7d C++, Fortran  both           -> %s, vitals, alarms, recent\n", "analyse",
+         (int)parts[PART_ANALYSE].pid, typed(demo, SPECTRUM));
+    line("  %-8s pid %-7d PHP           all            -> your browser\n\n", "page", (int)parts[PART_PAGE].pid);
 }
 
 static void hints_tell(const struct demo *demo) {
@@ -244,7 +247,7 @@ static void hints_tell(const struct demo *demo) {
     line("        weir sub %s\n", typed(demo, VITALS));
     line("        weir call %s set_window 256\n", typed(demo, CONTROL));
     line("        kill -9 %d     the page says stale, the others go on, and it comes back\n",
-         (int)demo->supervisor.parts[JITTER].pid);
+         (int)demo->supervisor.parts[PART_JITTER].pid);
     line("  Ctrl-C ends everything and leaves nothing behind.\n");
     cli_flush();
 }
@@ -280,7 +283,7 @@ static int run(int argc, char **argv) {
     (void)argc, (void)argv;
     int exit = transport_check();
     if (exit == CLI_OK)
-        exit = demo_port((unsigned)(args.port > UINT16_MAX ? UINT16_MAX + 1 : args.port), &demo.port);
+        exit = demo_port((unsigned)args.port, &demo.port);
     if (exit == CLI_OK)
         exit = store_check();
     if (exit == CLI_OK)

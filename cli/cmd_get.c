@@ -1,6 +1,5 @@
 /* weir get: the newest message of a channel, without waiting. */
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -19,9 +18,7 @@ static const struct cli_option options[] = {
 };
 
 static int64_t age_of(const weir_message *message) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - weir_message_time(message);
+    int64_t age = cli_now() - weir_message_time(message);
     return age < 0 ? 0 : age;
 }
 
@@ -35,18 +32,6 @@ static int age_check(const char *address, const weir_message *message) {
         return cli_fail(CLI_TIMEOUT, "%s: the newest message is %s old, %s are allowed", address,
                         cli_age(age_of(message), age), cli_age(args.age_max_ns, age_max));
     return CLI_OK;
-}
-
-static int json_print(weir_message *message) {
-    weir_buffer *line = NULL;
-    weir_error err = {0};
-    int status = weir_buffer_new(&line);
-    if (status == WEIR_OK)
-        status = weir_message_json(message, line, &err);
-    if (status == WEIR_OK)
-        cli_print_line(line);
-    weir_buffer_free(line);
-    return status ? cli_error(status, &err) : CLI_OK;
 }
 
 static int data_print(weir_message *message) {
@@ -71,7 +56,7 @@ static int run(int argc, char **argv) {
     status = cli_type_check(message, args.type, &err);
     int exit = status ? cli_error(status, &err) : age_check(argv[0], message);
     if (exit == CLI_OK)
-        exit = args.is_json ? json_print(message) : data_print(message);
+        exit = args.is_json ? cli_print_message(message) : data_print(message);
     weir_message_free(message);
     return exit;
 }

@@ -21,12 +21,6 @@ enum { FIELD_SIZE = 40 };
 
 /* ---- fields ---- */
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void append(weir_buffer *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void append(weir_buffer *line, const char *format, ...) {
     char text[256];
@@ -69,7 +63,7 @@ static const char *size_field(const weir_value *map, const char *key, char *text
 
 static const char *age_field(const weir_value *map, const char *key, char *text) {
     int64_t time;
-    return weir_get_i64(map, key, &time) == WEIR_OK ? cli_age(now_ns() - time, text) : "-";
+    return weir_get_i64(map, key, &time) == WEIR_OK ? cli_age(cli_now() - time, text) : "-";
 }
 
 static const char *number_field(const weir_value *map, const char *key, char *text) {
@@ -166,6 +160,10 @@ static void info_tabs(const weir_value *info, weir_buffer *line) {
         tabs("server", process, process_keys, line);
     if (weir_get(info, "listener", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
         tabs("listener", process, process_keys, line);
+    if (weir_get(info, "writer", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
+        tabs("writer", process, process_keys, line);
+    if (weir_get(info, "reader", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
+        tabs("reader", process, process_keys, line);
     if (weir_get(info, "framing", &process) == WEIR_OK)
         tabs("log", info, log_keys, line);
     each_tabs("writer", info, "writers", writer_keys, line);
@@ -193,6 +191,39 @@ static void pair_print(const weir_value *info, const char *key, weir_buffer *lin
     cli_print_line(line);
 }
 
+/* Whom allow= names, with blanks between. */
+static void allow_print(const weir_value *info, weir_buffer *line) {
+    const weir_value *allow = NULL;
+    weir_iter it;
+    if (weir_get(info, "allow", &allow) != WEIR_OK || weir_value_kind(allow) != WEIR_KIND_ARRAY)
+        return;
+    label(line, "allow");
+    weir_iter_init(&it, allow);
+    for (const char *between = ""; weir_iter_next(&it); between = " ") {
+        append(line, "%s", between);
+        field(it.value, NULL, line);
+    }
+    cli_print_line(line);
+}
+
+/* Which writers of a sealed channel are there. */
+static void writers_print(const weir_value *info, weir_buffer *line) {
+    const weir_value *writers = NULL;
+    weir_iter it;
+    if (weir_get(info, "writers", &writers) != WEIR_OK || weir_value_kind(writers) != WEIR_KIND_ARRAY)
+        return;
+    label(line, "sealed");
+    append(line, weir_value_count(writers) ? "writers:" : "no writer is there");
+    weir_iter_init(&it, writers);
+    while (weir_iter_next(&it)) {
+        append(line, " ");
+        field(it.value, "number", line);
+        if (text_is(it.value, "state", "dead"))
+            append(line, " (dead)");
+    }
+    cli_print_line(line);
+}
+
 static void head_print(const weir_value *info, weir_buffer *line) {
     const weir_value *value = NULL;
     append(line, "%s", cli_style(CLI_BOLD));
@@ -210,6 +241,7 @@ static void head_print(const weir_value *info, weir_buffer *line) {
         field(info, "mode", line);
         cli_print_line(line);
     }
+    allow_print(info, line);
     if (weir_get(info, "keep", &value) == WEIR_OK) {
         label(line, "keep");
         append(line, "%s",
@@ -218,8 +250,11 @@ static void head_print(const weir_value *info, weir_buffer *line) {
                                                         : "it goes with its last end");
         cli_print_line(line);
     }
+    writers_print(info, line);
     pair_print(info, "server", line);
     pair_print(info, "listener", line);
+    pair_print(info, "writer", line);
+    pair_print(info, "reader", line);
 }
 
 static void title_print(const char *title, weir_buffer *line) {

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
 
@@ -20,16 +19,6 @@ struct row {
     unsigned writers, readers, servers, clients;
 };
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int view_is(weir_view view, const char *text) {
-    return view.size == strlen(text) && memcmp(view.data, text, view.size) == 0;
-}
-
 static void row_read(const weir_value *channel, struct row *row) {
     const weir_value *ends = NULL;
     weir_view role;
@@ -45,10 +34,10 @@ static void row_read(const weir_value *channel, struct row *row) {
     while (weir_iter_next(&it)) {
         if (weir_get_text(it.value, "role", &role) != WEIR_OK)
             continue;
-        row->writers += view_is(role, "writer");
-        row->readers += view_is(role, "reader") || view_is(role, "observer");
-        row->servers += view_is(role, "server");
-        row->clients += view_is(role, "client");
+        row->writers += cli_view_is(role, "writer");
+        row->readers += cli_view_is(role, "reader") || cli_view_is(role, "observer");
+        row->servers += cli_view_is(role, "server");
+        row->clients += cli_view_is(role, "client");
     }
 }
 
@@ -72,9 +61,9 @@ static void row_table(const weir_value *channel, weir_buffer *line) {
     row_read(channel, &row);
     ends_text(&row, ends, sizeof(ends));
     int length = snprintf(text, sizeof(text), "%s%-5.*s%s %12" PRIu64 " %8s %7s  %-12s ",
-                          cli_style(view_is(row.state, "live") ? CLI_BOLD : CLI_DIM), (int)row.state.size,
+                          cli_style(cli_view_is(row.state, "live") ? CLI_BOLD : CLI_DIM), (int)row.state.size,
                           row.state.data, cli_style(CLI_PLAIN), row.messages,
-                          row.last ? cli_age(now_ns() - row.last, age) : "-", cli_size(row.bytes, size), ends);
+                          row.last ? cli_age(cli_now() - row.last, age) : "-", cli_size(row.bytes, size), ends);
     weir_buffer_append(line, text, (size_t)length);
     cli_readable_text(row.address, line);
 }
@@ -84,9 +73,9 @@ static void row_tabs(const weir_value *channel, weir_buffer *line) {
     char text[160];
     row_read(channel, &row);
     cli_readable_text(row.address, line);
-    int length =
-        snprintf(text, sizeof(text), "\t%.*s\t%" PRIu64 "\t%" PRIu64 "\t%" PRId64 "\t%u\t%u", (int)row.state.size,
-                 row.state.data, row.messages, row.bytes, row.last, row.writers, row.readers);
+    int length = snprintf(text, sizeof(text), "\t%.*s\t%" PRIu64 "\t%" PRIu64 "\t%" PRId64 "\t%u\t%u\t%u\t%u",
+                          (int)row.state.size, row.state.data, row.messages, row.bytes, row.last, row.writers,
+                          row.readers, row.servers, row.clients);
     weir_buffer_append(line, text, (size_t)length);
 }
 

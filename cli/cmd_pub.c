@@ -168,20 +168,6 @@ static int raw_send(struct publisher *publisher, weir_view input, int is_end, si
     return exit;
 }
 
-static int buffer_cut(weir_buffer **buffer, size_t used) {
-    weir_buffer *rest = NULL;
-    weir_view view = weir_buffer_view(*buffer);
-    if (used == 0)
-        return CLI_OK;
-    if (weir_buffer_new(&rest) || weir_buffer_append(rest, view.data + used, view.size - used)) {
-        weir_buffer_free(rest);
-        return cli_fail(CLI_FAILURE, "out of memory");
-    }
-    weir_buffer_free(*buffer);
-    *buffer = rest;
-    return CLI_OK;
-}
-
 static int stdin_send(struct publisher *publisher) {
     weir_buffer *input = NULL;
     uint64_t number = 0;
@@ -199,7 +185,7 @@ static int stdin_send(struct publisher *publisher) {
             exit = is_raw ? raw_send(publisher, weir_buffer_view(input), is_end, &used)
                           : lines_send(publisher, weir_buffer_view(input), is_end, &number, &used);
         if (exit == CLI_OK && !is_end)
-            exit = buffer_cut(&input, used);
+            exit = cli_buffer_cut(&input, used);
     }
     weir_buffer_free(input);
     return exit;
@@ -236,13 +222,25 @@ static int publisher_init(struct publisher *publisher) {
     return exit;
 }
 
+/* The address with what the command adds to it. A pipe keeps nothing for who comes later, so there the first message waits for its
+ * reader, as the shell's > does. Return: NULL when there is no memory. */
+static char *address_complete(const char *address) {
+    char *complete = args.codec ? cli_address(address, "codec", args.codec) : strdup(address);
+    const char *question = strchr(address, '?');
+    if (!complete || strncmp(address, "fifo://", 7) != 0 || (question && strstr(question, "readers=")))
+        return complete;
+    char *waiting = cli_address(complete, "readers", "1");
+    free(complete);
+    return waiting;
+}
+
 static int writer_open(struct publisher *publisher, const char *address) {
     weir_error err = {0};
-    char *with_codec = args.codec ? cli_address(address, "codec", args.codec) : NULL;
-    if (args.codec && !with_codec)
+    char *complete = address_complete(address);
+    if (!complete)
         return cli_fail(CLI_FAILURE, "out of memory");
-    int status = weir_writer_open(with_codec ? with_codec : address, &publisher->writer, &err);
-    free(with_codec);
+    int status = weir_writer_open(complete, &publisher->writer, &err);
+    free(complete);
     if (status)
         return cli_error(status, &err);
     publisher->timeout_ns = weir_writer_timeout(publisher->writer);

@@ -88,10 +88,13 @@ static int request_encode(struct service *service, weir_message *request, weir_e
     return status ? status : weir_buffer_append(service->in, data ? "\n" : "null\n", data ? 1 : 5);
 }
 
-static int op_refuse(struct service *service, weir_message *request, const char *op, weir_error *err) {
+static void op_refuse(struct service *service, weir_message *request, const char *op) {
     char sentence[600];
+    weir_error err = {0};
     snprintf(sentence, sizeof(sentence), "there is no operation \"%s\" here; there is \"%s\"", op, args.op);
-    return weir_server_fail(service->server, request, 404, sentence, err);
+    int status = weir_server_fail(service->server, request, 404, sentence, &err);
+    if (status)
+        cli_error(status, &err);
 }
 
 static void served_print(struct service *service, const char *op, int status) {
@@ -106,37 +109,44 @@ static void served_print(struct service *service, const char *op, int status) {
     cli_flush();
 }
 
+/* Run the command for a request and answer with what it says. *ret_status: how the command ended, or why it was not run. Return:
+ * exit code. */
+static int request_execute(struct service *service, weir_message *request, const char *op, int *ret_status) {
+    weir_error err = {0};
+    int failure = request_encode(service, request, &err);
+    if (failure) {
+        *ret_status = cli_exit_of(failure);
+        failure = weir_server_fail(service->server, request, *ret_status, err.text, &err);
+    } else {
+        setenv("WEIR_OP", op, 1);
+        int exit = cli_child_run(args.command, weir_buffer_view(service->in), service->out, service->talk, ret_status);
+        if (exit || cli_is_interrupted())
+            return exit ? exit : CLI_SIGNAL + cli_is_interrupted();
+        weir_view talk = weir_buffer_view(service->talk);
+        fwrite(talk.data, 1, talk.size, stderr);
+        failure = answer(service, request, *ret_status, &err);
+    }
+    if (failure)
+        cli_error(failure, &err);
+    return CLI_OK;
+}
+
 /* One request. Return: exit code; a request that cannot be answered is told and the next one is served. */
 static int serve_one(struct service *service, weir_message *request) {
     char op[WEIR_OP_MAX + 1];
-    weir_error err = {0};
-    int status = 0, failure;
+    int status = 404, exit = CLI_OK;
     weir_view view = weir_message_op(request);
     snprintf(op, sizeof(op), "%.*s", (int)view.size, view.data ? view.data : "");
     weir_buffer_clear(service->in);
     weir_buffer_clear(service->out);
     weir_buffer_clear(service->talk);
-    if (args.op && strcmp(op, args.op) != 0) {
-        status = 404;
-        failure = op_refuse(service, request, op, &err);
-    } else if ((failure = request_encode(service, request, &err)) != WEIR_OK) {
-        status = cli_exit_of(failure);
-        failure = weir_server_fail(service->server, request, status, err.text, &err);
-    } else {
-        setenv("WEIR_OP", op, 1);
-        int exit = cli_child_run(args.command, weir_buffer_view(service->in), service->out, service->talk, &status);
-        if (exit || cli_is_interrupted())
-            return exit ? exit : CLI_SIGNAL + cli_is_interrupted();
-        weir_view talk = weir_buffer_view(service->talk);
-        if (talk.size > 0)
-            fwrite(talk.data, 1, talk.size, stderr);
-        failure = answer(service, request, status, &err);
-    }
-    if (failure)
-        cli_error(failure, &err);
-    if (args.is_json)
+    if (args.op && strcmp(op, args.op) != 0)
+        op_refuse(service, request, op);
+    else
+        exit = request_execute(service, request, op, &status);
+    if (exit == CLI_OK && args.is_json)
         served_print(service, op, status);
-    return CLI_OK;
+    return exit;
 }
 
 static int serve(struct service *service) {

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cli.h"
 
@@ -25,12 +24,6 @@ static const struct cli_option options[] = {
     {0},
 };
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* `seq age op data`, for people. */
 static int line_print(weir_message *message, weir_buffer *line, weir_error *err) {
     const weir_value *data = NULL;
@@ -40,7 +33,7 @@ static int line_print(weir_message *message, weir_buffer *line, weir_error *err)
     if (status)
         return status;
     int size = snprintf(text, sizeof(text), "%s%8" PRIu64 " %6s%s ", cli_style(CLI_DIM), weir_message_seq(message),
-                        time_ns ? cli_age(now_ns() - time_ns, age) : "-", cli_style(CLI_PLAIN));
+                        time_ns ? cli_age(cli_now() - time_ns, age) : "-", cli_style(CLI_PLAIN));
     weir_buffer_append(line, text, (size_t)size);
     size = snprintf(text, sizeof(text), "%s", cli_style(CLI_BOLD));
     weir_buffer_append(line, text, (size_t)size);
@@ -68,7 +61,7 @@ static int pretty_print(weir_message *message, weir_buffer *line, weir_error *er
     if (status == WEIR_OK)
         status = weir_encode(weir_doc_root(doc), WEIR_CODEC_JSON, &pretty, out, err);
     if (status == WEIR_OK)
-        cli_print_line(out);
+        status = cli_print_json(out);
     weir_buffer_clear(line);
     weir_doc_free(doc);
     weir_buffer_free(out);
@@ -87,9 +80,8 @@ static int message_print(weir_message *message, weir_buffer *line, weir_error *e
         return line_print(message, line, err);
     int status = weir_message_json(message, line, err);
     if (status == WEIR_OK)
-        cli_print_line(line);
-    else
-        weir_buffer_clear(line);
+        return cli_print_json(line);
+    weir_buffer_clear(line);
     return status;
 }
 
@@ -110,14 +102,15 @@ static int nothing_came(const char *address, uint64_t count) {
     char age[16];
     if (cli_is_interrupted())
         return CLI_SIGNAL + cli_is_interrupted();
-    return cli_fail(CLI_TIMEOUT, "%s: no message for %s, after %" PRIu64 " messages; weir ls shows who is there",
-                    address, cli_age(args.timeout_ns, age), count);
+    return cli_fail(CLI_TIMEOUT, "%s: no message for %s, after %" PRIu64 " message%s; weir ls shows who is there",
+                    address, cli_age(args.timeout_ns, age), count, count == 1 ? "" : "s");
 }
 
 static int messages_print(weir_reader *reader, const char *address, weir_buffer *line) {
     weir_message *message = NULL;
     weir_error err = {0};
-    for (uint64_t count = 0; (!args.count || count < args.count) && !cli_is_over(); count++) {
+    uint64_t count = 0;
+    while ((!args.count || count < args.count) && !cli_is_over()) {
         if (cli_is_interrupted())
             return CLI_SIGNAL + cli_is_interrupted();
         int status = message_next(reader, &message, &err);
@@ -134,9 +127,11 @@ static int messages_print(weir_reader *reader, const char *address, weir_buffer 
             status = message_print(message, line, &err);
         if (status)
             return cli_error(status, &err);
+        count++;
         uint64_t gap = weir_message_gap(message);
         if (gap)
-            cli_say("%s: %" PRIu64 " messages lost before seq %" PRIu64, address, gap, weir_message_seq(message));
+            cli_say("%s: %" PRIu64 " message%s lost before seq %" PRIu64, address, gap, gap == 1 ? "" : "s",
+                    weir_message_seq(message));
         if (gap && args.is_strict)
             return CLI_LOST;
     }

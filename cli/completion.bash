@@ -7,7 +7,8 @@ _weir() {
         mapfile -t COMPREPLY < <(compgen -W "json cbor smile bson frame" -- "$word")
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(weir help "$verb" | sed -n 's/^  \(--*[a-z-]*\) .*/\1/p')" -- "$word")
-    elif [ "$COMP_CWORD" -eq 2 ] && [[ " pub sub get call serve info " == *" $verb "* ]]; then
+    elif [[ $verb = exec && ${COMP_WORDS[COMP_CWORD-1]} == -[io] ]] ||
+        { [ "$COMP_CWORD" -eq 2 ] && [[ " pub sub get call serve info " == *" $verb "* ]]; }; then
         mapfile -t COMPREPLY < <(compgen -W "$(weir ls | cut -f1 | sed 's|^shm://||')" -- "$word")
     else
         compopt -o default

@@ -18,7 +18,7 @@
 #include "cli.h"
 
 #ifndef WEIR_DEMO_SOURCE
-#error "the build says where the demo is: WEIR_DEMO_SOURCE, WEIR_DEMO_DATA, WEIR_DEMO_LIBEXEC, WEIR_DEMO_PYTHON"
+#error "the build says where the demo is: WEIR_DEMO_SOURCE, WEIR_DEMO_DATA, WEIR_DEMO_LIBEXEC, WEIR_DEMO_PYTHON, WEIR_DEMO_PHP"
 #endif
 
 static int exists(const char *path) {
@@ -170,9 +170,10 @@ static int extension_works(const char *extension, char *words, size_t size) {
 }
 
 static int php_find(struct demo_parts *parts, const char *root) {
-    char built[PATH_MAX], words[300];
+    char built[PATH_MAX], installed[PATH_MAX], words[300];
     path_join(built, root, "/php/", "weir.so");
-    const char *candidates[] = {exists(built) ? built : "", "", "weir"};
+    path_join(installed, root, "/" WEIR_DEMO_PHP, "/weir.so");
+    const char *candidates[] = {exists(built) ? built : exists(installed) ? installed : "", "", "weir"};
     for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
         int status = extension_works(candidates[i], words, sizeof(words));
         if (status == 127)
@@ -230,8 +231,6 @@ static unsigned port_try(unsigned port) {
 }
 
 int demo_port(unsigned wanted, unsigned *ret) {
-    if (wanted > 65535)
-        return cli_fail(CLI_USAGE, "demo: there is no port %u; ports are 1 to 65535, 0 takes any that is free", wanted);
     *ret = port_try(wanted);
     if (*ret)
         return CLI_OK;

@@ -52,3 +52,17 @@ int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, con
     *ret = weir_doc_root(doc);
     return CLI_OK;
 }
+
+int cli_buffer_cut(weir_buffer **buffer, size_t used) {
+    weir_buffer *rest = NULL;
+    weir_view view = weir_buffer_view(*buffer);
+    if (used == 0)
+        return CLI_OK;
+    if (weir_buffer_new(&rest) || weir_buffer_append(rest, view.data + used, view.size - used)) {
+        weir_buffer_free(rest);
+        return cli_fail(CLI_FAILURE, "out of memory");
+    }
+    weir_buffer_free(*buffer);
+    *buffer = rest;
+    return CLI_OK;
+}

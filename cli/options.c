@@ -46,13 +46,17 @@ char *cli_address(const char *address, const char *option, const char *value) {
     return strcat(text, value);
 }
 
-static int count_read(const char *text, uint64_t *ret) {
+static int whole_read(const char *text, uint64_t *ret) {
     char *end;
     errno = 0;
     if (!isdigit((unsigned char)text[0]))
         return -1;
     *ret = strtoull(text, &end, 10);
     return errno || *end ? -1 : 0;
+}
+
+static int count_read(const char *text, uint64_t *ret) {
+    return whole_read(text, ret) || *ret == 0 ? -1 : 0;
 }
 
 static int number_read(const char *text, double *ret) {
@@ -69,7 +73,13 @@ static int value_store(const struct cli_command *command, const struct cli_optio
     case CLI_COUNT:
         if (count_read(text, option->target) == 0)
             return CLI_OK;
-        return cli_fail(CLI_USAGE, "%s: %s%s %s is no whole number", command->name, dashes, option->name, text);
+        return cli_fail(CLI_USAGE, "%s: %s%s %s is no whole number from 1 on", command->name, dashes, option->name,
+                        text);
+    case CLI_PORT:
+        if (whole_read(text, option->target) == 0 && *(uint64_t *)option->target <= UINT16_MAX)
+            return CLI_OK;
+        return cli_fail(CLI_USAGE, "%s: %s%s %s is no port; ports are 1 to 65535, 0 takes any that is free",
+                        command->name, dashes, option->name, text);
     case CLI_DURATION:
         if (cli_duration(text, option->target) == 0)
             return CLI_OK;

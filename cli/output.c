@@ -90,6 +90,57 @@ const char *cli_size(uint64_t bytes, char *text) {
     return text;
 }
 
+/* On a terminal, characters of a text that JSON lets stand and that could command it are escaped: U+007F to U+009F. */
+static int json_guard(weir_view json, weir_buffer *out) {
+    int status = WEIR_OK;
+    size_t begin = 0;
+    char escape[8];
+    for (size_t i = 0; i < json.size && status == WEIR_OK; i++) {
+        const unsigned char *c = (const unsigned char *)json.data + i;
+        int is_c1 = i + 1 < json.size && c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+        if (!is_c1 && *c != 0x7f)
+            continue;
+        snprintf(escape, sizeof(escape), "\\u%04x", is_c1 ? c[1] : *c);
+        status = weir_buffer_append(out, json.data + begin, i - begin);
+        if (status == WEIR_OK)
+            status = weir_buffer_append(out, escape, 6);
+        i += (size_t)is_c1;
+        begin = i + 1;
+    }
+    return status ? status : weir_buffer_append(out, json.data + begin, json.size - begin);
+}
+
+int cli_print_json(weir_buffer *json) {
+    weir_buffer *guarded = NULL;
+    int status = WEIR_OK;
+    if (cli_is_terminal()) {
+        status = weir_buffer_new(&guarded);
+        if (status == WEIR_OK)
+            status = json_guard(weir_buffer_view(json), guarded);
+    }
+    if (status == WEIR_OK)
+        cli_print_line(guarded ? guarded : json);
+    weir_buffer_clear(json);
+    weir_buffer_free(guarded);
+    return status;
+}
+
+int cli_print_message(weir_message *message) {
+    weir_buffer *line = NULL;
+    weir_error err = {0};
+    int status = weir_buffer_new(&line);
+    if (status == WEIR_OK)
+        status = weir_message_json(message, line, &err);
+    if (status == WEIR_OK)
+        status = cli_print_json(line);
+    weir_buffer_free(line);
+    return status ? cli_error(status, &err) : CLI_OK;
+}
+
+int cli_view_is(weir_view view, const char *text) {
+    return view.size == strlen(text) && memcmp(view.data, text, view.size) == 0;
+}
+
 int cli_print_value(const weir_value *value, uint32_t flags) {
     weir_codec_options options = WEIR_CODEC_OPTIONS_INIT;
     weir_buffer *buffer = NULL;
@@ -103,7 +154,7 @@ int cli_print_value(const weir_value *value, uint32_t flags) {
     if (status == WEIR_OK)
         status = weir_encode(value, WEIR_CODEC_JSON, &options, buffer, &err);
     if (status == WEIR_OK)
-        cli_print_line(buffer);
+        status = cli_print_json(buffer);
     weir_buffer_free(buffer);
     return status ? cli_error(status, &err) : CLI_OK;
 }

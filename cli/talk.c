@@ -7,8 +7,8 @@
 static void say(const char *format, va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof(text), format, arguments);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) /* U+0080 to U+009F */
             *c = '?';
     fflush(stdout);
     fprintf(stderr, "weir: %s\n", text);

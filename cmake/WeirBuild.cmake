@@ -52,3 +52,11 @@ function(weir_sources)
         endif()
     endforeach()
 endfunction()
+
+# weir_find_library_from(TARGET FOLDER): a module that is installed in FOLDER, below the prefix or absolute, finds libweir from
+# where it stands, so that an installed or staged tree may be moved.
+function(weir_find_library_from target folder)
+    cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" NORMALIZE)
+    file(RELATIVE_PATH to_library "${folder}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN/${to_library}")
+endfunction()

@@ -69,34 +69,37 @@ static size_t encode(void *pointer) {
 
 static volatile int64_t sink;
 
-/* Look at every value below one, as a program does that knows nothing of the document. */
-static size_t walk(const weir_value *value) {
+/* Look at every value below one, and at every key, as a program does that knows nothing of the document. */
+static size_t walk(const weir_value *container) {
     weir_view view;
     double number;
     int64_t integer;
     size_t count = 1;
     weir_iter it;
-    switch (weir_value_kind(value)) {
-    case WEIR_KIND_ARRAY:
-    case WEIR_KIND_MAP:
-        weir_iter_init(&it, value);
-        while (weir_iter_next(&it))
-            count += walk(it.value);
-        return count;
-    case WEIR_KIND_TEXT:
-        weir_get_text(value, NULL, &view);
-        sink = (int64_t)view.size;
-        return count;
-    case WEIR_KIND_FLOAT64:
-        weir_get_f64(value, NULL, &number);
-        sink = number > 0;
-        return count;
-    case WEIR_KIND_INT64:
-        weir_get_i64(value, NULL, &integer);
-        sink = integer;
-        return count;
-    default: return count;
+    weir_iter_init(&it, container);
+    while (weir_iter_next(&it)) {
+        if (it.key && weir_get_text(it.key, NULL, &view) == WEIR_OK)
+            sink = (int64_t)view.size;
+        switch (weir_value_kind(it.value)) {
+        case WEIR_KIND_ARRAY:
+        case WEIR_KIND_MAP: count += walk(it.value); continue;
+        case WEIR_KIND_TEXT:
+            weir_get_text(it.value, NULL, &view);
+            sink = (int64_t)view.size;
+            break;
+        case WEIR_KIND_FLOAT64:
+            weir_get_f64(it.value, NULL, &number);
+            sink = number > 0;
+            break;
+        case WEIR_KIND_INT64:
+            weir_get_i64(it.value, NULL, &integer);
+            sink = integer;
+            break;
+        default: break;
+        }
+        count++;
     }
+    return count;
 }
 
 static size_t decode_and_walk(void *pointer) {

@@ -163,6 +163,7 @@ WEIR_API uint64_t weir_value_count(const weir_value *value);
 WEIR_API int weir_get(const weir_value *value, const char *path, const weir_value **ret);
 
 /* Typed reading by path. A number is converted only when nothing is lost (an integer to f64 within 2^53, 3.0 to i64).
+ * Without a path, and of a value that has the kind asked for, this is a look into memory, inline in C and C++.
  * Return: WEIR_OK, WEIR_ENOENT, WEIR_ETYPE (another kind, or it does not fit). */
 WEIR_API int weir_get_bool(const weir_value *value, const char *path, int *ret);
 WEIR_API int weir_get_i64(const weir_value *value, const char *path, int64_t *ret);
@@ -191,7 +192,7 @@ typedef struct weir_iter {
     const weir_value *key; /* NULL in an array */
     const weir_value *value;
     const weir_value *next_; /* the library's own */
-    uint64_t left_;
+    const weir_value *end_;
 } weir_iter;
 WEIR_API void weir_iter_init(weir_iter *it, const weir_value *value);
 WEIR_API int weir_iter_next(weir_iter *it);
@@ -228,6 +229,121 @@ WEIR_API int weir_get_numbers(const weir_value *value, const char *path, const w
  * Return: as weir_get_numbers, WEIR_ENOMEM. */
 WEIR_API int weir_as_ndarray(const weir_value *value, const char *path, uint32_t element, uint32_t flags,
                              weir_buffer *room, weir_ndarray *ret, weir_error *err);
+
+/* ---- inline ----
+ *
+ * What a walk over a document does for each value is here for the compiler to see, and in the library under the same
+ * names for those who cannot include this file. Both read the cell that a value is: 16 bytes, one value behind the other
+ * in depth-first order (docs/design/0005-cells-in-the-header.md). The layout is a part of the ABI; programs use the
+ * functions. */
+struct weir_value {
+    uint8_t kind;   /* enum weir_kind */
+    uint8_t flags;  /* the library's own */
+    uint16_t aux;   /* the library's own */
+    uint32_t count; /* TEXT, BYTES: bytes; ARRAY: items; MAP: pairs; others: the library's own */
+    union {
+        int64_t i64; /* INT64, TIME; BOOL: 0 or 1 */
+        uint64_t u64;
+        double f64;
+        float f32;
+        const unsigned char *data; /* TEXT, BYTES */
+        uint64_t span;             /* ARRAY, MAP: cells including this one */
+    } as;
+};
+
+/* For the inline functions, when a value takes more than a look: the cell behind a value and all it holds; and a value
+ * by path as @kind, which is BOOL (ret: int *), INT64, TIME (int64_t *), FLOAT64 (double *), TEXT or BYTES
+ * (weir_view *). Return: WEIR_OK, WEIR_ENOENT, WEIR_ETYPE. */
+WEIR_API const weir_value *weir_iter_after(const weir_value *value);
+WEIR_API int weir_get_as(const weir_value *value, const char *path, int kind, void *ret);
+
+#if defined(WEIR_VALUE_DEFINE) /* the library's own, once */
+#define WEIR_INLINE
+#elif defined(__cplusplus)
+#define WEIR_INLINE inline
+#else
+#define WEIR_INLINE extern __inline__ __attribute__((gnu_inline))
+#endif
+#define WEIR_IS_DIRECT(value, path, wanted) ((!(path) || *(path) == '\0') && (value) && (value)->kind == (wanted))
+
+WEIR_INLINE int weir_value_kind(const weir_value *value) {
+    return value ? value->kind : 0;
+}
+
+WEIR_INLINE int weir_get_bool(const weir_value *value, const char *path, int *ret) {
+    if (!WEIR_IS_DIRECT(value, path, WEIR_KIND_BOOL))
+        return weir_get_as(value, path, WEIR_KIND_BOOL, ret);
+    *ret = (int)value->as.i64;
+    return WEIR_OK;
+}
+
+WEIR_INLINE int weir_get_i64(const weir_value *value, const char *path, int64_t *ret) {
+    if (!WEIR_IS_DIRECT(value, path, WEIR_KIND_INT64))
+        return weir_get_as(value, path, WEIR_KIND_INT64, ret);
+    *ret = value->as.i64;
+    return WEIR_OK;
+}
+
+WEIR_INLINE int weir_get_f64(const weir_value *value, const char *path, double *ret) {
+    if (!WEIR_IS_DIRECT(value, path, WEIR_KIND_FLOAT64))
+        return weir_get_as(value, path, WEIR_KIND_FLOAT64, ret);
+    *ret = value->as.f64;
+    return WEIR_OK;
+}
+
+WEIR_INLINE int weir_get_text(const weir_value *value, const char *path, weir_view *ret) {
+    if (!WEIR_IS_DIRECT(value, path, WEIR_KIND_TEXT))
+        return weir_get_as(value, path, WEIR_KIND_TEXT, ret);
+    ret->data = (const char *)value->as.data;
+    ret->size = value->count;
+    return WEIR_OK;
+}
+
+WEIR_INLINE int weir_get_bytes(const weir_value *value, const char *path, weir_view *ret) {
+    if (!WEIR_IS_DIRECT(value, path, WEIR_KIND_BYTES))
+        return weir_get_as(value, path, WEIR_KIND_BYTES, ret);
+    ret->data = (const char *)value->as.data;
+    ret->size = value->count;
+    return WEIR_OK;
+}
+
+WEIR_INLINE int weir_get_time(const weir_value *value, const char *path, int64_t *ret_ns) {
+    if (!WEIR_IS_DIRECT(value, path, WEIR_KIND_TIME))
+        return weir_get_as(value, path, WEIR_KIND_TIME, ret_ns);
+    *ret_ns = value->as.i64;
+    return WEIR_OK;
+}
+
+/* In a map key is any key from the beginning, which tells next that there are keys. */
+WEIR_INLINE void weir_iter_init(weir_iter *it, const weir_value *value) {
+    int is_map = value && value->kind == WEIR_KIND_MAP;
+    int is_container = is_map || (value && value->kind == WEIR_KIND_ARRAY);
+    it->key = is_map ? value : NULL;
+    it->value = NULL;
+    it->next_ = is_container ? value + 1 : NULL;
+    it->end_ = is_container ? value + value->as.span : NULL;
+}
+
+WEIR_INLINE int weir_iter_next(weir_iter *it) {
+    const weir_value *at = it->next_;
+    if (at == it->end_)
+        return 0;
+    if (it->key) {
+        it->key = at;
+        at = at->kind == WEIR_KIND_TEXT ? at + 1 : weir_iter_after(at);
+    }
+    it->value = at;
+    if (at->kind <= WEIR_KIND_TIME && at->kind != WEIR_KIND_DECIMAL) /* nearly all: one cell */
+        it->next_ = at + 1;
+    else if (at->kind == WEIR_KIND_ARRAY || at->kind == WEIR_KIND_MAP)
+        it->next_ = at + at->as.span;
+    else
+        it->next_ = weir_iter_after(at);
+    return 1;
+}
+
+#undef WEIR_IS_DIRECT
+#undef WEIR_INLINE
 
 #ifdef __cplusplus
 }

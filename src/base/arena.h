@@ -8,6 +8,7 @@ struct weir_arena_block;
 struct weir_arena {                 /* {0} is an empty one */
     struct weir_arena_block *block; /* newest */
     size_t used;                    /* of the newest */
+    size_t total;                   /* of all blocks */
 };
 
 /* @size bytes, aligned to 16; NULL when there is no memory. */

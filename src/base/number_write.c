@@ -3,21 +3,22 @@
  * Floats: the shortest decimal that lies in the interval which reads back to the same float, and of the shortest ones the
  * nearest; R. Giulietti, "The Schubfach way to render doubles", 2021. Scaled by 4 x 10^-k, the float and the two ends of its
  * interval become small integers, computed with one 128-bit power of ten each and a sticky last bit; k is chosen so that the
- * interval holds at least one and mostly less than ten integers, and then a few comparisons decide. */
+ * interval holds at least one and mostly less than ten integers, and then a few comparisons decide. Most doubles need only one of
+ * the three: shortest_quickly. */
 #include "base/number.h"
 
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/powers.h"
 #include "base/word.h"
 
-enum {
-    DIGITS_MAX = 17, /* that a float may need */
-    POINT_MIN = -3,  /* 0.0001 */
-    POINT_MAX = 16   /* 1234567890123456.0 */
-};
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-#define ASCII_ZEROS UINT64_C(0x3030303030303030)
+enum {
+    POINT_MIN = -3, /* 0.0001 */
+    POINT_MAX = 16  /* 1234567890123456.0 */
+};
 
 /* ---- integers ---- */
 
@@ -97,64 +98,28 @@ struct decimal {
     int exponent;    /* of ten */
 };
 
-static const uint64_t powers[DIGITS_MAX + 1] = {1,
-                                                10,
-                                                100,
-                                                1000,
-                                                10000,
-                                                100000,
-                                                1000000,
-                                                10000000,
-                                                100000000,
-                                                1000000000,
-                                                10000000000,
-                                                100000000000,
-                                                1000000000000,
-                                                10000000000000,
-                                                100000000000000,
-                                                1000000000000000,
-                                                10000000000000000,
-                                                100000000000000000};
+static const uint64_t powers[WEIR_DIGITS_COUNT + 1] = {1,
+                                                       10,
+                                                       100,
+                                                       1000,
+                                                       10000,
+                                                       100000,
+                                                       1000000,
+                                                       10000000,
+                                                       100000000,
+                                                       1000000000,
+                                                       10000000000,
+                                                       100000000000,
+                                                       1000000000000,
+                                                       10000000000000,
+                                                       100000000000000,
+                                                       1000000000000000,
+                                                       10000000000000000,
+                                                       100000000000000000};
 
 static inline int digits_count(uint64_t value) {
     int guess = (64 - __builtin_clzll(value)) * 1233 >> 12; /* log10 2 is 0.30103; the guess is right or one less */
     return guess + (value >= powers[guess]);
-}
-
-/* Seventeen digits as text, in registers: stored and loaded again with other sizes, they would have to wait for memory. */
-struct spread {
-    uint64_t middle; /* the digits behind the first */
-    uint64_t last;
-    size_t count; /* of the digits that matter; zeros follow */
-    char first;
-};
-
-static inline struct spread spread_digits(uint64_t digits, int count) {
-    uint64_t filled = digits * powers[DIGITS_MAX - count];
-    uint64_t rest = filled % powers[16];
-    uint64_t middle = weir_word_of_decimal((uint32_t)(rest / powers[8]));
-    uint64_t last = weir_word_of_decimal((uint32_t)(rest % powers[8]));
-    struct spread spread = {middle | ASCII_ZEROS, last | ASCII_ZEROS, 1, (char)('0' + filled / powers[16])};
-    if (last)
-        spread.count = DIGITS_MAX - (size_t)__builtin_clzll(last) / 8;
-    else if (middle)
-        spread.count = 9 - (size_t)__builtin_clzll(middle) / 8;
-    return spread;
-}
-
-static inline void put_spread(char *text, const struct spread *spread) {
-    text[0] = spread->first;
-    weir_word_put(text + 1, spread->middle);
-    weir_word_put(text + 9, spread->last);
-}
-
-/* The digits from the one at @from on, 1 to 16. */
-static inline void put_spread_from(char *text, const struct spread *spread, unsigned from) {
-    unsigned bits = 8 * ((from - 1) & 7);
-    uint64_t middle = from <= 8 ? spread->middle : spread->last;
-    uint64_t last = from <= 8 ? spread->last : 0;
-    weir_word_put(text, middle >> bits | last << 1 << (63 - bits));
-    weir_word_put(text + 8, last >> bits);
 }
 
 static size_t put_exponent(char *text, int exponent) {
@@ -168,33 +133,36 @@ static size_t put_exponent(char *text, int exponent) {
 }
 
 /* @point digits stand before the '.'. Words reach over the end of what counts, within WEIR_F64_TEXT_MAX. */
-static size_t put_digits(char *text, const struct spread *spread, int point) {
-    size_t count = spread->count;
+static inline size_t put_digits(char *text, const struct weir_digits *digits, int point) {
+    size_t count = digits->count;
     if (point > POINT_MAX || point < POINT_MIN) {
-        put_spread(text + 1, spread);
-        text[0] = spread->first;
+        weir_digits_put(text + 1, digits);
+        text[0] = digits->first;
         text[1] = '.';
         size_t size = count > 1 ? count + 1 : 1;
         return size + put_exponent(text + size, point - 1);
     }
     if (point <= 0) {
         memcpy(text, "0.000000", 8);
-        put_spread(text + 2 - point, spread);
+        weir_digits_put(text + 2 - point, digits);
         return (size_t)(2 - point) + count;
     }
     unsigned before = (unsigned)point;
-    put_spread(text, spread);
-    put_spread_from(text + before + 1, spread, before);
-    text[before] = '.';
+    weir_digits_put_with_point(text, digits, before);
     return count > before ? count + 1 : before + 2;
 }
 
-static inline size_t put_decimal(char *text, int is_negative, struct decimal decimal) {
-    int count = digits_count(decimal.digits);
-    struct spread spread = spread_digits(decimal.digits, count);
+/* @filled: seventeen digits, the first not 0. */
+static inline size_t put_filled(char *text, int is_negative, uint64_t filled, int point) {
+    struct weir_digits digits = weir_digits_of(filled);
     text[0] = '-';
     text += is_negative;
-    return (size_t)is_negative + put_digits(text, &spread, count + decimal.exponent);
+    return (size_t)is_negative + put_digits(text, &digits, point);
+}
+
+static size_t put_decimal(char *text, int is_negative, struct decimal decimal) {
+    int count = digits_count(decimal.digits);
+    return put_filled(text, is_negative, decimal.digits * powers[WEIR_DIGITS_COUNT - count], count + decimal.exponent);
 }
 
 static size_t put_zero(char *text, int is_negative) {
@@ -260,9 +228,45 @@ static inline struct decimal shortest(uint64_t significand, int exponent, int is
     return choose(to_odd_32(power, lower) + is_odd, to_odd_32(power, middle), to_odd_32(power, upper) - is_odd, k);
 }
 
+/* The same for most doubles, with one product instead of three: significand has 53 bits and is not an edge. What is above a
+ * multiple of ten and the interval's half width are compared as numbers with 60 bits behind the point, each wrong by little more
+ * than its last bit. Return: 0 when they are so near to each other, or the fraction to one half, that this does not decide. */
+static inline int shortest_quickly(uint64_t significand, int exponent, struct decimal *ret) {
+    static const uint64_t ten = UINT64_C(10) << 60;
+    static const uint64_t half = UINT64_C(1) << 63;
+    int k = log10_of_power2(exponent);
+    int shift = exponent + log2_of_power10(-k) + 1; /* 1 to 4 */
+    const struct weir_power *power = weir_power_of_ten(-k);
+    uint64_t scaled = significand << shift;
+    struct weir_product units = weir_multiply(power->high, scaled); /* and a fraction of 64 bits */
+    uint64_t carry = weir_multiply(power->low, scaled).high;
+    units.low += carry;
+    units.high += units.low < carry;
+    uint64_t tens = units.high / 10 * 10;
+    uint64_t above = (units.high - tens) << 60 | units.low >> 4;
+    uint64_t reach = power->high >> (5 - shift);
+    if (UNLIKELY((above - reach + 2 <= 4) | (above + reach - ten + 2 <= 4) | (units.low - half + 1 <= 1)))
+        return 0;
+    uint64_t digits = units.high + (units.low >> 63);
+    digits = above < reach ? tens : digits;
+    digits = above + reach > ten ? tens + 10 : digits;
+    *ret = (struct decimal){digits, k};
+    return 1;
+}
+
 /* A float that is an integer below 2^53 (2^24) is its own shortest decimal. */
 static inline int is_small_integer(uint64_t significand, int exponent, int bits) {
     return exponent <= 0 && exponent > -bits && (significand & ((UINT64_C(1) << -exponent) - 1)) == 0;
+}
+
+static __attribute__((noinline)) size_t write_any_f64(char *text, int is_negative, uint64_t fraction, int biased) {
+    if (biased == 0 && fraction == 0)
+        return put_zero(text, is_negative);
+    uint64_t significand = biased ? fraction | UINT64_C(1) << 52 : fraction;
+    int exponent = (biased ? biased : 1) - 1075;
+    if (is_small_integer(significand, exponent, 53))
+        return put_decimal(text, is_negative, (struct decimal){significand >> -exponent, 0});
+    return put_decimal(text, is_negative, shortest(significand, exponent, fraction == 0 && biased > 1, 1));
 }
 
 size_t weir_f64_write(char *text, double value) {
@@ -271,13 +275,14 @@ size_t weir_f64_write(char *text, double value) {
     int is_negative = (int)(bits >> 63);
     uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
     int biased = (int)(bits >> 52 & 2047);
-    if (biased == 0 && fraction == 0)
-        return put_zero(text, is_negative);
-    uint64_t significand = biased ? fraction | UINT64_C(1) << 52 : fraction;
-    int exponent = (biased ? biased : 1) - 1075;
-    if (is_small_integer(significand, exponent, 53))
-        return put_decimal(text, is_negative, (struct decimal){significand >> -exponent, 0});
-    return put_decimal(text, is_negative, shortest(significand, exponent, fraction == 0 && biased > 1, 1));
+    uint64_t significand = fraction | UINT64_C(1) << 52;
+    struct decimal decimal;
+    if (biased == 0 || fraction == 0 || is_small_integer(significand, biased - 1075, 53) ||
+        !shortest_quickly(significand, biased - 1075, &decimal))
+        return write_any_f64(text, is_negative, fraction, biased);
+    int is_short = decimal.digits < powers[WEIR_DIGITS_COUNT - 1];
+    uint64_t filled = decimal.digits * (1 + 9 * (unsigned)is_short);
+    return put_filled(text, is_negative, filled, decimal.exponent + WEIR_DIGITS_COUNT - is_short);
 }
 
 size_t weir_f32_write(char *text, float value) {

@@ -15,6 +15,15 @@ static inline uint64_t weir_word_at(const void *bytes) {
     return word;
 }
 
+static inline uint32_t weir_word32_at(const void *bytes) {
+    uint32_t word;
+    memcpy(&word, bytes, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word;
+}
+
 static inline void weir_word_put(void *bytes, uint64_t word) {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     word = __builtin_bswap64(word);

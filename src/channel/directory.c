@@ -64,6 +64,7 @@ static int end_found(const struct weir_record *record, const char *path, void *u
 
 /* What the ends of a channel know that its transport did not say. */
 static void channel_complete(struct weir_listing *channel, const struct found *found) {
+    uint64_t sent = 0;
     for (size_t i = 0; i < found->end_count; i++) {
         const struct weir_record *end = &found->ends[i];
         if (strcmp(end->place, channel->address) != 0)
@@ -72,7 +73,11 @@ static void channel_complete(struct weir_listing *channel, const struct found *f
         channel->has_ends = 1;
         if (last_time > channel->last_time)
             channel->last_time = last_time;
+        if (end->role == WEIR_ROLE_WRITER)
+            sent += atomic_load_explicit(&end->messages, memory_order_relaxed);
     }
+    if (channel->messages == 0)
+        channel->messages = sent;
 }
 
 static void channel_put(weir_doc *doc, struct weir_listing *channel, const struct found *found) {

@@ -96,7 +96,8 @@ static int decode(const struct weir_codec_ops *ops, weir_doc *doc, const unsigne
         return weir_fail(err, WEIR_ELIMIT, "%s: %zu bytes, the limit is %llu; raise bytes_max", ops->name, size,
                          (unsigned long long)options->bytes_max);
     struct weir_codec_limits limits = limits_of(options);
-    doc->ceiling = size < SIZE_MAX - CELLS_SPARE ? size + CELLS_SPARE : SIZE_MAX;
+    size_t cells = size / (size_t)ops->cell_bytes;
+    doc->ceiling = cells < SIZE_MAX - CELLS_SPARE ? cells + CELLS_SPARE : SIZE_MAX;
     int status = ops->decode(doc, data, size, &limits, used, err);
     if (status != WEIR_OK)
         return status;
@@ -122,6 +123,7 @@ int weir_decode(weir_doc *doc, int codec, const void *data, size_t size, const w
         weir_doc_clear(doc);
         return status;
     }
+    weir_doc_trim(doc);
     doc->is_finished = 1;
     doc->sequel = complete.flags & WEIR_SEQUENCE ? codec : 0;
     if (ret_used)

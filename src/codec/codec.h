@@ -6,10 +6,11 @@
  *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and everything
  *      beyond the limits. After a failure the document is empty and reusable.
  *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 8 x input bytes
- *      in JSON and BSON, + 16 x in CBOR and Smile. A value is a cell of 16 bytes, and the smallest takes two bytes of
- *      JSON with its comma, three of BSON, but one of CBOR and Smile: there 8 x holds where values and keys take two
- *      bytes on average. CBOR's simple values without a kind take two cells, so more than 1000 of one byte each are
- *      WEIR_ELIMIT.
+ *      in JSON, and in the others where values and keys take two bytes on average; else 16 x. A value is a cell of 16
+ *      bytes, and the smallest takes two bytes of JSON with its comma, one of CBOR and Smile; in BSON a null and its name
+ *      may take two or three. What would take more cells than bytes (CBOR's simple values without a kind, BSON's
+ *      smallest and largest keys, two cells each) is WEIR_ELIMIT beyond 1000. In the end a document that has grown
+ *      holds its cells and 36 KiB at most, besides its arena.
  *   4. Text and bytes point into the input where they can; the rest lies in the document's arena.
  *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness, a limit
  *      is reached, or memory is out. What it wrote in vain is cut off the buffer again.
@@ -36,6 +37,7 @@ struct weir_codec_ops {
     const char *name;       /* "json" */
     const char *media_type; /* "application/json" */
     int id;                 /* enum weir_codec */
+    int cell_bytes; /* input that a cell takes at least, but for a few; growing ahead stops at what follows from it */
     /* @doc is empty, but under WEIR_SEQUENCE doc->sequel says that the codec may go on with what it kept there.
      * *ret_used is the end of the item; codec.c looks at what follows. */
     int (*decode)(struct weir_doc *doc, const unsigned char *data, size_t size, const struct weir_codec_limits *limits,

@@ -8,7 +8,8 @@
  *   4. kill -9 of any end at any instruction leaves the others working and the channel usable; kernel locks say who lives.
  *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
  *   6. What lies in shared places is read once into a private copy and checked there before use.
- *   7. A channel outlives its ends unless keep=0; then its last end takes it away.
+ *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes with its writer,
+ *      and which carries no calls.)
  *
  * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One state is used
  * by one thread at a time. State memory is zeroed by the core and aligned to 64 bytes.
@@ -16,12 +17,14 @@
 #ifndef WEIR_TRANSPORT_H
 #define WEIR_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <weir/error.h>
 #include <weir/value.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "os/access.h"
 
 enum weir_role {
     WEIR_ROLE_WRITER = 1, /* sends */
@@ -36,17 +39,24 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,    /* wait= */
-    WEIR_OPTION_LISTEN = 2,  /* listen=, connect= */
-    WEIR_OPTION_FRAMING = 4, /* framing= */
-    WEIR_OPTION_FILE = 8     /* sync=, rotate=, age=, files=, state=, anyfs= */
+    WEIR_OPTION_WAIT = 1,     /* wait= */
+    WEIR_OPTION_LISTEN = 2,   /* listen=, connect= */
+    WEIR_OPTION_ALLOW = 4,    /* allow= */
+    WEIR_OPTION_SEALED = 8,   /* sealed= */
+    WEIR_OPTION_KEY = 16,     /* no option: a name ends in a number, and all ways to write it are one name */
+    WEIR_OPTION_FRAMING = 32, /* framing= */
+    WEIR_OPTION_FILE = 64     /* sync=, rotate=, age=, files=, state=, anyfs= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
 enum weir_trait {
-    WEIR_TRAIT_BOUNDED =
-        1 /* a channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps
-                            * everything, no reader holds a writer back, and full= says what happens when the store is full */
+    /* A channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps everything, no reader holds a
+     * writer back, and full= says what happens when the store is full. */
+    WEIR_TRAIT_BOUNDED = 1,
+    WEIR_TRAIT_ONE_WRITER = 2, /* a second writer is refused (WEIR_EBUSY) */
+    WEIR_TRAIT_ONE_READER = 4, /* a second reader is, observers included */
+    /* There is no history: a message is there until one reader takes it, or the last end goes. */
+    WEIR_TRAIT_FLEETING = 8
 };
 
 enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 2 };
@@ -71,9 +81,13 @@ struct weir_place {
     int codec;          /* enum weir_codec for values */
     uint32_t mode;      /* 0600 */
     char group[64];     /* empty: none */
+    struct weir_allow allow;
+    _Atomic(uint32_t) *refused; /* where to count others who were not let in; NULL: nowhere */
     uint8_t is_observer;
     uint8_t is_kept;
     uint8_t is_kept_given; /* keep= stood in the address */
+    uint8_t is_sealed;
+    uint8_t is_mode_given; /* mode= stood in the address */
     uint8_t may_create;
     uint8_t is_exclusive;
     uint8_t is_stamped;
@@ -107,8 +121,9 @@ struct weir_inbound {
     uint64_t gap;    /* frames of that writer missed just before */
     uint32_t writer; /* which writer: a small number */
     uint64_t peer;   /* whom to answer, for reserve */
-    uint32_t uid;    /* the writer's user, as the kernel says */
+    uint32_t uid;    /* the writer's user, as the kernel says; WEIR_UID_UNKNOWN when it does not */
 };
+enum { WEIR_UID_UNKNOWN = 0xFFFFFFFF };
 
 enum weir_ready { WEIR_READY_TO_READ = 1, WEIR_READY_TO_WRITE = 2 };
 enum { WEIR_COMMIT_MORE = 1 }; /* more follows at once: publishing and waking may wait for flush */
@@ -144,6 +159,9 @@ struct weir_transport_ops {
      * waited for, it waits for as long as place->timeout_ns.
      * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others: not sent. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
+    /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says so, a time, and
+     * nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and commit then, which say why. */
+    uint64_t (*post)(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
     /* Give the reservation back unused. */
     void (*discard)(void *state);
     /* full=drop-newest found no room: use up one seq, so that readers count the gap. */
@@ -184,7 +202,9 @@ struct weir_transport_ops {
 };
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
+extern const struct weir_transport_ops weir_transport_sysv; /* transport/sysv/sysv.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
+extern const struct weir_transport_ops weir_transport_fifo; /* transport/fifo/fifo.c */
 extern const struct weir_transport_ops weir_transport_file; /* transport/file/file.c */
 
 /* The i-th transport of the table, NULL behind the last. */
@@ -193,6 +213,8 @@ const struct weir_transport_ops *weir_transport_at(size_t index);
 const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t size);
 
 /* For ops tables: operations that do not apply. */
+uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, size_t size, int64_t time,
+                                uint32_t flags);
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);

@@ -5,7 +5,12 @@
 
 #include "base/error.h"
 
-enum { CELLS_MIN = 64 };
+enum {
+    CELLS_MIN = 64,
+    CELLS_BIG = 2048,  /* 32 KiB: below, memory is not worth counting */
+    CELLS_SPARE = 256, /* left by trimming: more than any codec wants to have room for */
+    PROMISE_PART = 32  /* of what the input promises, added to it, as no document is the same all through */
+};
 
 int weir_doc_new(weir_doc **ret) {
     struct weir_doc *doc = calloc(1, sizeof(*doc));
@@ -29,6 +34,8 @@ weir_doc *weir_doc_free(weir_doc *doc) {
 void weir_doc_clear(weir_doc *doc) {
     doc->count = 0;
     doc->ceiling = 0;
+    doc->peak = 0;
+    doc->has_grown = 0;
     doc->open = 0;
     doc->depth = 0;
     doc->tags = 0;
@@ -40,23 +47,48 @@ void weir_doc_clear(weir_doc *doc) {
         weir_arena_clear(&doc->arena);
 }
 
-int weir_doc_grow(struct weir_doc *doc, size_t more) {
-    if (doc->capacity - doc->count >= more)
-        return WEIR_OK;
-    if (more > SIZE_MAX / sizeof(*doc->cells) / 4 - doc->count)
-        return WEIR_ENOMEM;
-    size_t needed = doc->count + more;
-    size_t capacity = doc->capacity < CELLS_MIN / 2 ? CELLS_MIN : doc->capacity * 2;
-    if (doc->ceiling > 0 && capacity > doc->ceiling)
-        capacity = doc->ceiling;
-    if (capacity < needed)
-        capacity = needed;
+static int resize(struct weir_doc *doc, size_t capacity) {
     struct weir_value *cells = realloc(doc->cells, capacity * sizeof(*cells));
     if (!cells)
         return WEIR_ENOMEM;
     doc->cells = cells;
     doc->capacity = capacity;
     return WEIR_OK;
+}
+
+/* Make room for @more cells, and for @wanted in all if that is not beyond the ceiling. */
+static int grow(struct weir_doc *doc, size_t more, size_t wanted) {
+    if (more > SIZE_MAX / sizeof(*doc->cells) / 4 - doc->count)
+        return WEIR_ENOMEM;
+    size_t needed = doc->count + more;
+    size_t capacity = wanted > CELLS_MIN ? wanted : CELLS_MIN;
+    if (doc->ceiling > 0 && capacity > doc->ceiling)
+        capacity = needed <= doc->ceiling ? doc->ceiling : 2 * needed - doc->ceiling;
+    doc->has_grown = 1;
+    return resize(doc, capacity > needed ? capacity : needed);
+}
+
+int weir_doc_grow(struct weir_doc *doc, size_t more) {
+    return doc->capacity - doc->count >= more ? WEIR_OK : grow(doc, more, doc->capacity * 2);
+}
+
+/* Between a quarter more, so that cells are moved seldom, and the double, as a promise may be a lie. */
+int weir_doc_grow_along(struct weir_doc *doc, size_t more, size_t done, size_t size) {
+    if (doc->capacity - doc->count >= more)
+        return WEIR_OK;
+    size_t most = doc->capacity * 2, least = doc->capacity + doc->capacity / 4;
+    if (doc->capacity < CELLS_BIG || done == 0)
+        return grow(doc, more, most);
+    double promise = (double)doc->count * ((double)size / (double)done);
+    promise += promise / PROMISE_PART;
+    size_t wanted = promise < (double)most ? (size_t)promise : most;
+    return grow(doc, more, wanted > least ? wanted : least);
+}
+
+void weir_doc_trim(struct weir_doc *doc) {
+    size_t used = (doc->count > doc->peak ? doc->count : doc->peak) + CELLS_SPARE;
+    if (doc->has_grown && doc->capacity > used + CELLS_BIG)
+        resize(doc, used); /* or it stays as it is */
 }
 
 const weir_value *weir_doc_root(const weir_doc *doc) {

@@ -4,6 +4,7 @@
  * step on to its content. An ndarray has no values inside, so a path into one ends at the array, and the number
  * getters read the element there.
  */
+#define WEIR_VALUE_DEFINE /* this is where the functions are that weir/value.h has inline */
 #include "value/value.h"
 
 #include <math.h>
@@ -166,19 +167,13 @@ static int find_number(const weir_value *value, const char *path, struct weir_va
 
 /* ---- typed getters ---- */
 
-/* Whether @value itself is asked for and has @kind: most calls of those who walk a document, told apart before
- * anything else. */
-static inline int is_direct(const weir_value *value, const char *path, int kind) {
-    return (!path || *path == '\0') && value && value->kind == kind;
-}
-
 /* The value at @path when it has @kind. */
 static int find(const weir_value *value, const char *path, int kind, const struct weir_value **ret) {
     int status = weir_get(value, path, ret);
     return status == WEIR_OK && (*ret)->kind != kind ? WEIR_ETYPE : status;
 }
 
-int weir_get_bool(const weir_value *value, const char *path, int *ret) {
+static int find_bool(const weir_value *value, const char *path, int *ret) {
     const struct weir_value *found;
     int status = find(value, path, WEIR_KIND_BOOL, &found);
     if (status == WEIR_OK)
@@ -195,7 +190,7 @@ static int is_whole(const struct weir_value *number, double min, double end, dou
     return value >= min && value < end && floor(value) == value;
 }
 
-static __attribute__((noinline)) int find_i64(const weir_value *value, const char *path, int64_t *ret) {
+static int find_i64(const weir_value *value, const char *path, int64_t *ret) {
     struct weir_value number;
     double whole;
     int status = find_number(value, path, &number);
@@ -207,13 +202,6 @@ static __attribute__((noinline)) int find_i64(const weir_value *value, const cha
         *ret = (int64_t)whole;
     else
         return WEIR_ETYPE;
-    return WEIR_OK;
-}
-
-int weir_get_i64(const weir_value *value, const char *path, int64_t *ret) {
-    if (!is_direct(value, path, WEIR_KIND_INT64))
-        return find_i64(value, path, ret);
-    *ret = value->as.i64;
     return WEIR_OK;
 }
 
@@ -232,7 +220,7 @@ int weir_get_u64(const weir_value *value, const char *path, uint64_t *ret) {
     return WEIR_OK;
 }
 
-static __attribute__((noinline)) int find_f64(const weir_value *value, const char *path, double *ret) {
+static int find_f64(const weir_value *value, const char *path, double *ret) {
     static const int64_t exact = INT64_C(1) << 53;
     struct weir_value number;
     int status = find_number(value, path, &number);
@@ -249,14 +237,7 @@ static __attribute__((noinline)) int find_f64(const weir_value *value, const cha
     return WEIR_OK;
 }
 
-int weir_get_f64(const weir_value *value, const char *path, double *ret) {
-    if (!is_direct(value, path, WEIR_KIND_FLOAT64))
-        return find_f64(value, path, ret);
-    *ret = value->as.f64;
-    return WEIR_OK;
-}
-
-static __attribute__((noinline)) int find_string(const weir_value *value, const char *path, int kind, weir_view *ret) {
+static int find_string(const weir_value *value, const char *path, int kind, weir_view *ret) {
     const struct weir_value *found;
     int status = find(value, path, kind, &found);
     if (status == WEIR_OK)
@@ -264,22 +245,7 @@ static __attribute__((noinline)) int find_string(const weir_value *value, const 
     return status;
 }
 
-static inline int get_string(const weir_value *value, const char *path, int kind, weir_view *ret) {
-    if (!is_direct(value, path, kind))
-        return find_string(value, path, kind, ret);
-    *ret = (weir_view){(const char *)value->as.data, value->count};
-    return WEIR_OK;
-}
-
-int weir_get_text(const weir_value *value, const char *path, weir_view *ret) {
-    return get_string(value, path, WEIR_KIND_TEXT, ret);
-}
-
-int weir_get_bytes(const weir_value *value, const char *path, weir_view *ret) {
-    return get_string(value, path, WEIR_KIND_BYTES, ret);
-}
-
-int weir_get_time(const weir_value *value, const char *path, int64_t *ret_ns) {
+static int find_time(const weir_value *value, const char *path, int64_t *ret_ns) {
     const struct weir_value *found;
     int status = find(value, path, WEIR_KIND_TIME, &found);
     if (status == WEIR_OK)
@@ -372,30 +338,20 @@ int weir_get_tagged(const weir_value *value, const char *path, uint32_t *ret_spa
     return WEIR_OK;
 }
 
-/* ---- iteration ---- */
+/* ---- what the inline functions of the header go on with ---- */
 
-/* left_ is the cell where the container ends: the steps count nothing. */
-void weir_iter_init(weir_iter *it, const weir_value *value) {
-    int is_container = value && (value->kind == WEIR_KIND_ARRAY || value->kind == WEIR_KIND_MAP);
-    it->key = is_container && value->kind == WEIR_KIND_MAP ? value : NULL; /* any key: next sees that there are keys */
-    it->value = NULL;
-    it->next_ = is_container ? value + 1 : NULL;
-    it->left_ = is_container ? (uintptr_t)(value + value->as.span) : 0;
+const weir_value *weir_iter_after(const weir_value *value) {
+    return weir_value_after(value);
 }
 
-/* A bit for each kind that is one cell: nearly all values, so that the branch below is nearly always the same. */
-static const uint32_t one_cell_kinds =
-    ((UINT32_C(1) << (WEIR_KIND_TIME + 1)) - 1) & ~(UINT32_C(1) << WEIR_KIND_DECIMAL);
-
-int weir_iter_next(weir_iter *it) {
-    const struct weir_value *at = it->next_;
-    if ((uintptr_t)at == it->left_)
-        return 0;
-    if (it->key) {
-        it->key = at;
-        at = at->kind == WEIR_KIND_TEXT ? at + 1 : weir_value_after(at);
+int weir_get_as(const weir_value *value, const char *path, int kind, void *ret) {
+    switch (kind) {
+    case WEIR_KIND_BOOL: return find_bool(value, path, ret);
+    case WEIR_KIND_INT64: return find_i64(value, path, ret);
+    case WEIR_KIND_FLOAT64: return find_f64(value, path, ret);
+    case WEIR_KIND_TIME: return find_time(value, path, ret);
+    case WEIR_KIND_TEXT:
+    case WEIR_KIND_BYTES: return find_string(value, path, kind, ret);
+    default: return WEIR_ETYPE;
     }
-    it->value = at;
-    it->next_ = __builtin_expect(one_cell_kinds >> at->kind & 1, 1) ? at + 1 : weir_value_after(at);
-    return 1;
 }

@@ -23,10 +23,6 @@ static const char *const kind_names[] = {
     [WEIR_KIND_TAGGED] = "tagged",
 };
 
-int weir_value_kind(const weir_value *value) {
-    return value ? value->kind : 0;
-}
-
 const char *weir_value_type(const weir_value *value, char *text, size_t size) {
     static const char *const spaces[] = {"tag", "simple", "bson"};
     if (size == 0)

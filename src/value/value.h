@@ -20,23 +20,12 @@
 
 #include "base/arena.h"
 
-struct weir_value {
-    uint8_t kind;  /* enum weir_kind */
-    uint8_t flags; /* enum weir_cell_flags */
-    uint16_t aux;  /* INT64: enum weir_integer_width; TIME: enum weir_time_unit; NDARRAY: element | rank << 8;
-                      ARRAY, MAP: while open, tags around it */
-    uint32_t
-        count; /* TEXT, BYTES, BIGINT, DECIMAL: bytes; ARRAY: items; MAP: pairs; NDARRAY: shape cells; TAGGED: space */
-    union {
-        int64_t i64;  /* INT64, TIME; BOOL: 0 or 1 */
-        uint64_t u64; /* UINT64; TAGGED: number */
-        double f64;
-        float f32;
-        const unsigned char *data; /* TEXT, BYTES, BIGINT, DECIMAL, NDARRAY */
-        uint64_t span; /* ARRAY, MAP: cells including this one; while open: index + 1 of the parent, 0 for none */
-    } as;
-};
-
+/* The cell itself is in weir/value.h, where walks are inline. What the library has in the members it keeps to itself:
+ *     aux     INT64: enum weir_integer_width; TIME: enum weir_time_unit; NDARRAY: element | rank << 8;
+ *             ARRAY, MAP: while open, tags around it
+ *     count   BIGINT, DECIMAL: bytes; NDARRAY: shape cells; TAGGED: space
+ *     as      UINT64: u64; TAGGED: u64, the number; BIGINT, DECIMAL, NDARRAY: data;
+ *             ARRAY, MAP: span, while open index + 1 of the parent, 0 for none */
 enum weir_cell_flags {
     WEIR_CELL_NEGATIVE = 1, /* BIGINT, DECIMAL: below zero; data is the magnitude */
     WEIR_CELL_DIGITS =
@@ -64,6 +53,8 @@ struct weir_doc {
     size_t capacity;
     struct weir_arena arena;
     size_t ceiling;         /* decoding: growing ahead stops at this many cells, 0 for none */
+    size_t peak;            /* decoding: cells before wrappers among them became fewer */
+    int has_grown;          /* the cells have, since it was cleared */
     size_t open;            /* builder: index + 1 of the innermost open container, 0 at the root */
     uint32_t depth;         /* builder: open containers, and the tags around them and pending */
     uint32_t tags;          /* builder: tags that still wait for their content */
@@ -79,6 +70,11 @@ enum { WEIR_DIGITS_MAX = 4932, WEIR_MAGNITUDE_MAX = 2048 /* bytes; 10^4932 < 2^1
 
 /* Make room for @more cells. Doubles, but not beyond the ceiling unless it must. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_doc_grow(struct weir_doc *doc, size_t more);
+/* The same for decoders, which know that @done of @size bytes made the cells that there are: a big document grows to what they
+ * promise, so that it takes little more than its cells. */
+int weir_doc_grow_along(struct weir_doc *doc, size_t more, size_t done, size_t size);
+/* Give back what a decoded document has grown by in vain. The same input does not make it grow again. */
+void weir_doc_trim(struct weir_doc *doc);
 
 /* The next cell, to be filled by the caller; NULL when there is no memory. Moves earlier cells: keep indices, not pointers. */
 static inline struct weir_value *weir_doc_cell(struct weir_doc *doc) {
@@ -140,7 +136,7 @@ int weir_magnitude_bytes(const struct weir_value *value, unsigned char *bytes, s
  * Return: WEIR_OK, WEIR_EINVAL (not digits), WEIR_ELIMIT. */
 int weir_integer_from_digits(struct weir_value *cell, const char *digits, size_t size, int is_negative);
 
-/* Times as text in UTC, "2013-03-21T20:04:00.25Z". Only the one spelling that weir_time_write gives is read back.
+/* Times as text in UTC, "2013-03-21T20:04:00.25Z". Read is every spelling of RFC 3339.
  * write: at most WEIR_TIME_TEXT_MAX bytes with the NUL; returns the length. read: WEIR_OK, WEIR_EINVAL. */
 enum { WEIR_TIME_TEXT_MAX = 36 };
 size_t weir_time_write(char *text, int64_t ns);

@@ -562,6 +562,71 @@ static void test_put_value_copies_into_any_place(void **state) {
     weir_doc_free(source);
 }
 
+/* The functions that are inline here are in the library too, and do the same. */
+static void test_inline_and_exported_agree(void **state) {
+    weir_doc *doc = *state;
+    int (*const volatile kind_of)(const weir_value *) = weir_value_kind;
+    void (*const volatile init)(weir_iter *, const weir_value *) = weir_iter_init;
+    int (*const volatile next)(weir_iter *) = weir_iter_next;
+    int (*const volatile get_i64)(const weir_value *, const char *, int64_t *) = weir_get_i64;
+    weir_ndarray array = {.element = WEIR_U8, .rank = 2, .shape = {1, 2}, .data = "ab", .size = 2};
+    weir_begin_map(doc);
+    weir_put_i64(doc, 1), weir_put_decimal(doc, "15", 2, -1);
+    weir_begin_array(doc), weir_put_i64(doc, 2), weir_end(doc), weir_refer_ndarray(doc, &array);
+    weir_put_tag(doc, WEIR_TAG_CBOR, 9), weir_put_null(doc), weir_put_i64(doc, 3);
+    weir_put_key(doc, "last"), weir_begin_map(doc), weir_end(doc);
+    weir_end(doc);
+    const weir_value *root = finished(doc);
+    static const int kinds[][2] = {{WEIR_KIND_INT64, WEIR_KIND_DECIMAL},
+                                   {WEIR_KIND_ARRAY, WEIR_KIND_NDARRAY},
+                                   {WEIR_KIND_TAGGED, WEIR_KIND_INT64},
+                                   {WEIR_KIND_TEXT, WEIR_KIND_MAP}};
+    weir_iter a, b;
+    int64_t integer = 0;
+    weir_iter_init(&a, root), init(&b, root);
+    for (int i = 0; i < 4; i++) {
+        assert_true(weir_iter_next(&a) && next(&b) && a.key == b.key && a.value == b.value);
+        assert_int_equal(kind_of(a.key), kinds[i][0]);
+        assert_int_equal(weir_value_kind(a.value), kinds[i][1]);
+        assert_int_equal(get_i64(a.value, NULL, &integer), i == 2 ? WEIR_OK : WEIR_ETYPE);
+    }
+    assert_int_equal(integer, 3);
+    assert_false(weir_iter_next(&a) || next(&b));
+    weir_iter_init(&a, a.value), init(&b, b.value); /* empty */
+    assert_false(weir_iter_next(&a) || next(&b));
+    weir_iter_init(&a, NULL);
+    assert_false(weir_iter_next(&a));
+    assert_int_equal(kind_of(NULL), 0);
+}
+
+static void test_reading_as_a_kind(void **state) {
+    weir_doc *doc = *state;
+    const weir_value *root;
+    int flag = 0;
+    int64_t i64 = 0;
+    double f64 = 0;
+    weir_view view;
+    assert_int_equal(weir_pack(doc, &root, NULL, "{s:b s:i s:f s:s s:y s:t}", "b", 1, "i", 7L, "f", 8.0, "s", "text",
+                               "y", "raw", (size_t)3, "t", 9L),
+                     WEIR_OK);
+    assert_int_equal(weir_get_as(root, "b", WEIR_KIND_BOOL, &flag), WEIR_OK);
+    assert_int_equal(flag, 1);
+    assert_int_equal(weir_get_as(root, "f", WEIR_KIND_INT64, &i64), WEIR_OK); /* converted, as weir_get_i64 does */
+    assert_int_equal(i64, 8);
+    assert_int_equal(weir_get_as(root, "i", WEIR_KIND_FLOAT64, &f64), WEIR_OK);
+    assert_true(f64 == 7.0);
+    assert_int_equal(weir_get_as(root, "t", WEIR_KIND_TIME, &i64), WEIR_OK);
+    assert_int_equal(i64, 9);
+    assert_int_equal(weir_get_as(root, "s", WEIR_KIND_TEXT, &view), WEIR_OK);
+    assert_memory_equal(view.data, "text", view.size);
+    assert_int_equal(weir_get_as(root, "y", WEIR_KIND_BYTES, &view), WEIR_OK);
+    assert_int_equal(view.size, 3);
+    assert_int_equal(weir_get_as(root, "s", WEIR_KIND_BYTES, &view), WEIR_ETYPE);
+    assert_int_equal(weir_get_as(root, "s", WEIR_KIND_MAP, &view), WEIR_ETYPE);
+    assert_int_equal(weir_get_as(root, "x", WEIR_KIND_TEXT, &view), WEIR_ENOENT);
+    assert_int_equal(weir_get_as(NULL, NULL, WEIR_KIND_TEXT, &view), WEIR_ENOENT);
+}
+
 static void test_different_values_differ(void **state) {
     (void)state;
     static const char *const formats[] = {"[]", "{}", "[n]", "[[]]", "[nn]", "{nn}", "n"};
@@ -629,10 +694,29 @@ static void test_times_as_text(void **state) {
         {INT64_MAX, "2262-04-11T23:47:16.854775807Z"},
         {INT64_MIN, "1677-09-21T00:12:43.145224192Z"},
     };
-    static const char *const bad[] = {"2013-03-21T20:04:00.50Z",   "2013-03-21T20:04:00",  "2013-03-21t20:04:00Z",
-                                      "2013-02-29T00:00:00Z",      "2013-03-21T24:00:00Z", "2013-00-01T00:00:00Z",
-                                      "2013-03-21T20:04:00+01:00", "9999-01-01T00:00:00Z", "2013-03-21T20:04:00.Z",
-                                      "2013-03-21T20:04:60Z",      "2013-03-21 20:04:00Z", "x013-03-21T20:04:00Z"};
+    static const struct {
+        const char *text;
+        const char *written;
+    } others[] = {
+        {"2013-03-21T20:04:00.50Z", "2013-03-21T20:04:00.5Z"},
+        {"2013-03-21T20:04:00.000000000Z", "2013-03-21T20:04:00Z"},
+        {"2013-03-21t20:04:00z", "2013-03-21T20:04:00Z"},
+        {"2013-03-21T20:04:00+01:00", "2013-03-21T19:04:00Z"},
+        {"2013-03-21T20:04:00.123456789-23:59", "2013-03-22T20:03:00.123456789Z"},
+        {"2012-12-31T23:30:00-00:45", "2013-01-01T00:15:00Z"},
+        {"2013-03-21T20:04:00.0-00:00", "2013-03-21T20:04:00Z"},
+        {"2262-04-12T00:47:16.854775807+01:00", "2262-04-11T23:47:16.854775807Z"},
+    };
+    static const char *const bad[] = {
+        "2013-03-21T20:04:00",       "2013-02-29T00:00:00Z",      "2013-03-21T24:00:00Z",
+        "2013-00-01T00:00:00Z",      "9999-01-01T00:00:00Z",      "2013-03-21T20:04:00.Z",
+        "2013-03-21T20:04:60Z",      "2013-03-21 20:04:00Z",      "x013-03-21T20:04:00Z",
+        "2013-13-01T00:00:00Z",      "2013-03-32T00:00:00Z",      "2013-04-31T00:00:00Z",
+        "2013-03-21T20:60:00Z",      "2013-03-21T20:04:00.5",     "2013-03-21T20:04:00+24:00",
+        "2013-03-21T20:04:00+01:60", "2013-03-21T20:04:00+0100",  "2013-03-21T20:04:00+01",
+        "2013-03-21T20:04:00Zx",     "2013-03-21T20:04:00.1x",    "2013-03-21T20:04:00.1234567890Z",
+        "2262-04-11T23:47:17Z",      "2013-03-21T20:04:00,5Z",    "2013-03-2T020:04:00Z",
+        "1677-09-21T00:12:43.1Z",    "2013-03-21T20:04:00+01:00Z"};
     char text[WEIR_TIME_TEXT_MAX];
     int64_t ns;
     (void)state;
@@ -641,6 +725,11 @@ static void test_times_as_text(void **state) {
         assert_string_equal(text, times[i].text);
         assert_int_equal(weir_time_read(text, strlen(text), &ns), WEIR_OK);
         assert_true(ns == times[i].ns);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(weir_time_read(others[i].text, strlen(others[i].text), &ns), WEIR_OK);
+        weir_time_write(text, ns);
+        assert_string_equal(text, others[i].written);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(weir_time_read(bad[i], strlen(bad[i]), &ns), WEIR_EINVAL);
@@ -668,6 +757,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_ndarrays_of_every_rank, doc_setup, doc_teardown),
         cmocka_unit_test_setup_teardown(test_copies_are_equal_and_their_own, doc_setup, doc_teardown),
         cmocka_unit_test_setup_teardown(test_put_value_copies_into_any_place, doc_setup, doc_teardown),
+        cmocka_unit_test_setup_teardown(test_inline_and_exported_agree, doc_setup, doc_teardown),
+        cmocka_unit_test_setup_teardown(test_reading_as_a_kind, doc_setup, doc_teardown),
         cmocka_unit_test(test_different_values_differ),
         cmocka_unit_test_setup_teardown(test_repeated_keys_are_found, doc_setup, doc_teardown),
         cmocka_unit_test(test_times_as_text),

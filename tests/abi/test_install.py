@@ -41,6 +41,16 @@ def test_installed_command_finds_its_library(root):
     assert (done.returncode, done.stdout) == (0, "weir %s\n" % version())
 
 
+def test_installed_modules_find_the_library(root):
+    """Wherever the tree is moved to: nothing but their own place tells them."""
+    modules = [os.path.join(folder, name) for folder, _, files in os.walk(root) for name in files
+               if name.endswith(".so") and (name == "weir.so" or name.startswith("core."))]
+    for module in modules:
+        said = subprocess.run(["ldd", module], capture_output=True, text=True,
+                              env={k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}).stdout
+        assert os.path.realpath(find(root, "libweir.so")) in map(os.path.realpath, said.split()), said
+
+
 def test_no_build_path_is_installed(root):
     """Text files that name the build or source folder would break on another machine."""
     for name in ("weir.pc", "weir-fortran.pc", "weirConfig.cmake", "weirTargets.cmake"):

@@ -125,9 +125,9 @@ def test_server_and_client(weir, place):
     weir.until_end("server", serve)
     found = info(weir, place("call"))
     assert found["state"] == "live" and [end["role"] for end in found["ends"]] == ["server"]
-    who = found["server" if found["transport"] == "shm" else "listener"]
+    who = found["listener" if found["transport"] == "unix" else "server"]
     assert (who["pid"], who["program"], who["is_stopped"]) == (serve.pid, "weir", False)
-    if found["transport"] == "shm":
+    if found["transport"] != "unix":
         assert [reader["role"] for reader in found["readers"]] == ["server"]
 
 
@@ -200,8 +200,8 @@ def test_channels_of_another_user(weir):
     assert found["lanes"][0]["seq"] == 1
     private = stranger("lab/private")
     assert private.returncode == 6 and private.stdout == ""
-    assert private.stderr == ("weir: shm://~0/lab/private is closed to you; its owner can make it anew with mode= and "
-                              "group=\n")
+    assert private.stderr == ("weir: shm://~0/lab/private is closed to you; its owner can let you in with allow=, or "
+                              "with mode= and group=\n")
 
 
 def test_pipe_form(weir):

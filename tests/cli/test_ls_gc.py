@@ -3,6 +3,8 @@ import json
 import os
 import signal
 
+from conftest import until
+
 
 def test_nothing_there(weir):
     assert weir.out("ls", "--json") == "" and weir.out("ls") == ""
@@ -26,7 +28,7 @@ def test_pipe_form_is_tab_separated(weir):
     weir.run("pub", "lab/a", "1", "-n", "2")
     (line,) = weir.out("ls").splitlines()
     fields = line.split("\t")
-    assert fields[:3] == ["shm://lab/a", "idle", "2"] and fields[5:] == ["0", "0"]
+    assert fields[:3] == ["shm://lab/a", "idle", "2"] and fields[5:] == ["0", "0", "0", "0"]
 
 
 def test_socket_is_listed_while_somebody_has_it(weir):
@@ -35,6 +37,10 @@ def test_socket_is_listed_while_somebody_has_it(weir):
     weir.until_end("reader", sub)
     (channel,) = weir.channels()
     assert (channel["address"], channel["state"], channel["transport"]) == (address, "live", "unix")
+    pub = weir.start("pub", address, "1", "-n", "3", "--rate", "100")
+    pub.wait()
+    weir.start("pub", address, "1", "--rate", "100")
+    until(lambda: weir.channels()[0]["messages"] > 3, "messages of a writer on a socket")
 
 
 def test_gc_takes_what_a_killed_program_left(weir):

@@ -43,6 +43,15 @@ def test_progress_on_a_terminal(weir, tmp_path):
     assert subprocess.run(arguments, capture_output=True, timeout=60).stderr == b""
 
 
+def test_json_of_strangers_commands_no_terminal(weir):
+    """JSON lets U+009B stand, which many terminals take for the beginning of a command."""
+    weir.run("pub", "lab/a", '"a\u009b2Jb\u007f"', "--op", "x\u009b")
+    assert shown(weir, "get", "lab/a") == '"a\\u009b2Jb\\u007f"\r\n'
+    for form in ("--json", "--pretty"):
+        assert "\u009b" not in line_of(weir, form)
+    assert weir.out("get", "lab/a") == '"a\u009b2Jb\u007f"\n'
+
+
 def line_of(weir, *options, **environment):
     return shown(weir, "sub", "lab/a", "--from", "last", "-n", "1", *options, **environment)
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import COMMAND
 
 SOURCE = os.environ["WEIR_SOURCE"]
-VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "demo"]
+VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "exec", "demo"]
 
 
 def test_version(weir):
@@ -41,6 +41,19 @@ def test_man_page_names_every_option(weir, verb):
     assert page.index(".Sh EXAMPLES") < page.index(".Sh DESCRIPTION")
 
 
+def test_man_page_names_every_address_option(weir):
+    """An unknown option is refused with the list of those that a transport has; unknown transports likewise."""
+    schemes = re.findall(r"(\w+)://", weir.run("get", "nothing://x", code=2).stderr.decode().split("there are:")[1])
+    options = set()
+    for scheme in schemes:
+        place = {"shm": "lab/a"}.get(scheme, "/tmp/a")
+        options |= set(weir.run("get", f"{scheme}://{place}?nothing=1", code=2).stderr.decode().split("it has:")[1].split())
+    with open(os.path.join(SOURCE, "docs", "man", "weir-address.7")) as file:
+        page = file.read()
+    assert options == set(re.findall(r"\bCm (\w+) Ns = ", page))
+    assert set(schemes) <= set(re.findall(r"^\.It Li (\w+)://", page, re.M))
+
+
 def test_no_command(weir):
     done = weir.run(code=2)
     assert done.stdout == b"" and b"usage: weir COMMAND" in done.stderr
@@ -59,6 +72,8 @@ def test_unknown_command(weir):
     (["pub", "lab/a", "1", "2"], ['"2"', "usage: weir pub"]),
     (["pub", "lab/a", "1", "--op"], ["--op", "needs a value"]),
     (["pub", "lab/a", "1", "-n", "many"], ["-n many"]),
+    (["pub", "lab/a", "1", "-n", "0"], ["-n 0"]),
+    (["demo", "--port", "65536"], ["--port 65536"]),
     (["pub", "lab/a", "1", "--rate", "0"], ["--rate 0"]),
     (["pub", "lab/a", "1", "--json=yes"], ["--json"]),
     (["pub", "lab/a", "--stdin", "xml"], ["lines, json and raw"]),

@@ -1,6 +1,6 @@
 /* What the codec contract says about memory: it follows the input (promise 3), and of vectors it is at most 64 KiB and 8
- * times the input, whatever the codec; a loop over a warm document and buffer allocates nothing, and an allocation that
- * fails is reported as such and leaves everything usable. */
+ * times the input, whatever the codec; what a document holds in the end are its cells and 64 KiB; a loop over a warm
+ * document and buffer allocates nothing, and an allocation that fails is reported as such and leaves everything usable. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,6 +219,51 @@ static void test_a_loop_allocates_nothing(void **state) {
     }
 }
 
+/* A document that is dense in its second half only, so that what the first half promises is too little; or in its
+ * first half. */
+static const weir_value *big_document(struct fixture *fixture, int is_dense_first) {
+    enum { ITEMS = 30000 };
+    static const char sparse[] = "a text that takes more bytes than the cell it takes when it is read";
+    const weir_value *root = NULL;
+    weir_doc_clear(fixture->doc);
+    weir_begin_array(fixture->doc);
+    for (int i = 0; i < ITEMS; i++) {
+        if ((i < ITEMS / 2) == is_dense_first)
+            weir_put_i64(fixture->doc, i % 10);
+        else
+            weir_put_text(fixture->doc, sparse, sizeof(sparse) - 1);
+        if (i % 100 == 0)
+            weir_put_time(fixture->doc, i);
+    }
+    weir_end(fixture->doc);
+    assert_int_equal(weir_doc_finish(fixture->doc, &root, NULL), WEIR_OK);
+    return root;
+}
+
+static void test_a_big_document_takes_its_cells(void **state) {
+    struct fixture *fixture = *state;
+    if (!(fixture->codec->carries & KIND(ARRAY))) {
+        print_message("skip: it has no documents of many values\n");
+        skip();
+    }
+    for (int is_dense_first = 0; is_dense_first < 2; is_dense_first++) {
+        const weir_value *root = big_document(fixture, is_dense_first);
+        weir_view bytes = encoded(fixture, root, 0);
+        int status;
+        struct heap_report report = decode_watched(fixture, bytes, 0, &status);
+        size_t cells = fixture->decoded->count * sizeof(struct weir_value);
+        assert_int_equal(status, WEIR_OK);
+        assert_true(weir_value_equal(root, weir_doc_root(fixture->decoded)));
+        if (report.left > (long long)(cells + SLACK))
+            fail_msg("%lld bytes are held for %zu of cells", report.left, cells);
+        heap_watch_begin(); /* and it does not grow again */
+        status = weir_decode(fixture->decoded, fixture->codec->codec, bytes.data, bytes.size, NULL, NULL, NULL);
+        report = heap_watch_end();
+        assert_int_equal(status, WEIR_OK);
+        assert_int_equal(report.calls, 0);
+    }
+}
+
 /* ---- allocations that fail ---- */
 
 /* Decode while the @fail_at-th allocation fails, then once more without. Nothing is left when the document is freed.
@@ -323,6 +368,7 @@ const struct contract_test codec_memory_tests[] = {
     {"corpora take little memory", test_corpora_take_little},
     {"damaged input reserves nothing", test_damaged_input_reserves_nothing},
     {"a loop allocates nothing", test_a_loop_allocates_nothing},
+    {"a big document takes its cells", test_a_big_document_takes_its_cells},
     {"allocations that fail", test_allocations_that_fail},
     {"clearing without memory", test_clearing_without_memory},
 };

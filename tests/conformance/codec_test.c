@@ -331,6 +331,78 @@ static void test_depth_is_that_of_the_document(void **state) {
     }
 }
 
+/* @depth arrays around a copy of @value. */
+static const weir_value *nest_around(weir_doc *doc, const weir_value *value, size_t depth) {
+    weir_doc_clear(doc);
+    for (size_t i = 0; i < depth; i++) {
+        struct weir_value *cell = weir_doc_cell(doc);
+        assert_non_null(cell);
+        *cell = (struct weir_value){.kind = WEIR_KIND_ARRAY, .count = 1};
+    }
+    assert_int_equal(weir_doc_append(doc, value), WEIR_OK);
+    for (size_t i = 0; i < depth; i++)
+        doc->cells[i].as.span = doc->count - i;
+    doc->is_finished = 1;
+    return weir_doc_root(doc);
+}
+
+/* On both sides of the limit every codec takes the same documents, whatever is at the bottom: kinds that it wraps or
+ * folds, tags that it has a type for or could have folded. */
+static void test_depth_is_the_same_in_all_codecs(void **state) {
+    static const char *const bottoms[] = {
+        "1",
+        "[]",
+        "{}",
+        "{\"$oid\":\"0102030405060708090a0b0c\"}",
+        "{\"$symbol\":\"s\"}",
+        "{\"$minKey\":1}",
+        "{\"$regularExpression\":{\"pattern\":\"a\",\"options\":\"\"}}",
+        "{\"$timestamp\":{\"t\":1,\"i\":2}}",
+        "{\"$code\":\"f\",\"$scope\":{}}",
+        "{\"$code\":\"f\",\"$scope\":{\"x\":{\"$code\":\"g\",\"$scope\":{\"y\":[]}}}}",
+        "{\"$scope\":{\"x\":[[]]},\"$code\":\"f\"}",
+        "{\"$binary\":{\"base64\":\"AQID\",\"subType\":\"80\"}}",
+        "{\"$dbPointer\":{\"$ref\":\"c\",\"$id\":{\"$oid\":\"0102030405060708090a0b0c\"}}}",
+        "{\"$numberDecimal\":\"NaN\"}",
+        "{\"$numberDecimal\":\"1.5\"}",
+        "{\"$time\":\"2023-11-14T22:13:20.5Z\"}",
+        "{\"$f32\":\"0.1\"}",
+        "{\"$array\":{\"dtype\":\"u8\",\"dims\":[1,1],\"order\":\"row\",\"base64\":\"AQ==\"}}",
+        "{\"$simple\":[16,null]}",
+        "{\"$tag\":[0,\"x\"]}",
+        "{\"$tag\":[4,\"x\"]}",
+        "{\"$tag\":[4,[1,\"x\"]]}",
+        "{\"$tag\":[4,[[],{\"$tag\":[2,1]}]]}",
+        "{\"$tag\":[40,[[1],{\"$tag\":[64,1]}]]}",
+        "{\"$tag\":[1001,{\"a\":[]}]}",
+        "{\"$tag\":[9,{\"$tag\":[9,1]}]}",
+        "{\"$bson\":[7,[]]}",
+        "{\"$map\":[[[1],2]]}",
+        "{\"$map\":[[1,[[]]]]}",
+        "{\"$obj\":[[\"$oid\",[1]]]}",
+    };
+    static const uint32_t limits[] = {4, 10, WEIR_DEPTH_MAX};
+    struct fixture *fixture = *state;
+    weir_doc *bottom = NULL;
+    assert_int_equal(weir_doc_new(&bottom), WEIR_OK);
+    for (size_t i = 0; i < COUNT(bottoms) && !is_bare(fixture); i++)
+        for (size_t j = 0; j < COUNT(limits); j++) {
+            weir_codec_options roomy = options_of(0);
+            roomy.depth_max = 1000;
+            assert_int_equal(weir_decode(bottom, WEIR_CODEC_JSON, bottoms[i], strlen(bottoms[i]), &roomy, NULL, NULL),
+                             WEIR_OK);
+            for (uint32_t around = 0; around <= limits[j] + 1; around++) {
+                const weir_value *root = nest_around(fixture->doc, weir_doc_root(bottom), around);
+                int expected = depth_of(root) <= limits[j] ? WEIR_OK : WEIR_ELIMIT;
+                assert_int_equal(encode_options(fixture, root, &roomy), WEIR_OK);
+                if (decode_to_depth(fixture, limits[j]) != expected)
+                    fail_msg("%s: %s in %u arrays, %u levels, limit %u: %s", weir_codec_name(fixture->codec->codec),
+                             bottoms[i], around, depth_of(root), limits[j], fixture->err.text);
+            }
+        }
+    weir_doc_free(bottom);
+}
+
 static void test_values_limit(void **state) {
     struct fixture *fixture = *state;
     static const uint32_t counts[] = {1, 2, 3, 60, 63, 64, 65, 1000, 1023, 1024, 5000};
@@ -611,6 +683,7 @@ static const struct contract_test tests[] = {
     {"strict decoding", test_strict_decoding},
     {"the limit on depth", test_depth_limit},
     {"depth is that of the document", test_depth_is_that_of_the_document},
+    {"depth is the same in all codecs", test_depth_is_the_same_in_all_codecs},
     {"the limit on values", test_values_limit},
     {"the limit on bytes", test_bytes_limit},
     {"every beginning is refused", test_every_beginning_is_refused},

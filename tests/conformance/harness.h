@@ -21,6 +21,8 @@ struct form {
     const char *scheme;
     const char *options;   /* "wait=sem", or "" */
     const char *extension; /* of the name, where it is a path */
+    const char *lacks;     /* the suite whose promises it does not make, or NULL */
+    const char *why;
 };
 
 /* One test's place. */
@@ -29,7 +31,8 @@ struct scratch {
     const char *options;
     const char *extension;
     char directory[64];
-    int fd_count; /* open before the test */
+    int fd_count;      /* open before the test */
+    uint32_t key_base; /* sysv://: names are keys, this one plus a number of the name */
 };
 
 /* The tests of a suite, each once per transport, as cmocka wants them. */
@@ -43,6 +46,9 @@ int conformance_run(const char *suite, const struct conformance_case *cases, siz
 
 /* The address of channel @name in the scratch place, with @options ("" or "?a=b&..."). One of a few static buffers. */
 const char *address(const struct scratch *scratch, const char *name, const char *options);
+
+/* Has the transport that trait (enum weir_trait)? */
+int has_trait(const struct scratch *scratch, uint32_t trait);
 
 weir_writer *open_writer(const char *address);
 weir_reader *open_reader(const char *address);
@@ -61,7 +67,7 @@ void finish(pid_t child, int status);
 /* In children: leave with a line on stderr unless it holds. */
 #define CHECK(condition) check_in_child((condition), #condition, __FILE__, __LINE__)
 void check_in_child(int holds, const char *condition, const char *file, int line);
-/* Names under @path that do not begin with '.', counted in depth. */
-int count_files(const char *path);
+/* What there is of channels in the scratch place: names of files that do not begin with '.', and what System V holds for our user. */
+int count_things(const struct scratch *scratch);
 
 #endif

@@ -17,7 +17,7 @@ BSON_TAGS = 0x7765697200000000
 ELEMENTS = {64: "u8", 65: "u16be", 66: "u32be", 67: "u64be", 69: "u16le", 70: "u32le", 71: "u64le", 72: "i8",
             73: "i16be", 74: "i32be", 75: "i64be", 77: "i16le", 78: "i32le", 79: "i64le", 81: "f32be", 82: "f64be",
             85: "f32le", 86: "f64le"}
-TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{0,8}[1-9]))?Z", re.ASCII)
+TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|[+-]00:00)", re.ASCII)
 EPOCH = datetime.datetime(1970, 1, 1)
 
 

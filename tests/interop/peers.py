@@ -8,6 +8,7 @@ silently.
 import os
 import pathlib
 import subprocess
+import zlib
 
 SOURCE = pathlib.Path(os.environ.get("WEIR_SOURCE", pathlib.Path(__file__).resolve().parent.parent.parent))
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD", SOURCE / "build"))
@@ -27,6 +28,7 @@ NEEDS = {"php": BUILD / "php/weir.so"}
 # An address in a scratch folder, for options to be appended to.
 TRANSPORTS = {
     "shm": lambda folder: "shm://interop/channel",
+    "sysv": lambda folder: f"sysv://0x{zlib.crc32(folder.encode()) or 1:x}",
     "unix": lambda folder: f"unix://{folder}/channel.sock",
     "file": lambda folder: f"file://{folder}/channel.weir",
     "lines": lambda folder: f"file://{folder}/channel.jsonl",

@@ -219,6 +219,8 @@ static bool server_reply(php_weir_end *end, zval *request, zval *data, HashTable
         !php_weir_end_is_open(end, "server"))
         return false;
     const weir_message *message = php_weir_message_of(Z_OBJ_P(request));
+    if (!message)
+        return false;
     if (weir_server_reply(end->as.server, message, meta_value, data_value, &err) == WEIR_OK)
         return true;
     php_weir_throw(&err);
@@ -229,7 +231,10 @@ static bool server_fail(php_weir_end *end, zval *request, zend_long code, const 
     weir_error err;
     if (!php_weir_end_is_open(end, "server"))
         return false;
-    if (weir_server_fail(end->as.server, php_weir_message_of(Z_OBJ_P(request)), (int)code, sentence, &err) == WEIR_OK)
+    const weir_message *message = php_weir_message_of(Z_OBJ_P(request));
+    if (!message)
+        return false;
+    if (weir_server_fail(end->as.server, message, (int)code, sentence, &err) == WEIR_OK)
         return true;
     php_weir_throw(&err);
     return false;

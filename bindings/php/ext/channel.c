@@ -244,6 +244,7 @@ static zend_object *reader_create(zend_class_entry *ce) {
 
 static void reader_free(zend_object *object) {
     php_weir_end *end = PHP_WEIR_FROM(php_weir_end, object);
+    end->lent = php_weir_box_recall(end->lent);
     end->as.reader = weir_reader_close(end->as.reader);
     php_weir_end_fini(end);
 }
@@ -261,58 +262,74 @@ static PHP_METHOD(Reader, __construct) {
         php_weir_throw(&err);
 }
 
-/* Wait for the next message and keep a copy, so that the writer has its room back at once.
- * Return: the library's status; *ret is set when it is WEIR_OK and no exception was thrown. */
-static int reader_next(php_weir_end *end, int64_t timeout_ns, zval *ret, weir_error *err) {
+/* Make *ret the message that the reader has now: a copy, so that the writer has its room back at once, or the message itself until
+ * the reader's next call. */
+static void reader_give(php_weir_end *end, weir_message *message, bool is_copy, zval *ret) {
+    if (!is_copy) {
+        end->lent = php_weir_message_new_lent(ret, message);
+        return;
+    }
+    php_weir_message_new_copy(ret, message);
+    weir_reader_release(end->as.reader);
+}
+
+/* Wait for the next message. Return: the library's status; *ret is set when it is WEIR_OK and no exception was thrown. */
+static int reader_next(php_weir_end *end, int64_t timeout_ns, bool is_copy, zval *ret, weir_error *err) {
     php_weir_wait wait;
     weir_message *message;
     int status;
     php_weir_wait_begin(&wait, timeout_ns);
     do {
+        end->lent = php_weir_box_recall(end->lent);
         if (!php_weir_end_is_open(end, "reader"))
             return WEIR_ECLOSED;
         status = weir_reader_next(end->as.reader, php_weir_wait_slice(&wait), &message, err);
     } while (status == WEIR_ETIMEOUT && php_weir_wait_goes_on(&wait));
-    if (status == WEIR_OK) {
-        php_weir_message_new_copy(ret, message);
-        weir_reader_release(end->as.reader);
-    }
+    if (status == WEIR_OK)
+        reader_give(end, message, is_copy, ret);
     return status;
 }
 
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_next, 0, 0, Weir\\Message, 1)
     ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, copy, _IS_BOOL, 0, "true")
 ZEND_END_ARG_INFO()
 
 static PHP_METHOD(Reader, next) {
     double timeout = 0;
-    bool is_forever = true;
+    bool is_forever = true, is_copy = true;
     weir_error err;
-    ZEND_PARSE_PARAMETERS_START(0, 1)
+    ZEND_PARSE_PARAMETERS_START(0, 2)
         Z_PARAM_OPTIONAL
         Z_PARAM_DOUBLE_OR_NULL(timeout, is_forever)
+        Z_PARAM_BOOL(is_copy)
     ZEND_PARSE_PARAMETERS_END();
     php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
-    int status = reader_next(end, php_weir_nanoseconds(timeout, is_forever), return_value, &err);
+    int status = reader_next(end, php_weir_nanoseconds(timeout, is_forever), is_copy, return_value, &err);
     if (status != WEIR_OK && status != WEIR_ETIMEOUT && !EG(exception))
         php_weir_throw(&err);
 }
 
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_latest, 0, 0, Weir\\Message, 1)
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, copy, _IS_BOOL, 0, "true")
 ZEND_END_ARG_INFO()
 
 /* The newest message, also when it was read before; null when there is none yet. */
 static PHP_METHOD(Reader, latest) {
     weir_message *message;
+    bool is_copy = true;
     weir_error err;
-    ZEND_PARSE_PARAMETERS_NONE();
+    ZEND_PARSE_PARAMETERS_START(0, 1)
+        Z_PARAM_OPTIONAL
+        Z_PARAM_BOOL(is_copy)
+    ZEND_PARSE_PARAMETERS_END();
     php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    end->lent = php_weir_box_recall(end->lent);
     if (!php_weir_end_is_open(end, "reader"))
         return;
     int status = weir_reader_latest(end->as.reader, &message, &err);
     if (status == WEIR_OK) {
-        php_weir_message_new_copy(return_value, message);
-        weir_reader_release(end->as.reader);
+        reader_give(end, message, is_copy, return_value);
     } else if (status != WEIR_ENOENT) {
         php_weir_throw(&err);
     }
@@ -345,6 +362,7 @@ static PHP_METHOD(Reader, gaps) {
 static PHP_METHOD(Reader, close) {
     ZEND_PARSE_PARAMETERS_NONE();
     php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    end->lent = php_weir_box_recall(end->lent);
     end->as.reader = weir_reader_close(end->as.reader);
 }
 
@@ -392,7 +410,7 @@ static void messages_forward(zend_object_iterator *it) {
     messages_drop(it);
     if (!end->as.reader) /* closed inside the loop */
         return;
-    int status = reader_next(end, WEIR_FOREVER, &m->current, &err);
+    int status = reader_next(end, WEIR_FOREVER, true, &m->current, &err);
     if (status != WEIR_OK && status != WEIR_ECLOSED && !EG(exception))
         php_weir_throw(&err);
 }

@@ -205,8 +205,10 @@ static bool item_set(weir_wait_item *item, zval *end) {
     *item = (weir_wait_item){.fd = -1};
     ZVAL_DEREF(end);
     if (Z_TYPE_P(end) == IS_OBJECT && instanceof_function(Z_OBJCE_P(end), php_weir_ce_reader)) {
-        item->reader = PHP_WEIR_FROM(php_weir_end, Z_OBJ_P(end))->as.reader;
-        return php_weir_end_is_open(PHP_WEIR_FROM(php_weir_end, Z_OBJ_P(end)), "reader");
+        php_weir_end *reader = PHP_WEIR_FROM(php_weir_end, Z_OBJ_P(end));
+        reader->lent = php_weir_box_recall(reader->lent); /* waiting is a call of it, too */
+        item->reader = reader->as.reader;
+        return php_weir_end_is_open(reader, "reader");
     }
     if (Z_TYPE_P(end) == IS_OBJECT && instanceof_function(Z_OBJCE_P(end), php_weir_ce_server)) {
         item->server = PHP_WEIR_FROM(php_weir_end, Z_OBJ_P(end))->as.server;

@@ -1,4 +1,5 @@
-/* Weir\Message: a copy of a message, so that it may be kept, with its properties read from it when they are asked for.
+/* Weir\Message: a copy of a message, so that it may be kept, or one that its reader lends until its next call; its properties are
+ * read from it when they are asked for.
  * Data and meta are converted once, at the first look; a page that passes ->json() on converts nothing. */
 #include "php_weir.h"
 
@@ -19,7 +20,8 @@ static php_weir_copy *copy_of(zend_object *object) {
 }
 
 weir_message *php_weir_message_of(zend_object *object) {
-    return copy_of(object)->box->message;
+    php_weir_box *box = copy_of(object)->box;
+    return php_weir_box_is_there(box) ? box->message : NULL;
 }
 
 static zend_object *message_create(zend_class_entry *ce) {
@@ -49,10 +51,14 @@ static HashTable *message_gc(zend_object *object, zval **table, int *count) {
 
 void php_weir_message_new(zval *ret, weir_message *message) {
     object_init_ex(ret, php_weir_ce_message);
+    copy_of(Z_OBJ_P(ret))->box = php_weir_box_new(message, false);
+}
+
+php_weir_box *php_weir_message_new_lent(zval *ret, weir_message *message) {
+    object_init_ex(ret, php_weir_ce_message);
     php_weir_copy *m = copy_of(Z_OBJ_P(ret));
-    m->box = emalloc(sizeof(*m->box));
-    m->box->message = message;
-    m->box->count = 1;
+    m->box = php_weir_box_new(message, true);
+    return php_weir_box_share(m->box);
 }
 
 bool php_weir_message_new_copy(zval *ret, const weir_message *message) {
@@ -113,6 +119,8 @@ static const char *codec_name(int codec) {
 
 static bool message_read(zend_object *object, size_t index, zval *ret) {
     php_weir_copy *m = copy_of(object);
+    if (!php_weir_box_is_there(m->box))
+        return false;
     const weir_message *message = m->box->message;
     switch ((enum field)index) {
     case OP: view_to_php(weir_message_op(message), ret); break;
@@ -166,11 +174,14 @@ static PHP_METHOD(Message, json) {
     weir_buffer *out;
     weir_error err;
     ZEND_PARSE_PARAMETERS_NONE();
+    weir_message *message = php_weir_message_of(Z_OBJ_P(ZEND_THIS));
+    if (!message)
+        return;
     if (weir_buffer_new(&out) != WEIR_OK) {
         php_weir_throw_text(WEIR_ENOMEM, "out of memory for a message's JSON");
         return;
     }
-    if (weir_message_json(php_weir_message_of(Z_OBJ_P(ZEND_THIS)), out, &err) == WEIR_OK)
+    if (weir_message_json(message, out, &err) == WEIR_OK)
         view_to_php(weir_buffer_view(out), return_value);
     else
         php_weir_throw(&err);
@@ -182,6 +193,8 @@ static PHP_METHOD(Message, array) {
     weir_error err;
     ZEND_PARSE_PARAMETERS_NONE();
     php_weir_copy *m = PHP_WEIR_THIS(php_weir_copy);
+    if (!php_weir_box_is_there(m->box))
+        return;
     if (weir_message_ndarray(m->box->message, &array, &err) == WEIR_OK)
         php_weir_ndarray_new(return_value, &array, m->box);
     else

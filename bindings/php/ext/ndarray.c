@@ -1,4 +1,4 @@
-/* Weir\NdArray: a dense array of numbers. The elements stay where they are, in the message's own copy or in a PHP
+/* Weir\NdArray: a dense array of numbers. The elements stay where they are, in the message or in a PHP
  * string, and become PHP numbers one by one, when asked for. They may lie unaligned or in the other byte order; $bytes
  * is always in the machine's. */
 #include "php_weir.h"
@@ -41,7 +41,8 @@ static void array_free(zend_object *object) {
 }
 
 const weir_ndarray *php_weir_ndarray_of(zend_object *object) {
-    return &array_of(object)->array;
+    php_weir_array *a = array_of(object);
+    return !a->box || php_weir_box_is_there(a->box) ? &a->array : NULL;
 }
 
 /* The elements in the machine's byte order, as a new string. */
@@ -190,6 +191,8 @@ static bool array_read(zend_object *object, size_t index, zval *ret) {
         ZVAL_LONG(ret, array->element ? (zend_long)weir_ndarray_count(array) : 0);
         break;
     default:
+        if (!a->bytes && !php_weir_ndarray_of(object))
+            return false;
         if (!a->bytes)
             a->bytes = native_bytes(array);
         ZVAL_STR_COPY(ret, a->bytes);
@@ -406,12 +409,16 @@ ZEND_END_ARG_INFO()
 
 static PHP_METHOD(NdArray, toArray) {
     ZEND_PARSE_PARAMETERS_NONE();
-    to_php(&PHP_WEIR_THIS(php_weir_array)->array, false, return_value);
+    const weir_ndarray *array = php_weir_ndarray_of(Z_OBJ_P(ZEND_THIS));
+    if (array)
+        to_php(array, false, return_value);
 }
 
 static PHP_METHOD(NdArray, jsonSerialize) {
     ZEND_PARSE_PARAMETERS_NONE();
-    to_php(&PHP_WEIR_THIS(php_weir_array)->array, true, return_value);
+    const weir_ndarray *array = php_weir_ndarray_of(Z_OBJ_P(ZEND_THIS));
+    if (array)
+        to_php(array, true, return_value);
 }
 
 /* As of the array that toArray gives: the length of the first dimension. */
@@ -424,7 +431,10 @@ static PHP_METHOD(NdArray, count) {
 static PHP_METHOD(NdArray, getIterator) {
     zval items;
     ZEND_PARSE_PARAMETERS_NONE();
-    to_php(&PHP_WEIR_THIS(php_weir_array)->array, false, &items);
+    const weir_ndarray *array = php_weir_ndarray_of(Z_OBJ_P(ZEND_THIS));
+    if (!array)
+        return;
+    to_php(array, false, &items);
     object_init_ex(return_value, spl_ce_ArrayIterator);
     zend_function *construct = spl_ce_ArrayIterator->constructor;
     zend_call_known_instance_method_with_1_params(construct, Z_OBJ_P(return_value), NULL, &items);
@@ -439,7 +449,9 @@ static PHP_METHOD(NdArray, at) {
     ZEND_PARSE_PARAMETERS_START(0, -1)
         Z_PARAM_VARIADIC('*', indices, count)
     ZEND_PARSE_PARAMETERS_END();
-    const weir_ndarray *array = &PHP_WEIR_THIS(php_weir_array)->array;
+    const weir_ndarray *array = php_weir_ndarray_of(Z_OBJ_P(ZEND_THIS));
+    if (!array)
+        return;
     strides_of(array, strides);
     bool is_inside = count == array->rank && array->element != 0;
     for (uint32_t i = 0; is_inside && i < count; i++) {

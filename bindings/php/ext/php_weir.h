@@ -52,13 +52,19 @@ bool php_weir_build(weir_doc *doc, zval *value, const weir_value **ret);
 /* The same for a PHP array that is to be a map even when it is empty or a list. */
 bool php_weir_build_map(weir_doc *doc, HashTable *map, const weir_value **ret);
 
-/* A message that a PHP object owns, shared with the arrays that lie in it. */
+/* A message that a PHP object owns, or that its reader has lent, shared with the arrays that lie in it. */
 typedef struct php_weir_box {
-    weir_message *message;
+    weir_message *message; /* NULL once the reader has taken back what it lent */
     uint32_t count;
+    bool is_lent;
 } php_weir_box;
+php_weir_box *php_weir_box_new(weir_message *message, bool is_lent);
 php_weir_box *php_weir_box_share(php_weir_box *box);
 void php_weir_box_drop(php_weir_box *box);
+/* Take back what was lent, for it will be overwritten, and drop the reader's share; NULL is fine. Return: NULL. */
+php_weir_box *php_weir_box_recall(php_weir_box *box);
+/* False, with a ClosedException, when the message was taken back. */
+bool php_weir_box_is_there(const php_weir_box *box);
 
 /* A value as a PHP value; NULL gives null. Arrays of numbers refer to @box when there is one, else they are copied. */
 bool php_weir_to_php(const weir_value *value, php_weir_box *box, zval *ret);
@@ -96,6 +102,7 @@ extern zend_class_entry *php_weir_ce_ndarray;
 
 void php_weir_ndarray_register(void);
 bool php_weir_ndarray_new(zval *ret, const weir_ndarray *array, php_weir_box *box);
+/* NULL, with an exception, when it lay in a message that its reader has taken back. */
 const weir_ndarray *php_weir_ndarray_of(zend_object *object);
 
 /* ---- message.c ---- */
@@ -107,6 +114,9 @@ void php_weir_message_register(void);
 void php_weir_message_new(zval *ret, weir_message *message);
 /* The same from a borrowed one. */
 bool php_weir_message_new_copy(zval *ret, const weir_message *message);
+/* A Weir\Message that shows what its reader lends until php_weir_box_recall of the box that is returned. */
+php_weir_box *php_weir_message_new_lent(zval *ret, weir_message *message);
+/* NULL, with an exception, when the reader has taken it back. */
 weir_message *php_weir_message_of(zend_object *object);
 
 /* ---- end.c, channel.c, call.c: the ends ---- */
@@ -119,6 +129,7 @@ typedef struct php_weir_end {
         weir_server *server;
     } as; /* NULL before the constructor and after close() */
     weir_doc *data, *meta; /* what is being sent; kept, so that a loop allocates nothing */
+    php_weir_box *lent;    /* by a reader, until its next call */
     zend_object std;
 } php_weir_end;
 

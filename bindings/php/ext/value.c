@@ -167,6 +167,8 @@ static bool put_own(putting *p, zend_object *object, bool *ret_found) {
         return put_tagged(p, object);
     if (object->ce == php_weir_ce_ndarray) {
         const weir_ndarray *array = php_weir_ndarray_of(object);
+        if (!array)
+            return false;
         p->is_lasting ? weir_refer_ndarray(p->doc, array) : weir_put_ndarray(p->doc, array);
         return true;
     }
@@ -255,6 +257,12 @@ bool php_weir_build_map(weir_doc *doc, HashTable *map, const weir_value **ret) {
 
 /* ---- the message that arrays lie in ---- */
 
+php_weir_box *php_weir_box_new(weir_message *message, bool is_lent) {
+    php_weir_box *box = emalloc(sizeof(*box));
+    *box = (php_weir_box){.message = message, .count = 1, .is_lent = is_lent};
+    return box;
+}
+
 php_weir_box *php_weir_box_share(php_weir_box *box) {
     if (box)
         box->count++;
@@ -264,8 +272,23 @@ php_weir_box *php_weir_box_share(php_weir_box *box) {
 void php_weir_box_drop(php_weir_box *box) {
     if (!box || --box->count > 0)
         return;
-    weir_message_free(box->message);
+    if (!box->is_lent)
+        weir_message_free(box->message);
     efree(box);
+}
+
+php_weir_box *php_weir_box_recall(php_weir_box *box) {
+    if (box)
+        box->message = NULL;
+    php_weir_box_drop(box);
+    return NULL;
+}
+
+bool php_weir_box_is_there(const php_weir_box *box) {
+    if (box->message)
+        return true;
+    php_weir_throw_text(WEIR_ECLOSED, "the message was lent until its reader's next call; without copy: false it may be kept");
+    return false;
 }
 
 /* ---- document to PHP ---- */

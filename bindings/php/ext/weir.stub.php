@@ -71,10 +71,12 @@ class Writer
 class Reader implements \IteratorAggregate
 {
     public function __construct(string $address) {}
-    /** Null when nothing came within $timeout seconds; null waits without end. */
-    public function next(?float $timeout = null): ?Message {}
+    /** Null when nothing came within $timeout seconds; null waits without end.
+     * @param bool $copy false: the message shows the channel itself, until this reader's next call; after that it and its arrays
+     *                   throw a ClosedException, and until then its writer does not get the room back */
+    public function next(?float $timeout = null, bool $copy = true): ?Message {}
     /** The newest message, also when it was read before. */
-    public function latest(): ?Message {}
+    public function latest(bool $copy = true): ?Message {}
     /** For stream_select; then call next(0) until null. Never to be read from. @return resource */
     public function stream() {}
     /** Messages this reader has missed in all. */

@@ -22,6 +22,47 @@ return [
         same(1, $m->data['x']);
         same(null, $r->next(0));
     },
+    'a lent message shows the channel until the next call of its reader' => function () {
+        $address = shm_address();
+        $r = new Reader($address);
+        $w = new Writer($address);
+        foreach ([1.0, 2.0, 3.0] as $number) {
+            $w->send(NdArray::from([$number, -$number]), op: 'pair', meta: ['n' => $number]);
+        }
+        $m = $r->next(LIMIT, copy: false);
+        $a = $m->array();
+        $b = $m->data;
+        same([1.0, -1.0], $a->toArray());
+        same(['pair', 1, ['n' => 1.0], 1.0], [$m->op, $m->seq, $m->meta, $b->at(0)]);
+        $kept = $a->bytes;
+        $n = $r->next(LIMIT, copy: false);
+        same([2.0, -2.0], $n->array()->toArray());
+        foreach ([fn() => $m->op, fn() => $m->data, fn() => $m->json(), fn() => $m->array(), fn() => $a->at(0), fn() => $a->toArray(),
+            fn() => $b->bytes, fn() => json_encode($a), fn() => $w->send($a), fn() => iterator_to_array($b)] as $late) {
+            check(str_contains(thrown(Weir\ClosedException::class, $late)->getMessage(), 'copy: false'));
+        }
+        same([[2], 'f64', 2, pack('d2', 1, -1)], [$a->shape, $a->dtype, count($a), $kept]);
+        same(3.0, $r->latest(copy: false)->array()->at(0));
+        $last = $r->latest(copy: false);
+        Weir\wait([$r], 0);
+        thrown(Weir\ClosedException::class, fn() => $last->seq);
+        $last = $r->latest(copy: false);
+        $r->close();
+        thrown(Weir\ClosedException::class, fn() => $last->seq);
+        $m = (new Reader($address . '?from=last'))->next(LIMIT, copy: false);
+        thrown(Weir\ClosedException::class, fn() => $m->seq);
+    },
+    'a reader that lends gives the room back with its next call' => function () {
+        $address = shm_address() . '?capacity=64K&full=fail';
+        $r = new Reader($address);
+        $w = new Writer($address);
+        for ($i = 1; $i <= 20; $i++) {
+            $w->send(new NdArray('u8', [20000], str_repeat(chr($i), 20000)));
+            same($i, $r->next(LIMIT, copy: false)->array()->at(19999));
+        }
+        $m = $r->next(0);
+        same(null, $m);
+    },
     'a message without op, meta or data has none' => function () {
         $address = shm_address();
         $r = new Reader($address);

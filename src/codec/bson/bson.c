@@ -6,6 +6,7 @@ const struct weir_codec_ops weir_codec_bson = {
     .name = "bson",
     .media_type = "application/bson",
     .id = WEIR_CODEC_BSON,
+    .cell_bytes = 1,
     .decode = weir_bson_decode,
     .encode = weir_bson_encode,
 };

@@ -71,7 +71,8 @@ static __attribute__((noinline)) int make_room(struct bson_reader *reader, size_
     reader->doc->count = count;
     if (count + 1 + (unsigned)is_map > reader->cells_max)
         return beyond(reader, at, too_many) != NULL;
-    if (weir_doc_grow(reader->doc, BSON_ELEMENT_CELLS) != WEIR_OK)
+    if (weir_doc_grow_along(reader->doc, BSON_ELEMENT_CELLS, (size_t)(at - reader->begin),
+                            (size_t)(reader->input_end - reader->begin)) != WEIR_OK)
         return weir_bson_out_of_memory(reader) != NULL;
     return 1;
 }
@@ -276,7 +277,7 @@ static int unwrap(struct bson_reader *reader, size_t open, uint32_t depth, const
     struct weir_codec_limits limits = {0, reader->depth_max, 0};
     if (!reader->is_wrapped || !weir_bson_is_wrapper(cell))
         limits.flags = WEIR_PLAIN;
-    if (depth > reader->depth_max)
+    if (depth + 1 > reader->depth_max)
         limits.depth_max = depth_limit(reader, cell);
     int status = weir_wrapper_close(doc, open, depth, &limits, reader->is_deep, 1, &problem);
     if (status == WEIR_ENOMEM)

@@ -5,6 +5,7 @@ const struct weir_codec_ops weir_codec_cbor = {
     .name = "cbor",
     .media_type = "application/cbor",
     .id = WEIR_CODEC_CBOR,
+    .cell_bytes = 1,
     .decode = weir_cbor_decode,
     .encode = weir_cbor_encode,
 };

@@ -12,6 +12,7 @@
 
 #include "base/utf8.h"
 #include "codec/cbor/cbor.h"
+#include "codec/wrapper/wrapper.h"
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -59,6 +60,8 @@ static __attribute__((cold, noinline)) int out_of_memory(struct decoder *decoder
 static __attribute__((cold, noinline)) int beyond(struct decoder *decoder, const unsigned char *at, const char *what) {
     return decoder->status = weir_fail_at(decoder->err, WEIR_ELIMIT, (uint64_t)(at - decoder->begin), "cbor: %s", what);
 }
+
+static const char too_deep[] = "more containers and tags inside each other than the limit; raise depth_max";
 
 /* Why the head at @at has no argument. */
 static __attribute__((cold, noinline)) int bad_head(struct decoder *decoder, const unsigned char *at) {
@@ -251,7 +254,7 @@ static __attribute__((cold, noinline)) int may_be_deeper(struct decoder *decoder
     if (cursor.depth < decoder->depth_max + FOLD_DEPTH &&
         (folds || is_inside_fold(cursor.cells, (size_t)(cursor.cell - cursor.cells), cursor.open, cursor.tags)))
         return 1;
-    beyond(decoder, head, "more containers and tags inside each other than the limit; raise depth_max");
+    beyond(decoder, head, too_deep);
     return 0;
 }
 
@@ -271,7 +274,8 @@ static __attribute__((noinline)) int make_room(struct decoder *decoder, size_t c
         decoder->origin = at;
     if (count >= decoder->cells_max && *at != CBOR_BREAK) /* which takes no cell */
         return beyond(decoder, at, "more values than the limit; raise values_max");
-    return weir_doc_grow(decoder->doc, 2) == WEIR_OK ? WEIR_OK : out_of_memory(decoder);
+    size_t done = (size_t)(at - decoder->begin), size = (size_t)(decoder->end - decoder->begin);
+    return weir_doc_grow_along(decoder->doc, 2, done, size) == WEIR_OK ? WEIR_OK : out_of_memory(decoder);
 }
 
 ALWAYS_INLINE int cursor_make_room(struct decoder *decoder, struct cursor *cursor) {
@@ -293,9 +297,23 @@ static __attribute__((noinline)) size_t fold(struct decoder *decoder, size_t con
     return decoder->doc->count;
 }
 
+/* Tags that did not fold, and what they hold, are levels of the document after all. Return: 0 when they are too many. */
+static __attribute__((cold, noinline)) int is_within_depth(struct decoder *decoder, struct cursor cursor,
+                                                           size_t outermost) {
+    int is_deeper;
+    uint32_t most = decoder->depth_max > cursor.depth ? decoder->depth_max - cursor.depth : 0;
+    if (weir_value_is_deeper(cursor.cells + outermost, cursor.cell, most, &is_deeper) != WEIR_OK)
+        return out_of_memory(decoder), 0;
+    if (is_deeper)
+        beyond(decoder, cursor.at, too_deep);
+    return !is_deeper;
+}
+
 ALWAYS_INLINE int cursor_fold(struct decoder *decoder, struct cursor *cursor, size_t content, uint32_t tags) {
     size_t count = fold(decoder, content, tags, (size_t)(cursor->cell - cursor->cells));
     cursor->cell = cursor->cells + count;
+    if (UNLIKELY(cursor->depth + tags + FOLD_DEPTH > decoder->depth_max) && count > 0)
+        return is_within_depth(decoder, *cursor, content - tags);
     return count > 0;
 }
 
@@ -398,6 +416,8 @@ ALWAYS_INLINE enum step other_item(struct decoder *decoder, struct cursor *curso
         int number = simple_number(decoder, head);
         if (number < 0)
             return STEP_FAILED;
+        if (cursor->depth >= decoder->depth_max) /* it is a tag around null */
+            return beyond(decoder, head, too_deep), STEP_FAILED;
         cursor->at = head + (byte == CBOR_SIMPLE ? 2 : 1);
         cell = simple_cell(cell, (uint32_t)number);
     }

@@ -204,11 +204,17 @@ static void replace_time(struct weir_doc *doc, size_t tag, int64_t ns, int unit)
     doc->count = tag + 1;
 }
 
+/* Whether a time as text says no more than the time: an offset tells of a place. */
+static int is_in_utc(const unsigned char *text, size_t size) {
+    return (text[size - 1] | 0x20) == 'z' || memcmp(text + size - 5, "00:00", 5) == 0;
+}
+
 static void fold_time_text(struct weir_doc *doc, size_t tag) {
     const struct weir_value *content = &doc->cells[tag + 1];
     int64_t ns;
     if (content->kind == WEIR_KIND_TEXT &&
-        weir_time_read((const char *)content->as.data, content->count, &ns) == WEIR_OK)
+        weir_time_read((const char *)content->as.data, content->count, &ns) == WEIR_OK &&
+        is_in_utc(content->as.data, content->count))
         replace_time(doc, tag, ns, WEIR_TIME_TEXT);
 }
 

@@ -20,7 +20,6 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum {
-    INPUT_PER_CELL = 8,       /* bytes, a guess that is low for most documents; cells grow when it was too high */
     TRAILING_BLANKS_MAX = 16, /* looked at behind a last bracket */
     KEY_SHOWN_MAX = 80,       /* bytes of a key in a sentence */
     EXPONENT_SAFE = 289,      /* of ten: 19 digits times it are below the largest float64 */
@@ -104,14 +103,25 @@ static __attribute__((noinline)) const unsigned char *many_blanks_end(const unsi
     return p;
 }
 
-/* The first byte from @p on that is no blank, or the end. A few blanks are stepped over here. */
-ALWAYS_INLINE const unsigned char *blanks_end(const unsigned char *p, const unsigned char *end) {
-    if (LIKELY(end - p >= BLOCK_SIZE)) {
-        block_mask marks = block_marks(p);
-        if (LIKELY(marks))
-            return p + by_jump(block_index(marks));
+/* The first byte from @p on that is no blank, or the end. A few blanks are stepped over here.
+ *
+ * Where the next byte lies is not known before these have been looked at, and all that follows waits for it. So there is a guess,
+ * *usual, how many they are: when it is right the processor, which foresees that, has gone on with it long before. Otherwise
+ * *usual is set right. */
+ALWAYS_INLINE const unsigned char *blanks_end(const unsigned char *p, const unsigned char *end, unsigned *usual) {
+    if (UNLIKELY(end - p < BLOCK_SIZE))
+        return many_blanks_end(p, end);
+    block_mask marks = block_marks(p);
+    if (UNLIKELY(!marks))
+        return many_blanks_end(p, end);
+    unsigned count = block_index(marks);
+    unsigned guess = *usual;
+    if (count == guess) {
+        __asm__("" : "+r"(guess)); /* or the compiler adds count, which is the same but for the waiting */
+        return p + guess;
     }
-    return many_blanks_end(p, end);
+    *usual = count;
+    return p + count;
 }
 
 /* ---- numbers ---- */
@@ -120,13 +130,14 @@ static inline int is_digit(unsigned char c) {
     return (unsigned char)(c - '0') < 10;
 }
 
-static inline void put_f64(struct weir_value *cell, double value) {
-    *cell = (struct weir_value){.kind = WEIR_KIND_FLOAT64, .as.f64 = value};
+ALWAYS_INLINE void put_f64(struct weir_value *cell, double value) {
+    weir_cell_set(cell, WEIR_KIND_FLOAT64, 0, 0);
+    cell->as.f64 = value;
 }
 
 /* An integer of up to 19 digits. */
 ALWAYS_INLINE int put_integer(struct weir_value *cell, uint64_t magnitude, int is_negative) {
-    *cell = (struct weir_value){.kind = WEIR_KIND_INT64, .as.u64 = is_negative ? 0 - magnitude : magnitude};
+    weir_cell_set(cell, WEIR_KIND_INT64, 0, is_negative ? 0 - magnitude : magnitude);
     if (LIKELY(magnitude <= INT64_MAX) && LIKELY(magnitude != 0 || !is_negative))
         return 1;
     if (magnitude == 0)
@@ -190,14 +201,17 @@ ALWAYS_INLINE uint64_t digits_appended(uint64_t mantissa, uint64_t word, unsigne
 }
 
 /* Digits that follow one another, read eight at a time. *mantissa takes them up; it is right while they are 19 or less.
- * Return: how many, DIGITS_MANY for more or when the input ends too near to look at words. */
-ALWAYS_INLINE unsigned digits_read(const unsigned char *p, const unsigned char *end, uint64_t *mantissa) {
+ * Return: how many, DIGITS_MANY for more or when the input ends too near to look at words.
+ * @is_fraction: few digits are then mostly as many as in the message before. */
+ALWAYS_INLINE unsigned digits_read(const unsigned char *p, const unsigned char *end, uint64_t *mantissa,
+                                   int is_fraction) {
     if (UNLIKELY(end - p < 8))
         return DIGITS_MANY;
     uint64_t word = weir_word_at(p);
     unsigned count = weir_word_digits(word);
     if (LIKELY(count < 8)) {
-        count = by_jump(count);
+        if (is_fraction)
+            count = by_jump(count);
         *mantissa = digits_appended(*mantissa, word, count);
         return count;
     }
@@ -235,7 +249,7 @@ ALWAYS_INLINE const unsigned char *number_in_words(const unsigned char *p, const
     int is_negative = *p == '-';
     p += is_negative;
     uint64_t mantissa = 0;
-    unsigned count = digits_read(p, end, &mantissa);
+    unsigned count = digits_read(p, end, &mantissa, 0);
     if (UNLIKELY(count - 1 >= 19 || (*p == '0' && count > 1)))
         return NULL;
     p += count;
@@ -243,7 +257,7 @@ ALWAYS_INLINE const unsigned char *number_in_words(const unsigned char *p, const
         return LIKELY(put_integer(cell, mantissa, is_negative)) ? p : NULL;
     int exponent = 0;
     if (LIKELY(*p == '.')) {
-        unsigned fraction = digits_read(++p, end, &mantissa);
+        unsigned fraction = digits_read(++p, end, &mantissa, 1);
         if (UNLIKELY(fraction - 1 >= 19 - count))
             return NULL;
         exponent = -(int)fraction;
@@ -279,18 +293,32 @@ ALWAYS_INLINE const unsigned char *text(struct json_reader *reader, const unsign
     return weir_json_text(reader, p, cell);
 }
 
-static const unsigned char *word_match(struct json_reader *reader, const unsigned char *p, const char *word) {
+static __attribute__((cold, noinline)) const unsigned char *word_bad(struct json_reader *reader, const unsigned char *p,
+                                                                     const char *word) {
     for (; *word; word++, p++)
         if (p == reader->end || *p != (unsigned char)*word)
-            return weir_json_bad(reader, p, "no value begins like this");
-    return p;
+            break;
+    return weir_json_bad(reader, p, "no value begins like this");
 }
 
-static const unsigned char *word(struct json_reader *reader, const unsigned char *p, struct weir_value *cell) {
+ALWAYS_INLINE int is_word(const unsigned char *p, const unsigned char *end, const char *word, size_t size) {
+    return LIKELY((size_t)(end - p) >= size) && LIKELY(memcmp(p, word, 4) == 0) &&
+           LIKELY(p[size - 1] == word[size - 1]);
+}
+
+/* true, false or null. */
+ALWAYS_INLINE const unsigned char *word(struct json_reader *reader, const unsigned char *p, struct weir_value *cell) {
+    const unsigned char *end = reader->end;
     switch (*p) {
-    case 't': *cell = (struct weir_value){.kind = WEIR_KIND_BOOL, .as.i64 = 1}; return word_match(reader, p, "true");
-    case 'f': *cell = (struct weir_value){.kind = WEIR_KIND_BOOL}; return word_match(reader, p, "false");
-    case 'n': *cell = (struct weir_value){.kind = WEIR_KIND_NULL}; return word_match(reader, p, "null");
+    case 't':
+        weir_cell_set(cell, WEIR_KIND_BOOL, 0, 1);
+        return is_word(p, end, "true", 4) ? p + 4 : word_bad(reader, p, "true");
+    case 'f':
+        weir_cell_set(cell, WEIR_KIND_BOOL, 0, 0);
+        return is_word(p, end, "false", 5) ? p + 5 : word_bad(reader, p, "false");
+    case 'n':
+        weir_cell_set(cell, WEIR_KIND_NULL, 0, 0);
+        return is_word(p, end, "null", 4) ? p + 4 : word_bad(reader, p, "null");
     default: return weir_json_bad(reader, p, "no value begins like this");
     }
 }
@@ -323,7 +351,7 @@ static __attribute__((noinline)) struct weir_value *more_cells(struct json_reade
         beyond(reader, p, "more values than the limit allows; raise values_max");
         return NULL;
     }
-    if (weir_doc_grow(doc, 2) != WEIR_OK) {
+    if (weir_doc_grow_along(doc, 2, (size_t)(p - reader->begin), (size_t)(reader->end - reader->begin)) != WEIR_OK) {
         weir_json_out_of_memory(reader);
         return NULL;
     }
@@ -363,7 +391,8 @@ static __attribute__((noinline)) int close_specially(struct json_reader *reader,
     struct weir_doc *doc = reader->doc;
     const char *problem;
     doc->count = (size_t)(reader->cell - doc->cells);
-    int status = weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, 0, &problem);
+    int status =
+        weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, 0, &problem);
     reader->cell = doc->cells + doc->count;
     switch (status) {
     case WEIR_OK:
@@ -380,7 +409,15 @@ static __attribute__((noinline)) int close_specially(struct json_reader *reader,
 #define SKIP_BLANKS(p)                                                                                                 \
     do {                                                                                                               \
         if (!ENDED(p) && *(p) <= ' ')                                                                                  \
-            (p) = blanks_end(p, end);                                                                                  \
+            (p) = blanks_end(p, end, &usual);                                                                          \
+        if (ENDED(p))                                                                                                  \
+            return weir_json_bad(reader, p, "");                                                                       \
+    } while (0)
+/* The same around a ':', where there is mostly one or none. */
+#define SKIP_BLANK(p)                                                                                                  \
+    do {                                                                                                               \
+        if (!ENDED(p) && *(p) <= ' ' && (*(p) != ' ' || ++(p) == end || *(p) <= ' '))                                  \
+            (p) = many_blanks_end(p, end);                                                                             \
         if (ENDED(p))                                                                                                  \
             return weir_json_bad(reader, p, "");                                                                       \
     } while (0)
@@ -407,6 +444,7 @@ ALWAYS_INLINE const unsigned char *container(struct json_reader *reader, const u
     struct weir_value *limit = cell;
     uint32_t depth = 0;
     uint32_t count = 0;
+    unsigned usual = 0; /* blanks between two values */
     goto value;
 
 next_in_array:
@@ -449,11 +487,11 @@ key:
     if (UNLIKELY(!p))
         return NULL;
     cell++;
-    SKIP_BLANKS(p);
+    SKIP_BLANK(p);
     if (UNLIKELY(*p != ':'))
         return weir_json_bad(reader, p, "no ':' behind a key");
     p++;
-    SKIP_BLANKS(p);
+    SKIP_BLANK(p);
     if (*p == '{' || *p == '[')
         goto begin;
     p = scalar(reader, p, cell);
@@ -537,7 +575,7 @@ static const unsigned char *root_scalar(struct json_reader *reader, const unsign
 static const unsigned char *root(struct json_reader *reader, const unsigned char *p) {
     if (*p != '{' && *p != '[')
         return root_scalar(reader, p);
-    if (weir_doc_grow(reader->doc, (size_t)(reader->end - p) / INPUT_PER_CELL + 2) != WEIR_OK)
+    if (weir_doc_grow(reader->doc, 2) != WEIR_OK)
         return weir_json_out_of_memory(reader);
     const unsigned char *bracket_end = last_bracket_end(p, reader->end);
     if (!bracket_end)
@@ -561,7 +599,7 @@ int weir_json_decode(struct weir_doc *doc, const unsigned char *data, size_t siz
         .limits = limits,
         .err = err,
     };
-    const unsigned char *p = blanks_end(byte_order_mark_end(data, size), reader.end);
+    const unsigned char *p = many_blanks_end(byte_order_mark_end(data, size), reader.end);
     p = p < reader.end ? root(&reader, p) : weir_json_bad(&reader, p, "");
     if (p && doc->count > reader.cells_max)
         p = beyond(&reader, p, "more values than the limit allows; raise values_max");

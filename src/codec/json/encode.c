@@ -505,6 +505,24 @@ static __attribute__((noinline)) int step(struct writer *writer, const struct we
     return *ret_status != WEIR_OK ? -1 : !is_key;
 }
 
+/* Whether a map or array begins like most: with a bracket and a frame that there is room for. */
+ALWAYS_INLINE int is_plain_container(const struct writer *writer, const struct weir_value *value) {
+    return LIKELY(value->count > 0 && !writer->is_careful && writer->keys == 0 && writer->depth < writer->depth_max &&
+                  writer->top + 1 < writer->frames_end) &&
+           (value->kind == WEIR_KIND_ARRAY || LIKELY(!weir_wrap_is_ambiguous(value)));
+}
+
+ALWAYS_INLINE void push_plain(struct writer *writer, const struct weir_value *value, size_t begin) {
+    writer->depth++;
+    writer->level++;
+    writer->top++;
+    *writer->top = (struct frame){.end = value + value->as.span,
+                                  .left = value->count,
+                                  .map = value,
+                                  .form = value->kind == WEIR_KIND_MAP ? FORM_MAP : FORM_ARRAY,
+                                  .begin = begin};
+}
+
 static int walk(struct writer *writer, const struct weir_value *at) {
     struct weir_buffer *const out = writer->out;
     const int is_simple = !(writer->flags & (WEIR_PRETTY | WEIR_CANONICAL));
@@ -573,6 +591,14 @@ static int walk(struct writer *writer, const struct weir_value *at) {
             to += at->as.i64 ? 5 : 6;
             at++;
             continue;
+        case WEIR_KIND_ARRAY:
+        case WEIR_KIND_MAP:
+            if (!is_plain_container(writer, at) || !is_simple)
+                break;
+            push_plain(writer, at, (size_t)(to - out->data));
+            *to++ = at->kind == WEIR_KIND_MAP ? '{' : '[';
+            at++;
+            continue;
         default: break;
         }
         SAVE();
@@ -585,7 +611,13 @@ static int walk(struct writer *writer, const struct weir_value *at) {
 
 int weir_json_encode(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
                      weir_error *err) {
-    struct writer writer = {.out = out, .flags = limits->flags, .depth_max = limits->depth_max, .err = err};
+    struct writer writer; /* its frames are left as they are: clearing them all would take longer than most messages */
+    writer.out = out;
+    writer.flags = limits->flags;
+    writer.depth_max = limits->depth_max;
+    writer.depth = writer.keys = writer.level = 0;
+    writer.is_careful = 0;
+    writer.err = err;
     if (writer.flags & WEIR_CANONICAL) {
         writer.flags &= ~(uint32_t)WEIR_PRETTY;
         writer.is_careful = 1;

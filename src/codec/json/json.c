@@ -5,6 +5,7 @@ const struct weir_codec_ops weir_codec_json = {
     .name = "json",
     .media_type = "application/json",
     .id = WEIR_CODEC_JSON,
+    .cell_bytes = 2,
     .decode = weir_json_decode,
     .encode = weir_json_encode,
 };

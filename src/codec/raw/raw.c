@@ -119,6 +119,7 @@ const struct weir_codec_ops weir_codec_raw = {
     .name = "raw",
     .media_type = "application/octet-stream",
     .id = WEIR_CODEC_RAW,
+    .cell_bytes = 1,
     .decode = raw_decode,
     .encode = raw_encode,
 };

@@ -14,8 +14,7 @@
 
 enum {
     ITEM_CELLS = 3,
-    INPUT_PER_CELL = 8, /* bytes, a guess that is low for most documents; cells grow when it was too high */
-    KEY_SHOWN_MAX = 80  /* bytes of a key in a sentence */
+    KEY_SHOWN_MAX = 80 /* bytes of a key in a sentence */
 };
 static const size_t window_max = UINT32_MAX - 1; /* bytes looked at, so that sizes and counts fit a cell */
 
@@ -259,6 +258,13 @@ static __attribute__((cold, noinline)) int is_too_deep(struct smile_reader *read
            weir_wrapper_is_too_deep(reader->doc, open, depth, reader->limits->depth_max, 0);
 }
 
+/* Where there is less room than for one more item. */
+ALWAYS_INLINE struct weir_value *limit_of(const struct smile_reader *reader) {
+    const struct weir_doc *doc = reader->doc;
+    size_t usable = doc->capacity - (ITEM_CELLS - 1);
+    return doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
+}
+
 /* Room for one more item; the reader's cell and open move with the cells. Return: where there is less; NULL. */
 static __attribute__((noinline)) struct weir_value *more_cells(struct smile_reader *reader, const unsigned char *p) {
     struct weir_doc *doc = reader->doc;
@@ -268,14 +274,14 @@ static __attribute__((noinline)) struct weir_value *more_cells(struct smile_read
         weir_smile_beyond(reader, p, "more values than the limit allows; raise values_max");
         return NULL;
     }
-    if (weir_doc_grow(doc, ITEM_CELLS) != WEIR_OK) {
+    size_t done = (size_t)(p - reader->begin), size = (size_t)(reader->end - reader->begin);
+    if (weir_doc_grow_along(doc, ITEM_CELLS, done, size) != WEIR_OK) {
         weir_smile_out_of_memory(reader);
         return NULL;
     }
     reader->cell = doc->cells + doc->count;
     reader->open = reader->open ? doc->cells + open : NULL;
-    size_t usable = doc->capacity - (ITEM_CELLS - 1);
-    return doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
+    return limit_of(reader);
 }
 
 /* The map's keys, for WEIR_STRICT. Return: 0 with the failure noted. */
@@ -303,7 +309,8 @@ static __attribute__((noinline)) int close_specially(struct smile_reader *reader
     struct weir_doc *doc = reader->doc;
     const char *problem;
     doc->count = (size_t)(reader->cell - doc->cells);
-    int status = weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, 0, &problem);
+    int status =
+        weir_wrapper_close(doc, (size_t)(open - doc->cells), depth, reader->limits, reader->is_deep, 0, &problem);
     reader->cell = doc->cells + doc->count;
     switch (status) {
     case WEIR_OK:
@@ -340,7 +347,7 @@ static const unsigned char *container(struct smile_reader *reader, const unsigne
     const unsigned char *const end = reader->end;
     struct weir_value *cell = doc->cells;
     struct weir_value *open = NULL;
-    struct weir_value *limit = cell;
+    struct weir_value *limit = limit_of(reader);
     size_t cells;
     uint32_t depth = 0;
     uint32_t count = 0;
@@ -420,13 +427,10 @@ close:
 static const unsigned char *root(struct smile_reader *reader, const unsigned char *p) {
     struct weir_doc *doc = reader->doc;
     size_t cells;
-    if (*p == SMILE_ARRAY || *p == SMILE_MAP) {
-        if (weir_doc_grow(doc, (size_t)(reader->end - p) / INPUT_PER_CELL + ITEM_CELLS) != WEIR_OK)
-            return weir_smile_out_of_memory(reader);
-        return container(reader, p);
-    }
     if (weir_doc_grow(doc, ITEM_CELLS) != WEIR_OK)
         return weir_smile_out_of_memory(reader);
+    if (*p == SMILE_ARRAY || *p == SMILE_MAP)
+        return container(reader, p);
     p = scalar(reader, p, doc->cells, &cells);
     doc->count = cells;
     return p;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
-#include "codec/smile/smile.h"
+#include "codec/smile/names.h"
 #include "codec/smile/write.h"
 
 enum { FRAMES_ON_STACK = 24 };
@@ -118,10 +118,12 @@ ALWAYS_INLINE int push(struct writer *writer, enum form form, const struct weir_
 
 static void writer_fini(struct writer *writer) {
     for (struct frame *frame = writer->frames; frame <= writer->top; frame++)
-        free(frame->order);
+        if (frame->order)
+            free(frame->order);
     if (writer->frames != writer->few)
         free(writer->frames);
-    weir_buffer_fini(&writer->text);
+    if (writer->text.data)
+        weir_buffer_fini(&writer->text);
 }
 
 /* ---- keys in order ---- */
@@ -147,17 +149,30 @@ static int put_token(struct writer *writer, unsigned token) {
     return WEIR_OK;
 }
 
+/* The same as weir_smile_names_find for a long name, and for one whose text does not last. */
+static __attribute__((noinline)) int other_name(struct writer *writer, const unsigned char *text, uint32_t size,
+                                                int lasts) {
+    if (!lasts) {
+        weir_smile_names_skip(&writer->names);
+        return -1;
+    }
+    struct smile_name_key key = weir_smile_name_long_key(text, size);
+    return weir_smile_names_find(&writer->names, &key);
+}
+
 /* A name or a reference to it, when it came before. @lasts: whether its text stays where it is until all is written. */
 ALWAYS_INLINE unsigned char *put_name(struct writer *writer, unsigned char *to, const unsigned char *text,
                                       uint32_t size, int lasts) {
+    if (LIKELY(size - 1 < SMILE_NAME_WORDS_MAX && lasts)) {
+        struct smile_name_key key = weir_smile_name_key(text, size);
+        int index = writer->features & SMILE_SHARES_NAMES ? weir_smile_names_find(&writer->names, &key) : -1;
+        return index >= 0 ? weir_smile_put_name_reference(to, (unsigned)index)
+                          : weir_smile_put_name_words(to, key.first, key.last, size);
+    }
     if (size > 0 && writer->features & SMILE_SHARES_NAMES) {
-        if (!lasts) {
-            weir_smile_names_skip(&writer->names);
-        } else {
-            int index = weir_smile_names_find(&writer->names, text, size);
-            if (index >= 0)
-                return weir_smile_put_name_reference(to, (unsigned)index);
-        }
+        int index = other_name(writer, text, size, lasts);
+        if (index >= 0)
+            return weir_smile_put_name_reference(to, (unsigned)index);
     }
     return weir_smile_put_name(to, text, size);
 }

@@ -5,6 +5,7 @@ const struct weir_codec_ops weir_codec_smile = {
     .name = "smile",
     .media_type = "application/x-jackson-smile",
     .id = WEIR_CODEC_SMILE,
+    .cell_bytes = 1,
     .decode = weir_smile_decode,
     .encode = weir_smile_encode,
 };

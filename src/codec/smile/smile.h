@@ -3,7 +3,7 @@
  *     decode.c    bytes to cells: tokens, names, containers, headers and what follows a value
  *     scalar.c    bytes to cells: integers of any length, decimals, binary data, long texts
  *     section.c   the tables of a section, and keeping them between the items of a sequence
- *     encode.c    cells to bytes, one walk; names.c the table of names that it refers back to
+ *     encode.c    cells to bytes, one walk; names.h and names.c the table of names that it refers back to
  *     write.h     single values and names to bytes; write.c those that are rare
  *
  * A byte FE or FF occurs in Smile only in raw binary and, FF, as the end marker; a byte FC besides only as the end of
@@ -135,13 +135,17 @@ static inline void weir_smile_section_begin(struct smile_section *section, uint3
     section->values.count = section->values.kept = 0;
 }
 
+/* The cell is copied in two words, as it was just written in two: read as one of 16 bytes it would wait until both are
+ * in the cache. */
 static inline void weir_smile_remember(struct smile_section *section, struct smile_table *table,
                                        const struct weir_value *text) {
     if (UNLIKELY(table->count == SMILE_TABLE_MAX)) {
         table->count = table->kept = 0;
         section->was_emptied = 1;
     }
-    table->texts[table->count++] = *text;
+    struct weir_value *entry = &table->texts[table->count++];
+    weir_cell_set(entry, WEIR_KIND_TEXT, text->count, 0);
+    entry->as.data = text->as.data;
 }
 
 /* The section that a document's sequence is in, begun anew when it is in none. NULL when there is no memory. */
@@ -188,29 +192,6 @@ int weir_smile_decode(struct weir_doc *doc, const unsigned char *data, size_t si
                       const struct weir_codec_limits *limits, size_t *ret_used, weir_error *err);
 
 /* ---- encoding ---- */
-
-/* The names of a message in the order in which they came, found by their text. It begins small, so that a small
- * message does not pay for clearing a big table. */
-enum { SMILE_SLOTS_MIN = 32, SMILE_SLOTS_MAX = 2 * SMILE_TABLE_MAX };
-struct smile_names {
-    uint32_t count;
-    uint32_t slots_mask;
-    struct {
-        const unsigned char *text;
-        uint32_t size;
-        uint32_t hash;
-    } names[SMILE_TABLE_MAX];
-    uint16_t slots[SMILE_SLOTS_MAX]; /* index + 1 of a name, 0 for none */
-};
-static inline void weir_smile_names_begin(struct smile_names *names) {
-    names->count = 0;
-    names->slots_mask = SMILE_SLOTS_MIN - 1;
-    memset(names->slots, 0, SMILE_SLOTS_MIN * sizeof(names->slots[0]));
-}
-/* The index of a name that came before and may be referred to; otherwise -1, and it is noted as the next. */
-int weir_smile_names_find(struct smile_names *names, const unsigned char *text, uint32_t size);
-/* Note a name that will not be found: its text does not last. */
-void weir_smile_names_skip(struct smile_names *names);
 
 int weir_smile_encode(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
                       weir_error *err);

@@ -119,6 +119,17 @@ static inline unsigned char *weir_smile_put_name(unsigned char *to, const unsign
     return weir_smile_put_long(to, SMILE_NAME_LONG, text, size);
 }
 
+/* A name of 1 to 16 bytes as smile_name_key has it. */
+ALWAYS_INLINE unsigned char *weir_smile_put_name_words(unsigned char *to, uint64_t first, uint64_t last, size_t size) {
+    static const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    int is_ascii = ((first | last) & high_bits) == 0;
+    *to = (unsigned char)(is_ascii ? SMILE_NAME_ASCII + size - 1 : SMILE_NAME_UNICODE + size - 2);
+    weir_word_put(to + 1, first);
+    if (size > 8)
+        weir_word_put(to + 1 + size - 8, last);
+    return to + 1 + size;
+}
+
 static inline unsigned char *weir_smile_put_name_reference(unsigned char *to, unsigned index) {
     if (LIKELY(index < SMILE_SHORT_INDICES)) {
         *to = (unsigned char)(SMILE_NAME_SHARED + index);

@@ -3,6 +3,8 @@
  * it is known.
  *
  * Called seldom: when a container went beyond the limit, for maps with a single key "$...", and under WEIR_STRICT. */
+#include <stdlib.h>
+
 #include "codec/bson/bson.h"
 #include "codec/wrapper/wrapper.h"
 
@@ -73,12 +75,53 @@ static int is_like_wrapper(const struct weir_value *map, int by_kind) {
     return map[2].kind == WEIR_KIND_MAP || map[2].kind == WEIR_KIND_ARRAY || map[2].kind == WEIR_KIND_TAGGED;
 }
 
+int weir_value_is_deeper(const struct weir_value *at, const struct weir_value *end, uint32_t most, int *ret) {
+    const struct weir_value *few[WEIR_DEPTH_MAX], **ends = few;
+    size_t cells = (size_t)(end - at), needed = most < cells ? most : cells, depth = 0;
+    if (needed > WEIR_DEPTH_MAX)
+        ends = malloc(needed * sizeof(*ends));
+    if (!ends)
+        return WEIR_ENOMEM;
+    *ret = 0;
+    for (; at < end && !*ret; at = weir_value_next(at)) {
+        while (depth > 0 && ends[depth - 1] <= at)
+            depth--;
+        if (at->kind != WEIR_KIND_TAGGED && at->kind != WEIR_KIND_ARRAY && at->kind != WEIR_KIND_MAP)
+            continue;
+        *ret = depth == most;
+        if (!*ret)
+            ends[depth++] = weir_value_after(at);
+    }
+    if (ends != few)
+        free(ends);
+    return WEIR_OK;
+}
+
+/* Whether the tag that a wrapper inside @parent became, the last value there is, is beyond the limit: in the format it
+ * was a map, in the document it has a level more, or two with the array inside. */
+static int is_tag_too_deep(const struct weir_doc *doc, const struct weir_value *tag, const struct weir_value *parent,
+                           uint32_t depth_max, int by_kind, int *ret) {
+    uint32_t around = levels(doc, parent, wrapper_around(parent, by_kind), by_kind);
+    *ret = around >= depth_max;
+    return *ret ? WEIR_OK : weir_value_is_deeper(tag, doc->cells + doc->count, depth_max - around, ret);
+}
+
 int weir_wrapper_close(struct weir_doc *doc, size_t open, uint32_t depth, const struct weir_codec_limits *limits,
                        int is_deep, int by_kind, const char **ret_problem) {
     struct weir_value *container = doc->cells + open;
     int unwrapped = WEIR_UNWRAPPED_NOT;
+    doc->peak = doc->count > doc->peak ? doc->count : doc->peak;
+    const struct weir_value *parent = parent_of(doc, container);
+    int is_code = container->count == 2, is_too_deep = 0; /* the scope of a code is two levels deeper than it looks */
+    int is_leaf = is_code || (container->count == 1 && weir_wrapper_of_key(container + 1) == WEIR_WRAPPER_LEAF);
     if (!(limits->flags & WEIR_PLAIN) && container->kind == WEIR_KIND_MAP && container->count - 1 < 2)
         unwrapped = weir_unwrap(doc, open);
+    if (unwrapped == WEIR_UNWRAPPED_DONE && container->kind == WEIR_KIND_TAGGED && is_leaf &&
+        (is_code || depth + 1 > limits->depth_max) &&
+        is_tag_too_deep(doc, container, parent, limits->depth_max, by_kind, &is_too_deep) != WEIR_OK)
+        unwrapped = -1;
+    if (is_too_deep)
+        return fails(WEIR_ELIMIT, "a tag beyond the limit on depth; raise depth_max", ret_problem);
     if (unwrapped == WEIR_UNWRAPPED_DONE)
         return WEIR_OK;
     if (unwrapped < 0)

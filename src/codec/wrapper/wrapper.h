@@ -68,6 +68,10 @@ int weir_wrapper_is_too_deep(const struct weir_doc *doc, const struct weir_value
 int weir_wrapper_close(struct weir_doc *doc, size_t open, uint32_t depth, const struct weir_codec_limits *limits,
                        int is_deep, int by_kind, const char **ret_problem);
 
+/* Whether more than @most containers and tags are inside each other in the values from @at to @end.
+ * Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_value_is_deeper(const struct weir_value *at, const struct weir_value *end, uint32_t most, int *ret);
+
 /* ---- writing ---- */
 
 enum {

@@ -168,6 +168,7 @@ const struct weir_transport_ops weir_transport_file = {
     .close = file_close,
     .reserve = file_reserve,
     .commit = file_commit,
+    .post = weir_transport_no_post,
     .discard = file_discard,
     .skip = file_skip,
     .flush = file_flush,

@@ -1,11 +1,11 @@
 /* The writing side of a lane.
  *
- * A lane belongs to the holder of its lease (byte N of writers.lock). Everything in its file is written by that process alone, so nothing
+ * A lane belongs to the holder of its lease. Everything in its segments is written by that process alone, so nothing
  * here is contended and commit is a handful of plain stores.
  *
  * What must stay true, at every instruction, because a kill may come between any two:
- * - The word at the place behind the newest visible frame is 0. So commit first clears the word behind the new frame, then stores the
- *   new frame's own: a reader, and the next holder, walk from frame to frame until they see 0.
+ * - The word at the place behind the newest visible frame is 0. So commit first makes sure that the word behind the new frame is 0, then
+ *   stores the new frame's own: a reader, and the next holder, walk from frame to frame until they see 0.
  * - `oldest` is stored before any byte in front of it is overwritten. Who copies a frame and then finds oldest <= its position
  *   knows that the copy is whole.
  * - No byte is overwritten that a holding reader may still look at (weir_slot_held), unless the segment is LOSSY, where nobody
@@ -14,15 +14,12 @@
  * - tail, last and next_seq in the page may lag behind the frames by what was being committed; lane_recover catches up. */
 #include "transport/shm/lane.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "frame/frame.h"
-#include "os/lock.h"
 #include "os/process.h"
 #include "transport/shm/slot.h"
 
@@ -137,10 +134,58 @@ int weir_lane_has_room(struct weir_lane *lane) {
     return lane->limit - lane->head >= lane->wanted + WEIR_SHM_LINE || room_find(lane, lane->wanted);
 }
 
+/* ---- the zero behind the newest frame ----
+ *
+ * The word behind a new frame must be 0 before the frame can be seen. Storing it there and then would cost each message the transfer of
+ * one more cache line, which readers had last; so after a frame is published the words of the lines to come are cleared, while its
+ * reader is busy, and the next commit finds that it has nothing to do. Only bytes before limit are cleared: nobody needs them. */
+
+enum { AHEAD_SIZE = 16 * WEIR_SHM_LINE, AHEAD_SPAN_MAX = 4 * WEIR_SHM_LINE };
+
+static void zero_put(const struct weir_lane *lane, uint64_t position) {
+    atomic_store_explicit(weir_segment_word(&lane->segment, position), 0, memory_order_relaxed);
+}
+
+/* Somebody may have written into lines that were clear. */
+static void zero_forget(struct weir_lane *lane) {
+    lane->zero_from = lane->zero_to = 0;
+}
+
+/* Have a line of the ring brought here for writing, without waiting for it. */
+static inline void line_fetch(const struct weir_lane *lane, uint64_t position) {
+    const void *line = weir_segment_word(&lane->segment, position);
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line)); /* what the builtin is only for newer processors */
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
+static inline void zero_at(struct weir_lane *lane, uint64_t position) {
+    if (position >= lane->zero_from && position < lane->zero_to)
+        return;
+    zero_put(lane, position);
+    lane->zero_from = position;
+    lane->zero_to = position + WEIR_SHM_LINE;
+}
+
+/* Small frames are followed by frames of any small size, large ones mostly by one as large. */
+static inline void zero_ahead(struct weir_lane *lane, uint64_t span) {
+    uint64_t end = lane->head + (span > AHEAD_SPAN_MAX ? span + WEIR_SHM_LINE : (uint64_t)AHEAD_SIZE);
+    if (__builtin_expect(end > lane->limit, 0))
+        return;
+    if (span > AHEAD_SPAN_MAX) {
+        zero_at(lane, end - WEIR_SHM_LINE);
+        return;
+    }
+    for (; lane->zero_to < end; lane->zero_to += WEIR_SHM_LINE)
+        zero_put(lane, lane->zero_to);
+}
+
 /* ---- segments ---- */
 
-/* Unlink older segments once no reader needs them: the newest one has a frame and every holding reader has come to it. */
-static void retired_unlink(struct weir_lane *lane) {
+/* Take older segments away once no reader needs them: the newest one has a frame and every holding reader has come to it. */
+static void retired_remove(struct weir_lane *lane) {
     unsigned slot;
     struct weir_segment *segment = &lane->segment;
     if (atomic_load_explicit(&segment->page->last, memory_order_relaxed) == WEIR_SHM_NO_FRAME)
@@ -148,13 +193,13 @@ static void retired_unlink(struct weir_lane *lane) {
     while (weir_slot_held(lane->channel, segment->lane, 0, lane->head, &slot) < segment->base)
         if (!dead_reader_remove(lane, slot))
             return;
-    char name[40];
-    uint32_t generation = segment->generation - 1;
-    for (; generation > 0; generation--) {
-        weir_segment_name(name, segment->lane, generation);
-        if (unlinkat(lane->channel->fd, name, 0) != 0)
-            break;
-    }
+    /* The oldest first: what a kill leaves is still found from the newest one by the next holder, and by who joins meanwhile. */
+    struct weir_backing *backing = &lane->channel->backing;
+    uint32_t generation = segment->generation;
+    while (generation > 1 && weir_segment_exists(lane->channel, segment->lane, generation - 1))
+        generation--;
+    for (; generation < segment->generation; generation++)
+        backing->ops->part_remove(backing, weir_part_lane(segment->lane, generation));
     lane->has_retired = 0;
 }
 
@@ -172,12 +217,14 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
     };
     struct weir_segment next;
     if (lane->has_retired)
-        retired_unlink(lane);
+        retired_remove(lane);
     int status = weir_segment_make(lane->channel, &wish, err);
     if (status == WEIR_OK)
         status = weir_segment_open(lane->channel, wish.lane, wish.generation, 1, &next, err);
     if (status)
-        return status == WEIR_ENOENT ? weir_fail(err, WEIR_ECLOSED, "%s was taken away", lane->channel->text) : status;
+        return status == WEIR_ENOENT
+                   ? weir_fail(err, WEIR_ECLOSED, "%s was taken away", weir_channel_text(lane->channel))
+                   : status;
     atomic_store(&next.page->epoch, lane->epoch);
     atomic_store(&next.page->start, atomic_load(&lane->segment.page->start));
     atomic_store(&next.page->pid, (uint32_t)getpid());
@@ -186,6 +233,7 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
     atomic_fetch_add(&page->lanes_changed, 1);
     weir_segment_close(&lane->segment);
     lane->segment = next;
+    zero_forget(lane);
     lane->freed = wish.base;
     lane->limit = wish.base + next.capacity;
     lane->has_retired = 1;
@@ -196,7 +244,7 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
 
 static int fenced(const struct weir_lane *lane, weir_error *err) {
     return weir_fail(err, WEIR_EFENCED, "%s: this writer's lane was given to another; open it again",
-                     lane->channel->text);
+                     weir_channel_text(lane->channel));
 }
 
 static int is_fenced(const struct weir_lane *lane) {
@@ -206,7 +254,7 @@ static int is_fenced(const struct weir_lane *lane) {
 static int too_big(const struct weir_lane *lane, size_t size, weir_error *err) {
     return weir_fail(err, WEIR_ETOOBIG,
                      "%s: a message of %zu bytes is over the limit of %" PRIu64 "; raise max= in the address",
-                     lane->channel->text, size, lane->size_max);
+                     weir_channel_text(lane->channel), size, lane->size_max);
 }
 
 /* The frame does not fit between head and limit: publish what is held back, grow, or free old frames. */
@@ -219,7 +267,7 @@ __attribute__((noinline)) static int room_search(struct weir_lane *lane, size_t 
         return status ? status : segment_grow(lane, GROW_FACTOR * (span + WEIR_SHM_LINE), lane->segment.flags, err);
     }
     if (lane->has_retired)
-        retired_unlink(lane);
+        retired_remove(lane);
     lane->wanted = span;
     if (room_find(lane, span))
         return WEIR_OK;
@@ -271,28 +319,79 @@ static int commit_corked(struct weir_lane *lane, uint64_t at, uint64_t word, uin
     return weir_lane_flush(lane, err);
 }
 
-int weir_lane_commit(struct weir_lane *lane, uint64_t word, uint32_t flags, weir_error *err) {
+/* The frame at head is written up to its word: publish it. */
+__attribute__((always_inline)) static inline int frame_publish(struct weir_lane *lane, uint64_t span, uint64_t word,
+                                                               uint32_t flags, weir_error *err) {
     uint64_t at = lane->head;
-    uint64_t span = weir_shm_span(weir_frame_word_size(word));
-    if (__builtin_expect(span == 0 || span > lane->span, 0))
-        return weir_fail(err, WEIR_EINVAL, "%s: commit of %u bytes without room reserved for them", lane->channel->text,
-                         weir_frame_word_size(word));
-    if (__builtin_expect(is_fenced(lane), 0))
-        return fenced(lane, err);
-    atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_relaxed);
+    zero_at(lane, at + span);
     lane->head = at + span;
     lane->span = 0;
     lane->seq++;
-    if (__builtin_expect(flags & WEIR_COMMIT_MORE || lane->cork_word, 0))
+    if (flags & WEIR_COMMIT_MORE || lane->cork_word) {
+        if (lane->head + AHEAD_SIZE < lane->limit)
+            line_fetch(lane, lane->head + AHEAD_SIZE);
         return commit_corked(lane, at, word, flags, err);
+    }
     atomic_store_explicit(weir_segment_word(&lane->segment, at), word, memory_order_release);
     page_update(lane, at);
     weir_waker_look(&lane->waker, lane->channel);
+    zero_ahead(lane, span);
     return WEIR_OK;
+}
+
+int weir_lane_commit(struct weir_lane *lane, uint64_t word, uint32_t flags, weir_error *err) {
+    uint64_t span = weir_shm_span(weir_frame_word_size(word));
+    if (__builtin_expect(span == 0 || span > lane->span, 0))
+        return weir_fail(err, WEIR_EINVAL, "%s: commit of %u bytes without room reserved for them",
+                         weir_channel_text(lane->channel), weir_frame_word_size(word));
+    if (__builtin_expect(is_fenced(lane), 0))
+        return fenced(lane, err);
+    if (__builtin_expect(span != lane->span, 0))
+        zero_forget(lane);
+    return frame_publish(lane, span, word, flags, err);
+}
+
+/* As memcpy, without the call for what fits into one line. */
+static inline void copy_small(unsigned char *to, const unsigned char *from, size_t size) {
+    if (__builtin_expect(size > WEIR_SHM_LINE, 0)) {
+        memcpy(to, from, size);
+    } else if (size > 32) {
+        memcpy(to, from, 32);
+        memcpy(to + size - 32, from + size - 32, 32);
+    } else if (size >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else {
+        for (size_t i = 0; i < size; i++)
+            to[i] = from[i];
+    }
+}
+
+uint64_t weir_lane_post(struct weir_lane *lane, uint64_t word, const void *data, size_t size, int64_t time,
+                        uint32_t flags) {
+    uint64_t seq = lane->seq;
+    uint64_t span = weir_shm_span(weir_frame_word_size(word));
+    unsigned char *to = (unsigned char *)weir_segment_word(&lane->segment, lane->head);
+    if (__builtin_expect(lane->limit - lane->head < span + WEIR_SHM_LINE || span > lane->segment.span_max ||
+                             is_fenced(lane) || weir_frame_word_size(word) > lane->size_max,
+                         0))
+        return 0;
+    memcpy(to + 8, &seq, sizeof(seq));
+    to += WEIR_FRAME_HEADER_SIZE;
+    if (word >> 56 & WEIR_FRAME_TIME) {
+        memcpy(to, &time, sizeof(time));
+        to += sizeof(time);
+    }
+    copy_small(to, data, size);
+    return frame_publish(lane, span, word, flags, NULL) == WEIR_OK ? seq : 0;
 }
 
 void weir_lane_discard(struct weir_lane *lane) {
     lane->span = 0;
+    zero_forget(lane); /* the caller has had the bytes in front of head */
 }
 
 void weir_lane_skip(struct weir_lane *lane) {
@@ -307,9 +406,11 @@ int weir_lane_flush(struct weir_lane *lane, weir_error *err) {
     if (is_fenced(lane))
         return fenced(lane, err);
     atomic_store_explicit(weir_segment_word(&lane->segment, lane->cork_at), lane->cork_word, memory_order_release);
+    uint64_t span = lane->head - lane->cork_last;
     lane->cork_word = 0;
     page_update(lane, lane->cork_last);
     weir_waker_look(&lane->waker, lane->channel);
+    zero_ahead(lane, span);
     return WEIR_OK;
 }
 
@@ -340,6 +441,7 @@ static int lane_recover(struct weir_lane *lane) {
         tail += span;
     }
     lane->head = tail;
+    zero_forget(lane);
     atomic_store_explicit(weir_segment_word(&lane->segment, tail), 0, memory_order_release);
     page_update(lane, last);
     unsigned slot;
@@ -362,7 +464,7 @@ static int newest_open(struct weir_lane *lane, unsigned index, uint32_t generati
         struct weir_segment next;
         status = forward == lane->segment.generation + 1
                      ? weir_segment_open(lane->channel, index, forward, 1, &next, err)
-                     : weir_fail(err, WEIR_ECORRUPT, "%s: lane %u is damaged", lane->channel->text, index);
+                     : weir_fail(err, WEIR_ECORRUPT, "%s: lane %u is damaged", weir_channel_text(lane->channel), index);
         weir_segment_close(&lane->segment);
         if (status == WEIR_OK)
             lane->segment = next;
@@ -421,12 +523,12 @@ int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, con
     lane->size_max = place->size_max;
     int status = WEIR_EBUSY;
     for (unsigned index = 0; index < WEIR_SHM_LANES; index++) {
-        if (weir_lock_take(channel->writers_fd, index, 1) != WEIR_OK)
+        if (weir_lease_take(channel, WEIR_LEASE_LANE + index, 1) != WEIR_OK)
             continue;
         status = lane_settle(lane, index, place, err);
         if (status == WEIR_OK)
             break;
-        weir_lock_drop(channel->writers_fd, index);
+        weir_lease_drop(channel, WEIR_LEASE_LANE + index);
         if (status != WEIR_EACCESS && status != WEIR_ECORRUPT && status != WEIR_ENOENT)
             return status;
         if (status == WEIR_EACCESS && atomic_load(&channel->page->generation[index]) == 0)
@@ -434,8 +536,8 @@ int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, con
         status = WEIR_EBUSY;
     }
     if (status)
-        return weir_fail(err, WEIR_EBUSY, "%s has %d writers already, and no lane for one more", channel->text,
-                         WEIR_SHM_LANES);
+        return weir_fail(err, WEIR_EBUSY, "%s has %d writers already, and no lane for one more",
+                         weir_channel_text(channel), WEIR_SHM_LANES);
     weir_waker_init(&lane->waker);
     lane->is_open = 1;
     /* Whoever had the lane may have died between a commit and its wake-up. */
@@ -449,10 +551,10 @@ void weir_lane_close(struct weir_lane *lane) {
     weir_lane_flush(lane, NULL);
     if (!is_fenced(lane)) {
         if (lane->has_retired)
-            retired_unlink(lane);
+            retired_remove(lane);
         atomic_store(&lane->segment.page->start, 0);
         atomic_store(&lane->segment.page->pid, 0);
-        weir_lock_drop(lane->channel->writers_fd, lane->segment.lane);
+        weir_lease_drop(lane->channel, WEIR_LEASE_LANE + lane->segment.lane);
     }
     weir_segment_close(&lane->segment);
     weir_lane_abandon(lane);
@@ -467,23 +569,19 @@ void weir_lane_abandon(struct weir_lane *lane) {
 /* ---- who writes ---- */
 
 int64_t weir_lane_holder(const struct weir_shm_channel *channel, uint32_t *ret_uid) {
+    const struct weir_backing_ops *ops = channel->backing.ops;
     for (unsigned index = 0; index < WEIR_SHM_LANES; index++) {
-        char name[40];
+        struct weir_part part;
         uint32_t pid = 0;
         uint32_t generation = atomic_load(&channel->page->generation[index]);
-        if (generation == 0 || !weir_lock_is_held(channel->writers_fd, index))
+        if (generation == 0 || !weir_lease_is_held(channel, WEIR_LEASE_LANE + index) ||
+            ops->part_open(&channel->backing, weir_part_lane(index, generation), 0, &part) != WEIR_OK)
             continue;
-        weir_segment_name(name, index, generation);
-        int fd = weir_channel_file(channel->fd, name, O_RDONLY, 2 * WEIR_SHM_PAGE);
-        if (fd < 0)
+        int status = ops->part_read(&part, WEIR_SHM_PAGE + offsetof(struct weir_lane_page, pid), &pid, sizeof(pid));
+        ops->part_close(&part);
+        if (status != WEIR_OK || pid == 0)
             continue;
-        struct stat about;
-        ssize_t count = pread(fd, &pid, sizeof(pid), WEIR_SHM_PAGE + offsetof(struct weir_lane_page, pid));
-        int has_owner = fstat(fd, &about) == 0;
-        close(fd);
-        if (count != sizeof(pid) || pid == 0 || !has_owner)
-            continue;
-        *ret_uid = about.st_uid;
+        *ret_uid = part.uid;
         return pid;
     }
     return 0;

@@ -5,13 +5,10 @@
  *   before it frees more, or it freed before, and then `oldest`, stored before the freeing, tells us.
  * - Copying: take the bytes, then look whether `oldest` has passed the place. Observers, LOSSY lanes and lanes of other users.
  *
- * What must stay true: nothing that stands in the file is used unchecked. Positions only ever index through the mask, spans are at most
+ * What must stay true: nothing that stands in a segment is used unchecked. Positions only ever index through the mask, spans are at most
  * span_max, and the ring is mapped twice, so whatever a hostile writer stores, reads stay inside the mapping. */
 #include "transport/shm/view.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "frame/frame.h"
@@ -47,8 +44,8 @@ static void settle(struct weir_lane_view *view, uint64_t position, uint64_t expe
 }
 
 static int damaged(const struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
-    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up", channel->text,
-                     view->segment.lane + 1, view->segment.uid);
+    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up",
+                     weir_channel_text(channel), view->segment.lane + 1, view->segment.uid);
 }
 
 /* Look at the frame at the position. Return: WEIR_OK, WEIR_EAGAIN (nothing there, or overtaken: see weir_view_follow), WEIR_ECORRUPT. */
@@ -102,8 +99,9 @@ int weir_view_open(struct weir_lane_view *view, const struct weir_shm_channel *c
     }
     if (status == WEIR_OK)
         segment_adopt(view, channel, &segment);
-    return status == WEIR_ENOENT ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u has no file", channel->text, lane)
-                                 : status;
+    return status == WEIR_ENOENT
+               ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u has no segment", weir_channel_text(channel), lane)
+               : status;
 }
 
 void weir_view_close(struct weir_lane_view *view) {
@@ -111,18 +109,11 @@ void weir_view_close(struct weir_lane_view *view) {
     view->is_open = 0;
 }
 
-static int segment_exists(const struct weir_shm_channel *channel, unsigned lane, uint32_t generation) {
-    char name[40];
-    struct stat about;
-    weir_segment_name(name, lane, generation);
-    return fstatat(channel->fd, name, &about, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-/* Change to the oldest segment that has a file, if that is another one. */
+/* Change to the oldest segment that there still is, if that is another one. */
 static int segment_oldest(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
     unsigned lane = view->segment.lane;
     uint32_t generation = view->segment.generation;
-    while (generation > 1 && segment_exists(channel, lane, generation - 1))
+    while (generation > 1 && weir_segment_exists(channel, lane, generation - 1))
         generation--;
     for (; generation != view->segment.generation; generation++) {
         struct weir_segment segment;
@@ -145,6 +136,23 @@ static int segment_newest(struct weir_lane_view *view, const struct weir_shm_cha
                           generation > view->segment.generation ? generation : view->segment.generation, err);
 }
 
+/* Open the segment that comes after @forward, which has been taken away: the oldest that is still there. Those between had nothing for
+ * us, but it may be kept for our sake while the lane grows on, so it need not be the newest. */
+static int segment_after(const struct weir_shm_channel *channel, unsigned lane, uint32_t forward,
+                         struct weir_segment *ret, weir_error *err) {
+    for (int attempts = 0; attempts < ATTEMPTS; attempts++) {
+        uint32_t newest = atomic_load(&channel->page->generation[lane]), generation = newest;
+        while (generation > forward + 1 && weir_segment_exists(channel, lane, generation - 1))
+            generation--;
+        for (; generation > forward && generation <= newest && generation != 0; generation++) {
+            int status = weir_segment_open(channel, lane, generation, 0, ret, err);
+            if (status != WEIR_ENOENT)
+                return status;
+        }
+    }
+    return WEIR_ENOENT;
+}
+
 int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
     uint64_t oldest = load_oldest(view);
     uint32_t forward = load_forward(&view->segment);
@@ -158,9 +166,8 @@ int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel 
         return WEIR_EAGAIN;
     struct weir_segment next;
     int status = weir_segment_open(channel, view->segment.lane, forward, 0, &next, err);
-    uint32_t newest = atomic_load(&channel->page->generation[view->segment.lane]);
-    if (status == WEIR_ENOENT && newest > forward) /* we hold nothing back and were away for long */
-        status = weir_segment_open(channel, view->segment.lane, newest, 0, &next, err);
+    if (status == WEIR_ENOENT)
+        status = segment_after(channel, view->segment.lane, forward, &next, err);
     if (status)
         return status == WEIR_ENOENT ? damaged(view, channel, err) : status;
     segment_adopt(view, channel, &next);

@@ -33,6 +33,8 @@ static inline void weir_waker_look(struct weir_waker *waker, const struct weir_s
         atomic_thread_fence(memory_order_seq_cst);
     else
         atomic_signal_fence(memory_order_seq_cst);
+    if (__builtin_expect(channel->wakes != NULL, 0))
+        channel->wakes->wake(&channel->backing);
     if (__builtin_expect(atomic_load_explicit(&channel->cursors->ticket, memory_order_relaxed) != waker->ticket, 0))
         weir_waker_wake(waker, channel);
 }
@@ -43,8 +45,9 @@ struct weir_sleeper {
     unsigned slot; /* WEIR_NO_SLOT: an observer that nobody knows of; it looks by itself every few milliseconds */
     uint32_t word; /* of channel.wake when the ticket was taken */
     int64_t slice_ns;
-    int fd; /* what the host polls: our FIFO, or a timer without a slot; -1 */
+    int fd; /* what the host polls: our FIFO, or a timer where there is none; -1 */
     uint8_t is_armed;
+    uint8_t is_timed;      /* fd is a timer */
     uint8_t has_semaphore; /* it sleeps on the semaphore in its slot, not on channel.wake */
 };
 
@@ -76,6 +79,14 @@ struct weir_spin {
     uint32_t count;   /* of waits */
 };
 typedef int weir_ready_fn(void *user);
+
+static inline void weir_spin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 void weir_spin_init(struct weir_spin *spin);
 /* Spin until @ready or the limit. Return: what @ready said last. */
