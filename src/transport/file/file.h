@@ -177,7 +177,8 @@ struct weir_lease_note {
 enum weir_lease_flags { WEIR_LEASE_KEEPS_NOT = 1 };
 
 struct weir_lease {
-    int fd; /* -1: not open */
+    struct weir_lease *next; /* of all that this process has open */
+    int fd;                  /* -1: not open */
     int is_locked;
     int is_exclusive; /* nobody else may write, so the lock is kept */
     uint32_t lane;    /* our number among the writers */

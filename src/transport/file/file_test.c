@@ -108,6 +108,38 @@ static void test_numbers_are_those_of_the_log(void **state) {
     }
 }
 
+/* A child that lives on does not keep what its dead parent had. */
+static void test_a_forked_child_keeps_no_lock(void **state) {
+    (void)state;
+    int pipe_fds[2];
+    pid_t grandchild = 0;
+    assert_int_equal(pipe(pipe_fds), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        weir_writer *writer = writer_of("forked.weir", "?exclusive=1");
+        if (send_number(writer, 1, 10, NULL) != WEIR_OK)
+            _exit(1);
+        grandchild = fork();
+        if (grandchild == 0) {
+            alarm(30);
+            if (send_number(writer, 2, 10, NULL) != WEIR_EFORKED)
+                _exit(1);
+            pause();
+        }
+        _exit(write(pipe_fds[1], &grandchild, sizeof(grandchild)) != sizeof(grandchild));
+    }
+    assert_int_equal(read(pipe_fds[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    weir_writer *writer = writer_of("forked.weir", "?exclusive=1");
+    assert_int_equal(send_number(writer, 2, 10, NULL), WEIR_OK);
+    assert_int_equal(weir_writer_seq(writer), 2);
+    weir_writer_close(writer);
+    kill(grandchild, SIGKILL);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
 static void test_exclusive(void **state) {
     (void)state;
     weir_writer *one = writer_of("x.weir", "?exclusive=1"), *two = NULL;
@@ -516,6 +548,7 @@ int main(void) {
         TEST(test_places_are_found),
         TEST(test_big_messages_cross_blocks),
         TEST(test_numbers_are_those_of_the_log),
+        TEST(test_a_forked_child_keeps_no_lock),
         TEST(test_exclusive),
         TEST(test_rotation_is_followed),
         TEST(test_rotation_by_age),
