@@ -156,6 +156,10 @@ static void info_tabs(const weir_value *info, weir_buffer *line) {
         tabs("server", process, process_keys, line);
     if (weir_get(info, "listener", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
         tabs("listener", process, process_keys, line);
+    if (weir_get(info, "writer", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
+        tabs("writer", process, process_keys, line);
+    if (weir_get(info, "reader", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
+        tabs("reader", process, process_keys, line);
     each_tabs("lane", info, "lanes", lane_keys, line);
     each_tabs("reader", info, "readers", reader_keys, line);
     each_tabs("end", info, "ends", end_keys, line);
@@ -206,6 +210,8 @@ static void head_print(const weir_value *info, weir_buffer *line) {
     }
     pair_print(info, "server", line);
     pair_print(info, "listener", line);
+    pair_print(info, "writer", line);
+    pair_print(info, "reader", line);
 }
 
 static void title_print(const char *title, weir_buffer *line) {

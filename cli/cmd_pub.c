@@ -222,13 +222,25 @@ static int publisher_init(struct publisher *publisher) {
     return exit;
 }
 
+/* The address with what the command adds to it. A pipe keeps nothing for who comes later, so there the first message waits for its
+ * reader, as the shell's > does. Return: NULL when there is no memory. */
+static char *address_complete(const char *address) {
+    char *complete = args.codec ? cli_address(address, "codec", args.codec) : strdup(address);
+    const char *question = strchr(address, '?');
+    if (!complete || strncmp(address, "fifo://", 7) != 0 || (question && strstr(question, "readers=")))
+        return complete;
+    char *waiting = cli_address(complete, "readers", "1");
+    free(complete);
+    return waiting;
+}
+
 static int writer_open(struct publisher *publisher, const char *address) {
     weir_error err = {0};
-    char *with_codec = args.codec ? cli_address(address, "codec", args.codec) : NULL;
-    if (args.codec && !with_codec)
+    char *complete = address_complete(address);
+    if (!complete)
         return cli_fail(CLI_FAILURE, "out of memory");
-    int status = weir_writer_open(with_codec ? with_codec : address, &publisher->writer, &err);
-    free(with_codec);
+    int status = weir_writer_open(complete, &publisher->writer, &err);
+    free(complete);
     if (status)
         return cli_error(status, &err);
     publisher->timeout_ns = weir_writer_timeout(publisher->writer);

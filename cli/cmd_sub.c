@@ -109,11 +109,12 @@ static int nothing_came(const char *address, uint64_t count) {
 static int messages_print(weir_reader *reader, const char *address, weir_buffer *line) {
     weir_message *message = NULL;
     weir_error err = {0};
-    for (uint64_t count = 0; (!args.count || count < args.count) && !cli_is_over(); count++) {
+    uint64_t count = 0;
+    while ((!args.count || count < args.count) && !cli_is_over()) {
         if (cli_is_interrupted())
             return CLI_SIGNAL + cli_is_interrupted();
         int status = message_next(reader, &message, &err);
-        if (status == WEIR_ECORRUPT) { /* one writer is given up, the others go on */
+        if (status == WEIR_ECORRUPT) { /* something is given up, the rest goes on */
             cli_error(status, &err);
             continue;
         }
@@ -125,6 +126,7 @@ static int messages_print(weir_reader *reader, const char *address, weir_buffer 
             status = message_print(message, line, &err);
         if (status)
             return cli_error(status, &err);
+        count++;
         uint64_t gap = weir_message_gap(message);
         if (gap)
             cli_say("%s: %" PRIu64 " message%s lost before seq %" PRIu64, address, gap, gap == 1 ? "" : "s",

@@ -1,7 +1,8 @@
 /* Writers and readers: the ends of a channel.
  *
  * Ends come and go in any order. Messages of one writer arrive in order, whole or not at all, at most once per reader;
- * what a reader missed is counted. Options stand in the address, as in "shm://lab/imu?capacity=4M&full=drop-oldest":
+ * what a reader missed is counted. A pipe (fifo://) has one writer and one reader, and no history: from= means what of that which is
+ * still in the pipe is passed over (default: nothing). Options stand in the address, as in "shm://lab/imu?capacity=4M&full=drop-oldest":
  *
  *   capacity=SIZE      bytes a writer's lane or a peer's queue holds (default 1M); K, M, G
  *   max=SIZE           largest one message (default 16M); the lane grows as far as it must
@@ -19,6 +20,8 @@
  *   wait=futex|spin|poll|sem                   shm: how a reader waits (default futex, after a short spin). sem: a POSIX
  *                      semaphore per reader, the classic way, for teaching and comparing; each sleeping reader costs the writer a
  *                      system call per wake, and it is refused (WEIR_ENOTSUP) where other users may write the channel
+ *   framing=weir|jsonl|cborseq|smile|bson      pipes: how a writer's messages lie in the pipe, and what a reader takes other bytes
+ *                      for (default: frames, and what the bytes look like)
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
  */
 #ifndef WEIR_CHANNEL_H

@@ -4,6 +4,7 @@
  *
  *     shm://lab/imu            shared memory         (a bare "lab/imu" means the same)
  *     unix:///run/imu.sock     a local stream socket
+ *     fifo:///run/imu.fifo     a named pipe: one writer, one reader, also cat, jq and echo
  *
  * Writers send messages, readers receive them, clients call servers. Only the address changes when the mechanism does.
  *

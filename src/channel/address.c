@@ -8,6 +8,7 @@
 
 #include "base/number.h"
 #include "codec/codec.h"
+#include "frame/plain/plain.h"
 
 enum {
     CAPACITY_DEFAULT = 1 << 20,
@@ -136,6 +137,7 @@ static int from_option(weir_view value, struct weir_place *place) {
     static const char *const words[] = {"now", "oldest", "last"};
     unsigned index = 0;
     uint64_t seq;
+    place->is_from_given = 1;
     if (word_read(value, words, 3, &index) == WEIR_OK) {
         place->from = (enum weir_from)index;
         return WEIR_OK;
@@ -164,6 +166,7 @@ static int codec_option(weir_view value, struct weir_place *place) {
         return WEIR_EINVAL;
     memcpy(name, value.data, value.size);
     name[value.size] = '\0';
+    place->is_codec_given = 1;
     if (weir_codec_find(name, &place->codec, NULL) || place->codec == WEIR_CODEC_RAW || !weir_codec_ops(place->codec))
         return WEIR_EINVAL;
     return WEIR_OK;
@@ -211,6 +214,11 @@ static int wait_option(weir_view value, struct weir_place *place) {
     return status;
 }
 
+static int framing_option(weir_view value, struct weir_place *place) {
+    place->framing = weir_framing_find(value.data, value.size);
+    return place->framing < 0 ? WEIR_EINVAL : WEIR_OK;
+}
+
 #define SWITCH_OPTION(option, field)                                                                                   \
     static int option(weir_view value, struct weir_place *place) {                                                     \
         return switch_read(value, &place->field);                                                                      \
@@ -245,6 +253,7 @@ static const struct {
     {"wait", wait_option, WEIR_OPTION_WAIT, "futex, spin, poll or sem"},
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
+    {"framing", framing_option, WEIR_OPTION_FRAMING, "weir, jsonl, cborseq, smile or bson"},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -253,7 +262,7 @@ static int transport_has(const struct weir_transport_ops *transport, size_t opti
 }
 
 static int unknown_option(weir_view name, const struct weir_place *place, weir_error *err) {
-    char known[256] = "";
+    char known[320] = "";
     size_t used = 0;
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (transport_has(place->transport, i))
@@ -341,6 +350,7 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         .is_kept = 1,
         .may_create = 1,
         .is_stamped = 1,
+        .framing = -1,
     };
     if (!address)
         return weir_fail(err, WEIR_EADDRESS, "no address was given; write one such as shm://lab/imu");
@@ -349,6 +359,8 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         return status;
     const char *question = strchr(address, '?');
     status = question ? options_parse(question + 1, &place, err) : WEIR_OK;
+    if (place.framing > WEIR_FRAMING_FRAMES && !place.is_codec_given)
+        place.codec = place.framing; /* so that what is encoded can be taken over */
     if (status == WEIR_OK)
         status = place.transport->check(&place, err);
     if (status == WEIR_OK)

@@ -36,8 +36,20 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,  /* wait= */
-    WEIR_OPTION_LISTEN = 2 /* listen=, connect= */
+    WEIR_OPTION_WAIT = 1,   /* wait= */
+    WEIR_OPTION_LISTEN = 2, /* listen=, connect= */
+    WEIR_OPTION_FRAMING = 4 /* framing= */
+};
+
+/* What the channels of a transport have in common, where transports differ. */
+enum weir_trait {
+    /* A channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps everything, no reader holds a
+     * writer back, and full= says what happens when the store is full. */
+    WEIR_TRAIT_BOUNDED = 1,
+    WEIR_TRAIT_ONE_WRITER = 2, /* a second writer is refused (WEIR_EBUSY) */
+    WEIR_TRAIT_ONE_READER = 4, /* a second reader is, observers included */
+    /* There is no history: a message is there until one reader takes it, or the last end goes. */
+    WEIR_TRAIT_FLEETING = 8
 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
@@ -68,6 +80,9 @@ struct weir_place {
     uint8_t is_stamped;
     uint8_t must_listen;
     uint8_t must_connect;
+    uint8_t is_codec_given;
+    uint8_t is_from_given;
+    int framing; /* enum weir_framing; -1: not given */
 };
 
 /* Room for one frame, given by reserve. */
@@ -84,8 +99,9 @@ struct weir_inbound {
     uint64_t gap;    /* frames of that writer missed just before */
     uint32_t writer; /* which writer: a small number */
     uint64_t peer;   /* whom to answer, for reserve */
-    uint32_t uid;    /* the writer's user, as the kernel says */
+    uint32_t uid;    /* the writer's user, as the kernel says; WEIR_UID_UNKNOWN when it does not */
 };
+enum { WEIR_UID_UNKNOWN = 0xFFFFFFFF };
 
 enum weir_ready { WEIR_READY_TO_READ = 1, WEIR_READY_TO_WRITE = 2 };
 enum { WEIR_COMMIT_MORE = 1 }; /* more follows at once: publishing and waking may wait for flush */
@@ -105,6 +121,7 @@ typedef int weir_clean_fn(const char *path, const char *what, uint64_t size, voi
 struct weir_transport_ops {
     const char *scheme; /* "shm" */
     uint32_t options;   /* enum weir_option, or-ed */
+    uint32_t traits;    /* enum weir_trait, or-ed */
     size_t state_size;
 
     /* Is place->name one this transport can use? Says why not. */
@@ -159,6 +176,7 @@ struct weir_transport_ops {
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
+extern const struct weir_transport_ops weir_transport_fifo; /* transport/fifo/fifo.c */
 
 /* The i-th transport of the table, NULL behind the last. */
 const struct weir_transport_ops *weir_transport_at(size_t index);

@@ -201,7 +201,7 @@ static void test_one_server_an_address(void **state) {
     assert_int_equal(count_files(((struct scratch *)*state)->directory), 0);
 }
 
-#define CASE(function) {#function, function}
+#define CASE(function) {#function, function, 0, 0}
 
 int main(void) {
     const struct conformance_case cases[] = {

@@ -13,13 +13,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "transport/transport.h"
+
 /* The table: each transport, and the forms of its addresses that change how it works. */
 static const struct form forms[] = {
-    {"shm", ""},
-    {"shm", "wait=sem"},
-    {"unix", ""},
+    {"shm", "", ""},
+    {"shm", "wait=sem", ""},
+    {"unix", "", ".sock"},
+    {"fifo", "", ".fifo"},
 };
-enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 256, ADDRESS_BUFFERS = 6 };
+enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 512, ADDRESS_BUFFERS = 6 };
 
 static int count_fds(void) {
     int count = 0;
@@ -41,6 +44,7 @@ static int setup(void **state) {
     const struct form *form = *state;
     scratch->scheme = form->scheme;
     scratch->options = form->options;
+    scratch->extension = form->extension;
     strcpy(scratch->directory, "/dev/shm/weir-test-XXXXXX");
     if (!mkdtemp(scratch->directory))
         return -1;
@@ -71,16 +75,24 @@ int conformance_run(const char *suite, const struct conformance_case *cases, siz
     for (size_t i = 0; i < FORM_COUNT; i++) {
         if (only && strcmp(only, forms[i].scheme) != 0)
             continue;
-        for (size_t j = 0; j < count && used < CASE_MAX; j++, used++) {
-            snprintf(names[used], sizeof(names[used]), "%s%s%s: %s", forms[i].scheme, *forms[i].options ? "?" : "",
-                     forms[i].options, cases[j].name);
+        uint32_t traits = weir_transport_find(forms[i].scheme, strlen(forms[i].scheme))->traits;
+        for (size_t j = 0; j < count && used < CASE_MAX; j++) {
+            if ((cases[j].needs & ~traits) || (cases[j].lacks & traits))
+                continue;
+            snprintf(names[used], sizeof(names[used]), "%s%s%s%s: %s", forms[i].scheme, forms[i].extension,
+                     *forms[i].options ? "?" : "", forms[i].options, cases[j].name);
             tests[used] = (struct CMUnitTest){names[used], cases[j].run, setup, teardown, (void *)&forms[i]};
+            used++;
         }
     }
     const char *pattern = getenv("WEIR_TEST_FILTER");
     if (pattern)
         cmocka_set_test_filter(pattern);
     return _cmocka_run_group_tests(suite, tests, used, NULL, NULL);
+}
+
+int has_trait(const struct scratch *scratch, uint32_t trait) {
+    return (weir_transport_find(scratch->scheme, strlen(scratch->scheme))->traits & trait) != 0;
 }
 
 const char *address(const struct scratch *scratch, const char *name, const char *options) {
@@ -92,8 +104,8 @@ const char *address(const struct scratch *scratch, const char *name, const char 
     if (strcmp(scratch->scheme, "shm") == 0)
         snprintf(text, sizeof(buffers[0]), "shm://%s%s%s%s%s", name, question, scratch->options, and, more);
     else
-        snprintf(text, sizeof(buffers[0]), "%s://%s/%s.sock%s%s%s%s", scratch->scheme, scratch->directory, name,
-                 question, scratch->options, and, more);
+        snprintf(text, sizeof(buffers[0]), "%s://%s/%s%s%s%s%s%s", scratch->scheme, scratch->directory, name,
+                 scratch->extension, question, scratch->options, and, more);
     return text;
 }
 

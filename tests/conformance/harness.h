@@ -19,13 +19,15 @@
 /* A line of the table: a scheme, and options that stand in every address. */
 struct form {
     const char *scheme;
-    const char *options; /* "wait=sem", or "" */
+    const char *options;   /* "wait=sem", or "" */
+    const char *extension; /* of the name, where it is a path */
 };
 
 /* One test's place. */
 struct scratch {
     const char *scheme;
     const char *options;
+    const char *extension;
     char directory[64];
     int fd_count; /* open before the test */
 };
@@ -34,11 +36,16 @@ struct scratch {
 struct conformance_case {
     const char *name;
     CMUnitTestFunction run;
+    uint32_t needs; /* enum weir_trait: only for transports that have these */
+    uint32_t lacks; /* only for those that have none of these */
 };
 int conformance_run(const char *suite, const struct conformance_case *cases, size_t count);
 
 /* The address of channel @name in the scratch place, with @options ("" or "?a=b&..."). One of a few static buffers. */
 const char *address(const struct scratch *scratch, const char *name, const char *options);
+
+/* Has the transport that trait (enum weir_trait)? */
+int has_trait(const struct scratch *scratch, uint32_t trait);
 
 weir_writer *open_writer(const char *address);
 weir_reader *open_reader(const char *address);

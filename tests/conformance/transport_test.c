@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "transport/transport.h"
 
 enum { MANY = 2000, WRITERS = 4, READERS = 3 };
 
@@ -221,27 +222,55 @@ static void test_observers_hold_nobody_back(void **state) {
 
 /* ---- where a reader begins, and the latest value ---- */
 
-static void test_from(void **state) {
+/* A reader with @from gets @first as its first message. */
+static void check_from(const struct scratch *scratch, const char *from, int64_t first) {
     weir_message *message;
-    weir_writer *writer = open_writer(address(*state, "a", ""));
-    for (int64_t i = 1; i <= 5; i++)
+    /* Where a message goes to one reader only, each reader needs its own. */
+    weir_writer *writer = has_trait(scratch, WEIR_TRAIT_FLEETING) ? open_writer(address(scratch, "a", "")) : NULL;
+    for (int64_t i = 1; writer && i <= 5; i++)
         assert_int_equal(send_number(writer, i, 10), WEIR_OK);
-    weir_reader *oldest = open_reader(address(*state, "a", "?from=oldest"));
-    for (int64_t i = 1; i <= 5; i++)
-        assert_int_equal(next_number(oldest), i);
-    weir_reader *last = open_reader(address(*state, "a", "?from=last"));
-    assert_int_equal(next_number(last), 5);
-    weir_reader *seq = open_reader(address(*state, "a", "?from=seq:4"));
-    assert_int_equal(next_number(seq), 4);
-    weir_reader *ago = open_reader(address(*state, "a", "?from=-1h"));
-    assert_int_equal(next_number(ago), 1);
-    weir_reader *now = open_reader(address(*state, "a", ""));
-    assert_int_equal(weir_reader_next(now, SECOND / 20, &message, NULL), WEIR_ETIMEOUT);
-    weir_reader_close(oldest);
-    weir_reader_close(last);
-    weir_reader_close(seq);
-    weir_reader_close(ago);
-    weir_reader_close(now);
+    weir_reader *reader = open_reader(address(scratch, "a", from));
+    if (first > 0)
+        for (int64_t i = first; i <= 5; i++)
+            assert_int_equal(next_number(reader), i);
+    assert_int_equal(weir_reader_next(reader, SECOND / 20, &message, NULL), WEIR_ETIMEOUT);
+    assert_int_equal(weir_reader_gaps(reader), 0);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+static void test_from(void **state) {
+    weir_writer *writer = has_trait(*state, WEIR_TRAIT_FLEETING) ? NULL : open_writer(address(*state, "a", ""));
+    for (int64_t i = 1; writer && i <= 5; i++)
+        assert_int_equal(send_number(writer, i, 10), WEIR_OK);
+    check_from(*state, "?from=oldest", 1);
+    check_from(*state, "?from=last", 5);
+    check_from(*state, "?from=seq:4", 4);
+    check_from(*state, "?from=-1h", 1);
+    check_from(*state, "?from=now", 0);
+    if (writer)
+        check_from(*state, "", 0);
+    weir_writer_close(writer);
+}
+
+/* A second writer or reader is refused with a sentence that names the first. */
+static void test_one_of_each_where_there_can_be_only_one(void **state) {
+    weir_error err = {0};
+    char pid[32];
+    weir_writer *writer = open_writer(address(*state, "a", "")), *second_writer = NULL;
+    weir_reader *reader = open_reader(address(*state, "a", "")), *second_reader = NULL;
+    snprintf(pid, sizeof(pid), "pid %d", (int)getpid());
+    int status = weir_writer_open(address(*state, "a", ""), &second_writer, &err);
+    assert_int_equal(status, has_trait(*state, WEIR_TRAIT_ONE_WRITER) ? WEIR_EBUSY : WEIR_OK);
+    assert_true(status == WEIR_OK || (strstr(err.text, pid) && strstr(err.text, "transport_test")));
+    status = weir_reader_open(address(*state, "a", ""), &second_reader, &err);
+    assert_int_equal(status, has_trait(*state, WEIR_TRAIT_ONE_READER) ? WEIR_EBUSY : WEIR_OK);
+    assert_true(status == WEIR_OK || (strstr(err.text, pid) && strstr(err.text, "transport_test")));
+    assert_int_equal(send_number(writer, 1, 10), WEIR_OK);
+    assert_int_equal(next_number(reader), 1);
+    weir_writer_close(second_writer);
+    weir_reader_close(second_reader);
+    weir_reader_close(reader);
     weir_writer_close(writer);
 }
 
@@ -597,7 +626,8 @@ static void test_the_directory_shows_ends(void **state) {
     weir_doc_free(doc);
 }
 
-#define CASE(function) {#function, function}
+#define CASE(function) {#function, function, 0, 0}
+#define CASE_OF(function, needs, lacks) {#function, function, needs, lacks}
 
 int main(void) {
     const struct conformance_case cases[] = {
@@ -606,13 +636,14 @@ int main(void) {
         CASE(test_readers_option_waits),
         CASE(test_reader_restarts),
         CASE(test_writer_restarts),
-        CASE(test_many_writers_many_readers),
+        CASE_OF(test_many_writers_many_readers, 0, WEIR_TRAIT_ONE_WRITER | WEIR_TRAIT_ONE_READER),
         CASE(test_full_block_times_out_and_loses_nothing),
         CASE(test_full_fail),
         CASE(test_full_drop_oldest_keeps_the_newest),
         CASE(test_full_drop_newest_keeps_the_oldest),
         CASE(test_observers_hold_nobody_back),
         CASE(test_from),
+        CASE(test_one_of_each_where_there_can_be_only_one),
         CASE(test_latest),
         CASE(test_sizes_from_one_byte_to_four_mebibytes),
         CASE(test_ndarrays_arrive_aligned),

@@ -314,6 +314,7 @@ static int shm_peer_state(void *state) {
 const struct weir_transport_ops weir_transport_shm = {
     .scheme = "shm",
     .options = WEIR_OPTION_WAIT,
+    .traits = WEIR_TRAIT_BOUNDED,
     .state_size = sizeof(struct shm),
     .check = shm_check,
     .open = shm_open_end,

@@ -4,8 +4,7 @@
 
 struct weir_socket;
 
-/* From now on, a forked child closes its copies of this end's descriptors. */
-void weir_child_list(struct weir_socket *socket);
-void weir_child_unlist(struct weir_socket *socket);
+/* From now on, until weir_child_unlist(&socket->child), a forked child closes its copies of this end's descriptors. */
+void weir_socket_list(struct weir_socket *socket);
 
 #endif

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WEIR_ORIGINS_MAX = 4096, WEIR_UID_UNKNOWN = 0xFFFFFFFF };
+#include "transport/transport.h"
+
+enum { WEIR_ORIGINS_MAX = 4096 };
 
 struct weir_origin {
     uint64_t writer;

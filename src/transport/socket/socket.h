@@ -24,8 +24,9 @@
 #include "transport/socket/family.h"
 #include "transport/socket/hello.h"
 #include "transport/socket/origins.h"
-#include "transport/socket/queue.h"
-#include "transport/socket/stream.h"
+#include "frame/queue.h"
+#include "frame/stream.h"
+#include "os/child.h"
 #include "transport/transport.h"
 
 enum {
@@ -96,7 +97,7 @@ struct weir_socket {
     enum weir_role role;
     uint64_t fork_generation;
     uint64_t writer;                   /* our random number */
-    struct weir_socket *older, *newer; /* child.c's list */
+    struct weir_child child; /* a forked child lets go */
 
     enum weir_mode mode;
     struct weir_pump pump;

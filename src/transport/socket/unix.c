@@ -99,7 +99,7 @@ static void linger(struct weir_socket *socket) {
 static void local_close(void *state) {
     struct weir_socket *socket = state;
     if (socket->fork_generation == weir_fork_generation()) {
-        weir_child_unlist(socket);
+        weir_child_unlist(&socket->child);
         pthread_mutex_lock(&socket->lock);
         linger(socket);
         pthread_mutex_unlock(&socket->lock);
@@ -135,7 +135,7 @@ static int local_open(void *state, const struct weir_place *place, enum weir_rol
         weir_random(&socket->writer, sizeof(socket->writer));
     pthread_mutex_init(&socket->lock, NULL);
     int status = weir_pump_open(socket, err);
-    weir_child_list(socket);
+    weir_socket_list(socket);
     if (status == WEIR_OK) {
         pthread_mutex_lock(&socket->lock);
         status = weir_meet_open(socket, err);
@@ -197,6 +197,7 @@ static int local_latest(const struct weir_place *place, struct weir_buffer *out,
 const struct weir_transport_ops weir_transport_unix = {
     .scheme = "unix",
     .options = WEIR_OPTION_LISTEN,
+    .traits = WEIR_TRAIT_BOUNDED,
     .state_size = sizeof(struct weir_socket),
     .check = weir_socket_local_check,
     .open = local_open,

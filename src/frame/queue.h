@@ -2,8 +2,8 @@
  *
  * A frame is stored once, in a chunk; a queue holds runs of such frames. Chunks are counted by the runs (and open ends) that
  * hold them, under the end's lock. The bytes of a chunk below its size never change while anything but its writer holds it. */
-#ifndef WEIR_SOCKET_QUEUE_H
-#define WEIR_SOCKET_QUEUE_H
+#ifndef WEIR_FRAME_QUEUE_H
+#define WEIR_FRAME_QUEUE_H
 
 #include <stddef.h>
 #include <stdint.h>

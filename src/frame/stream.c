@@ -4,7 +4,7 @@
  * bytes that really came. A frame that weir_stream_next shows has a header that is all there and a size within the limit, so
  * that stepping over it cannot leave the buffer. A frame that did not come whole moves to the front of the other buffer, which is
  * aligned to 64: whatever is big arrives aligned, and what was taken last is still there for who wants to see it again. */
-#include "transport/socket/stream.h"
+#include "frame/stream.h"
 
 #include <errno.h>
 #include <string.h>
@@ -82,6 +82,17 @@ int weir_stream_read(struct weir_stream *stream, int fd, int flags) {
         return WEIR_ECLOSED;
     buffer->size += (size_t)got;
     stream->is_growing = (size_t)got == room;
+    return WEIR_OK;
+}
+
+int weir_stream_append(struct weir_stream *stream, const void *bytes, size_t size) {
+    if (room_make(stream) != WEIR_OK)
+        return WEIR_ENOMEM;
+    struct weir_buffer *buffer = current(stream);
+    if (buffer->capacity - buffer->size < size)
+        return WEIR_ENOMEM;
+    memcpy(buffer->data + buffer->size, bytes, size);
+    buffer->size += size;
     return WEIR_OK;
 }
 

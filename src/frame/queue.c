@@ -3,7 +3,7 @@
  * What must stay true: runs[first].start lies in the frame that begins at or behind boundary; every other run begins and ends
  * between two frames; size is the sum of all (end - start). Frame sizes are read back from the frames themselves, which were
  * checked before they came here. */
-#include "transport/socket/queue.h"
+#include "frame/queue.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Frames out of a byte stream: one read fetches many, and a frame is looked at where it lies. */
-#ifndef WEIR_SOCKET_STREAM_H
-#define WEIR_SOCKET_STREAM_H
+#ifndef WEIR_FRAME_STREAM_H
+#define WEIR_FRAME_STREAM_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +32,8 @@ struct weir_stream_frame {
 
 /* Fetch what is there, with one recv(@flags). Return: WEIR_OK (something came), WEIR_EAGAIN, WEIR_ECLOSED, WEIR_ENOMEM. */
 int weir_stream_read(struct weir_stream *stream, int fd, int flags);
+/* Add bytes that were fetched in another way, at most WEIR_STREAM_READ_MIN. Return: WEIR_OK, WEIR_ENOMEM (nothing was added). */
+int weir_stream_append(struct weir_stream *stream, const void *bytes, size_t size);
 /* What was read and not taken. */
 const unsigned char *weir_stream_bytes(const struct weir_stream *stream, size_t *ret_size);
 /* Look at the next frame. @err: for sentences.

@@ -1,0 +1,723 @@
+/* Named pipes beyond the contract: packets, garbage, bytes that come slowly, readers and writers that are killed in the middle of frames, and
+ * what is left behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <weir/weir.h>
+
+#include "base/clock.h"
+#include "frame/frame.h"
+#include "transport/fifo/inlet.h"
+#include "transport/fifo/packet.h"
+
+#define SECOND INT64_C(1000000000)
+enum { KILLS = 15, NAP_NS = 1000 * 1000 };
+
+static char folder[64], path[96], plain_address[128];
+
+static int setup(void **state) {
+    (void)state;
+    strcpy(folder, "/tmp/weir-fifo-XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    setenv("WEIR_SHM_DIR", folder, 1);
+    snprintf(path, sizeof(path), "%s/p", folder);
+    snprintf(plain_address, sizeof(plain_address), "fifo://%s", path);
+    return 0;
+}
+
+static int teardown(void **state) {
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    return system(command);
+}
+
+/* ---- messages that can be checked ---- */
+
+static const char *with(const char *options) {
+    static char texts[4][256];
+    static unsigned turn;
+    char *text = texts[turn++ % 4];
+    snprintf(text, sizeof(texts[0]), "%s%s", plain_address, options);
+    return text;
+}
+
+static weir_writer *writer_open(const char *options) {
+    weir_writer *writer = NULL;
+    weir_error err = {0};
+    if (weir_writer_open(with(options), &writer, &err))
+        fail_msg("%s", err.text);
+    return writer;
+}
+
+static weir_reader *reader_open(const char *options) {
+    weir_reader *reader = NULL;
+    weir_error err = {0};
+    if (weir_reader_open(with(options), &reader, &err))
+        fail_msg("%s", err.text);
+    return reader;
+}
+
+static unsigned char byte_at(uint64_t number, size_t index) {
+    return (unsigned char)(number * 31 + index * 7);
+}
+
+/* Raw bytes: the number, then bytes that follow from it. */
+static int send_bytes(weir_writer *writer, uint64_t number, size_t size) {
+    unsigned char *bytes = malloc(size + 8);
+    memcpy(bytes, &number, 8);
+    for (size_t i = 8; i < size + 8; i++)
+        bytes[i] = byte_at(number, i);
+    int status = weir_writer_send_bytes(writer, "n", NULL, WEIR_CODEC_RAW, NULL, bytes, size + 8, NULL);
+    free(bytes);
+    return status;
+}
+
+/* Return: the number; 0 for a message that is not whole. */
+static uint64_t number_of(const weir_message *message) {
+    uint64_t number;
+    weir_view bytes = weir_message_bytes(message);
+    if (bytes.size < 8)
+        return 0;
+    memcpy(&number, bytes.data, 8);
+    for (size_t i = 8; i < bytes.size; i++)
+        if ((unsigned char)bytes.data[i] != byte_at(number, i))
+            return 0;
+    return number;
+}
+
+/* The next message within ten seconds. Return: its number; 0 for none. */
+static uint64_t receive(weir_reader *reader, uint64_t *ret_gap) {
+    weir_message *message = NULL;
+    if (weir_reader_next(reader, 10 * SECOND, &message, NULL) != WEIR_OK)
+        return 0;
+    if (ret_gap)
+        *ret_gap = weir_message_gap(message);
+    return number_of(message);
+}
+
+static int raw_open(int flags) {
+    int fd = open(path, flags | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void say(int fd, const void *bytes, size_t size) {
+    assert_int_equal(write(fd, bytes, size), size);
+}
+
+static weir_message *next_text(weir_reader *reader) {
+    weir_message *message = NULL;
+    weir_error err = {0};
+    if (weir_reader_next(reader, 10 * SECOND, &message, &err) != WEIR_OK)
+        fail_msg("%s", err.text);
+    return message;
+}
+
+static void check_text(weir_reader *reader, const char *op, int64_t data) {
+    const weir_value *value = NULL;
+    int64_t number = -1;
+    weir_message *message = next_text(reader);
+    weir_view got = weir_message_op(message);
+    assert_int_equal(got.size, strlen(op));
+    assert_memory_equal(got.data, op, got.size);
+    assert_int_equal(weir_message_data(message, &value, NULL), WEIR_OK);
+    assert_int_equal(weir_get_i64(value, NULL, &number), WEIR_OK);
+    assert_int_equal(number, data);
+}
+
+/* ---- packets ---- */
+
+static void test_headers_at_every_cut_and_with_lies(void **state) {
+    unsigned char bytes[64] = {0xFE, 0x57, 0x50, 0xF1, 40, 0, 16, 0, 1, 2, 3, 4, 5, 0, 0, 0};
+    struct weir_packet packet;
+    (void)state;
+    for (size_t size = 1; size < 40; size++)
+        assert_int_equal(weir_packet_read(bytes, size, &packet), WEIR_PACKET_CUT);
+    assert_int_equal(weir_packet_read(bytes, 40, &packet), WEIR_PACKET_WHOLE);
+    assert_int_equal(packet.size, 40);
+    assert_int_equal(packet.first, 16);
+    assert_int_equal(packet.session, 0x04030201);
+    assert_int_equal(packet.count, 5);
+    static const struct {
+        size_t at;
+        unsigned char value;
+    } lies[] = {{0, 0xFF}, {3, 0}, {4, 15}, {5, 0x20}, {6, 40}, {6, 15}, {6, 1}, {7, 1}};
+    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        unsigned char copy[64];
+        memcpy(copy, bytes, sizeof(copy));
+        copy[lies[i].at] = lies[i].value;
+        assert_int_equal(weir_packet_read(copy, 64, &packet), WEIR_PACKET_OTHER);
+    }
+    memset(bytes + 8, 0, 4); /* no session */
+    assert_int_equal(weir_packet_read(bytes, 40, &packet), WEIR_PACKET_OTHER);
+}
+
+/* Somebody takes packets away, as a reader that is killed does: who comes then gets whole messages, and the count goes on exactly. */
+static void test_a_reader_begins_in_the_middle_of_a_frame(void **state) {
+    (void)state;
+    weir_writer *writer = writer_open("");
+    for (uint64_t i = 1; i <= 20; i++)
+        assert_int_equal(send_bytes(writer, i, 10000), WEIR_OK);
+    char bytes[4096];
+    int fd = raw_open(O_RDONLY | O_NONBLOCK);
+    for (int i = 0; i < 4; i++) /* one message and a part of the second */
+        assert_true(read(fd, bytes, sizeof(bytes)) > 0);
+    weir_reader *reader = reader_open("");
+    uint64_t gap = 0;
+    assert_int_equal(receive(reader, &gap), 3);
+    assert_int_equal(gap, 0); /* what came before it came is not missed */
+    assert_int_equal(receive(reader, &gap), 4);
+    /* And taken away from under a reader that is there: a gap. */
+    for (int i = 0; i < 6; i++)
+        assert_true(read(fd, bytes, sizeof(bytes)) > 0);
+    uint64_t last = 4, missed = 0;
+    while (last < 20) {
+        uint64_t number = receive(reader, &gap);
+        assert_int_equal(number, last + 1 + gap);
+        missed += gap;
+        last = number;
+    }
+    assert_int_equal(missed, 2 + (missed > 2));
+    assert_int_equal(weir_reader_gaps(reader), missed);
+    close(fd);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+static void test_garbage_between_packets(void **state) {
+    (void)state;
+    weir_error err = {0};
+    weir_message *message = NULL;
+    weir_writer *writer = writer_open("");
+    weir_reader *reader = reader_open("");
+    int fd = raw_open(O_WRONLY | O_NONBLOCK);
+    unsigned char noise[200];
+    memset(noise, 0xFE, sizeof(noise)); /* begins as a packet does, and is none */
+    for (uint64_t i = 1; i <= 50; i++) {
+        say(fd, noise, 1 + i * 3);
+        assert_int_equal(send_bytes(writer, i, i * 100), WEIR_OK);
+        assert_int_equal(weir_reader_next(reader, 10 * SECOND, &message, &err), WEIR_ECORRUPT);
+        assert_non_null(strstr(err.text, path));
+        assert_int_equal(weir_reader_next(reader, 10 * SECOND, &message, &err), WEIR_OK);
+        assert_int_equal(number_of(message), i);
+        assert_int_equal(weir_message_gap(message), 0);
+    }
+    close(fd);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+/* Packets whose bytes were changed at random, from a session of their own, beside an honest writer: he is not harmed. */
+static void test_packets_that_lie(void **state) {
+    (void)state;
+    weir_writer *writer = writer_open("");
+    weir_reader *reader = reader_open("");
+    int fd = raw_open(O_WRONLY | O_NONBLOCK);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK | O_DIRECT), 0);
+    uint64_t seed = 88172645463325252u, honest = 0, got = 0;
+    for (int round = 0; round < 3000; round++) {
+        unsigned char bytes[300];
+        struct weir_packet packet = {WEIR_PACKET_MAGIC, sizeof(bytes), 16, 7, (uint32_t)round};
+        struct weir_frame frame = {.kind = WEIR_FRAME_MESSAGE, .seq = (uint64_t)round + 1, .data = {NULL, 268}};
+        memset(bytes, 0x11, sizeof(bytes));
+        memcpy(bytes, &packet, sizeof(packet));
+        weir_frame_layout(&frame);
+        weir_frame_write_whole(&frame, bytes + 16);
+        for (int i = 0; i < 3; i++) {
+            seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+            bytes[4 + seed % 40] = (unsigned char)(seed >> 32);
+        }
+        say(fd, bytes, 1 + (size_t)(seed >> 40) % sizeof(bytes));
+        if (round % 10 == 0)
+            assert_int_equal(send_bytes(writer, ++honest, 50), WEIR_OK);
+        weir_message *message = NULL;
+        int status;
+        while ((status = weir_reader_next(reader, 0, &message, NULL)) != WEIR_ETIMEOUT)
+            if (status == WEIR_OK && weir_message_op(message).size == 1 && number_of(message)) {
+                assert_true(number_of(message) > got);
+                got = number_of(message);
+            }
+    }
+    /* What is left of them may take the next honest message with it, but no more than that. */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_bytes(writer, ++honest, 50), WEIR_OK);
+    weir_message *message = NULL;
+    int status;
+    while ((status = weir_reader_next(reader, SECOND / 2, &message, NULL)) != WEIR_ETIMEOUT)
+        if (status == WEIR_OK && weir_message_op(message).size == 1 && number_of(message))
+            got = number_of(message);
+    assert_int_equal(got, honest);
+    close(fd);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+/* ---- plain programs ---- */
+
+static void test_slow_bytes(void **state) {
+    static const char text[] = "{\"op\":\"slow\",\"data\":7}\n\n {\"op\":\"next\",\"data\":8}\n";
+    (void)state;
+    weir_reader *reader = reader_open("");
+    weir_message *message = NULL;
+    int fd = raw_open(O_WRONLY);
+    size_t half = strchr(text, '\n') - text;
+    for (size_t i = 0; i < sizeof(text) - 1; i++) {
+        if (i <= half)
+            assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
+        say(fd, text + i, 1);
+        if (i == half)
+            check_text(reader, "slow", 7);
+    }
+    check_text(reader, "next", 8);
+    close(fd);
+    weir_reader_close(reader);
+}
+
+/* A peer that writes packets without packet mode, cut everywhere. */
+static void test_packets_as_a_stream_of_bytes(void **state) {
+    unsigned char bytes[3 * 200];
+    (void)state;
+    weir_reader *reader = reader_open("");
+    int fd = raw_open(O_WRONLY);
+    for (size_t i = 0; i < 3; i++) {
+        struct weir_packet packet = {WEIR_PACKET_MAGIC, 200, 16, 9, (uint32_t)i};
+        struct weir_frame frame = {.kind = WEIR_FRAME_MESSAGE,
+                                   .codec = WEIR_CODEC_JSON,
+                                   .seq = i + 1,
+                                   .op = {"s", 1},
+                                   .data = {"                                                                        "
+                                            "                                                                        "
+                                            "                       ",
+                                            167}};
+        assert_int_equal(weir_frame_layout(&frame), WEIR_OK);
+        assert_int_equal(frame.size, 184);
+        memcpy(bytes + i * 200, &packet, 16);
+        weir_frame_write_whole(&frame, bytes + i * 200 + 16);
+        bytes[i * 200 + 16 + 17] = (unsigned char)('1' + i);
+    }
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        weir_message *message = NULL;
+        say(fd, bytes + i, 1);
+        if (i % 200 != 199)
+            assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
+        else
+            check_text(reader, "s", (int64_t)(i / 200) + 1);
+    }
+    close(fd);
+    weir_reader_close(reader);
+}
+
+static void test_a_line_without_an_end_is_a_message_when_its_writer_goes(void **state) {
+    (void)state;
+    weir_reader *reader = reader_open("");
+    for (int64_t i = 0; i < 5; i++) {
+        char text[64];
+        int fd = raw_open(O_WRONLY);
+        say(fd, text, (size_t)snprintf(text, sizeof(text), "{\"op\":\"x\",\"data\":%d}", (int)i));
+        close(fd);
+        check_text(reader, "x", i);
+    }
+    weir_reader_close(reader);
+}
+
+static void test_every_framing_is_recognised(void **state) {
+    static const char *const framings[] = {"jsonl", "cborseq", "smile", "bson"};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        char options[64];
+        uint64_t gap = 0;
+        weir_reader *reader = reader_open("");
+        snprintf(options, sizeof(options), "?framing=%s&capacity=64K&readers=1", framings[i]);
+        weir_writer *writer = writer_open(options);
+        for (uint64_t n = 1; n <= 30; n++) {
+            assert_int_equal(send_bytes(writer, n, n * 50), WEIR_OK);
+            weir_message *message = next_text(reader);
+            weir_ndarray array;
+            assert_int_equal(weir_message_ndarray(message, &array, NULL), WEIR_OK);
+            assert_int_equal(array.size, n * 50 + 8);
+            assert_int_equal(((const unsigned char *)array.data)[20], byte_at(n, 20));
+            assert_int_equal(weir_message_seq(message), n);
+            gap += weir_message_gap(message);
+        }
+        assert_int_equal(gap, 0);
+        weir_writer_close(writer);
+        weir_reader_close(reader);
+    }
+}
+
+/* Plain messages, a pipe too small for them, and a reader that takes its time. */
+static void test_plain_messages_through_a_small_pipe(void **state) {
+    char text[70000];
+    size_t size = 0;
+    int lines = 0;
+    (void)state;
+    weir_writer *writer = writer_open("?framing=jsonl&capacity=4K&full=block&timeout=10s");
+    int fd = raw_open(O_RDONLY | O_NONBLOCK);
+    for (uint64_t i = 1; i <= 40; i++) {
+        int64_t deadline = weir_deadline(10 * SECOND);
+        weir_writer_set_timeout(writer, 0);
+        while (send_bytes(writer, i, 900) != WEIR_OK) {
+            assert_true(weir_deadline_left(deadline) > 0);
+            ssize_t got = read(fd, text + size, 777);
+            size += got > 0 ? (size_t)got : 0;
+        }
+    }
+    int64_t deadline = weir_deadline(10 * SECOND);
+    for (lines = 0; lines < 40 && weir_deadline_left(deadline) > 0;) {
+        ssize_t got = read(fd, text + size, 777);
+        size += got > 0 ? (size_t)got : 0;
+        lines = 0;
+        for (size_t i = 0; i < size; i++)
+            lines += text[i] == '\n';
+    }
+    assert_int_equal(lines, 40);
+    char *at = text;
+    for (int i = 1; i <= 40; i++) { /* each line is one message, in order */
+        char begin[32];
+        snprintf(begin, sizeof(begin), "{\"seq\":%d,", i);
+        assert_memory_equal(at, begin, strlen(begin));
+        at = (char *)memchr(at, '\n', size - (size_t)(at - text)) + 1;
+        assert_int_equal(at[-2], '}');
+    }
+    close(fd);
+    weir_writer_close(writer);
+}
+
+/* ---- nobody reads ---- */
+
+static void test_without_a_reader_the_newest_stay(void **state) {
+    (void)state;
+    weir_writer *writer = writer_open("?capacity=64K");
+    for (uint64_t i = 1; i <= 2000; i++)
+        assert_int_equal(send_bytes(writer, i, 1000), WEIR_OK);
+    weir_reader *reader = reader_open("");
+    uint64_t gap = 0, last = receive(reader, &gap);
+    assert_true(last > 1900 && last < 2000);
+    assert_int_equal(gap, 0);
+    while (last < 2000) {
+        uint64_t number = receive(reader, &gap);
+        assert_int_equal(number, last + 1);
+        last = number;
+    }
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+static void test_the_latest_value_takes_nothing(void **state) {
+    weir_message *message = NULL;
+    (void)state;
+    weir_writer *writer = writer_open("");
+    for (uint64_t i = 1; i <= 5; i++)
+        assert_int_equal(send_bytes(writer, i, 20000), WEIR_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(weir_latest(with(""), &message, NULL), WEIR_OK);
+        assert_int_equal(number_of(message), 5);
+        weir_message_free(message);
+    }
+    weir_reader *reader = reader_open("");
+    for (uint64_t i = 1; i <= 5; i++)
+        assert_int_equal(receive(reader, NULL), i);
+    assert_int_equal(weir_latest(with(""), &message, NULL), WEIR_ENOENT); /* it is empty now */
+    assert_int_equal(weir_reader_latest(reader, &message, NULL), WEIR_OK);
+    assert_int_equal(number_of(message), 5); /* but who has read it still has it */
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+/* ---- death ---- */
+
+static pid_t child_start(int (*run)(void *user), void *user) {
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        alarm(90);
+        _exit(run(user));
+    }
+    return child;
+}
+
+static void child_kill(pid_t child) {
+    int status;
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static size_t size_of(uint64_t number) {
+    return number % 7 == 0 ? 150000 : number * 37 % 9000;
+}
+
+static int write_for_ever(void *user) {
+    weir_writer *writer = NULL;
+    (void)user;
+    if (weir_writer_open(with("?capacity=64K&timeout=30s&readers=1"), &writer, NULL))
+        return 1;
+    for (uint64_t i = 1;; i++)
+        if (send_bytes(writer, i, size_of(i)) != WEIR_OK)
+            return 2;
+}
+
+/* Shared with children: what they have received. */
+struct tally {
+    uint64_t last, count, faults;
+};
+
+static int read_for_ever(void *user) {
+    struct tally *tally = user;
+    weir_reader *reader = NULL;
+    uint64_t first = 0, gap = 0;
+    if (weir_reader_open(with(""), &reader, NULL))
+        return 1;
+    for (;;) {
+        uint64_t number = receive(reader, &gap);
+        /* Whole, newer than anything any reader before had, and within one reader every one that is missing is counted. */
+        tally->faults += number == 0 || number <= tally->last || (first && number != tally->last + 1 + gap);
+        tally->last = number;
+        tally->count++;
+        first = 1;
+    }
+}
+
+static void test_readers_killed_in_the_middle_of_frames(void **state) {
+    (void)state;
+    FILE *shared = tmpfile();
+    struct tally zero = {0};
+    assert_int_equal(fwrite(&zero, sizeof(zero), 1, shared), 1);
+    fflush(shared);
+    struct tally *tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED, fileno(shared), 0);
+    assert_true(tally != MAP_FAILED);
+    pid_t writer = child_start(write_for_ever, NULL);
+    for (int round = 0; round < KILLS; round++) {
+        uint64_t before = *(volatile uint64_t *)&tally->count;
+        pid_t reader = child_start(read_for_ever, tally);
+        int64_t deadline = weir_deadline(30 * SECOND);
+        while (*(volatile uint64_t *)&tally->count < before + 1 + (uint64_t)round * 3) {
+            assert_true(weir_deadline_left(deadline) > 0 && *(volatile uint64_t *)&tally->faults == 0);
+            nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+        }
+        child_kill(reader);
+    }
+    child_kill(writer);
+    assert_int_equal(tally->faults, 0);
+    assert_true(tally->count >= KILLS * (1 + KILLS));
+    munmap(tally, sizeof(*tally));
+    fclose(shared);
+}
+
+static void test_writers_killed_in_the_middle_of_frames(void **state) {
+    (void)state;
+    weir_reader *reader = reader_open("");
+    for (int round = 0; round < KILLS; round++) {
+        pid_t writer = child_start(write_for_ever, NULL);
+        uint64_t last = 0, gap = 0;
+        for (int i = 0; i < 5 + 3 * round; i++) {
+            uint64_t number = receive(reader, &gap);
+            assert_int_equal(gap, 0);
+            assert_int_equal(number, last + 1);
+            last = number;
+        }
+        child_kill(writer);
+        weir_message *message = NULL;
+        while (weir_reader_next(reader, 0, &message, NULL) == WEIR_OK) {
+            assert_int_equal(number_of(message), ++last);
+            assert_int_equal(weir_message_gap(message), 0);
+        }
+    }
+    weir_reader_close(reader);
+}
+
+static volatile sig_atomic_t sigpipes;
+static void on_sigpipe(int signal) {
+    (void)signal;
+    sigpipes++;
+}
+
+static int serve_little(void *user) {
+    weir_server *server = NULL;
+    weir_message *request = NULL;
+    (void)user;
+    if (weir_server_open(with(""), &server, NULL))
+        return 1;
+    for (int i = 0; i < 5; i++)
+        if (weir_server_next(server, 20 * SECOND, &request, NULL) == WEIR_OK)
+            weir_server_reply(server, request, NULL, NULL, NULL);
+    raise(SIGKILL);
+    return 1;
+}
+
+static int call_once(void *user) {
+    weir_client *client = NULL;
+    weir_message *reply = NULL;
+    int after = user != NULL;
+    if (weir_client_open(with(""), &client, NULL) ||
+        weir_client_call(client, "x", NULL, NULL, 20 * SECOND, &reply, NULL))
+        return 1;
+    if (after)
+        raise(SIGKILL); /* leaves its pipe behind */
+    weir_client_close(client);
+    return 0;
+}
+
+/* Servers and readers vanish under who writes to them. */
+static void test_no_sigpipe_comes(void **state) {
+    struct sigaction action = {.sa_handler = on_sigpipe}, old;
+    weir_client *client = NULL;
+    weir_message *reply = NULL;
+    (void)state;
+    sigaction(SIGPIPE, &action, &old);
+    sigpipes = 0;
+    assert_int_equal(weir_client_open(with(""), &client, NULL), WEIR_OK);
+    for (int round = 0; round < 5; round++) {
+        pid_t server = child_start(serve_little, NULL);
+        int status = WEIR_OK, status_of_server;
+        for (int i = 0; status == WEIR_OK; i++) {
+            assert_true(i < 6);
+            status = weir_client_call(client, "x", NULL, NULL, i < 5 ? 10 * SECOND : SECOND / 2, &reply, NULL);
+        }
+        assert_true(status == WEIR_EPEER || status == WEIR_ETIMEOUT);
+        assert_int_equal(waitpid(server, &status_of_server, 0), server);
+    }
+    weir_client_close(client);
+    assert_int_equal(sigpipes, 0);
+    sigaction(SIGPIPE, &old, NULL);
+}
+
+static int names_in(const char *where) {
+    char command[256];
+    snprintf(command, sizeof(command), "test \"$(ls %s | grep -v ^weir | wc -l)\" -eq 1", where);
+    return system(command) == 0 ? 1 : 2;
+}
+
+static void test_pipes_of_dead_clients_are_removed(void **state) {
+    weir_server *server = NULL;
+    (void)state;
+    pid_t serving = child_start(serve_little, NULL);
+    for (int i = 0; i < 5; i++) {
+        int status;
+        pid_t client = child_start(call_once, &client);
+        assert_int_equal(waitpid(client, &status, 0), client);
+        assert_true(WIFSIGNALED(status));
+    }
+    assert_int_equal(waitpid(serving, NULL, 0), serving);
+    assert_int_equal(names_in(folder), 2);
+    assert_int_equal(weir_server_open(with(""), &server, NULL), WEIR_OK);
+    assert_int_equal(names_in(folder), 1);
+    weir_server_close(server);
+}
+
+/* ---- coming and going ---- */
+
+static int open_and_close(void *user) {
+    const char *role = user;
+    for (int i = 0; i < 100; i++) {
+        weir_writer *writer = NULL;
+        weir_reader *reader = NULL;
+        weir_error err = {0};
+        int status = *role == 'w' ? weir_writer_open(with("?keep=0"), &writer, &err)
+                                  : weir_reader_open(with("?keep=0"), &reader, &err);
+        if (status) {
+            fprintf(stderr, "%s\n", err.text);
+            return 1;
+        }
+        weir_writer_close(writer);
+        weir_reader_close(reader);
+    }
+    return 0;
+}
+
+/* The last end takes the pipe away while others come: nobody is refused, and nothing is left. */
+static void test_taking_away_while_others_come(void **state) {
+    int status;
+    struct stat about;
+    (void)state;
+    pid_t one = child_start(open_and_close, "w"), two = child_start(open_and_close, "r");
+    assert_int_equal(waitpid(one, &status, 0), one);
+    assert_int_equal(status, 0);
+    assert_int_equal(waitpid(two, &status, 0), two);
+    assert_int_equal(status, 0);
+    weir_writer_close(writer_open("?keep=0"));
+    assert_int_equal(lstat(path, &about), -1);
+}
+
+static void test_what_is_no_pipe_is_refused(void **state) {
+    weir_writer *writer = NULL;
+    weir_reader *reader = NULL;
+    weir_error err = {0};
+    char other[128];
+    (void)state;
+    snprintf(other, sizeof(other), "%s/other", folder);
+    assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+    assert_int_equal(weir_writer_open(with(""), &writer, &err), WEIR_EADDRESS);
+    assert_non_null(strstr(err.text, "regular file"));
+    assert_int_equal(weir_reader_open(with(""), &reader, &err), WEIR_EADDRESS);
+    unlink(path);
+    assert_int_equal(mkfifo(other, 0600), 0);
+    assert_int_equal(symlink(other, path), 0);
+    assert_int_equal(weir_writer_open(with(""), &writer, &err), WEIR_EACCESS);
+    assert_non_null(strstr(err.text, "symbolic link"));
+    unlink(path);
+    assert_int_equal(weir_writer_open(with("?create=0"), &writer, &err), WEIR_ENOENT);
+    assert_int_equal(weir_writer_open("fifo://relative", &writer, &err), WEIR_EADDRESS);
+    assert_int_equal(weir_writer_open("fifo:///nowhere/at/all", &writer, &err), WEIR_ENOENT);
+    assert_non_null(strstr(err.text, "directory"));
+    assert_int_equal(weir_writer_open(with("?mode=0640&group=no-such-group"), &writer, &err), WEIR_EADDRESS);
+}
+
+static void test_the_pipe_has_the_mode_of_its_address(void **state) {
+    struct stat about;
+    (void)state;
+    mode_t old = umask(0077);
+    weir_reader *reader = reader_open("?mode=0664");
+    umask(old);
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode, S_IFIFO | 0664);
+    weir_reader_close(reader);
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CASE(test_headers_at_every_cut_and_with_lies),
+        CASE(test_a_reader_begins_in_the_middle_of_a_frame),
+        CASE(test_garbage_between_packets),
+        CASE(test_packets_that_lie),
+        CASE(test_slow_bytes),
+        CASE(test_packets_as_a_stream_of_bytes),
+        CASE(test_a_line_without_an_end_is_a_message_when_its_writer_goes),
+        CASE(test_every_framing_is_recognised),
+        CASE(test_plain_messages_through_a_small_pipe),
+        CASE(test_without_a_reader_the_newest_stay),
+        CASE(test_the_latest_value_takes_nothing),
+        CASE(test_readers_killed_in_the_middle_of_frames),
+        CASE(test_writers_killed_in_the_middle_of_frames),
+        CASE(test_no_sigpipe_comes),
+        CASE(test_pipes_of_dead_clients_are_removed),
+        CASE(test_taking_away_while_others_come),
+        CASE(test_what_is_no_pipe_is_refused),
+        CASE(test_the_pipe_has_the_mode_of_its_address),
+    };
+    const char *pattern = getenv("WEIR_TEST_FILTER");
+    if (pattern)
+        cmocka_set_test_filter(pattern);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
