@@ -183,6 +183,21 @@ static void pair_print(const weir_value *info, const char *key, weir_buffer *lin
     cli_print_line(line);
 }
 
+/* Whom allow= names, with blanks between. */
+static void allow_print(const weir_value *info, weir_buffer *line) {
+    const weir_value *allow = NULL;
+    weir_iter it;
+    if (weir_get(info, "allow", &allow) != WEIR_OK || weir_value_kind(allow) != WEIR_KIND_ARRAY)
+        return;
+    label(line, "allow");
+    weir_iter_init(&it, allow);
+    for (const char *between = ""; weir_iter_next(&it); between = " ") {
+        append(line, "%s", between);
+        field(it.value, NULL, line);
+    }
+    cli_print_line(line);
+}
+
 static void head_print(const weir_value *info, weir_buffer *line) {
     const weir_value *value = NULL;
     append(line, "%s", cli_style(CLI_BOLD));
@@ -200,6 +215,7 @@ static void head_print(const weir_value *info, weir_buffer *line) {
         field(info, "mode", line);
         cli_print_line(line);
     }
+    allow_print(info, line);
     if (weir_get(info, "keep", &value) == WEIR_OK) {
         label(line, "keep");
         append(line, "%s",

@@ -17,6 +17,7 @@
  *   create=0           fail when the channel is not there yet
  *   exclusive=1        refuse a second writer
  *   mode=0640 group=G  who may open it (default 0600)
+ *   allow=uid:imu,uid:1000,group:lab           besides our own user. shm: who may read. unix: who may connect to the end that listens
  *   wait=futex|spin|poll|sem                   shm: how a reader waits (default futex, after a short spin). sem: a POSIX
  *                      semaphore per reader, the classic way, for teaching and comparing; each sleeping reader costs the writer a
  *                      system call per wake, and it is refused (WEIR_ENOTSUP) where other users may write the channel

@@ -12,16 +12,17 @@ extern "C" {
 
 /* Fill @doc with the channels this user can see, an array of
  *   {"address", "transport", "state": "live" | "idle", "bytes", "messages", "last": ns since the epoch or null,
- *    "ends": [{"role", "pid", "user", "program", "address", "since", "messages", "bytes", "waits", "gaps"}]}.
- * A channel is idle when it is there and no living process has it open.
+ *    "ends": [{"role", "pid", "user", "program", "address", "since", "messages", "bytes", "waits", "gaps", "refused"}]}.
+ * "refused": how many others an end that listens on a socket has not let in. A channel is idle when it is there and no living process has it open.
  * Return: WEIR_OK, WEIR_ENOMEM, WEIR_ESYSTEM. */
 WEIR_API int weir_directory_list(weir_doc *doc, weir_error *err);
 
 /* Say why one channel is as it is, as far as this user may know. Nothing is opened, locked, connected to or changed. @doc gets
  *   {"address", "transport", "state": "live" | "idle", what its transport knows, "ends": as above, each with
- *    "last": ns or null, "options": {"full", "capacity", "max", "keep", "readers", "exclusive", "timeout": ns or null, "from",
+ *    "last": ns or null, "options": {"full", "capacity", "max", "keep", "readers", "exclusive", "allow": as below, "timeout": ns or null, "from",
  *    "codec", "wait"}}.
- * Shared memory tells "path", "owner", "group", "mode": "0640", "created", "keep": bool or null (no writer yet), "server": {"pid",
+ * Shared memory tells "path", "owner", "group", "mode": "0640", "allow": ["uid:imu", "group:lab"] or null,
+ *   "created", "keep": bool or null (no writer yet), "server": {"pid",
  *   "user", "program", "is_stopped"} or null, "lanes": [{"lane", "state": "held" | "free", "pid", "user", "program", "is_stopped", "uid", "segment", "segments",
  *   "capacity", "used", "unread": bytes or null, "messages", "seq", "oldest_seq", "oldest", "newest", "writers_so_far", "is_lossy",
  *   "is_blocked", "copied": why readers copy, or null, "error": sentence or null}], "readers": null (not yours to see) or [{"slot",

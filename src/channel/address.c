@@ -91,7 +91,7 @@ int weir_duration_parse(const char *text, size_t size, int64_t *ret_ns) {
 
 /* ---- options ---- */
 
-/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL. */
+/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL, WEIR_ENOENT (it names somebody whom this machine does not know). */
 typedef int option_fn(weir_view value, struct weir_place *place);
 
 static int view_is(weir_view view, const char *text) {
@@ -190,6 +190,7 @@ static int mode_option(weir_view value, struct weir_place *place) {
         mode = mode * 8 + (uint32_t)(value.data[i] - '0');
     }
     place->mode = mode;
+    place->is_mode_given = 1;
     return (mode & 0600) == 0600 && mode <= 0666 ? WEIR_OK : WEIR_EINVAL;
 }
 
@@ -199,6 +200,10 @@ static int group_option(weir_view value, struct weir_place *place) {
     memcpy(place->group, value.data, value.size);
     place->group[value.size] = '\0';
     return WEIR_OK;
+}
+
+static int allow_option(weir_view value, struct weir_place *place) {
+    return weir_allow_parse(value.data, value.size, &place->allow);
 }
 
 static int keep_option(weir_view value, struct weir_place *place) {
@@ -229,6 +234,7 @@ SWITCH_OPTION(exclusive_option, is_exclusive)
 SWITCH_OPTION(stamp_option, is_stamped)
 SWITCH_OPTION(listen_option, must_listen)
 SWITCH_OPTION(connect_option, must_connect)
+SWITCH_OPTION(sealed_option, is_sealed)
 
 static const struct {
     const char *name;
@@ -250,6 +256,9 @@ static const struct {
     {"exclusive", exclusive_option, 0, "0 or 1"},
     {"mode", mode_option, 0, "an octal mode that lets the owner read and write, such as 0640"},
     {"group", group_option, 0, "a group's name or number"},
+    {"allow", allow_option, WEIR_OPTION_ALLOW,
+     "uid:NAME, uid:NUMBER, group:NAME or group:NUMBER, up to 32 with commas between"},
+    {"sealed", sealed_option, WEIR_OPTION_SEALED, "0 or 1"},
     {"wait", wait_option, WEIR_OPTION_WAIT, "futex, spin, poll or sem"},
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
@@ -281,8 +290,12 @@ static int option_parse(weir_view option, struct weir_place *place, weir_error *
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (!view_is(name, options[i].name) || !transport_has(place->transport, i))
             continue;
-        if (options[i].read(value, place) == WEIR_OK)
+        int status = options[i].read(value, place);
+        if (status == WEIR_OK)
             return WEIR_OK;
+        if (status == WEIR_ENOENT)
+            return weir_fail(err, WEIR_EADDRESS, "%s: %s=%.*s names a user or group that this machine does not have",
+                             place->text, options[i].name, (int)(value.size < 60 ? value.size : 60), value.data);
         return weir_fail(err, WEIR_EADDRESS, "%s: %s=%.*s is not valid; it must be %s", place->text, options[i].name,
                          (int)(value.size < 60 ? value.size : 60), value.data, options[i].form);
     }

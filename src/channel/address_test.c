@@ -28,8 +28,9 @@ static void test_a_bare_name_is_shared_memory(void **state) {
 
 static void test_every_option_reaches_the_place(void **state) {
     (void)state;
-    struct weir_place place = parsed("shm://a?capacity=64K&max=2M&full=drop-oldest&from=seq:12&observe=1&readers=3&"
-                                     "timeout=1.5s&codec=json&stamp=0&keep=0&create=0&exclusive=1&mode=0640&group=daq&wait=spin");
+    struct weir_place place =
+        parsed("shm://a?capacity=64K&max=2M&full=drop-oldest&from=seq:12&observe=1&readers=3&"
+               "timeout=1.5s&codec=json&stamp=0&keep=0&create=0&exclusive=1&mode=0640&group=daq&wait=spin");
     assert_int_equal(place.capacity, 64 << 10);
     assert_int_equal(place.size_max, 2 << 20);
     assert_int_equal(place.full, WEIR_FULL_DROP_OLDEST);
@@ -50,6 +51,11 @@ static void test_every_option_reaches_the_place(void **state) {
     assert_int_equal(parsed("a?from=-10s").from_value, 10000000000);
     assert_int_equal(parsed("a?timeout=forever").timeout_ns, WEIR_FOREVER);
     assert_int_equal(parsed("unix:///tmp/a?listen=1").must_listen, 1);
+    place = parsed("unix:///tmp/a?allow=uid:1000,group:0&allow=uid:root");
+    assert_int_equal(place.allow.count, 3);
+    assert_true(!place.allow.who[0].is_group && place.allow.who[0].id == 1000);
+    assert_true(place.allow.who[1].is_group && place.allow.who[1].id == 0);
+    assert_true(!place.allow.who[2].is_group && place.allow.who[2].id == 0);
 }
 
 static void test_refusals_say_the_way_out(void **state) {
@@ -81,6 +87,13 @@ static void test_refusals_say_the_way_out(void **state) {
         {"shm://a?keep=yes", "0 or 1"},
         {"shm://a?mode=0999", "octal"},
         {"shm://a?mode=0400", "octal"},
+        {"shm://a?allow=", "uid:NAME"},
+        {"unix:///tmp/a?allow=1000", "uid:NAME"},
+        {"unix:///tmp/a?allow=uid:1000;group:0", "does not have"},
+        {"unix:///tmp/a?allow=uid:no-such-user", "does not have"},
+        {"unix:///tmp/a?allow=uid:1000&mode=0600", "mode=0666"},
+        {"shm://a?allow=uid:1000&mode=0660", "leave one out"},
+        {"unix:///tmp/a?bogus=1", "allow"},
         {"shm://../a", ".."},
         {"shm://a/../b", ".."},
         {"shm://A", "lower-case"},
@@ -112,9 +125,21 @@ static void test_durations_and_sizes(void **state) {
     static const struct {
         const char *text;
         int64_t ns; /* -2: refused */
-    } durations[] = {{"1", 1000000000}, {"0", 0},          {"1.5s", 1500000000}, {"200ms", 200000000}, {"10us", 10000},
-                     {"5ns", 5},        {"2m", 120000000000}, {"1h", 3600000000000}, {"forever", -1},  {"", -2},
-                     {"s", -2},         {"1x", -2},        {"-1s", -2},          {"1.2.3s", -2},       {"1e3s", -2}};
+    } durations[] = {{"1", 1000000000},
+                     {"0", 0},
+                     {"1.5s", 1500000000},
+                     {"200ms", 200000000},
+                     {"10us", 10000},
+                     {"5ns", 5},
+                     {"2m", 120000000000},
+                     {"1h", 3600000000000},
+                     {"forever", -1},
+                     {"", -2},
+                     {"s", -2},
+                     {"1x", -2},
+                     {"-1s", -2},
+                     {"1.2.3s", -2},
+                     {"1e3s", -2}};
     for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
         int64_t ns = -2;
         weir_duration_parse(durations[i].text, strlen(durations[i].text), &ns);

@@ -39,19 +39,23 @@ int weir_end_open(struct weir_end *end, const char *address, enum weir_role role
     if (!end->state)
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", end->place.text);
     memset(end->state, 0, size);
-    status = end->ops->open(end->state, &end->place, role, err);
-    if (status) {
-        free(end->state);
-        end->state = NULL;
-        return status;
-    }
+    /* An end that listens counts in its record whom it refuses, from its first moment on. */
     weir_record_open(&end->record, record_role(end), end->place.text, address);
-    return WEIR_OK;
+    end->place.refused = &end->record.shown->refused;
+    status = end->ops->open(end->state, &end->place, role, err);
+    if (status == WEIR_OK) {
+        weir_record_show(&end->record);
+        return WEIR_OK;
+    }
+    weir_record_close(&end->record);
+    free(end->state);
+    end->state = NULL;
+    return status;
 }
 
 void weir_end_close(struct weir_end *end) {
+    end->ops->close(end->state); /* may still count in the record */
     weir_record_close(&end->record);
-    end->ops->close(end->state);
     free(end->state);
     weir_message_fini(&end->message);
     weir_buffer_fini(&end->meta);

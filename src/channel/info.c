@@ -58,6 +58,7 @@ static void options_tell(const struct weir_record *end, weir_doc *doc) {
     weir_tell_bool(doc, "keep", place.is_kept);
     weir_tell_number(doc, "readers", place.readers);
     weir_tell_bool(doc, "exclusive", place.is_exclusive);
+    weir_tell_allow(doc, &place.allow);
     if (place.timeout_ns == WEIR_FOREVER)
         weir_tell_null(doc, "timeout");
     else

@@ -1,5 +1,6 @@
-/* Records of live ends. A record is made under a temporary name and renamed, so nobody reads half of one; the owner holds an OFD
- * lock on its first byte until it closes or dies. A forked child closes without touching its parent's record. */
+/* Records of live ends. A record is made under a temporary name before its end is opened, so that the end can count in it from its
+ * first moment, and renamed when it is open, so nobody reads half of one; the owner holds an OFD lock on its first byte until it
+ * closes or dies. A forked child closes without touching its parent's record. */
 #include "channel/record.h"
 
 #include <dirent.h>
@@ -71,12 +72,10 @@ static void record_fill(struct weir_record *record, uint32_t role, const char *p
     snprintf(record->place, sizeof(record->place), "%s", place);
     snprintf(record->address, sizeof(record->address), "%s", address);
     weir_process_program(record->pid, record->program, sizeof(record->program));
-    record->magic = RECORD_MAGIC;
 }
 
-/* Lock, size, map, fill and publish a file just made. Return: the mapping, NULL when any of it fails. */
-static struct weir_record *file_publish(int fd, char *path, uint32_t role, const char *place, const char *address) {
-    char shown[RECORD_PATH_MAX];
+/* Lock, size, map and fill a file just made. Return: the mapping, NULL when any of it fails. */
+static struct weir_record *file_map(int fd, uint32_t role, const char *place, const char *address) {
     if (weir_lock_take(fd, 0, 1) || posix_fallocate(fd, 0, sizeof(struct weir_record)) != 0)
         return NULL;
     struct weir_record *record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -84,12 +83,6 @@ static struct weir_record *file_publish(int fd, char *path, uint32_t role, const
         return NULL;
     madvise(record, sizeof(*record), MADV_DONTFORK);
     record_fill(record, role, place, address);
-    snprintf(shown, sizeof(shown), "%.*s", (int)(strlen(path) - strlen(".new")), path);
-    if (rename(path, shown) != 0) {
-        munmap(record, sizeof(*record));
-        return NULL;
-    }
-    memcpy(path, shown, sizeof(shown));
     return record;
 }
 
@@ -99,7 +92,7 @@ void weir_record_open(struct weir_record_file *file, uint32_t role, const char *
     file->fd = file_make(file->path, sizeof(file->path));
     if (file->fd < 0)
         return;
-    file->mapped = file_publish(file->fd, file->path, role, place, address);
+    file->mapped = file_map(file->fd, role, place, address);
     if (file->mapped) {
         file->shown = file->mapped;
         file->generation = weir_fork_generation();
@@ -108,6 +101,16 @@ void weir_record_open(struct weir_record_file *file, uint32_t role, const char *
     unlink(file->path);
     close(file->fd);
     file->fd = -1;
+}
+
+void weir_record_show(struct weir_record_file *file) {
+    char shown[RECORD_PATH_MAX];
+    if (!file->mapped)
+        return;
+    file->mapped->magic = RECORD_MAGIC;
+    snprintf(shown, sizeof(shown), "%.*s", (int)(strlen(file->path) - strlen(".new")), file->path);
+    if (rename(file->path, shown) == 0)
+        memcpy(file->path, shown, sizeof(shown));
 }
 
 static void directories_remove(void) {
@@ -217,6 +220,7 @@ void weir_record_tell_pairs(const struct weir_record *record, weir_doc *doc) {
     weir_tell_number(doc, "bytes", atomic_load_explicit(&record->bytes, memory_order_relaxed));
     weir_tell_number(doc, "waits", atomic_load_explicit(&record->waits, memory_order_relaxed));
     weir_tell_number(doc, "gaps", atomic_load_explicit(&record->gaps, memory_order_relaxed));
+    weir_tell_number(doc, "refused", atomic_load_explicit(&record->refused, memory_order_relaxed));
 }
 
 void weir_record_tell(const struct weir_record *record, weir_doc *doc) {

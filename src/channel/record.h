@@ -23,8 +23,8 @@ struct weir_record {
     uint64_t start; /* weir_process_start, so that a later process with that pid is not taken for this one */
     int64_t since;  /* ns since the epoch */
     uint32_t uid;
-    uint32_t unused;
-    char place[256]; /* the address without options, by which ends are grouped */
+    _Atomic uint32_t refused; /* others who were not let in by this end, which listens */
+    char place[256];          /* the address without options, by which ends are grouped */
     char address[WEIR_RECORD_ADDRESS_SIZE];
     char program[WEIR_RECORD_PROGRAM_SIZE];
     _Atomic uint64_t messages;
@@ -46,8 +46,10 @@ struct weir_record_file {
     char path[320];
 };
 
-/* Make the record of an end. Never fails: without a file it counts privately. */
+/* Make the record of an end that is about to be opened. Never fails: without a file it counts privately. */
 void weir_record_open(struct weir_record_file *file, uint32_t role, const char *place, const char *address);
+/* The end is open: let others see it. */
+void weir_record_show(struct weir_record_file *file);
 void weir_record_close(struct weir_record_file *file);
 
 /* Call @fn for every record of this user whose owner lives; records of the dead are removed (unless @is_dry_run) and, when @dead_fn is

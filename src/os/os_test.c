@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weir/error.h>
 
 #include "base/clock.h"
+#include "os/access.h"
 #include "os/fork.h"
 #include "os/futex.h"
 #include "os/lock.h"
@@ -193,6 +195,74 @@ static void test_process(void **state) {
     assert_memory_not_equal(one, two, sizeof(one));
 }
 
+static void test_lists_of_users(void **state) {
+    (void)state;
+    struct weir_allow allow = {0};
+    char text[WEIR_ALLOW_TEXT_MAX], many[1024] = "";
+    static const char *const malformed[] = {"",       "uid:",   "uid",          "0",     "user:0", "uid:0,",
+                                            ",uid:0", "group:", "uid:0,,uid:1", "gid:0", "UID:0"};
+    static const char *const unknown[] = {
+        "uid:no-such-user",         "group:no such group",      "uid:-1", "uid:4294967295", "uid:0x10", "uid:0;uid:1",
+        "uid:99999999999999999999", "uid:0,group:no-such-group"};
+    assert_int_equal(weir_allow_parse("uid:0,group:0,uid:root,uid:1000,group:root", 42, &allow), WEIR_OK);
+    assert_int_equal(allow.count, 3);
+    weir_allow_text(&allow, 0, text);
+    assert_string_equal(text, "uid:root");
+    weir_allow_text(&allow, 1, text);
+    assert_string_equal(text, "group:root");
+    assert_int_equal(allow.who[2].id, 1000);
+    for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+        assert_int_equal(weir_allow_parse(malformed[i], strlen(malformed[i]), &(struct weir_allow){0}), WEIR_EINVAL);
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+        assert_int_equal(weir_allow_parse(unknown[i], strlen(unknown[i]), &(struct weir_allow){0}), WEIR_ENOENT);
+    for (int i = 0; i < WEIR_ALLOW_MAX; i++)
+        snprintf(many + strlen(many), sizeof(many) - strlen(many), "%suid:%d", i ? "," : "", 70000 + i);
+    allow = (struct weir_allow){0};
+    assert_int_equal(weir_allow_parse(many, strlen(many), &allow), WEIR_OK);
+    assert_int_equal(allow.count, WEIR_ALLOW_MAX);
+    assert_int_equal(weir_allow_parse("uid:1", 5, &allow), WEIR_EINVAL);
+    assert_int_equal(weir_allow_parse("uid:70001", 9, &allow), WEIR_OK); /* is there already */
+}
+
+static uint16_t access_of(int fd, const char *entry) {
+    struct weir_allow allow;
+    char text[WEIR_ALLOW_TEXT_MAX];
+    weir_access_read(fd, &allow);
+    for (uint32_t i = 0; i < allow.count; i++) {
+        weir_allow_text(&allow, i, text);
+        if (strcmp(text, entry) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static void test_access_lists(void **state) {
+    (void)state;
+    char store[] = "/dev/shm/weir-os-XXXXXX";
+    struct weir_allow first = {0}, second = {0};
+    struct stat about;
+    int fd = mkstemp(store);
+    assert_true(fd >= 0);
+    unlink(store);
+    assert_int_equal(weir_allow_parse("uid:70000,group:70001", 21, &first), WEIR_OK);
+    assert_int_equal(weir_allow_parse("uid:70002", 9, &second), WEIR_OK);
+    if (weir_access_give(fd, &first, 4, 0) != WEIR_OK) {
+        close(fd);
+        print_message("skip: /dev/shm has no access lists here\n");
+        skip();
+    }
+    assert_int_equal(fstat(fd, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0640); /* the group bits show the mask */
+    assert_true(access_of(fd, "uid:70000") && access_of(fd, "group:70001"));
+    /* A later list replaces the earlier one, and the group has what it had: nothing, not what the mask showed. */
+    assert_int_equal(weir_access_give(fd, &second, 4, 0), WEIR_OK);
+    assert_true(access_of(fd, "uid:70002") && !access_of(fd, "uid:70000") && !access_of(fd, "group:70001"));
+    assert_int_equal(weir_access_give(fd, &(struct weir_allow){0}, 0, 0), WEIR_OK);
+    assert_int_equal(fstat(fd, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+    close(fd);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lease),
@@ -203,6 +273,8 @@ int main(void) {
         cmocka_unit_test(test_barrier),
         cmocka_unit_test(test_ring_mapping_goes_round),
         cmocka_unit_test(test_process),
+        cmocka_unit_test(test_lists_of_users),
+        cmocka_unit_test(test_access_lists),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -64,3 +64,18 @@ void weir_tell_rights(weir_doc *doc, uint32_t uid, uint32_t gid, uint32_t mode) 
     snprintf(name, sizeof(name), "%04o", mode & 07777);
     weir_tell_text(doc, "mode", name);
 }
+
+void weir_tell_allow(weir_doc *doc, const struct weir_allow *allow) {
+    char text[WEIR_ALLOW_TEXT_MAX];
+    if (allow->count == 0) {
+        weir_tell_null(doc, "allow");
+        return;
+    }
+    weir_put_key(doc, "allow");
+    weir_begin_array(doc);
+    for (uint32_t i = 0; i < allow->count; i++) {
+        weir_allow_text(allow, i, text);
+        weir_put_text(doc, text, strlen(text));
+    }
+    weir_end(doc);
+}

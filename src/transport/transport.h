@@ -16,12 +16,14 @@
 #ifndef WEIR_TRANSPORT_H
 #define WEIR_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <weir/error.h>
 #include <weir/value.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "os/access.h"
 
 enum weir_role {
     WEIR_ROLE_WRITER = 1, /* sends */
@@ -38,7 +40,9 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 enum weir_option {
     WEIR_OPTION_WAIT = 1,   /* wait= */
     WEIR_OPTION_LISTEN = 2, /* listen=, connect= */
-    WEIR_OPTION_FRAMING = 4 /* framing= */
+    WEIR_OPTION_FRAMING = 4, /* framing= */
+    WEIR_OPTION_ALLOW = 8,  /* allow= */
+    WEIR_OPTION_SEALED = 16 /* sealed= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -72,9 +76,13 @@ struct weir_place {
     int codec;          /* enum weir_codec for values */
     uint32_t mode;      /* 0600 */
     char group[64];     /* empty: none */
+    struct weir_allow allow;
+    _Atomic(uint32_t) *refused; /* where to count others who were not let in; NULL: nowhere */
     uint8_t is_observer;
     uint8_t is_kept;
     uint8_t is_kept_given; /* keep= stood in the address */
+    uint8_t is_sealed;
+    uint8_t is_mode_given; /* mode= stood in the address */
     uint8_t may_create;
     uint8_t is_exclusive;
     uint8_t is_stamped;

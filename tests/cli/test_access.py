@@ -129,6 +129,81 @@ def test_a_writer_of_another_user_is_named_by_the_kernel(weir, others):
     assert sorted(lane["uid"] for lane in lanes) == [0, MEMBER]
 
 
+# ---- allow= ----
+
+@pytest.mark.parametrize("allow, uid, may", [
+    ("uid:%d" % MEMBER, MEMBER, True),
+    ("uid:%d" % MEMBER, STRANGER, False),
+    ("group:%d" % GROUP, MEMBER, True),
+    ("group:%d" % GROUP, STRANGER, False),
+    ("uid:1,uid:2,group:%d,uid:%d" % (GROUP, STRANGER), STRANGER, True),
+    ("uid:root", STRANGER, False),
+])
+def test_who_is_let_in(weir, others, allow, uid, may):
+    """The same words on both transports: who is on the list reads shared memory and does all on a socket; nobody else anything."""
+    weir.run("pub", "lab/a?allow=" + allow, "1")
+    assert others.command(uid, "get", "~0/lab/a") == (0 if may else 6)
+    assert others.command(uid, "sub", "~0/lab/a?from=oldest&observe=1", "-n", "1") == (0 if may else 6)
+    assert others.command(uid, "sub", "~0/lab/a?from=oldest", "-n", "1") == 6
+    assert others.command(uid, "pub", "~0/lab/a", "2") == 6
+    assert others.command(uid, "pub", "~0/lab/a?allow=uid:%d" % uid, "2") == 6
+    weir.run("pub", "lab/a?capacity=4M", "3")  # a new segment lets in the same
+    assert others.command(uid, "get", "~0/lab/a") == (0 if may else 6)
+    address = "unix://%s/a.sock" % weir.folder
+    pub = weir.start("pub", address + "?allow=" + allow, "1", "--rate", "50")
+    weir.until_end("writer", pub)
+    assert others.command(uid, "get", address) == (0 if may else 6)
+    assert others.command(uid, "sub", address, "-n", "1") == (0 if may else 6)
+    assert others.command(uid, "pub", address, "2") == (0 if may else 6)
+    (end,) = weir.ends("writer")
+    assert end["refused"] == (0 if may else 3)
+    assert weir.out("get", address) in ("1\n", "2\n")
+
+
+def test_who_is_refused_is_told_the_way_out(weir, others):
+    address = "unix://%s/a.sock" % weir.folder
+    pub = weir.start("pub", address + "?allow=uid:%d" % MEMBER, "1", "--rate", "50")
+    weir.until_end("writer", pub)
+    done = others.run(STRANGER, [COMMAND, "get", address])
+    assert done.returncode == 6 and done.stdout == ""
+    assert "uid %d may not connect" % STRANGER in done.stderr and "allow=uid:%d" % STRANGER in done.stderr
+    weir.run("pub", "lab/a", "1")
+    assert "allow=, or with mode= and group=" in others.run(STRANGER, [COMMAND, "get", "~0/lab/a"]).stderr
+
+
+def test_a_reader_on_the_list_by_hand(weir, others):
+    """Who is on the list can read three kinds of files, and nothing else of anything; the owner's group gains nothing."""
+    weir.run("pub", "lab/a?allow=uid:%d" % MEMBER, "1")
+    place = folder(weir, "lab/a")
+    for name in ("channel", "lane.0.1", "members.lock"):
+        assert others.may(MEMBER, "read", os.path.join(place, name))
+        for action in ("write", "cut", "remove", "widen"):
+            assert not others.may(MEMBER, action, os.path.join(place, name)), (name, action)
+        assert not others.may(STRANGER, "read", os.path.join(place, name))
+        done = subprocess.run(["cat", os.path.join(place, name)], user=STRANGER, group=0, extra_groups=[],
+                              capture_output=True, cwd="/")
+        assert done.returncode != 0 and done.stdout == b"", name
+    for name in ("cursors", "writers.lock", "readers.lock"):
+        for action in ("read", "write", "cut", "remove", "widen", "lock"):
+            assert not others.may(MEMBER, action, os.path.join(place, name)), (name, action)
+    assert not others.may(MEMBER, "make", place)
+    assert weir.out("get", "lab/a") == "1\n"
+
+
+def test_the_newest_list_counts(weir, others):
+    """A later end of the owner with another list changes who may, also in what is there already; without one nothing changes."""
+    weir.run("pub", "lab/a", "1")
+    assert [others.command(uid, "get", "~0/lab/a") for uid in (MEMBER, STRANGER)] == [6, 6]
+    weir.run("pub", "lab/a?allow=uid:%d" % MEMBER, "2")
+    assert [others.command(uid, "get", "~0/lab/a") for uid in (MEMBER, STRANGER)] == [0, 6]
+    weir.run("pub", "lab/a", "3")
+    assert [others.command(uid, "get", "~0/lab/a") for uid in (MEMBER, STRANGER)] == [0, 6]
+    weir.run("pub", "lab/a?allow=uid:%d" % STRANGER, "4")
+    assert [others.command(uid, "get", "~0/lab/a") for uid in (MEMBER, STRANGER)] == [6, 0]
+    found = json.loads(weir.out("info", "lab/a", "--json"))
+    assert found["allow"] == ["uid:%d" % STRANGER] and found["mode"] == "0640"
+
+
 def test_a_stopped_writer_goes_on(weir):
     """However long it was stopped, nobody waited for it and nothing of it is lost or written over."""
     sub = weir.start("sub", "lab/a", "--json", "-n", "60")

@@ -200,8 +200,8 @@ def test_channels_of_another_user(weir):
     assert found["lanes"][0]["seq"] == 1
     private = stranger("lab/private")
     assert private.returncode == 6 and private.stdout == ""
-    assert private.stderr == ("weir: shm://~0/lab/private is closed to you; its owner can make it anew with mode= and "
-                              "group=\n")
+    assert private.stderr == ("weir: shm://~0/lab/private is closed to you; its owner can let you in with allow=, or "
+                              "with mode= and group=\n")
 
 
 def test_pipe_form(weir):

@@ -21,6 +21,8 @@ struct form {
     const char *scheme;
     const char *options;   /* "wait=sem", or "" */
     const char *extension; /* of the name, where it is a path */
+    const char *lacks;     /* the suite whose promises it does not make, or NULL */
+    const char *why;
 };
 
 /* One test's place. */

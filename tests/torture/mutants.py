@@ -54,10 +54,10 @@ MUTANTS = [
          "    atomic_store_explicit(weir_segment_word(&lane->segment, lane->cork_at), lane->cork_word, memory_order_release);\n"
          "    lane->cork_word = 0;\n")]),
     ("a reader in the way is removed without asking for its lease", "slot.c", [
-        ("    if (weir_lock_take(channel->readers_fd, slot, 1) != WEIR_OK)\n        return 0;\n    weir_slot_drop(channel, slot);",
+        ("    if (weir_lease_take(channel, WEIR_LEASE_SLOT + slot, 1) != WEIR_OK)\n        return 0;\n    weir_slot_drop(channel, slot);",
          "    slot_clear(channel, slot);")]),
     ("a dead reader is never removed", "slot.c", [
-        ("    if (weir_lock_take(channel->readers_fd, slot, 1) != WEIR_OK)\n        return 0;\n",
+        ("    if (weir_lease_take(channel, WEIR_LEASE_SLOT + slot, 1) != WEIR_OK)\n        return 0;\n",
          "    if (slot <= WEIR_SHM_SLOTS)\n        return 0;\n")]),
     ("the epoch is not bumped", "lane.c", [
         ("    lane->epoch = atomic_load(&mine->epoch) + 1;", "    lane->epoch = atomic_load(&mine->epoch);")]),
@@ -86,25 +86,25 @@ MUTANTS = [
          "    reader->held = view;\n    *ret")]),
     ("older segments are unlinked before the new one has a frame", "lane.c", [
         ("    if (atomic_load_explicit(&segment->page->last, memory_order_relaxed) == WEIR_SHM_NO_FRAME)\n        return;\n", "")]),
-    ("a channel has its name before it is complete", "channel.c", [
-        ("    making.directory = openat(channel->store.fd, name,",
-         "    renameat(channel->store.fd, name, channel->store.fd, channel->entry);\n"
-         "    memcpy(name, channel->entry, 39);\n"
-         "    making.directory = openat(channel->store.fd, name,")]),
-    ("a channel is taken away under its own name", "channel.c", [
+    ("a channel has its name before it is complete", "files.c", [
+        ("    making.directory = openat(files->store.fd, name,",
+         "    renameat(files->store.fd, name, files->store.fd, files->entry);\n"
+         "    memcpy(name, files->entry, 39);\n"
+         "    making.directory = openat(files->store.fd, name,")]),
+    ("a channel is taken away under its own name", "files.c", [
         ("    if (renameat(store->fd, entry, store->fd, name) != 0)\n        return WEIR_ESYSTEM;\n",
          "    snprintf(name, sizeof(name), \"%s\", entry);\n")]),
-    ("who finds nobody there takes away also what is kept", "channel.c", [
-        ("    if (is_alone && weir_channel_kept(channel->fd) != WEIR_CHANNEL_KEEP) {", "    if (is_alone) {")]),
+    ("who finds nobody there takes away also what is kept", "files.c", [
+        ("    if (is_alone && weir_channel_kept(backing) != WEIR_CHANNEL_KEEP) {", "    if (is_alone) {")]),
     ("keep is not stored", "channel.c", [
         ("        atomic_store(&channel->page->keep, wanted);\n", "        (void)wanted;\n"),
         ("        atomic_compare_exchange_strong(&channel->page->keep, &undecided, wanted);\n", "        (void)undecided;\n")]),
-    ("clean takes away what is kept", "directory.c", [
-        ("    if (fd >= 0 && weir_channel_kept(directory) != WEIR_CHANNEL_KEEP &&\n", "    if (fd >= 0 &&\n"),
-        ("        if (weir_channel_kept(directory) != WEIR_CHANNEL_KEEP)\n            status", "            status"),
-        ("!to->is_dry_run && weir_channel_kept(directory) != WEIR_CHANNEL_KEEP)", "!to->is_dry_run)")]),
-    ("clean leaves what is half made", "directory.c", [
-        ("            hidden_remove(store, entry);\n", "            (void)hidden_remove;\n")]),
+    ("clean takes away what is kept", "files_clean.c", [
+        ("    if (fd >= 0 && weir_channel_kept(backing) != WEIR_CHANNEL_KEEP &&\n", "    if (fd >= 0 &&\n"),
+        ("        if (weir_channel_kept(backing) != WEIR_CHANNEL_KEEP)\n            status", "            status"),
+        ("!to->is_dry_run && weir_channel_kept(backing) != WEIR_CHANNEL_KEEP)", "!to->is_dry_run)")]),
+    ("clean leaves what is half made", "files_clean.c", [
+        ("            hidden_remove(&files->store, files->entry);\n", "            (void)hidden_remove;\n")]),
 ]
 
 # These need a rare coincidence: minutes of stepping.

@@ -1,28 +1,18 @@
-/* info: what the files of a channel say, told to a person who asks why it is as it is.
+/* info: what the parts of a channel say, told to a person who asks why it is as it is.
  *
- * What must stay true: everything is read with pread into private memory and nothing is mapped, locked or written, so asking disturbs
- * nobody, and a file that shrinks or lies does not harm who asks. Numbers out of the files are compared, never used as sizes or
- * indexes unless bounded. Whether an end lives is the kernel's word (its lease) wherever the lock files may be opened; where they may
- * not, a process with the number and the start time of the writer counts as alive. The files change while they are read, so figures
+ * What must stay true: everything is copied into private memory by part_read, and nothing is locked or written, so asking disturbs
+ * nobody, and a part that shrinks or lies does not harm who asks. Numbers out of the parts are compared, never used as sizes or
+ * indexes unless bounded. Whether an end lives is the kernel's word (its lease) wherever we may ask for it; where we may
+ * not, a process with the number and the start time of the writer counts as alive. The parts change while they are read, so figures
  * of a busy channel are of slightly different moments: cursors first, then lanes, so that no reader seems to be ahead of its writer. */
 #include "transport/shm/info.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "os/lock.h"
 #include "os/process.h"
-#include "transport/shm/channel.h"
 #include "transport/shm/peek.h"
-#include "transport/shm/segment.h"
 #include "transport/tell.h"
-
-enum { PATH_SIZE = WEIR_STORE_PATH_MAX + WEIR_NAME_MAX + 2 };
 
 /* A private copy of the words of page 1 that are told. */
 struct page_words {
@@ -33,12 +23,11 @@ struct page_words {
 };
 
 struct survey {
-    int directory;
-    int writers_fd, readers_fd; /* -1: not ours to open */
-    struct stat about;          /* of the file "channel", whose owner and mode are the channel's */
+    struct weir_backing backing; /* opened to look */
+    struct weir_part about;      /* "channel", whose owner and mode are the channel's; closed */
     uint64_t created;
     struct page_words page;
-    unsigned char *cursors; /* a copy of the whole file; NULL: not ours to read */
+    unsigned char *cursors; /* a copy of the whole part; NULL: not ours to read */
     uint32_t generation[WEIR_SHM_LANES];
     int lane_status[WEIR_SHM_LANES];
     uint8_t lane_held[WEIR_SHM_LANES];
@@ -81,13 +70,14 @@ static uint32_t flags_of(const struct survey *survey, unsigned slot) {
 
 static int page_take(struct survey *survey) {
     unsigned char page[2 * WEIR_SHM_PAGE];
-    int fd = weir_channel_file(survey->directory, "channel", O_RDONLY, WEIR_SHM_CHANNEL_SIZE);
-    if (fd < 0)
-        return errno == EACCES ? WEIR_EACCESS : errno == ENOENT ? WEIR_ENOENT : WEIR_ECORRUPT;
-    int is_read = fstat(fd, &survey->about) == 0 && pread(fd, page, sizeof(page), 0) == sizeof(page);
-    close(fd);
-    if (!is_read)
-        return WEIR_ECORRUPT;
+    const struct weir_backing *backing = &survey->backing;
+    int status = backing->ops->part_open(backing, (struct weir_part_id){.kind = WEIR_PART_CHANNEL}, 0, &survey->about);
+    if (status)
+        return status == WEIR_ESYSTEM ? WEIR_ECORRUPT : status;
+    status = backing->ops->part_read(&survey->about, 0, page, sizeof(page));
+    backing->ops->part_close(&survey->about);
+    if (status)
+        return status;
     const unsigned char *words = page + WEIR_SHM_PAGE;
     survey->created = word64(page + offsetof(struct weir_channel_header, created));
     survey->page = (struct page_words){
@@ -101,27 +91,30 @@ static int page_take(struct survey *survey) {
 
 /* Return: WEIR_OK (also when they may not be read), WEIR_ENOMEM. */
 static int cursors_take(struct survey *survey) {
-    int fd = weir_channel_file(survey->directory, "cursors", O_RDONLY, WEIR_SHM_CURSORS_SIZE);
-    if (fd < 0)
+    const struct weir_backing *backing = &survey->backing;
+    struct weir_part part;
+    if (backing->ops->part_open(backing, (struct weir_part_id){.kind = WEIR_PART_CURSORS}, 0, &part) != WEIR_OK)
         return WEIR_OK;
     unsigned char *copy = malloc(WEIR_SHM_CURSORS_SIZE);
-    if (copy && (pread(fd, copy, WEIR_SHM_CURSORS_SIZE, 0) != WEIR_SHM_CURSORS_SIZE ||
-                 memcmp(copy, WEIR_SHM_CURSORS_MAGIC, sizeof(WEIR_SHM_CURSORS_MAGIC)) != 0)) {
-        free(copy);
-        close(fd);
+    int status = copy ? backing->ops->part_read(&part, 0, copy, WEIR_SHM_CURSORS_SIZE) : WEIR_ENOMEM;
+    backing->ops->part_close(&part);
+    if (status == WEIR_OK && memcmp(copy, WEIR_SHM_CURSORS_MAGIC, sizeof(WEIR_SHM_CURSORS_MAGIC)) == 0) {
+        survey->cursors = copy;
         return WEIR_OK;
     }
-    close(fd);
-    survey->cursors = copy;
-    return copy ? WEIR_OK : WEIR_ENOMEM;
+    free(copy);
+    return status == WEIR_ENOMEM ? status : WEIR_OK;
+}
+
+static int lease_is_held(const struct survey *survey, unsigned lease) {
+    return survey->backing.ops->lease_is_held(&survey->backing, lease);
 }
 
 /* Does the writer of a lane live? */
 static int lane_is_held(const struct survey *survey, unsigned lane) {
     const struct weir_peek_lane *seen = &survey->lane[lane];
-    if (survey->writers_fd >= 0)
-        return weir_lock_is_held(survey->writers_fd, lane);
-    return seen->pid != 0 && seen->start != 0 && weir_process_start(seen->pid) == seen->start;
+    int is_held = lease_is_held(survey, WEIR_LEASE_LANE + lane);
+    return is_held >= 0 ? is_held : seen->pid != 0 && seen->start != 0 && weir_process_start(seen->pid) == seen->start;
 }
 
 static void lanes_take(struct survey *survey) {
@@ -129,31 +122,25 @@ static void lanes_take(struct survey *survey) {
         if (survey->generation[lane] == 0)
             continue;
         survey->lane_status[lane] =
-            weir_peek_lane(survey->directory, lane, survey->generation[lane], &survey->lane[lane]);
+            weir_peek_lane(&survey->backing, lane, survey->generation[lane], &survey->lane[lane]);
         if (survey->lane_status[lane] == WEIR_OK)
             survey->lane_held[lane] = (uint8_t)lane_is_held(survey, lane);
     }
 }
 
 static int survey_take(struct survey *survey) {
-    int status = weir_peek_lanes(survey->directory, survey->generation);
+    int status = weir_peek_lanes(&survey->backing, survey->generation);
     if (status == WEIR_OK)
         status = page_take(survey);
     if (status == WEIR_OK)
         status = cursors_take(survey);
-    if (status)
-        return status;
-    survey->writers_fd = weir_channel_file(survey->directory, "writers.lock", O_RDONLY, 0);
-    survey->readers_fd = weir_channel_file(survey->directory, "readers.lock", O_RDONLY, 0);
-    lanes_take(survey);
-    return WEIR_OK;
+    if (status == WEIR_OK)
+        lanes_take(survey);
+    return status;
 }
 
 static void survey_drop(struct survey *survey) {
-    int fds[] = {survey->directory, survey->writers_fd, survey->readers_fd};
-    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    survey->backing.ops->abandon(&survey->backing);
     free(survey->cursors);
     free(survey);
 }
@@ -194,9 +181,9 @@ static int is_blocked(const struct survey *survey, unsigned lane) {
 static const char *lane_copied(const struct survey *survey, unsigned lane) {
     if (survey->lane[lane].newest.flags & WEIR_LANE_LOSSY)
         return "the writer overwrites what is not read yet (full=drop-oldest)";
-    if (survey->lane[lane].uid != survey->about.st_uid)
+    if (survey->lane[lane].uid != survey->about.uid)
         return "the writer is another user";
-    return survey->about.st_mode & 022 ? "other users may write this channel" : NULL;
+    return survey->about.mode & 022 ? "other users may write this channel" : NULL;
 }
 
 static void lane_tell(const struct survey *survey, unsigned index, weir_doc *doc) {
@@ -272,7 +259,7 @@ static void lags_tell(const struct survey *survey, unsigned slot, weir_doc *doc)
         weir_begin_map(doc);
         weir_tell_number(doc, "lane", index);
         weir_tell_number(doc, "bytes", behind(lane, cursor));
-        if (weir_peek_seq(survey->directory, lane, cursor, &seq) == WEIR_OK && seq <= lane->next_seq)
+        if (weir_peek_seq(&survey->backing, lane, cursor, &seq) == WEIR_OK && seq <= lane->next_seq)
             weir_tell_number(doc, "messages", lane->next_seq - seq);
         else
             weir_tell_null(doc, "messages");
@@ -300,16 +287,16 @@ static const char *sleeping_on(const struct survey *survey, unsigned slot) {
 static const char *reader_copied(const struct survey *survey, unsigned slot, uint32_t uid) {
     if (!(flags_of(survey, slot) & WEIR_SLOT_HOLDING))
         return "it holds no writer back, so its messages may be overwritten while it reads";
-    return uid != survey->about.st_uid ? "it is another user than the channel's" : NULL;
+    return uid != survey->about.uid ? "it is another user than the channel's" : NULL;
 }
 
 static void reader_tell(const struct survey *survey, unsigned slot, weir_doc *doc) {
     uint32_t flags = flags_of(survey, slot);
     uint32_t pid = word32(slot_at(survey, slot) + offsetof(struct weir_reader_slot, pid));
-    uint32_t uid = survey->about.st_uid;
-    int is_alive = survey->readers_fd < 0 || weir_lock_is_held(survey->readers_fd, slot);
+    uint32_t uid = survey->about.uid;
+    int is_alive = lease_is_held(survey, WEIR_LEASE_SLOT + slot) != 0;
     if (is_alive && weir_process_owner(pid, &uid) != WEIR_OK)
-        uid = survey->about.st_uid;
+        uid = survey->about.uid;
     weir_begin_map(doc);
     weir_tell_number(doc, "slot", slot);
     weir_tell_text(doc, "role", role_of(survey, slot, pid));
@@ -347,11 +334,11 @@ static void readers_tell(const struct survey *survey, weir_doc *doc) {
 /* ---- the channel ---- */
 
 static void server_tell(const struct survey *survey, weir_doc *doc) {
-    int is_there = survey->page.server_epoch & 1 &&
-                   (survey->writers_fd >= 0 ? weir_lock_is_held(survey->writers_fd, WEIR_SHM_LOCK_SERVER)
-                                            : weir_process_start(survey->page.server_pid) != 0);
+    int is_there = lease_is_held(survey, WEIR_LEASE_SERVER);
+    if (is_there < 0)
+        is_there = weir_process_start(survey->page.server_pid) != 0;
     weir_put_key(doc, "server");
-    if (!is_there) {
+    if (!is_there || !(survey->page.server_epoch & 1)) {
         weir_put_null(doc);
         return;
     }
@@ -360,18 +347,12 @@ static void server_tell(const struct survey *survey, weir_doc *doc) {
     weir_end(doc);
 }
 
-static int has_members(int directory) {
-    int fd = weir_channel_file(directory, "members.lock", O_RDONLY, 0);
-    int is_held = fd >= 0 && weir_lock_is_held(fd, WEIR_SHM_LOCK_MEMBERS);
-    if (fd >= 0)
-        close(fd);
-    return is_held;
-}
-
-static void survey_tell(const struct survey *survey, const char *path, weir_doc *doc) {
-    weir_tell_text(doc, "state", has_members(survey->directory) ? "live" : "idle");
-    weir_tell_text(doc, "path", path);
-    weir_tell_rights(doc, survey->about.st_uid, survey->about.st_gid, survey->about.st_mode & 0777);
+static void survey_tell(const struct survey *survey, weir_doc *doc) {
+    weir_tell_text(doc, "state", lease_is_held(survey, WEIR_LEASE_MEMBERS) == 1 ? "live" : "idle");
+    weir_tell_text(doc, "path", survey->backing.path);
+    weir_tell_rights(doc, survey->about.uid, survey->about.gid, survey->about.mode & 0777);
+    if (survey->backing.ops->tell)
+        survey->backing.ops->tell(&survey->backing, doc);
     weir_tell_time(doc, "created", (int64_t)survey->created);
     weir_put_key(doc, "keep");
     if (survey->page.keep == WEIR_CHANNEL_UNDECIDED)
@@ -383,41 +364,23 @@ static void survey_tell(const struct survey *survey, const char *path, weir_doc 
     readers_tell(survey, doc);
 }
 
-static int survey_failed(const struct weir_place *place, int status, weir_error *err) {
-    switch (status) {
-    case WEIR_ENOENT:
-        return weir_fail(err, status, "%s: there is no such channel; start its writer first", place->text);
-    case WEIR_EACCESS:
-        return weir_fail(err, status,
-                         "%s is closed to you; its owner can make it anew with mode= and group=", place->text);
-    default: return weir_fail(err, status, "%s cannot be examined: %s", place->text, weir_err_text(status));
-    }
-}
-
-int weir_shm_info(const struct weir_place *place, weir_doc *doc, weir_error *err) {
-    struct weir_store store;
-    char entry[WEIR_NAME_MAX + 1], path[PATH_SIZE];
-    int status = weir_store_open(&store, place, 0, err);
-    if (status)
-        return status == WEIR_ENOENT ? survey_failed(place, status, err) : status;
+int weir_backing_info(const struct weir_backing_ops *ops, const struct weir_place *place, weir_doc *doc,
+                      weir_error *err) {
     struct survey *survey = calloc(1, sizeof(*survey));
-    weir_store_entry(place->name, entry);
-    snprintf(path, sizeof(path), "%s/%s", store.path, entry);
-    if (!survey) {
-        weir_store_close(&store);
-        return survey_failed(place, WEIR_ENOMEM, err);
+    if (!survey)
+        return weir_fail(err, WEIR_ENOMEM, "%s cannot be examined: out of memory", place->text);
+    int status = weir_backing_look(&survey->backing, ops, place, err);
+    if (status) {
+        free(survey);
+        return status;
     }
-    survey->writers_fd = survey->readers_fd = -1;
-    survey->directory = openat(store.fd, entry, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (survey->directory < 0)
-        status = errno == ENOENT ? WEIR_ENOENT : errno == EACCES ? WEIR_EACCESS : WEIR_ESYSTEM;
-    else
-        status = survey_take(survey);
+    status = survey_take(survey);
     if (status == WEIR_OK)
-        survey_tell(survey, path, doc);
+        survey_tell(survey, doc);
+    else if (status == WEIR_ENOENT || status == WEIR_EACCESS)
+        weir_backing_unseen(&survey->backing, status, err);
     else
-        survey_failed(place, status, err);
+        weir_fail(err, status, "%s cannot be examined: %s", place->text, weir_err_text(status));
     survey_drop(survey);
-    weir_store_close(&store);
     return status;
 }

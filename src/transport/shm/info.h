@@ -1,9 +1,10 @@
-/* Why a channel is as it is. As in transport.h. */
+/* Why a channel is as it is, in any backing. As in transport.h. */
 #ifndef WEIR_SHM_INFO_H
 #define WEIR_SHM_INFO_H
 
-#include "transport/transport.h"
+#include "transport/shm/backing.h"
 
-int weir_shm_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
+int weir_backing_info(const struct weir_backing_ops *ops, const struct weir_place *place, weir_doc *doc,
+                      weir_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* The writing side of a lane.
  *
- * A lane belongs to the holder of its lease (byte N of writers.lock). Everything in its file is written by that process alone, so nothing
+ * A lane belongs to the holder of its lease. Everything in its segments is written by that process alone, so nothing
  * here is contended and commit is a handful of plain stores.
  *
  * What must stay true, at every instruction, because a kill may come between any two:
@@ -14,15 +14,11 @@
  * - tail, last and next_seq in the page may lag behind the frames by what was being committed; lane_recover catches up. */
 #include "transport/shm/lane.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "frame/frame.h"
-#include "os/lock.h"
 #include "os/process.h"
 #include "transport/shm/slot.h"
 
@@ -139,8 +135,8 @@ int weir_lane_has_room(struct weir_lane *lane) {
 
 /* ---- segments ---- */
 
-/* Unlink older segments once no reader needs them: the newest one has a frame and every holding reader has come to it. */
-static void retired_unlink(struct weir_lane *lane) {
+/* Take older segments away once no reader needs them: the newest one has a frame and every holding reader has come to it. */
+static void retired_remove(struct weir_lane *lane) {
     unsigned slot;
     struct weir_segment *segment = &lane->segment;
     if (atomic_load_explicit(&segment->page->last, memory_order_relaxed) == WEIR_SHM_NO_FRAME)
@@ -148,13 +144,10 @@ static void retired_unlink(struct weir_lane *lane) {
     while (weir_slot_held(lane->channel, segment->lane, 0, lane->head, &slot) < segment->base)
         if (!dead_reader_remove(lane, slot))
             return;
-    char name[40];
+    struct weir_backing *backing = &lane->channel->backing;
     uint32_t generation = segment->generation - 1;
-    for (; generation > 0; generation--) {
-        weir_segment_name(name, segment->lane, generation);
-        if (unlinkat(lane->channel->fd, name, 0) != 0)
-            break;
-    }
+    while (generation > 0 && backing->ops->part_remove(backing, weir_part_lane(segment->lane, generation)))
+        generation--;
     lane->has_retired = 0;
 }
 
@@ -172,12 +165,14 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
     };
     struct weir_segment next;
     if (lane->has_retired)
-        retired_unlink(lane);
+        retired_remove(lane);
     int status = weir_segment_make(lane->channel, &wish, err);
     if (status == WEIR_OK)
         status = weir_segment_open(lane->channel, wish.lane, wish.generation, 1, &next, err);
     if (status)
-        return status == WEIR_ENOENT ? weir_fail(err, WEIR_ECLOSED, "%s was taken away", lane->channel->text) : status;
+        return status == WEIR_ENOENT
+                   ? weir_fail(err, WEIR_ECLOSED, "%s was taken away", weir_channel_text(lane->channel))
+                   : status;
     atomic_store(&next.page->epoch, lane->epoch);
     atomic_store(&next.page->start, atomic_load(&lane->segment.page->start));
     atomic_store(&next.page->pid, (uint32_t)getpid());
@@ -196,7 +191,7 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
 
 static int fenced(const struct weir_lane *lane, weir_error *err) {
     return weir_fail(err, WEIR_EFENCED, "%s: this writer's lane was given to another; open it again",
-                     lane->channel->text);
+                     weir_channel_text(lane->channel));
 }
 
 static int is_fenced(const struct weir_lane *lane) {
@@ -206,7 +201,7 @@ static int is_fenced(const struct weir_lane *lane) {
 static int too_big(const struct weir_lane *lane, size_t size, weir_error *err) {
     return weir_fail(err, WEIR_ETOOBIG,
                      "%s: a message of %zu bytes is over the limit of %" PRIu64 "; raise max= in the address",
-                     lane->channel->text, size, lane->size_max);
+                     weir_channel_text(lane->channel), size, lane->size_max);
 }
 
 /* The frame does not fit between head and limit: publish what is held back, grow, or free old frames. */
@@ -219,7 +214,7 @@ __attribute__((noinline)) static int room_search(struct weir_lane *lane, size_t 
         return status ? status : segment_grow(lane, GROW_FACTOR * (span + WEIR_SHM_LINE), lane->segment.flags, err);
     }
     if (lane->has_retired)
-        retired_unlink(lane);
+        retired_remove(lane);
     lane->wanted = span;
     if (room_find(lane, span))
         return WEIR_OK;
@@ -275,8 +270,8 @@ int weir_lane_commit(struct weir_lane *lane, uint64_t word, uint32_t flags, weir
     uint64_t at = lane->head;
     uint64_t span = weir_shm_span(weir_frame_word_size(word));
     if (__builtin_expect(span == 0 || span > lane->span, 0))
-        return weir_fail(err, WEIR_EINVAL, "%s: commit of %u bytes without room reserved for them", lane->channel->text,
-                         weir_frame_word_size(word));
+        return weir_fail(err, WEIR_EINVAL, "%s: commit of %u bytes without room reserved for them",
+                         weir_channel_text(lane->channel), weir_frame_word_size(word));
     if (__builtin_expect(is_fenced(lane), 0))
         return fenced(lane, err);
     atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_relaxed);
@@ -362,7 +357,7 @@ static int newest_open(struct weir_lane *lane, unsigned index, uint32_t generati
         struct weir_segment next;
         status = forward == lane->segment.generation + 1
                      ? weir_segment_open(lane->channel, index, forward, 1, &next, err)
-                     : weir_fail(err, WEIR_ECORRUPT, "%s: lane %u is damaged", lane->channel->text, index);
+                     : weir_fail(err, WEIR_ECORRUPT, "%s: lane %u is damaged", weir_channel_text(lane->channel), index);
         weir_segment_close(&lane->segment);
         if (status == WEIR_OK)
             lane->segment = next;
@@ -421,12 +416,12 @@ int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, con
     lane->size_max = place->size_max;
     int status = WEIR_EBUSY;
     for (unsigned index = 0; index < WEIR_SHM_LANES; index++) {
-        if (weir_lock_take(channel->writers_fd, index, 1) != WEIR_OK)
+        if (weir_lease_take(channel, WEIR_LEASE_LANE + index, 1) != WEIR_OK)
             continue;
         status = lane_settle(lane, index, place, err);
         if (status == WEIR_OK)
             break;
-        weir_lock_drop(channel->writers_fd, index);
+        weir_lease_drop(channel, WEIR_LEASE_LANE + index);
         if (status != WEIR_EACCESS && status != WEIR_ECORRUPT && status != WEIR_ENOENT)
             return status;
         if (status == WEIR_EACCESS && atomic_load(&channel->page->generation[index]) == 0)
@@ -434,8 +429,8 @@ int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, con
         status = WEIR_EBUSY;
     }
     if (status)
-        return weir_fail(err, WEIR_EBUSY, "%s has %d writers already, and no lane for one more", channel->text,
-                         WEIR_SHM_LANES);
+        return weir_fail(err, WEIR_EBUSY, "%s has %d writers already, and no lane for one more",
+                         weir_channel_text(channel), WEIR_SHM_LANES);
     weir_waker_init(&lane->waker);
     lane->is_open = 1;
     /* Whoever had the lane may have died between a commit and its wake-up. */
@@ -449,10 +444,10 @@ void weir_lane_close(struct weir_lane *lane) {
     weir_lane_flush(lane, NULL);
     if (!is_fenced(lane)) {
         if (lane->has_retired)
-            retired_unlink(lane);
+            retired_remove(lane);
         atomic_store(&lane->segment.page->start, 0);
         atomic_store(&lane->segment.page->pid, 0);
-        weir_lock_drop(lane->channel->writers_fd, lane->segment.lane);
+        weir_lease_drop(lane->channel, WEIR_LEASE_LANE + lane->segment.lane);
     }
     weir_segment_close(&lane->segment);
     weir_lane_abandon(lane);
@@ -467,23 +462,19 @@ void weir_lane_abandon(struct weir_lane *lane) {
 /* ---- who writes ---- */
 
 int64_t weir_lane_holder(const struct weir_shm_channel *channel, uint32_t *ret_uid) {
+    const struct weir_backing_ops *ops = channel->backing.ops;
     for (unsigned index = 0; index < WEIR_SHM_LANES; index++) {
-        char name[40];
+        struct weir_part part;
         uint32_t pid = 0;
         uint32_t generation = atomic_load(&channel->page->generation[index]);
-        if (generation == 0 || !weir_lock_is_held(channel->writers_fd, index))
+        if (generation == 0 || !weir_lease_is_held(channel, WEIR_LEASE_LANE + index) ||
+            ops->part_open(&channel->backing, weir_part_lane(index, generation), 0, &part) != WEIR_OK)
             continue;
-        weir_segment_name(name, index, generation);
-        int fd = weir_channel_file(channel->fd, name, O_RDONLY, 2 * WEIR_SHM_PAGE);
-        if (fd < 0)
+        int status = ops->part_read(&part, WEIR_SHM_PAGE + offsetof(struct weir_lane_page, pid), &pid, sizeof(pid));
+        ops->part_close(&part);
+        if (status != WEIR_OK || pid == 0)
             continue;
-        struct stat about;
-        ssize_t count = pread(fd, &pid, sizeof(pid), WEIR_SHM_PAGE + offsetof(struct weir_lane_page, pid));
-        int has_owner = fstat(fd, &about) == 0;
-        close(fd);
-        if (count != sizeof(pid) || pid == 0 || !has_owner)
-            continue;
-        *ret_uid = about.st_uid;
+        *ret_uid = part.uid;
         return pid;
     }
     return 0;

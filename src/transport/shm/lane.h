@@ -25,7 +25,7 @@ struct weir_lane {
     int64_t looked_at; /* when leases of readers in the way were last looked at */
     uint64_t size_max; /* of a frame */
     uint8_t is_open;
-    uint8_t has_retired; /* older segments may still have their files */
+    uint8_t has_retired; /* older segments may still be there */
 };
 
 /* Take a free lane or make one. Return: WEIR_OK, WEIR_EBUSY (no lane is free), WEIR_ENOSPC, WEIR_ENOMEM, WEIR_EACCESS, WEIR_ESYSTEM. */

@@ -110,6 +110,9 @@ struct weir_reader_slot {
     _Atomic(uint32_t) arming;         /* grows each time the descriptor is armed */
     _Atomic(uint32_t) semaphore_kind; /* whose sem_t (os/semaphore.h); 0: none was made */
     _Alignas(WEIR_SHM_LINE) unsigned char semaphore[WEIR_SEMAPHORE_SIZE];
+    /* In sealed channels, where a slot lies in a page of its own. */
+    _Alignas(WEIR_SHM_LINE) _Atomic(uint32_t) blocked;      /* the writer sleeps on space */
+    _Atomic(uint32_t) space;                                /* futex */
     _Alignas(512) _Atomic(uint64_t) cursor[WEIR_SHM_LANES]; /* everything before it is free */
 };
 
@@ -155,6 +158,7 @@ static_assert(offsetof(struct weir_cursors_head, posting) == 152, "posting");
 static_assert(offsetof(struct weir_reader_slot, semaphore_kind) == 12 &&
                   offsetof(struct weir_reader_slot, semaphore) == 64,
               "semaphore");
+static_assert(offsetof(struct weir_reader_slot, blocked) == 128, "blocked");
 static_assert(offsetof(struct weir_reader_slot, cursor) == 512, "cursors on lines of their own");
 static_assert(sizeof(_Atomic(uint64_t)) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "lock-free 64-bit atomics");
 

@@ -1,15 +1,11 @@
-/* Lanes read by pread. A file that shrinks gives a short read where a mapping would give SIGBUS, and a value that is wanted once is had
- * for less than a mapping and its page faults cost.
+/* Lanes read through part_read, which never faults: a file that shrinks gives a short read where a mapping would give SIGBUS, and a value
+ * that is wanted once is had for less than a mapping and its page faults cost.
  *
  * The rule that makes it safe is the observers': read the bytes, then read `oldest`; when it has not passed them, they were whole. */
 #include "transport/shm/peek.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <weir/error.h>
 
 #include "frame/frame.h"
@@ -29,32 +25,31 @@ struct page_copy {
     uint64_t epoch;
 };
 
-static int open_error(void) {
-    return errno == ENOENT   ? WEIR_ENOENT
-           : errno == EACCES ? WEIR_EACCESS
-           : errno == EBADF  ? WEIR_ECORRUPT
-                             : WEIR_ESYSTEM;
-}
-
-int weir_peek_lanes(int directory, uint32_t generation[WEIR_SHM_LANES]) {
+int weir_peek_lanes(const struct weir_backing *backing, uint32_t generation[WEIR_SHM_LANES]) {
     struct weir_channel_header header;
+    struct weir_part part;
     const size_t size = WEIR_SHM_LANES * sizeof(uint32_t);
-    int fd = weir_channel_file(directory, "channel", O_RDONLY, WEIR_SHM_CHANNEL_SIZE);
-    if (fd < 0)
-        return open_error();
-    ssize_t head = pread(fd, &header, sizeof(header), 0);
-    ssize_t table = pread(fd, generation, size, WEIR_SHM_PAGE + offsetof(struct weir_channel_page, generation));
-    close(fd);
-    if (head != sizeof(header) || table != (ssize_t)size ||
-        memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
+    int status = backing->ops->part_open(backing, (struct weir_part_id){.kind = WEIR_PART_CHANNEL}, 0, &part);
+    if (status)
+        return status;
+    status = backing->ops->part_read(&part, 0, &header, sizeof(header));
+    if (status == WEIR_OK)
+        status = backing->ops->part_read(&part, WEIR_SHM_PAGE + offsetof(struct weir_channel_page, generation),
+                                         generation, size);
+    backing->ops->part_close(&part);
+    if (status || memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
         return WEIR_ECORRUPT;
     return header.version == WEIR_SHM_VERSION && header.lanes == WEIR_SHM_LANES ? WEIR_OK : WEIR_EVERSION;
 }
 
-static int page_read(int fd, struct page_copy *ret) {
+static int part_read(const struct weir_peek *peek, uint64_t offset, void *to, size_t size) {
+    return peek->backing->ops->part_read(&peek->part, offset, to, size);
+}
+
+static int page_read(const struct weir_peek *peek, struct page_copy *ret) {
     unsigned char bytes[sizeof(struct weir_lane_page)];
     atomic_thread_fence(memory_order_seq_cst);
-    if (pread(fd, bytes, sizeof(bytes), WEIR_SHM_PAGE) != sizeof(bytes))
+    if (part_read(peek, WEIR_SHM_PAGE, bytes, sizeof(bytes)))
         return WEIR_ECORRUPT;
     memcpy(&ret->tail, bytes + offsetof(struct weir_lane_page, tail), 8);
     memcpy(&ret->last, bytes + offsetof(struct weir_lane_page, last), 8);
@@ -71,29 +66,30 @@ static int page_read(int fd, struct page_copy *ret) {
 static int ring_read(const struct weir_peek *peek, uint64_t position, void *to, size_t size) {
     uint64_t at = position & (peek->header.capacity - 1);
     size_t first = size < peek->header.capacity - at ? size : (size_t)(peek->header.capacity - at);
-    if (pread(peek->fd, to, first, (off_t)(peek->header.ring_offset + at)) != (ssize_t)first)
-        return WEIR_ECORRUPT;
-    if (first < size &&
-        pread(peek->fd, (char *)to + first, size - first, (off_t)peek->header.ring_offset) != (ssize_t)(size - first))
-        return WEIR_ECORRUPT;
-    return WEIR_OK;
+    int status = part_read(peek, peek->header.ring_offset + at, to, first);
+    if (status == WEIR_OK && first < size)
+        status = part_read(peek, peek->header.ring_offset, (char *)to + first, size - first);
+    return status;
 }
 
-/* Open segment @generation, into peek->fd and header. */
-static int segment_open(int directory, unsigned lane, uint32_t generation, struct weir_peek *peek) {
-    char name[40];
-    struct stat about;
-    weir_segment_name(name, lane, generation);
-    peek->fd = weir_channel_file(directory, name, O_RDONLY, 2 * WEIR_SHM_PAGE);
-    if (peek->fd < 0)
-        return open_error();
-    if (fstat(peek->fd, &about) == 0 && weir_segment_header(peek->fd, lane, generation, &peek->header) == WEIR_OK) {
-        peek->uid = about.st_uid;
-        return WEIR_OK;
-    }
-    close(peek->fd);
-    peek->fd = -1;
-    return WEIR_ECORRUPT;
+void weir_peek_close(struct weir_peek *peek) {
+    if (peek->backing)
+        peek->backing->ops->part_close(&peek->part);
+    peek->backing = NULL;
+}
+
+/* Open segment @generation in place of the one that is open. */
+static int segment_open(const struct weir_backing *backing, unsigned lane, uint32_t generation,
+                        struct weir_peek *peek) {
+    weir_peek_close(peek);
+    int status = backing->ops->part_open(backing, weir_part_lane(lane, generation), 0, &peek->part);
+    if (status)
+        return status;
+    peek->backing = backing;
+    status = weir_segment_header(backing, &peek->part, lane, generation, &peek->header);
+    if (status)
+        weir_peek_close(peek);
+    return status;
 }
 
 /* Look at the frame at @position. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile), WEIR_ECORRUPT. */
@@ -103,7 +99,7 @@ static int glance_at(struct weir_peek *peek, uint64_t position) {
     peek->position = position & ~(uint64_t)(WEIR_SHM_LINE - 1);
     int status = ring_read(peek, peek->position, head, sizeof(head));
     if (status == WEIR_OK)
-        status = page_read(peek->fd, &after);
+        status = page_read(peek, &after);
     if (status == WEIR_OK && after.oldest > peek->position)
         return WEIR_EAGAIN;
     peek->word = head[0];
@@ -118,18 +114,18 @@ static int glance_at(struct weir_peek *peek, uint64_t position) {
 
 /* Look at the frame that the page calls the newest. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile, or none), WEIR_ECORRUPT. */
 static int glance(struct weir_peek *peek, struct page_copy *page) {
-    int status = page_read(peek->fd, page);
+    int status = page_read(peek, page);
     if (status || page->last == WEIR_SHM_NO_FRAME)
         return status ? status : WEIR_EAGAIN;
     return glance_at(peek, page->last);
 }
 
-int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct weir_peek *ret) {
-    struct weir_peek peek = {.fd = -1};
+int weir_peek_newest(const struct weir_backing *backing, unsigned lane, uint32_t generation, struct weir_peek *ret) {
+    struct weir_peek peek = {0};
     struct page_copy page = {0};
     int is_older = 0; /* we have gone back to the segment before an empty one */
     int is_over = 0;  /* what glance said last is the answer */
-    int status = segment_open(directory, lane, generation, &peek);
+    int status = segment_open(backing, lane, generation, &peek);
     for (int attempts = 0; status == WEIR_OK && attempts < ATTEMPTS; attempts++) {
         status = glance(&peek, &page);
         peek.sent = page.next_seq > peek.sent + 1 ? page.next_seq - 1 : peek.sent;
@@ -144,18 +140,16 @@ int weir_peek_newest(int directory, unsigned lane, uint32_t generation, struct w
             other = peek.header.generation - 1, is_older = 1;
         else if (page.last == WEIR_SHM_NO_FRAME)
             status = WEIR_EAGAIN;
-        if (other) {
-            close(peek.fd);
-            status = segment_open(directory, lane, other, &peek);
-        }
+        if (other)
+            status = segment_open(backing, lane, other, &peek);
     }
     ret->sent = peek.sent;
     if (status == WEIR_OK && !is_over)
         status = WEIR_EAGAIN; /* overtaken every time */
     if (status == WEIR_OK)
         *ret = peek;
-    else if (peek.fd >= 0)
-        close(peek.fd);
+    else
+        weir_peek_close(&peek);
     return status;
 }
 
@@ -168,7 +162,7 @@ int weir_peek_copy(const struct weir_peek *peek, struct weir_buffer *to) {
         return WEIR_ENOMEM;
     int status = ring_read(peek, peek->position, room, size);
     if (status == WEIR_OK)
-        status = page_read(peek->fd, &page);
+        status = page_read(peek, &page);
     if (status)
         return status;
     if (page.oldest > peek->position)
@@ -181,26 +175,25 @@ int weir_peek_copy(const struct weir_peek *peek, struct weir_buffer *to) {
 /* ---- a whole lane ---- */
 
 /* Open the newest segment, beginning at @generation, and read its page. */
-static int newest_open(int directory, unsigned lane, uint32_t generation, struct weir_peek *peek,
+static int newest_open(const struct weir_backing *backing, unsigned lane, uint32_t generation, struct weir_peek *peek,
                        struct page_copy *page) {
     for (int attempts = 0; attempts < SEGMENTS_MAX; attempts++) {
-        int status = segment_open(directory, lane, generation, peek);
+        int status = segment_open(backing, lane, generation, peek);
         if (status == WEIR_OK)
-            status = page_read(peek->fd, page);
+            status = page_read(peek, page);
         if (status || page->forward <= generation)
             return status;
         generation = page->forward;
-        close(peek->fd);
-        peek->fd = -1;
     }
     return WEIR_ECORRUPT; /* nobody grows that often while we look */
 }
 
-static void frames_note(int directory, struct weir_peek_lane *lane, uint32_t generation, struct weir_peek *oldest) {
-    struct weir_peek newest = {.fd = -1};
-    if (weir_peek_newest(directory, lane->newest.lane, generation, &newest) != WEIR_OK)
+static void frames_note(const struct weir_backing *backing, struct weir_peek_lane *lane, uint32_t generation,
+                        struct weir_peek *oldest) {
+    struct weir_peek newest = {0};
+    if (weir_peek_newest(backing, lane->newest.lane, generation, &newest) != WEIR_OK)
         return;
-    close(newest.fd);
+    weir_peek_close(&newest);
     lane->newest_seq = newest.seq;
     lane->newest_time = newest.time;
     if (glance_at(oldest, lane->oldest) != WEIR_OK)
@@ -209,15 +202,15 @@ static void frames_note(int directory, struct weir_peek_lane *lane, uint32_t gen
     lane->oldest_time = oldest->time;
 }
 
-int weir_peek_lane(int directory, unsigned lane, uint32_t generation, struct weir_peek_lane *ret) {
-    struct weir_peek peek = {.fd = -1}, older;
+int weir_peek_lane(const struct weir_backing *backing, unsigned lane, uint32_t generation, struct weir_peek_lane *ret) {
+    struct weir_peek peek = {0};
     struct page_copy page = {0};
-    int status = newest_open(directory, lane, generation, &peek, &page);
+    int status = newest_open(backing, lane, generation, &peek, &page);
     if (status == WEIR_OK) {
         *ret = (struct weir_peek_lane){
             .newest = peek.header,
             .oldest_generation = peek.header.generation,
-            .uid = peek.uid,
+            .uid = peek.part.uid,
             .pid = page.pid,
             .start = page.start,
             .epoch = page.epoch,
@@ -227,39 +220,36 @@ int weir_peek_lane(int directory, unsigned lane, uint32_t generation, struct wei
         };
         for (int i = 0; i < SEGMENTS_MAX && ret->oldest_generation > 1; i++) {
             struct page_copy before;
-            if (segment_open(directory, lane, ret->oldest_generation - 1, &older) != WEIR_OK)
+            struct weir_peek older = {0};
+            if (segment_open(backing, lane, ret->oldest_generation - 1, &older) != WEIR_OK)
                 break;
-            close(peek.fd);
+            weir_peek_close(&peek);
             peek = older;
             ret->oldest_generation--;
-            if (page_read(peek.fd, &before) == WEIR_OK)
+            if (page_read(&peek, &before) == WEIR_OK)
                 ret->oldest = before.oldest;
         }
-        frames_note(directory, ret, ret->newest.generation, &peek);
+        frames_note(backing, ret, ret->newest.generation, &peek);
     }
-    if (peek.fd >= 0)
-        close(peek.fd);
+    weir_peek_close(&peek);
     return status;
 }
 
-int weir_peek_seq(int directory, const struct weir_peek_lane *lane, uint64_t position, uint64_t *ret) {
-    struct weir_peek peek = {.fd = -1};
+int weir_peek_seq(const struct weir_backing *backing, const struct weir_peek_lane *lane, uint64_t position,
+                  uint64_t *ret) {
+    struct weir_peek peek = {0};
     uint32_t generation = lane->newest.generation;
     if (position >= lane->tail) {
         *ret = lane->next_seq;
         return WEIR_OK;
     }
-    int status = segment_open(directory, lane->newest.lane, generation, &peek);
-    while (status == WEIR_OK && peek.header.base > position && generation > lane->oldest_generation) {
-        close(peek.fd);
-        peek.fd = -1;
-        status = segment_open(directory, lane->newest.lane, --generation, &peek);
-    }
+    int status = segment_open(backing, lane->newest.lane, generation, &peek);
+    while (status == WEIR_OK && peek.header.base > position && generation > lane->oldest_generation)
+        status = segment_open(backing, lane->newest.lane, --generation, &peek);
     if (status == WEIR_OK)
         status = glance_at(&peek, position < lane->oldest ? lane->oldest : position);
     if (status == WEIR_OK)
         *ret = peek.seq;
-    if (peek.fd >= 0)
-        close(peek.fd);
+    weir_peek_close(&peek);
     return status;
 }

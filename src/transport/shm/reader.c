@@ -4,6 +4,7 @@
  * in a row while others have some; looking for a frame makes no system call and reads no clock. */
 #include "transport/shm/reader.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -19,9 +20,10 @@ static int slot_find(struct weir_shm_reader *reader, weir_error *err) {
         int status = weir_slot_take(reader->channel, reader->is_holding, &slot);
         if (status == WEIR_EBUSY && reader->is_holding)
             return weir_fail(err, WEIR_EBUSY, "%s has %d readers already; observe=1 needs no place",
-                             reader->channel->text, WEIR_SHM_SLOTS);
+                             weir_channel_text(reader->channel), WEIR_SHM_SLOTS);
         if (status != WEIR_OK && status != WEIR_EBUSY)
-            return weir_fail(err, status, "%s: no place among its readers can be taken", reader->channel->text);
+            return weir_fail(err, status, "%s: no place among its readers can be taken",
+                             weir_channel_text(reader->channel));
     }
     weir_sleeper_init(&reader->sleeper, slot);
     return WEIR_OK;
@@ -46,9 +48,9 @@ static int lane_tell(const struct weir_shm_reader *reader, unsigned lane, weir_e
     const struct weir_lane_view *view = &reader->lanes[lane];
     if (!view->is_open)
         return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u is damaged; it is given up",
-                         reader->channel->text, lane + 1);
+                         weir_channel_text(reader->channel), lane + 1);
     return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up",
-                     reader->channel->text, lane + 1, view->segment.uid);
+                     weir_channel_text(reader->channel), lane + 1, view->segment.uid);
 }
 
 /* Found where it cannot be told: next will. */
@@ -65,11 +67,17 @@ static int damage_tell(struct weir_shm_reader *reader, weir_error *err) {
 
 /* ---- lanes that come ---- */
 
+/* Has the writer of the lane gone, never to come back to it? */
+static int lane_is_over(const struct weir_shm_reader *reader, const struct weir_lane_view *view) {
+    const struct weir_shm_channel *channel = reader->channel;
+    return channel->wakes && channel->wakes->is_over(&channel->backing, (unsigned)(view - reader->lanes));
+}
+
 /* Read lane @lane from now on; where from is said next. */
 static int lane_add(struct weir_shm_reader *reader, unsigned lane, uint32_t generation, weir_error *err) {
     struct weir_lane_view *view = &reader->lanes[lane];
     if (reader->is_holding)
-        view->cursor = &weir_channel_slot(reader->channel, reader->sleeper.slot)->cursor[lane];
+        view->cursor = weir_channel_cursor(reader->channel, reader->sleeper.slot, lane);
     int was_open = view->is_open;
     int status = weir_view_open(view, reader->channel, lane, generation, err);
     if (status == WEIR_OK && !was_open)
@@ -97,6 +105,12 @@ static int lanes_notice(struct weir_shm_reader *reader, int is_open, weir_error 
         uint32_t generation = atomic_load_explicit(&reader->channel->page->generation[lane], memory_order_acquire);
         if (generation == 0 || lane == reader->own_lane)
             continue;
+        if (view->is_given_up && !view->is_open && lane_is_over(reader, view)) { /* damaged from the beginning */
+            *view = (struct weir_lane_view){0};
+            reader->damaged &= ~(UINT64_C(1) << lane);
+            reader->channel->wakes->lane_free(&reader->channel->backing, lane);
+            continue;
+        }
         if ((view->is_open || view->is_given_up) && !(view->is_given_up && generation > view->segment.generation))
             continue;
         int status = is_open ? lane_add(reader, lane, generation, err) : lane_welcome(reader, lane, generation, err);
@@ -209,7 +223,7 @@ static int frame_copy(struct weir_shm_reader *reader, struct weir_lane_view *vie
     if (is_damage(status))
         return lane_give_up_loudly(reader, view, err);
     if (status == WEIR_ENOMEM)
-        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message", reader->channel->text);
+        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message", weir_channel_text(reader->channel));
     if (status)
         return status;
     memcpy(&word, reader->copy.data, sizeof(word));
@@ -240,6 +254,17 @@ static inline int lane_next(struct weir_shm_reader *reader, struct weir_lane_vie
     }
 }
 
+/* Forget the lane that stands at @index in the order; its number is free for another writer. */
+static void lane_remove(struct weir_shm_reader *reader, unsigned index) {
+    unsigned lane = reader->order[index];
+    weir_view_close(&reader->lanes[lane]);
+    reader->lanes[lane] = (struct weir_lane_view){0};
+    memmove(&reader->order[index], &reader->order[index + 1], --reader->count - index);
+    reader->current = index < reader->count ? index : 0;
+    reader->burst = 0;
+    reader->channel->wakes->lane_free(&reader->channel->backing, lane);
+}
+
 static int merge_next(struct weir_shm_reader *reader, struct weir_inbound *ret, weir_error *err) {
     if (__builtin_expect(atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) !=
                                  reader->lanes_seen ||
@@ -255,11 +280,19 @@ static int merge_next(struct weir_shm_reader *reader, struct weir_inbound *ret, 
     }
     for (unsigned tries = 0; tries <= reader->count && reader->count > 0; tries++) {
         struct weir_lane_view *view = &reader->lanes[reader->order[reader->current]];
+        int is_over = view->is_given_up && lane_is_over(reader, view);
         if (reader->burst < BURST && !view->is_given_up) {
             int status = lane_next(reader, view, ret, err);
             reader->burst++;
+            /* Once more: what it sent before it went. */
+            if (status == WEIR_EAGAIN && (is_over = lane_is_over(reader, view)) != 0)
+                status = lane_next(reader, view, ret, err);
             if (status != WEIR_EAGAIN)
                 return status;
+        }
+        if (is_over) {
+            lane_remove(reader, reader->current);
+            continue;
         }
         reader->burst = 0;
         reader->current = reader->current + 1 < reader->count ? reader->current + 1 : 0;

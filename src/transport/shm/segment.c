@@ -1,24 +1,15 @@
-/* Segments. The header is read once, by pread, into a private copy and checked against the file's size; nobody looks at the mapped one
+/* Segments. The header is read once into a private copy and checked against the part's size; nobody looks at the mapped one
  * afterwards, so that its owner cannot change the geometry under a reader. */
 #include "transport/shm/segment.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/mapping.h"
 
-enum { FILE_FLAGS = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
-
 static uint64_t page_size(void) {
     return (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-void weir_segment_name(char name[40], uint32_t lane, uint32_t generation) {
-    snprintf(name, 40, "lane.%u.%u", lane, generation);
 }
 
 uint64_t weir_segment_capacity(uint64_t capacity) {
@@ -34,7 +25,10 @@ static uint64_t ring_offset(void) {
     return page_size() > 2 * WEIR_SHM_PAGE ? page_size() : 2 * WEIR_SHM_PAGE;
 }
 
-static int content_write(int fd, const struct weir_segment_wish *wish, uint64_t capacity) {
+enum { HEAD_SIZE = WEIR_SHM_PAGE + sizeof(struct weir_lane_page) };
+
+/* The header and the writer's page. */
+static void head_fill(const struct weir_segment_wish *wish, uint64_t capacity, unsigned char head[HEAD_SIZE]) {
     struct weir_lane_header header = {
         .version = WEIR_SHM_VERSION,
         .lane = wish->lane,
@@ -47,45 +41,32 @@ static int content_write(int fd, const struct weir_segment_wish *wish, uint64_t 
     memcpy(header.magic, WEIR_SHM_LANE_MAGIC, sizeof(header.magic));
     struct weir_lane_page page = {
         .tail = wish->base, .last = WEIR_SHM_NO_FRAME, .next_seq = wish->next_seq, .oldest = wish->base};
-    return pwrite(fd, &header, sizeof(header), 0) == sizeof(header) &&
-                   pwrite(fd, &page, sizeof(page), WEIR_SHM_PAGE) == sizeof(page)
-               ? WEIR_OK
-               : WEIR_ESYSTEM;
+    memset(head, 0, HEAD_SIZE);
+    memcpy(head, &header, sizeof(header));
+    memcpy(head + WEIR_SHM_PAGE, &page, sizeof(page));
 }
 
-/* The file gets the channel's group. Who is not in that group got here by the rights of others, and then others may read it too. */
-static int group_give(const struct weir_shm_channel *channel, int fd) {
-    return !(channel->mode & 077) || fchown(fd, (uid_t)-1, channel->gid) == 0 || (errno == EPERM && channel->mode & 04)
-               ? WEIR_OK
-               : WEIR_ESYSTEM;
-}
-
-int weir_segment_make(const struct weir_shm_channel *channel, const struct weir_segment_wish *wish, weir_error *err) {
-    char name[40], hidden[48];
-    weir_segment_name(name, wish->lane, wish->generation);
-    snprintf(hidden, sizeof(hidden), ".%s", name);
-    unlinkat(channel->fd, hidden, 0); /* we hold the lane's lease: whoever made it is dead */
-    int fd = openat(channel->fd, hidden, O_RDWR | O_CREAT | O_EXCL | FILE_FLAGS, 0600);
-    if (fd < 0)
-        return weir_fail_errno(err, errno, "%s: a lane cannot be made", channel->text);
+int weir_segment_make(struct weir_shm_channel *channel, const struct weir_segment_wish *wish, weir_error *err) {
+    unsigned char head[HEAD_SIZE];
     uint64_t capacity = weir_segment_capacity(wish->capacity);
-    int status = weir_store_allocate(fd, ring_offset() + capacity, channel->text, err);
-    if (status == WEIR_OK &&
-        (content_write(fd, wish, capacity) || group_give(channel, fd) ||
-         fchmod(fd, 0600 | (channel->mode & 044)) != 0 || renameat(channel->fd, hidden, channel->fd, name) != 0))
-        status = weir_fail_errno(err, errno, "%s: a lane cannot be made", channel->text);
-    close(fd);
-    if (status)
-        unlinkat(channel->fd, hidden, 0);
-    return status;
+    head_fill(wish, capacity, head);
+    struct weir_part_wish part = {
+        .id = weir_part_lane(wish->lane, wish->generation),
+        .size = ring_offset() + capacity,
+        .head = head,
+        .head_size = sizeof(head),
+        .mode = 0600 | (channel->mode & 044),
+        .gid = channel->gid,
+    };
+    return channel->backing.ops->part_make(&channel->backing, &part, err);
 }
 
 /* ---- opening ---- */
 
-int weir_segment_header(int fd, uint32_t lane, uint32_t generation, struct weir_lane_header *ret) {
+int weir_segment_header(const struct weir_backing *backing, const struct weir_part *part, uint32_t lane,
+                        uint32_t generation, struct weir_lane_header *ret) {
     struct weir_lane_header header;
-    struct stat about;
-    if (fstat(fd, &about) != 0 || pread(fd, &header, sizeof(header), 0) != sizeof(header))
+    if (part->size < 2 * WEIR_SHM_PAGE || backing->ops->part_read(part, 0, &header, sizeof(header)) != WEIR_OK)
         return WEIR_ECORRUPT;
     if (memcmp(header.magic, WEIR_SHM_LANE_MAGIC, sizeof(header.magic)) != 0 || header.version != WEIR_SHM_VERSION ||
         header.lane != lane || header.generation != generation)
@@ -94,19 +75,20 @@ int weir_segment_header(int fd, uint32_t lane, uint32_t generation, struct weir_
         (header.capacity & (header.capacity - 1)) != 0 || header.ring_offset < 2 * WEIR_SHM_PAGE ||
         header.ring_offset > (1 << 20) || header.ring_offset % WEIR_SHM_PAGE != 0 || header.base % WEIR_SHM_LINE != 0)
         return WEIR_ECORRUPT;
-    if ((uint64_t)about.st_size != header.ring_offset + header.capacity)
+    if (part->size != header.ring_offset + header.capacity)
         return WEIR_ECORRUPT;
     *ret = header;
     return WEIR_OK;
 }
 
-static int segment_map(int fd, const struct weir_lane_header *header, int is_writer, struct weir_segment *ret) {
+static int segment_map(const struct weir_backing *backing, const struct weir_part *part,
+                       const struct weir_lane_header *header, int is_writer, struct weir_segment *ret) {
     unsigned flags = (is_writer ? WEIR_MAPPING_WRITE : 0) | WEIR_MAPPING_POPULATE;
     if (header->ring_offset % page_size() != 0) {
         errno = EINVAL;
         return WEIR_ESYSTEM;
     }
-    unsigned char *map = weir_mapping_new_ring(fd, header->ring_offset, header->capacity, flags);
+    unsigned char *map = backing->ops->part_map_ring(part, header->ring_offset, header->capacity, flags);
     if (!map)
         return WEIR_ESYSTEM;
     ret->map = map;
@@ -116,22 +98,26 @@ static int segment_map(int fd, const struct weir_lane_header *header, int is_wri
     return WEIR_OK;
 }
 
+static int damaged(const struct weir_shm_channel *channel, uint32_t lane, uint32_t generation, weir_error *err) {
+    return weir_fail(err, WEIR_ECORRUPT, "%s: segment %u of lane %u, of writer %u, is damaged",
+                     weir_channel_text(channel), generation, lane, lane + 1);
+}
+
 int weir_segment_open(const struct weir_shm_channel *channel, uint32_t lane, uint32_t generation, int is_writer,
                       struct weir_segment *ret, weir_error *err) {
-    char name[40];
+    const struct weir_backing *backing = &channel->backing;
     struct weir_lane_header header;
-    struct stat about;
-    weir_segment_name(name, lane, generation);
-    int fd = weir_channel_file(channel->fd, name, is_writer ? O_RDWR : O_RDONLY, 2 * WEIR_SHM_PAGE);
-    if (fd < 0 && errno == ENOENT)
-        return WEIR_ENOENT;
-    if (fd < 0 && errno != EBADF)
-        return weir_fail_errno(err, errno, "%s: lane %u cannot be opened", channel->text, lane);
-    if (fd < 0 || fstat(fd, &about) != 0 || weir_segment_header(fd, lane, generation, &header) != WEIR_OK) {
-        if (fd >= 0)
-            close(fd);
-        return weir_fail(err, WEIR_ECORRUPT, "%s: the file \"%s\" of writer %u is damaged", channel->text, name,
-                         lane + 1);
+    struct weir_part part;
+    int status = backing->ops->part_open(backing, weir_part_lane(lane, generation), is_writer, &part);
+    if (status == WEIR_ENOENT)
+        return status;
+    if (status == WEIR_ECORRUPT)
+        return damaged(channel, lane, generation, err);
+    if (status)
+        return weir_fail_errno(err, errno, "%s: lane %u cannot be opened", weir_channel_text(channel), lane);
+    if (weir_segment_header(backing, &part, lane, generation, &header) != WEIR_OK) {
+        backing->ops->part_close(&part);
+        return damaged(channel, lane, generation, err);
     }
     struct weir_segment segment = {
         .mask = header.capacity - 1,
@@ -141,12 +127,11 @@ int weir_segment_open(const struct weir_shm_channel *channel, uint32_t lane, uin
         .lane = lane,
         .generation = generation,
         .flags = header.flags,
-        .uid = about.st_uid,
+        .uid = part.uid,
     };
-    int status = WEIR_OK;
-    if (segment_map(fd, &header, is_writer, &segment) != WEIR_OK)
-        status = weir_fail_errno(err, errno, "%s: lane %u cannot be mapped", channel->text, lane);
-    close(fd);
+    if (segment_map(backing, &part, &header, is_writer, &segment) != WEIR_OK)
+        status = weir_fail_errno(err, errno, "%s: lane %u cannot be mapped", weir_channel_text(channel), lane);
+    backing->ops->part_close(&part);
     if (status == WEIR_OK)
         *ret = segment;
     return status;

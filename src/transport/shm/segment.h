@@ -1,4 +1,4 @@
-/* Segments of lanes: making, opening and mapping the files lane.N.G. Shared by the writing and the reading side. */
+/* Segments of lanes: making, opening and mapping them. Shared by the writing and the reading side. */
 #ifndef WEIR_SHM_SEGMENT_H
 #define WEIR_SHM_SEGMENT_H
 
@@ -14,7 +14,7 @@ struct weir_segment {
     uint32_t lane;
     uint32_t generation;
     uint32_t flags; /* enum weir_lane_flags */
-    uint32_t uid;   /* whose file it is, as the kernel says */
+    uint32_t uid;   /* whose it is, as the kernel says */
     unsigned char *map;
     size_t map_size;
 };
@@ -34,19 +34,17 @@ struct weir_segment_wish {
     uint64_t next_seq;
 };
 
-/* "lane.N.G" */
-void weir_segment_name(char name[40], uint32_t lane, uint32_t generation);
 /* The smallest capacity a ring can have that is at least @capacity. */
 uint64_t weir_segment_capacity(uint64_t capacity);
-/* Make the file, complete before it has its name; one left there by a dead writer is replaced. */
-int weir_segment_make(const struct weir_shm_channel *channel, const struct weir_segment_wish *wish, weir_error *err);
+/* Make one, complete before it can be found; what a dead writer left in its place is replaced. */
+int weir_segment_make(struct weir_shm_channel *channel, const struct weir_segment_wish *wish, weir_error *err);
 /* Open and map one. Return: WEIR_OK, WEIR_ENOENT (no sentence), WEIR_EACCESS, WEIR_ECORRUPT, WEIR_ENOMEM, WEIR_ESYSTEM. */
 int weir_segment_open(const struct weir_shm_channel *channel, uint32_t lane, uint32_t generation, int is_writer,
                       struct weir_segment *ret, weir_error *err);
 void weir_segment_close(struct weir_segment *segment);
 
-/* Read and check the immutable header of the lane file @fd, with its size, by system calls only (for those who do not map).
- * Return: WEIR_OK, WEIR_ECORRUPT. */
-int weir_segment_header(int fd, uint32_t lane, uint32_t generation, struct weir_lane_header *ret);
+/* Read and check the immutable header of the segment that is open as @part, with its size. Return: WEIR_OK, WEIR_ECORRUPT. */
+int weir_segment_header(const struct weir_backing *backing, const struct weir_part *part, uint32_t lane,
+                        uint32_t generation, struct weir_lane_header *ret);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reader slots. The lease on byte S of readers.lock says who may use slot S; the bit in cursors.joined says that writers must look at it.
+/* Reader slots. The lease of a slot says who may use slot S; the bit in cursors.joined says that writers must look at it.
  *
  * What must stay true: bytes of a slot are changed only by who holds its lease. So a writer that finds a dead reader in its way first
  * takes the lease, and by that knows that no new reader is just moving in. */
@@ -6,7 +6,6 @@
 
 #include <unistd.h>
 
-#include "os/lock.h"
 #include "weir/error.h"
 
 static uint64_t bit(unsigned slot) {
@@ -22,13 +21,13 @@ static void slot_clear(const struct weir_shm_channel *channel, unsigned slot) {
 }
 
 /* Take the lease of a free slot; those without a joined bit first, to leave the dead's to whoever needs them. */
-static int lease_take(const struct weir_shm_channel *channel, unsigned *ret) {
+static int lease_take(struct weir_shm_channel *channel, unsigned *ret) {
     uint64_t joined = atomic_load(&channel->cursors->joined);
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned slot = 0; slot < WEIR_SHM_SLOTS; slot++) {
             if ((joined >> slot & 1) != pass)
                 continue;
-            int status = weir_lock_take(channel->readers_fd, slot, 1);
+            int status = weir_lease_take(channel, WEIR_LEASE_SLOT + slot, 1);
             if (status == WEIR_OK)
                 *ret = slot;
             if (status != WEIR_EBUSY)
@@ -38,7 +37,7 @@ static int lease_take(const struct weir_shm_channel *channel, unsigned *ret) {
     return WEIR_EBUSY;
 }
 
-int weir_slot_take(const struct weir_shm_channel *channel, int is_holding, unsigned *ret) {
+int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret) {
     unsigned slot;
     int status = lease_take(channel, &slot);
     if (status)
@@ -58,11 +57,13 @@ int weir_slot_take(const struct weir_shm_channel *channel, int is_holding, unsig
 
 void weir_slot_place(const struct weir_shm_channel *channel, unsigned slot) {
     atomic_fetch_or(&weir_channel_slot(channel, slot)->flags, WEIR_SLOT_PLACED);
+    if (channel->wakes)
+        channel->wakes->place(&channel->backing);
 }
 
-void weir_slot_drop(const struct weir_shm_channel *channel, unsigned slot) {
+void weir_slot_drop(struct weir_shm_channel *channel, unsigned slot) {
     slot_clear(channel, slot);
-    weir_lock_drop(channel->readers_fd, slot);
+    weir_lease_drop(channel, WEIR_LEASE_SLOT + slot);
 }
 
 uint64_t weir_slot_held(const struct weir_shm_channel *channel, unsigned lane, uint64_t freed, uint64_t head,
@@ -85,8 +86,8 @@ uint64_t weir_slot_held(const struct weir_shm_channel *channel, unsigned lane, u
     return held;
 }
 
-int weir_slot_reclaim(const struct weir_shm_channel *channel, unsigned slot) {
-    if (weir_lock_take(channel->readers_fd, slot, 1) != WEIR_OK)
+int weir_slot_reclaim(struct weir_shm_channel *channel, unsigned slot) {
+    if (weir_lease_take(channel, WEIR_LEASE_SLOT + slot, 1) != WEIR_OK)
         return 0;
     weir_slot_drop(channel, slot);
     return 1;
@@ -100,7 +101,7 @@ uint32_t weir_slot_count(const struct weir_shm_channel *channel) {
         /* A reader that holds but is not placed would begin behind what is sent now. */
         uint32_t wanted = WEIR_SLOT_HOLDING | WEIR_SLOT_PLACED;
         if ((atomic_load(&weir_channel_slot(channel, slot)->flags) & wanted) == wanted)
-            count += (uint32_t)weir_lock_is_held(channel->readers_fd, slot);
+            count += (uint32_t)weir_lease_is_held(channel, WEIR_LEASE_SLOT + slot);
     }
     return count;
 }

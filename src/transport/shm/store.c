@@ -151,7 +151,7 @@ int weir_store_open(struct weir_store *store, const struct weir_place *place, in
     snprintf(store->path, sizeof(store->path), "%.*s/%s", WEIR_STORE_PATH_MAX - 32, base, store->directory);
     int is_ours = store->uid == geteuid();
     status = directory_open(store, may_create && is_ours, err);
-    if (status == WEIR_OK && place && may_create && is_ours && (place->mode & 077))
+    if (status == WEIR_OK && place && may_create && is_ours && (place->mode & 077 || place->allow.count > 0))
         status = widen(store, err);
     if (status)
         weir_store_close(store);

@@ -5,13 +5,10 @@
  *   before it frees more, or it freed before, and then `oldest`, stored before the freeing, tells us.
  * - Copying: take the bytes, then look whether `oldest` has passed the place. Observers, LOSSY lanes and lanes of other users.
  *
- * What must stay true: nothing that stands in the file is used unchecked. Positions only ever index through the mask, spans are at most
+ * What must stay true: nothing that stands in a segment is used unchecked. Positions only ever index through the mask, spans are at most
  * span_max, and the ring is mapped twice, so whatever a hostile writer stores, reads stay inside the mapping. */
 #include "transport/shm/view.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "frame/frame.h"
@@ -47,8 +44,8 @@ static void settle(struct weir_lane_view *view, uint64_t position, uint64_t expe
 }
 
 static int damaged(const struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
-    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up", channel->text,
-                     view->segment.lane + 1, view->segment.uid);
+    return weir_fail(err, WEIR_ECORRUPT, "%s: the lane of writer %u (uid %u) is damaged; it is given up",
+                     weir_channel_text(channel), view->segment.lane + 1, view->segment.uid);
 }
 
 /* Look at the frame at the position. Return: WEIR_OK, WEIR_EAGAIN (nothing there, or overtaken: see weir_view_follow), WEIR_ECORRUPT. */
@@ -102,8 +99,9 @@ int weir_view_open(struct weir_lane_view *view, const struct weir_shm_channel *c
     }
     if (status == WEIR_OK)
         segment_adopt(view, channel, &segment);
-    return status == WEIR_ENOENT ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u has no file", channel->text, lane)
-                                 : status;
+    return status == WEIR_ENOENT
+               ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u has no segment", weir_channel_text(channel), lane)
+               : status;
 }
 
 void weir_view_close(struct weir_lane_view *view) {
@@ -112,13 +110,10 @@ void weir_view_close(struct weir_lane_view *view) {
 }
 
 static int segment_exists(const struct weir_shm_channel *channel, unsigned lane, uint32_t generation) {
-    char name[40];
-    struct stat about;
-    weir_segment_name(name, lane, generation);
-    return fstatat(channel->fd, name, &about, AT_SYMLINK_NOFOLLOW) == 0;
+    return channel->backing.ops->part_exists(&channel->backing, weir_part_lane(lane, generation));
 }
 
-/* Change to the oldest segment that has a file, if that is another one. */
+/* Change to the oldest segment that there still is, if that is another one. */
 static int segment_oldest(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
     unsigned lane = view->segment.lane;
     uint32_t generation = view->segment.generation;

@@ -10,10 +10,6 @@
 #include "transport/shm/wake.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -46,27 +42,13 @@ void weir_waker_fini(struct weir_waker *waker) {
     }
 }
 
-static int fifo_open(const struct weir_shm_channel *channel, unsigned slot) {
-    char name[16];
-    struct stat about;
-    snprintf(name, sizeof(name), "wake.%u", slot);
-    /* For reading and writing: then opening does not wait for the other side, and as there is always a reader, ourselves, writing
-     * never raises SIGPIPE in the host. */
-    int fd = openat(channel->fd, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
-    if (fd >= 0 && (fstat(fd, &about) != 0 || !S_ISFIFO(about.st_mode))) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
 static void descriptor_signal(struct weir_waker *waker, const struct weir_shm_channel *channel, unsigned slot) {
     uint32_t arming = atomic_load(&weir_channel_slot(channel, slot)->arming);
     if (waker->answered[slot] == arming)
         return;
     waker->answered[slot] = arming;
     if (waker->fifo[slot] < 0)
-        waker->fifo[slot] = fifo_open(channel, slot);
+        waker->fifo[slot] = channel->backing.ops->wake_open(&channel->backing, slot, 0, 0);
     if (waker->fifo[slot] >= 0) {
         ssize_t count = write(waker->fifo[slot], "", 1);
         (void)count; /* a full FIFO is readable, which is all that is wanted */
@@ -112,13 +94,13 @@ int weir_sleeper_use_semaphore(struct weir_sleeper *sleeper, const struct weir_s
         return WEIR_OK;
     if (weir_semaphore_kind() == 0)
         return weir_fail(err, WEIR_ENOTSUP, "%s: this C library has no semaphore for wait=sem; use wait=futex",
-                         channel->text);
+                         weir_channel_text(channel));
     if (!channel->is_private)
         return weir_fail(
             err, WEIR_ENOTSUP,
             "%s: with wait=sem whoever may write the channel can end its readers, and it is not yours alone; "
             "use wait=futex",
-            channel->text);
+            weir_channel_text(channel));
     struct weir_reader_slot *mine = weir_channel_slot(channel, sleeper->slot);
     weir_semaphore_init(mine->semaphore);
     atomic_store(&mine->semaphore_kind, weir_semaphore_kind());
@@ -137,7 +119,19 @@ static void ticket_take(struct weir_sleeper *sleeper, const struct weir_shm_chan
         sleeper->slice_ns = SLICE_NO_BARRIER_NS;
 }
 
+/* The same where every lane has a page of its own. */
+static void lanes_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    channel->wakes->arm(&channel->backing);
+    if (!weir_barrier_all())
+        sleeper->slice_ns = SLICE_NO_BARRIER_NS;
+}
+
 void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
+    if (channel->wakes) {
+        channel->wakes->drain(&channel->backing); /* what woke us before */
+        lanes_arm(sleeper, channel);
+        return;
+    }
     sleeper->word = atomic_load(&channel->page->wake);
     if (sleeper->slot == WEIR_NO_SLOT)
         return;
@@ -150,31 +144,24 @@ void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_chan
 
 void weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns) {
     int64_t slice_ns = left_ns < sleeper->slice_ns ? left_ns : sleeper->slice_ns;
-    if (sleeper->has_semaphore)
+    if (channel->wakes)
+        channel->wakes->sleep(&channel->backing, slice_ns);
+    else if (sleeper->has_semaphore)
         weir_semaphore_wait(weir_channel_slot(channel, sleeper->slot)->semaphore, slice_ns);
     else
         weir_futex_wait(&channel->page->wake, sleeper->word, slice_ns);
 }
 
 void weir_sleeper_end(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
-    if (sleeper->slot != WEIR_NO_SLOT)
+    if (sleeper->slot != WEIR_NO_SLOT && !channel->wakes)
         atomic_fetch_and(sleeping_word(sleeper, channel), ~(UINT64_C(1) << sleeper->slot));
 }
 
 /* ---- descriptors ---- */
 
 static int fifo_make(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
-    char name[16];
-    snprintf(name, sizeof(name), "wake.%u", sleeper->slot);
-    /* The FIFO of an earlier reader in this slot is used again, so that writers that have it open stay right. */
-    if (mkfifoat(channel->fd, name, 0600) != 0 && errno != EEXIST)
-        return -1;
-    int fd = fifo_open(channel, sleeper->slot);
-    if (fd >= 0 && !channel->is_private && fchmod(fd, 0600 | (channel->mode & 066)) != 0 && errno != EPERM) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
+    uint32_t mode = channel->is_private ? 0600 : 0600 | (channel->mode & 066);
+    return channel->backing.ops->wake_open(&channel->backing, sleeper->slot, 1, mode);
 }
 
 static int timer_make(void) {
@@ -190,12 +177,14 @@ static int timer_make(void) {
 int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err) {
     if (sleeper->fd >= 0)
         return WEIR_OK;
-    sleeper->fd = sleeper->slot == WEIR_NO_SLOT ? timer_make() : fifo_make(sleeper, channel);
+    sleeper->fd = channel->wakes                  ? channel->wakes->fd(&channel->backing)
+                  : sleeper->slot == WEIR_NO_SLOT ? timer_make()
+                                                  : fifo_make(sleeper, channel);
     if (sleeper->fd < 0)
-        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", channel->text);
+        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
     /* Readable until next has looked and found nothing, as nobody knows yet whether there is something. */
-    if (sleeper->slot != WEIR_NO_SLOT && write(sleeper->fd, "", 1) < 0 && errno != EAGAIN)
-        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", channel->text);
+    if (sleeper->slot != WEIR_NO_SLOT && !channel->wakes && write(sleeper->fd, "", 1) < 0 && errno != EAGAIN)
+        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
     return WEIR_OK;
 }
 
@@ -209,9 +198,14 @@ static int descriptor_drain(const struct weir_sleeper *sleeper) {
 }
 
 int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
-    if (!descriptor_drain(sleeper) && sleeper->is_armed)
+    int had_some = channel->wakes ? channel->wakes->drain(&channel->backing) : descriptor_drain(sleeper);
+    if (!had_some && sleeper->is_armed)
         return 0;
     sleeper->is_armed = 1;
+    if (channel->wakes) {
+        lanes_arm(sleeper, channel);
+        return 1;
+    }
     if (sleeper->slot == WEIR_NO_SLOT)
         return 1;
     atomic_fetch_add(&weir_channel_slot(channel, sleeper->slot)->arming, 1);
@@ -224,6 +218,10 @@ int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel
 
 void weir_space_tell(const struct weir_shm_channel *channel) {
     struct weir_cursors_head *cursors = channel->cursors;
+    if (channel->wakes) {
+        channel->wakes->space_tell(&channel->backing);
+        return;
+    }
     atomic_thread_fence(memory_order_seq_cst); /* our cursor first, then the question whether somebody waits for it */
     if (atomic_load_explicit(&cursors->blocked, memory_order_relaxed) == 0)
         return;
@@ -233,6 +231,8 @@ void weir_space_tell(const struct weir_shm_channel *channel) {
 }
 
 uint32_t weir_space_begin(const struct weir_shm_channel *channel, unsigned lane) {
+    if (channel->wakes)
+        return channel->wakes->space_begin(&channel->backing);
     uint32_t word = atomic_load(&channel->cursors->space);
     atomic_fetch_or(&channel->cursors->blocked, UINT64_C(1) << lane);
     atomic_thread_fence(memory_order_seq_cst);
@@ -240,7 +240,11 @@ uint32_t weir_space_begin(const struct weir_shm_channel *channel, unsigned lane)
 }
 
 void weir_space_sleep(const struct weir_shm_channel *channel, uint32_t word, int64_t left_ns) {
-    weir_futex_wait(&channel->cursors->space, word, left_ns < SLICE_SPACE_NS ? left_ns : SLICE_SPACE_NS);
+    int64_t slice_ns = left_ns < SLICE_SPACE_NS ? left_ns : SLICE_SPACE_NS;
+    if (channel->wakes)
+        channel->wakes->space_sleep(&channel->backing, word, slice_ns);
+    else
+        weir_futex_wait(&channel->cursors->space, word, slice_ns);
 }
 
 /* ---- spinning ---- */

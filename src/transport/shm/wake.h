@@ -33,6 +33,8 @@ static inline void weir_waker_look(struct weir_waker *waker, const struct weir_s
         atomic_thread_fence(memory_order_seq_cst);
     else
         atomic_signal_fence(memory_order_seq_cst);
+    if (__builtin_expect(channel->wakes != NULL, 0))
+        channel->wakes->wake(&channel->backing);
     if (__builtin_expect(atomic_load_explicit(&channel->cursors->ticket, memory_order_relaxed) != waker->ticket, 0))
         weir_waker_wake(waker, channel);
 }

@@ -124,6 +124,8 @@ static void let_in(struct weir_socket *socket, int fd) {
     struct weir_credentials credentials;
     weir_error err;
     if (socket->family->admit(&socket->place, fd, &credentials, &err) != WEIR_OK) {
+        if (socket->place.refused)
+            atomic_fetch_add_explicit(socket->place.refused, 1, memory_order_relaxed);
         refusal_send(socket, fd, WEIR_EACCESS, err.text);
         close(fd);
         return;

@@ -8,9 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,14 +17,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/access.h"
 #include "transport/socket/lease.h"
 
 static const char new_suffix[] = ".new";
 
 enum {
     PATH_SIZE_MAX = (int)(sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof(new_suffix)), /* 103 */
-    GROUP_MEMORY = 4096,
-    GROUPS_MAX = 1024,
     DYING_NS = 1000 * 1000 * 1000, /* how long a killed listener may take to be torn down */
     DYING_NAP_NS = 1000 * 1000
 };
@@ -41,6 +38,10 @@ int weir_socket_local_check(const struct weir_place *place, weir_error *err) {
         return weir_fail(err, WEIR_EADDRESS,
                          "%.80s...: the path has %zu bytes, a socket's may have %d; choose a shorter one", place->text,
                          size, PATH_SIZE_MAX);
+    if (place->allow.count > 0 && place->is_mode_given && !(place->mode & 022))
+        return weir_fail(err, WEIR_EADDRESS,
+                         "%s: allow= lets others in and mode=%04o keeps them out; leave mode= out, or write mode=0666",
+                         place->text, place->mode);
     return WEIR_OK;
 }
 
@@ -74,8 +75,9 @@ static int connect_failed(const struct weir_place *place, int sys_errno, weir_er
     if (sys_errno == EPROTOTYPE)
         return weir_fail(err, WEIR_EADDRESS, "%s: the socket there is not a stream; choose another path", place->text);
     if (sys_errno == EACCES || sys_errno == EPERM)
-        return weir_fail_errno(
-            err, sys_errno, "%s: connecting is refused; its owner decides with mode= and group= who may", place->text);
+        return weir_fail_errno(err, sys_errno,
+                               "%s: connecting is refused; its owner decides with allow=, or mode= and group= who may",
+                               place->text);
     return weir_fail_errno(err, sys_errno, "%s: cannot connect", place->text);
 }
 
@@ -103,17 +105,9 @@ static int local_connect(const struct weir_place *place, int *ret_fd, weir_error
 /* ---- listening ---- */
 
 static int group_find(const struct weir_place *place, gid_t *ret, weir_error *err) {
-    struct group entry, *found = NULL;
-    char memory[GROUP_MEMORY], *end;
-    if (getgrnam_r(place->group, &entry, memory, sizeof(memory), &found) == 0 && found) {
-        *ret = found->gr_gid;
+    if (weir_group_find(place->group, strlen(place->group), ret) == WEIR_OK)
         return WEIR_OK;
-    }
-    unsigned long number = strtoul(place->group, &end, 10);
-    if (*end != '\0' || end == place->group || number >= UINT32_MAX)
-        return weir_fail(err, WEIR_EADDRESS, "%s: there is no group \"%s\"", place->text, place->group);
-    *ret = (gid_t)number;
-    return WEIR_OK;
+    return weir_fail(err, WEIR_EADDRESS, "%s: there is no group \"%s\"", place->text, place->group);
 }
 
 /* Does somebody answer at a socket whose lease is ours: a listener that was killed a moment ago and is still being
@@ -157,6 +151,11 @@ static void leftover_remove(const char *path) {
         unlink(path);
 }
 
+/* With allow= everybody may knock, unless mode= says who: only so can one who is not let in be told why. */
+static mode_t mode_of(const struct weir_place *place) {
+    return place->allow.count > 0 && !place->is_mode_given ? 0666 : place->mode & 0666;
+}
+
 /* Give the socket at @path its group and mode. It was made with no rights for others, so this only ever widens them. */
 static int rights_set(const struct weir_place *place, const char *path, weir_error *err) {
     gid_t group = (gid_t)-1;
@@ -168,7 +167,7 @@ static int rights_set(const struct weir_place *place, const char *path, weir_err
             return weir_fail_errno(err, errno, "%s: the socket cannot be given to group \"%s\"", place->text,
                                    place->group);
     }
-    if (chmod(path, place->mode & 0666) != 0)
+    if (chmod(path, mode_of(place)) != 0)
         return weir_fail_errno(err, errno, "%s: the socket's mode cannot be set", place->text);
     return WEIR_OK;
 }
@@ -245,30 +244,21 @@ static void local_unclaim(const struct weir_place *place, struct weir_claim *cla
 
 /* ---- who may connect ---- */
 
-static int in_group(int fd, gid_t gid, gid_t wanted) {
-    gid_t groups[GROUPS_MAX];
-    socklen_t size = sizeof(groups);
-    if (gid == wanted)
-        return 1;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0)
-        return 0;
-    for (size_t i = 0; i < size / sizeof(groups[0]); i++)
-        if (groups[i] == wanted)
-            return 1;
-    return 0;
-}
-
 /* The file's mode has let him connect; this is asked again here, of the kernel, because a directory or mode may have been
- * widened by somebody else than the channel's address. */
+ * widened by somebody else than the channel's address. allow= replaces what the mode would say. */
 static int is_admitted(const struct weir_place *place, int fd, const struct ucred *peer) {
     gid_t group = getegid();
-    if (peer->uid == geteuid() || peer->uid == 0 || (place->mode & 02))
+    if (peer->uid == geteuid() || peer->uid == 0)
+        return 1;
+    if (place->allow.count > 0)
+        return weir_allow_has_peer(&place->allow, fd, peer->uid, peer->gid);
+    if (place->mode & 02)
         return 1;
     if (!(place->mode & 020))
         return 0;
     if (place->group[0] && group_find(place, &group, NULL) != WEIR_OK)
         return 0;
-    return in_group(fd, peer->gid, group);
+    return weir_peer_in_group(fd, peer->gid, group);
 }
 
 static int local_admit(const struct weir_place *place, int fd, struct weir_credentials *ret, weir_error *err) {
@@ -279,8 +269,8 @@ static int local_admit(const struct weir_place *place, int fd, struct weir_crede
     ret->uid = peer.uid;
     ret->pid = peer.pid;
     if (!is_admitted(place, fd, &peer))
-        return weir_fail(err, WEIR_EACCESS, "uid %u may not connect here; the listener's mode= and group= decide",
-                         (unsigned)peer.uid);
+        return weir_fail(err, WEIR_EACCESS, "uid %u may not connect here; who listens can let it in with allow=uid:%u",
+                         (unsigned)peer.uid, (unsigned)peer.uid);
     return WEIR_OK;
 }
 

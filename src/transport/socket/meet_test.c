@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -375,6 +376,51 @@ static void test_who_may_connect(void **state) {
     }
 }
 
+/* Many groups, so that the first look at them has no room; one of them is 12345. */
+static int connect_with_groups(void *user) {
+    enum { MANY = 200 };
+    gid_t groups[MANY];
+    for (gid_t i = 0; i < MANY; i++)
+        groups[i] = 12345 + i;
+    return setgroups(MANY, groups) == 0 ? connect_as_nobody(user) : 99;
+}
+
+static void test_who_is_on_the_list(void **state) {
+    static const struct {
+        const char *allow;
+        int (*connect)(void *);
+        gid_t group;
+        int admits;
+    } cases[] = {{"uid:65534", connect_as_nobody, NOBODY, WEIR_OK},
+                 {"uid:65533", connect_as_nobody, NOBODY, WEIR_EACCESS},
+                 {"uid:65533,uid:65534,uid:1", connect_as_nobody, NOBODY, WEIR_OK},
+                 {"group:65534", connect_as_nobody, NOBODY, WEIR_OK},
+                 {"group:12345", connect_as_nobody, 12345, WEIR_OK},
+                 {"group:12345", connect_as_nobody, NOBODY, WEIR_EACCESS},
+                 {"group:12345", connect_with_groups, NOBODY, WEIR_OK},
+                 {"group:12544", connect_with_groups, NOBODY, WEIR_OK},
+                 {"group:12545", connect_with_groups, NOBODY, WEIR_EACCESS},
+                 {"uid:12345", connect_with_groups, NOBODY, WEIR_EACCESS},
+                 {"group:65534", connect_with_groups, 12345, WEIR_EACCESS}};
+    struct testing *testing = *state;
+    if (!must_be_root())
+        skip();
+    assert_int_equal(chmod(testing->directory, 0755), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stranger stranger = {.place = testing_place(testing), .group = cases[i].group};
+        struct weir_credentials credentials;
+        struct weir_claim mine;
+        struct stat about;
+        assert_int_equal(weir_allow_parse(cases[i].allow, strlen(cases[i].allow), &stranger.place.allow), WEIR_OK);
+        assert_int_equal(claim(&stranger.place, &mine, NULL), WEIR_OK);
+        assert_int_equal(lstat(testing->path, &about), 0);
+        assert_int_equal(about.st_mode & 0777, 0666); /* everybody may knock */
+        assert_int_equal(testing_wait(testing_fork(cases[i].connect, &stranger)), WEIR_OK);
+        assert_int_equal(admitted(&stranger.place, &mine, &credentials), cases[i].admits);
+        weir_socket_local.unclaim(&stranger.place, &mine);
+    }
+}
+
 static int claim_as_nobody(void *user) {
     struct weir_claim mine;
     weir_error err = {0};
@@ -457,6 +503,7 @@ int main(void) {
         CASE(test_what_a_half_made_listener_left),
         CASE(test_mode_and_group),
         CASE(test_who_may_connect),
+        CASE(test_who_is_on_the_list),
         CASE(test_the_socket_of_another_user_stays),
         CASE(test_names),
         CASE(test_the_longest_path),

@@ -196,7 +196,7 @@ static int local_latest(const struct weir_place *place, struct weir_buffer *out,
 
 const struct weir_transport_ops weir_transport_unix = {
     .scheme = "unix",
-    .options = WEIR_OPTION_LISTEN,
+    .options = WEIR_OPTION_LISTEN | WEIR_OPTION_ALLOW,
     .traits = WEIR_TRAIT_BOUNDED,
     .state_size = sizeof(struct weir_socket),
     .check = weir_socket_local_check,
