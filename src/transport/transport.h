@@ -38,11 +38,12 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,   /* wait= */
-    WEIR_OPTION_LISTEN = 2, /* listen=, connect= */
+    WEIR_OPTION_WAIT = 1,    /* wait= */
+    WEIR_OPTION_LISTEN = 2,  /* listen=, connect= */
     WEIR_OPTION_FRAMING = 4, /* framing= */
-    WEIR_OPTION_ALLOW = 8,  /* allow= */
-    WEIR_OPTION_SEALED = 16 /* sealed= */
+    WEIR_OPTION_ALLOW = 8,   /* allow= */
+    WEIR_OPTION_SEALED = 16, /* sealed= */
+    WEIR_OPTION_TLS = 32     /* cert=, key=, ca=, psk=, insecure= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -56,7 +57,7 @@ enum weir_trait {
     WEIR_TRAIT_FLEETING = 8
 };
 
-enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
+enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256, WEIR_FILE_MAX = 200 };
 
 struct weir_transport_ops;
 
@@ -90,7 +91,12 @@ struct weir_place {
     uint8_t must_connect;
     uint8_t is_codec_given;
     uint8_t is_from_given;
-    int framing; /* enum weir_framing; -1: not given */
+    uint8_t is_insecure;
+    int framing;              /* enum weir_framing; -1: not given */
+    char cert[WEIR_FILE_MAX]; /* files of TLS; empty: not given */
+    char key[WEIR_FILE_MAX];
+    char ca[WEIR_FILE_MAX];
+    char psk[WEIR_FILE_MAX];
 };
 
 /* Room for one frame, given by reserve. */
@@ -184,6 +190,7 @@ struct weir_transport_ops {
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
+extern const struct weir_transport_ops weir_transport_tcp;  /* transport/socket/tcp.c */
 extern const struct weir_transport_ops weir_transport_fifo; /* transport/fifo/fifo.c */
 
 /* The i-th transport of the table, NULL behind the last. */
