@@ -1,6 +1,7 @@
 """What the command's tests share: a store of their own per test, the command run to its end or started, addresses of each transport.
 
 Nothing waits by sleeping: `until` polls with a deadline, and writers that must not be early say readers=1."""
+import hashlib
 import json
 import os
 import shutil
@@ -94,9 +95,18 @@ def weir():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["shm", "unix"])
+def port_of(weir, name):
+    """HOST:PORT of a name in this test's place. All of 127.0.0.0/8 is loopback, so no two tests meet."""
+    digest = hashlib.sha256((weir.folder + "/" + name).encode()).digest()
+    return "127.%d.%d.%d:%d" % (1 + digest[0] % 250, digest[1], 1 + digest[2] % 250,
+                                10000 + int.from_bytes(digest[3:5], "big") % 20000)
+
+
+@pytest.fixture(params=["shm", "unix", "tcp"])
 def place(request, weir):
     """A function from a name to its address in this test's place, for each transport."""
+    if request.param == "tcp":
+        return lambda name, options="": "tcp://%s%s" % (port_of(weir, name), options)
     if request.param == "shm":
         return lambda name, options="": "shm://%s%s" % (name, options)
     return lambda name, options="": "unix://%s/%s.sock%s" % (weir.folder, name.replace("/", "-"), options)

@@ -13,8 +13,9 @@
 #include "transport/socket/plain.h"
 #include "value/value.h"
 
-/* The numbers of the standard. */
+/* The numbers of the standard, and the one that servers use by convention for an operation they do not have. */
 enum {
+    NO_OPERATION = 404,
     RPC_PARSE_ERROR = -32700,
     RPC_INVALID_REQUEST = -32600,
     RPC_NO_METHOD = -32601,
@@ -122,11 +123,12 @@ void weir_rpc_complain(struct weir_peer *peer, const char *text) {
 
 static int64_t code_of(int64_t code) {
     switch (code) {
+    case NO_OPERATION:
     case WEIR_ENOENT: return RPC_NO_METHOD;
     case WEIR_ETYPE:
     case WEIR_EPARSE:
     case WEIR_EINVAL: return RPC_INVALID_PARAMS;
-    default: return code > 0 && code < 100 ? RPC_SERVER_ERROR - code : RPC_SERVER_ERROR;
+    default: return code > 0 && code < 100 ? RPC_SERVER_ERROR - code : code; /* above: the server's own */
     }
 }
 

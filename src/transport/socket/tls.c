@@ -25,6 +25,7 @@
 #include <dlfcn.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 
@@ -262,11 +263,12 @@ static int certificate_set(const struct weir_place *place, struct weir_tls_conte
     if (ssl.SSL_CTX_use_certificate_chain_file(context->ctx, place->cert) != 1)
         return weir_fail(err, WEIR_EADDRESS, "%s: cert=%s is no certificate that can be used: %s", place->text,
                          place->cert, reason());
-    if (ssl.SSL_CTX_use_PrivateKey_file(context->ctx, key, SSL_FILETYPE_PEM) != 1)
+    int is_key = ssl.SSL_CTX_use_PrivateKey_file(context->ctx, key, SSL_FILETYPE_PEM) == 1;
+    if (!is_key && ERR_GET_REASON(ssl.ERR_peek_error()) != X509_R_KEY_VALUES_MISMATCH)
         return weir_fail(err, WEIR_EADDRESS,
                          "%s: key=%s is no key that can be used (%s); one with a pass phrase is not", place->text, key,
                          reason());
-    if (ssl.SSL_CTX_check_private_key(context->ctx) != 1)
+    if (!is_key || ssl.SSL_CTX_check_private_key(context->ctx) != 1)
         return weir_fail(err, WEIR_EADDRESS, "%s: key=%s is not the key of cert=%s", place->text, key, place->cert);
     context->has_certificate = 1;
     return WEIR_OK;
