@@ -137,7 +137,7 @@ def test_from_oldest_and_from_last(weir):
 
 def test_sub_times_out(weir, place):
     said = weir.error(4, "sub", place("lab/nobody"), "--timeout", "50ms")
-    assert "lab" in said and "50ms" in said
+    assert place("lab/nobody") in said and "50ms" in said
 
 
 def test_full_channel_times_out(weir):

@@ -219,7 +219,7 @@ def test_certificates_that_are_not_good(weir):
     sub = listening(weir, good)
     assert "wants a certificate" in refused(weir, "ca=" + ca.cert)
     assert "does not know who has signed" in refused(weir, other.sign("stranger") + trust)
-    assert "not valid here: unable to get local issuer" in refused(weir, ca.sign("mine") + "&ca=" + other.cert)
+    assert "not valid here" in refused(weir, ca.sign("mine") + "&ca=" + other.cert)
     assert "expired" in refused(weir, ca.sign("old", days="-1") + trust)
     weir.run("pub", at(weir, good), "7")
     assert numbers(weir, sub) == [7]
