@@ -3,18 +3,20 @@ BUILD ?= build/release
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: help build demo test test-differential bench bench-codec asan fuzz install clean
+.PHONY: help build demo test test-differential test-file bench-ipc bench-codec asan fuzz torture install clean
 
 help:
 	@echo 'make demo      the whole story: sensors in Python, computation in C++ and Fortran, a live page in PHP'
 	@echo 'make build     the library, the command and the bindings, in $(BUILD)'
 	@echo 'make test      every suite; ends with "N passed, N failed"'
 	@echo 'make test-differential   the codecs beside implementations in other languages, ROUNDS=2000 documents a test'
-	@echo 'make bench     weir and its peers side by side'
+	@echo 'make test-file   logs: FLIPS=200000 flipped bits, KILLS=2000 killed writers in each of four ways'
+	@echo 'make bench-ipc     the transports, their bare forms and what people use instead'
 	@echo 'make bench-codec   the codecs and the libraries people pick today'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR where one is given'
 	@echo 'make asan      the C unit tests under address and undefined-behaviour sanitizers'
 	@echo 'make fuzz      the fuzz targets, each for FUZZ_SECONDS=30'
+	@echo 'make torture   shared memory under kills, damage and strangers; IMAGES=1000000 KILLS=20000 READS=100000000'
 	@echo 'make clean     remove build/'
 	@echo 'The first call installs what the machine lacks (tools/setup, with sudo where needed).'
 
@@ -38,11 +40,16 @@ test-differential:
 	@tests/differential/fetch-peers $(BUILD)/differential
 	@WEIR_ROUNDS=$(or $(ROUNDS),2000) tools/test --build $(BUILD) --asan '' differential
 
-bench:
+test-file:
+	@tools/setup test
+	@WEIR_FLIPS=$(or $(FLIPS),200000) WEIR_KILLS=$(or $(KILLS),2000) tools/test --build $(BUILD) --asan '' file
+
+bench-ipc:
 	@tools/setup bench
-	@cmake --preset release -B $(BUILD) -DWEIR_BENCH=ON >/dev/null
-	@cmake --build $(BUILD)
-	@bench/run --build $(BUILD)
+	@bench/ipc/fetch-peers $(BUILD)/peers
+	@cmake --preset release -B $(BUILD) -DWEIR_BENCH=ON -DWEIR_IPC_PEERS="$(abspath $(BUILD))/peers" >/dev/null
+	@cmake --build $(BUILD) --target bench_ipc --target bench_loop
+	@bench/run --build $(BUILD) $(BENCH)
 
 bench-codec:
 	@tools/setup bench
@@ -59,6 +66,14 @@ fuzz:
 	@tools/setup fuzz
 	@cmake --workflow --preset fuzz
 	@tools/fuzz build/fuzz $(or $(FUZZ_SECONDS),30)
+
+torture:
+	@tools/setup torture
+	@cmake --preset release -B $(BUILD) >/dev/null
+	@cmake --build $(BUILD)
+	@cmake --preset tsan >/dev/null
+	@cmake --build build/tsan --target transport_test call_test semaphore_test torture_growth torture_soak
+	@tests/torture/long $(BUILD) $(or $(IMAGES),1000000) $(or $(KILLS),20000) $(or $(READS),100000000)
 
 install:
 	@tools/setup build

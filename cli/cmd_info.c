@@ -121,6 +121,10 @@ static const char *const end_keys[] = {"role",
                                        "options.wait",
                                        "address",
                                        NULL};
+static const char *const log_keys[] = {"framing",         "bytes",     "last_seq", "last", "torn_bytes",
+                                       "readers_holding", "observers", "problem",  NULL};
+static const char *const writer_keys[] = {"lane", "pid", "user", "program", NULL};
+static const char *const rotated_keys[] = {"path", "bytes", NULL};
 static const char *const process_keys[] = {"pid", "user", "program", NULL};
 
 static void each_tabs(const char *what, const weir_value *info, const char *key, const char *const *keys,
@@ -160,6 +164,10 @@ static void info_tabs(const weir_value *info, weir_buffer *line) {
         tabs("writer", process, process_keys, line);
     if (weir_get(info, "reader", &process) == WEIR_OK && weir_value_kind(process) == WEIR_KIND_MAP)
         tabs("reader", process, process_keys, line);
+    if (weir_get(info, "framing", &process) == WEIR_OK)
+        tabs("log", info, log_keys, line);
+    each_tabs("writer", info, "writers", writer_keys, line);
+    each_tabs("rotated", info, "rotated", rotated_keys, line);
     each_tabs("lane", info, "lanes", lane_keys, line);
     each_tabs("reader", info, "readers", reader_keys, line);
     each_tabs("end", info, "ends", end_keys, line);
@@ -198,6 +206,24 @@ static void allow_print(const weir_value *info, weir_buffer *line) {
     cli_print_line(line);
 }
 
+/* Which writers of a sealed channel are there. */
+static void writers_print(const weir_value *info, weir_buffer *line) {
+    const weir_value *writers = NULL;
+    weir_iter it;
+    if (weir_get(info, "writers", &writers) != WEIR_OK || weir_value_kind(writers) != WEIR_KIND_ARRAY)
+        return;
+    label(line, "sealed");
+    append(line, weir_value_count(writers) ? "writers:" : "no writer is there");
+    weir_iter_init(&it, writers);
+    while (weir_iter_next(&it)) {
+        append(line, " ");
+        field(it.value, "number", line);
+        if (text_is(it.value, "state", "dead"))
+            append(line, " (dead)");
+    }
+    cli_print_line(line);
+}
+
 static void head_print(const weir_value *info, weir_buffer *line) {
     const weir_value *value = NULL;
     append(line, "%s", cli_style(CLI_BOLD));
@@ -224,6 +250,7 @@ static void head_print(const weir_value *info, weir_buffer *line) {
                                                         : "it goes with its last end");
         cli_print_line(line);
     }
+    writers_print(info, line);
     pair_print(info, "server", line);
     pair_print(info, "listener", line);
     pair_print(info, "writer", line);
@@ -340,8 +367,47 @@ static void each_print(const weir_value *info, const char *key, const char *titl
         print(it.value, line);
 }
 
+/* What a log says that other channels do not. */
+static void log_print(const weir_value *info, weir_buffer *line) {
+    char number[4][FIELD_SIZE], size[16], age[16];
+    const weir_value *value = NULL;
+    uint64_t torn = 0;
+    if (weir_get(info, "framing", &value) != WEIR_OK)
+        return;
+    pair_print(info, "framing", line);
+    pair_print(info, "problem", line);
+    label(line, "holds");
+    append(line, "%s, up to message %s, the last one %s ago", size_field(info, "bytes", size),
+           number_field(info, "last_seq", number[0]), age_field(info, "last", age));
+    if (weir_get_u64(info, "torn_bytes", &torn) == WEIR_OK && torn > 0)
+        append(line, "; %s bytes that a killed writer left, which the next one cuts off",
+               number_field(info, "torn_bytes", number[1]));
+    cli_print_line(line);
+    label(line, "read by");
+    append(line, "%s readers, %s observers", number_field(info, "readers_holding", number[2]),
+           number_field(info, "observers", number[3]));
+    cli_print_line(line);
+}
+
+static void writer_print(const weir_value *writer, weir_buffer *line) {
+    char number[FIELD_SIZE];
+    append(line, "%4s  ", number_field(writer, "lane", number));
+    process_field(writer, line);
+    cli_print_line(line);
+}
+
+static void rotated_print(const weir_value *rotated, weir_buffer *line) {
+    char size[16];
+    append(line, "%7s  ", size_field(rotated, "bytes", size));
+    field(rotated, "path", line);
+    cli_print_line(line);
+}
+
 static void info_print(const weir_value *info, weir_buffer *line) {
     head_print(info, line);
+    log_print(info, line);
+    each_print(info, "writers", "WRITERS", writer_print, line);
+    each_print(info, "rotated", "PUT ASIDE", rotated_print, line);
     each_print(info, "lanes", "LANE STATE    SIZE    USED  UNREAD          SEQ   OLDEST   NEWEST  WRITER", lane_print,
                line);
     each_print(info, "readers", "SLOT READER", reader_print, line);

@@ -114,8 +114,9 @@ static int messages_print(weir_reader *reader, const char *address, weir_buffer 
         if (cli_is_interrupted())
             return CLI_SIGNAL + cli_is_interrupted();
         int status = message_next(reader, &message, &err);
-        if (status == WEIR_ECORRUPT) { /* something is given up, the rest goes on */
+        if (status == WEIR_ECORRUPT) { /* one writer is given up, or one message; the others go on */
             cli_error(status, &err);
+            count--;
             continue;
         }
         if (status == WEIR_ETIMEOUT)

@@ -3,8 +3,10 @@
  * A channel is a named place that messages flow through; its address, a URI, chooses the mechanism:
  *
  *     shm://lab/imu            shared memory         (a bare "lab/imu" means the same)
+ *     sysv://0x5eed            the same in System V shared memory, under a key
  *     unix:///run/imu.sock     a local stream socket
  *     fifo:///run/imu.fifo     a named pipe: one writer, one reader, also cat, jq and echo
+ *     file:///var/log/imu.weir a log on disk, binary or text (.jsonl .cborseq .smile .bson), or with state=1 one value in a file
  *
  * Writers send messages, readers receive them, clients call servers. Only the address changes when the mechanism does.
  *

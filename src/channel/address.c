@@ -4,6 +4,7 @@
 #include "channel/address.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -16,6 +17,9 @@ enum {
     TIMEOUT_DEFAULT_S = 10,
     MODE_DEFAULT = 0600,
     NUMBER_TEXT_MAX = 40,
+    FILES_DEFAULT = 4,
+    FILES_MAX = 1000,
+    ROTATE_MIN = 64 << 10,
 };
 static const uint64_t CAPACITY_MAX = UINT64_C(1) << 32;
 static const uint64_t MESSAGE_MAX = UINT64_C(1) << 31;
@@ -241,6 +245,37 @@ FILE_OPTION(key_option, key)
 FILE_OPTION(ca_option, ca)
 FILE_OPTION(psk_option, psk)
 
+static int sync_option(weir_view value, struct weir_place *place) {
+    static const char interval[] = "interval:";
+    size_t prefix = sizeof(interval) - 1;
+    if (view_is(value, "none") || view_is(value, "always")) {
+        place->sync = view_is(value, "none") ? WEIR_SYNC_NONE : WEIR_SYNC_ALWAYS;
+        return WEIR_OK;
+    }
+    place->sync = WEIR_SYNC_INTERVAL;
+    if (value.size <= prefix || memcmp(value.data, interval, prefix) != 0)
+        return WEIR_EINVAL;
+    return weir_duration_parse(value.data + prefix, value.size - prefix, &place->sync_ns);
+}
+
+static int rotate_option(weir_view value, struct weir_place *place) {
+    int status = weir_size_parse(value.data, value.size, &place->rotate_size);
+    return status || place->rotate_size < ROTATE_MIN ? WEIR_EINVAL : WEIR_OK;
+}
+
+static int age_option(weir_view value, struct weir_place *place) {
+    int status = weir_duration_parse(value.data, value.size, &place->rotate_ns);
+    return status || place->rotate_ns <= 0 ? WEIR_EINVAL : WEIR_OK;
+}
+
+static int files_option(weir_view value, struct weir_place *place) {
+    uint64_t count;
+    if (digits_parse(value.data, value.size, &count) || count < 1 || count > FILES_MAX)
+        return WEIR_EINVAL;
+    place->files = (uint32_t)count;
+    return WEIR_OK;
+}
+
 #define SWITCH_OPTION(option, field)                                                                                   \
     static int option(weir_view value, struct weir_place *place) {                                                     \
         return switch_read(value, &place->field);                                                                      \
@@ -253,6 +288,8 @@ SWITCH_OPTION(listen_option, must_listen)
 SWITCH_OPTION(connect_option, must_connect)
 SWITCH_OPTION(sealed_option, is_sealed)
 SWITCH_OPTION(insecure_option, is_insecure)
+SWITCH_OPTION(state_option, is_state)
+SWITCH_OPTION(anyfs_option, may_any_fs)
 
 static const struct {
     const char *name;
@@ -286,6 +323,12 @@ static const struct {
     {"ca", ca_option, WEIR_OPTION_TLS, "the absolute path of the certificates of who signs (PEM)"},
     {"psk", psk_option, WEIR_OPTION_TLS, "the absolute path of a file with 32 bytes, or 64 hexadecimal digits"},
     {"insecure", insecure_option, WEIR_OPTION_TLS, "0 or 1"},
+    {"sync", sync_option, WEIR_OPTION_FILE, "none, always or interval:D with a duration, such as interval:1s"},
+    {"rotate", rotate_option, WEIR_OPTION_FILE, "a size from 64K on, such as 64M"},
+    {"age", age_option, WEIR_OPTION_FILE, "a duration, such as 24h"},
+    {"files", files_option, WEIR_OPTION_FILE, "a number from 1 to 1000"},
+    {"state", state_option, WEIR_OPTION_FILE, "0 or 1"},
+    {"anyfs", anyfs_option, WEIR_OPTION_FILE, "0 or 1"},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -352,6 +395,26 @@ static int unknown_scheme(const char *address, size_t size, weir_error *err) {
                      (int)(size < 40 ? size : 40), address, known);
 }
 
+/* "24301" becomes "0x5eed", so that sentences, listings and records of ends know the channel by one name. What is no number of 32 bits
+ * stays as it is, and the transport refuses it. */
+static void key_unify(struct weir_place *place) {
+    char *slash = strrchr(place->name, '/');
+    char *key = slash ? slash + 1 : place->name;
+    size_t size = strlen(key);
+    uint64_t number = 0;
+    if (size > 2 && size <= 10 && key[0] == '0' && (key[1] == 'x' || key[1] == 'X')) {
+        if (strspn(key + 2, "0123456789abcdefABCDEF") != size - 2)
+            return;
+        number = strtoull(key + 2, NULL, 16);
+    } else if (digits_parse(key, size, &number)) {
+        return;
+    }
+    if (number == 0 || number > UINT32_MAX)
+        return;
+    snprintf(key, sizeof(place->name) - (size_t)(key - place->name), "0x%llx", (unsigned long long)number);
+    snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, WEIR_NAME_MAX, place->name);
+}
+
 static int place_parse(const char *address, struct weir_place *place, weir_error *err) {
     const char *separator = strstr(address, "://");
     const char *question = strchr(address, '?');
@@ -373,6 +436,8 @@ static int place_parse(const char *address, struct weir_place *place, weir_error
                          WEIR_NAME_MAX);
     snprintf(place->name, sizeof(place->name), "%.*s", (int)name_size, name);
     snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, (int)name_size, name);
+    if (place->transport->options & WEIR_OPTION_KEY)
+        key_unify(place);
     return WEIR_OK;
 }
 
@@ -387,6 +452,7 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         .may_create = 1,
         .is_stamped = 1,
         .framing = -1,
+        .files = FILES_DEFAULT,
     };
     if (!address)
         return weir_fail(err, WEIR_EADDRESS, "no address was given; write one such as shm://lab/imu");
@@ -395,6 +461,8 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         return status;
     const char *question = strchr(address, '?');
     status = question ? options_parse(question + 1, &place, err) : WEIR_OK;
+    if (place.framing < 0 && place.transport->options & WEIR_OPTION_FILE)
+        place.framing = weir_framing_of_path(place.name);
     if (place.framing > WEIR_FRAMING_FRAMES && !place.is_codec_given)
         place.codec = place.framing; /* so that what is encoded can be taken over */
     if (status == WEIR_OK)

@@ -202,7 +202,9 @@ weir_server *weir_server_close(weir_server *server) {
 }
 
 int weir_server_next(weir_server *server, int64_t timeout_ns, weir_message **ret, weir_error *err) {
-    int status = weir_end_next(&server->end, WEIR_KINDS_REQUEST, 0, weir_deadline(timeout_ns), err);
+    int status = weir_end_take(&server->end, WEIR_KINDS_REQUEST, 0, err);
+    if (status == WEIR_EAGAIN)
+        status = weir_end_await(&server->end, WEIR_KINDS_REQUEST, 0, weir_deadline(timeout_ns), err);
     if (status == WEIR_OK)
         *ret = &server->end.message;
     return status;

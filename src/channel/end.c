@@ -199,19 +199,46 @@ int weir_end_commit(struct weir_end *end, weir_error *err) {
     uint64_t word = weir_frame_write(&end->frame, end->slot.bytes);
     end->is_reserved = 0;
     int status = end->ops->commit(end->state, word, end->is_corked ? WEIR_COMMIT_MORE : 0, err);
-    if (status)
-        return status;
-    end->seq = end->frame.seq;
+    if (__builtin_expect(status != WEIR_OK, 0)) {
+        end->dropped += status == WEIR_EAGAIN;
+        return status == WEIR_EAGAIN ? WEIR_OK : status;
+    }
+    end->seq = end->slot.seq;
     weir_record_count(&record->messages, 1);
     weir_record_count(&record->bytes, end->frame.size);
     atomic_store_explicit(&record->last_time, end->frame.time, memory_order_relaxed);
     return WEIR_OK;
 }
 
+int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, const void *data, size_t size) {
+    struct weir_record *record = end->record.shown;
+    int64_t time = 0;
+    uint64_t flags = 0, head = WEIR_FRAME_HEADER_SIZE;
+    if (__builtin_expect(end->is_reserved || end->awaits_readers || weir_fork_happened(end->generation), 0))
+        return 0;
+    if (end->place.is_stamped) {
+        time = weir_clock_realtime();
+        flags = (uint64_t)WEIR_FRAME_TIME << 56;
+        head += sizeof(time);
+    }
+    if (__builtin_expect(size > end->place.size_max - head, 0))
+        return 0;
+    uint64_t word = flags | (uint64_t)codec << 40 | (uint64_t)(WEIR_FRAME_VERSION << 4 | kind) << 32 | (head + size);
+    uint64_t seq = end->ops->post(end->state, word, data, size, time, end->is_corked ? WEIR_COMMIT_MORE : 0);
+    if (__builtin_expect(seq == 0, 0))
+        return 0;
+    end->seq = seq;
+    weir_record_count(&record->messages, 1);
+    weir_record_count(&record->bytes, head + size);
+    atomic_store_explicit(&record->last_time, time, memory_order_relaxed);
+    return 1;
+}
+
 void weir_end_discard(struct weir_end *end) {
     if (end->is_reserved)
         end->ops->discard(end->state);
     end->is_reserved = 0;
+    end->slot.seq = end->seq;
 }
 
 int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
@@ -237,30 +264,50 @@ static int is_wanted(const struct weir_end *end, uint32_t kinds, uint64_t id) {
     return (kinds >> frame->kind & 1) && (id == 0 || frame->id == id);
 }
 
-/* One step: the next frame that is wanted and there. */
-static int frame_fetch(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err) {
-    struct weir_inbound inbound;
+/* Show the frame if it is wanted, else the next one that is. */
+__attribute__((noinline)) static int frame_choose(struct weir_end *end, struct weir_inbound *inbound, uint32_t kinds,
+                                                  uint64_t id, weir_error *err) {
     for (;;) {
-        int status = end->ops->next(end->state, &inbound, err);
-        if (status)
-            return status;
         end->is_holding = 1;
-        end->gaps += inbound.gap;
-        inbound.gap += end->gap_carried;
-        status = weir_message_set(&end->message, &inbound);
+        end->gaps += inbound->gap;
+        inbound->gap += end->gap_carried;
+        int status = weir_message_set(&end->message, inbound);
         if (status == WEIR_OK && is_wanted(end, kinds, id)) {
             end->gap_carried = 0;
             return WEIR_OK;
         }
-        end->gap_carried = inbound.gap;
+        end->gap_carried = inbound->gap;
         weir_end_release(end);
         if (status)
             return weir_fail(err, status, "%s: writer %u (uid %u) sent a frame that is %s", end->place.text,
-                             inbound.writer, inbound.uid,
+                             inbound->writer, inbound->uid,
                              status == WEIR_EVERSION ? "of another version of weir" : "damaged");
+        status = end->ops->next(end->state, inbound, err);
+        if (status)
+            return status;
     }
 }
 
+/* The frame of most messages, shown without a call. Return: 1 when it was one, and wanted. */
+static inline int frame_show(struct weir_end *end, const struct weir_inbound *inbound, uint32_t kinds, uint64_t id) {
+    if (!weir_frame_is_simple(inbound->word) || weir_frame_word_size(inbound->word) != inbound->size ||
+        !(kinds >> (inbound->word >> 32 & 0x0F) & 1) || id != 0 || inbound->gap + end->gap_carried != 0)
+        return 0;
+    weir_message_from(&end->message, inbound);
+    return weir_frame_parse_simple(inbound->word, inbound->bytes, &end->message.frame) == WEIR_OK;
+}
+
+/* One step: the next frame that is wanted and there. */
+static inline int frame_fetch(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err) {
+    struct weir_inbound inbound;
+    int status = end->ops->next(end->state, &inbound, err);
+    if (status)
+        return status;
+    end->is_holding = 1;
+    if (__builtin_expect(frame_show(end, &inbound, kinds, id), 1))
+        return WEIR_OK;
+    return frame_choose(end, &inbound, kinds, id, err);
+}
 static void count_received(struct weir_end *end) {
     struct weir_record *record = end->record.shown;
     weir_record_count(&record->messages, 1);
@@ -269,30 +316,43 @@ static void count_received(struct weir_end *end) {
     atomic_store_explicit(&record->last_time, end->message.frame.time, memory_order_relaxed);
 }
 
-int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err) {
+int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err) {
     int status = weir_end_check(end, err);
-    if (status)
+    if (__builtin_expect(status, 0))
         return status;
-    if (end->is_ahead && is_wanted(end, kinds, id)) {
+    if (!end->is_ahead || !is_wanted(end, kinds, id)) {
+        end->is_holding = 0; /* next gives back what it gave before */
         end->is_ahead = 0;
-        count_received(end);
-        return WEIR_OK;
+        status = frame_fetch(end, kinds, id, err);
+        if (status)
+            return status;
     }
-    end->is_holding = 0; /* next gives back what it gave before */
     end->is_ahead = 0;
-    while ((status = frame_fetch(end, kinds, id, err)) == WEIR_EAGAIN) {
-        if (deadline == 0)
-            return weir_fail(err, WEIR_ETIMEOUT, "%s: no message now", end->place.text);
+    count_received(end);
+    return WEIR_OK;
+}
+
+int weir_end_await(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err) {
+    int status;
+    if (deadline == 0)
+        return weir_fail(err, WEIR_ETIMEOUT, "%s: no message now", end->place.text);
+    do {
         weir_record_count(&end->record.shown->waits, 1);
         status = end->ops->wait(end->state, WEIR_READY_TO_READ, deadline, err);
         if (status == WEIR_ETIMEOUT)
             return weir_fail(err, WEIR_ETIMEOUT, "%s: no message came in time", end->place.text);
         if (status)
             return status;
-    }
+        status = frame_fetch(end, kinds, id, err);
+    } while (status == WEIR_EAGAIN);
     if (status == WEIR_OK)
         count_received(end);
     return status;
+}
+
+int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err) {
+    int status = weir_end_take(end, kinds, id, err);
+    return status == WEIR_EAGAIN ? weir_end_await(end, kinds, id, deadline, err) : status;
 }
 
 int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err) {

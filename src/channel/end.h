@@ -70,6 +70,9 @@ int weir_end_commit(struct weir_end *end, weir_error *err);
 void weir_end_discard(struct weir_end *end);
 /* Wait until @count readers are there. Return: WEIR_OK, WEIR_ETIMEOUT. */
 int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadline, weir_error *err);
+/* Send data with neither op nor metadata in one go, when the transport can now. Return: 1 when it is sent; 0: weir_end_send will do, or
+ * say why not. */
+int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, const void *data, size_t size);
 /* reserve and commit. */
 int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_error *err);
 
@@ -77,6 +80,10 @@ int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_er
  * are passed over. The message before is released.
  * Return: as weir_reader_next. */
 int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err);
+/* The same without waiting. Return: WEIR_OK, WEIR_EAGAIN, others as above. */
+int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err);
+/* What weir_end_next does after weir_end_take has found nothing: so the clock need not be read before. */
+int weir_end_await(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err);
 /* The same without waiting, leaving the frame to be found by the next weir_end_next. Return: WEIR_OK, WEIR_EAGAIN, others as above. */
 int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err);
 void weir_end_release(struct weir_end *end);
@@ -89,9 +96,11 @@ int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err);
 /* The objects behind the public names are ends and what is theirs alone. */
 struct weir_writer {
     struct weir_end end;
-    char op[WEIR_OP_MAX]; /* of a reserved message */
-    char type[WEIR_TYPE_TEXT_MAX];
+    char op[WEIR_OP_MAX];          /* of a reserved message */
+    char type[WEIR_TYPE_TEXT_MAX]; /* of the message reserved last, as the frame names it */
+    size_t type_size, data_size;
     struct weir_type *known; /* the struct sent last */
+    int codec;               /* of the bytes sent last: one that there is; 0: none yet */
 };
 struct weir_reader {
     struct weir_end end;

@@ -17,12 +17,7 @@ int weir_message_set(struct weir_message *message, const struct weir_inbound *in
     int status = weir_frame_parse(inbound->word, inbound->bytes, inbound->size, &message->frame);
     if (status)
         return status == WEIR_EAGAIN ? WEIR_ECORRUPT : status;
-    message->gap = inbound->gap;
-    message->peer = inbound->peer;
-    message->writer = inbound->writer;
-    message->uid = inbound->uid;
-    message->has_meta = 0;
-    message->has_data = 0;
+    weir_message_from(message, inbound);
     return WEIR_OK;
 }
 

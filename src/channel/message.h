@@ -24,6 +24,16 @@ struct weir_message {
     char place[WEIR_PLACE_TEXT_MAX]; /* where it came from, for sentences; "" when nobody said */
 };
 
+/* Of @inbound, whose frame is parsed: where it comes from. */
+static inline void weir_message_from(struct weir_message *message, const struct weir_inbound *inbound) {
+    message->gap = inbound->gap;
+    message->peer = inbound->peer;
+    message->writer = inbound->writer;
+    message->uid = inbound->uid;
+    message->has_meta = 0;
+    message->has_data = 0;
+}
+
 /* Make @message show the frame of @inbound; documents of the message before are forgotten.
  * Return: WEIR_OK, WEIR_ECORRUPT, WEIR_EVERSION. */
 int weir_message_set(struct weir_message *message, const struct weir_inbound *inbound);

@@ -28,9 +28,12 @@ weir_reader *weir_reader_close(weir_reader *reader) {
 }
 
 int weir_reader_next(weir_reader *reader, int64_t timeout_ns, weir_message **ret, weir_error *err) {
-    int status = weir_end_next(&reader->end, WEIR_KINDS_MESSAGE, 0, weir_deadline(timeout_ns), err);
+    struct weir_end *end = &reader->end;
+    int status = weir_end_take(end, WEIR_KINDS_MESSAGE, 0, err);
+    if (status == WEIR_EAGAIN)
+        status = weir_end_await(end, WEIR_KINDS_MESSAGE, 0, weir_deadline(timeout_ns), err);
     if (status == WEIR_OK)
-        *ret = &reader->end.message;
+        *ret = &end->message;
     return status;
 }
 

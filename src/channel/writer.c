@@ -112,10 +112,15 @@ int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value
     struct weir_outgoing out;
     if (codec == WEIR_CODEC_RAW)
         return send_raw(writer, op, meta, type, data, size, err);
-    if (__builtin_expect(!weir_codec_ops(codec), 0))
-        return weir_fail(err, WEIR_ENOTSUP, "%s: codec %d is not built in", writer->end.place.text, codec);
+    if (__builtin_expect(codec != writer->codec, 0)) {
+        if (!weir_codec_ops(codec))
+            return weir_fail(err, WEIR_ENOTSUP, "%s: codec %d is not built in", writer->end.place.text, codec);
+        writer->codec = codec;
+    }
     if (type)
         return weir_fail(err, WEIR_EINVAL, "%s: only raw data has a type", writer->end.place.text);
+    if (!op && !meta && data && weir_end_post(&writer->end, WEIR_FRAME_MESSAGE, codec, data, size))
+        return WEIR_OK;
     int status = message_begin(writer, op, meta, &out, err);
     if (status)
         return status;
@@ -125,16 +130,21 @@ int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value
     return weir_end_send(&writer->end, &out, err);
 }
 
-/* The size of raw data of @type, and the type as the frame names it. */
+/* The size of raw data of @type, and the type as the frame names it. Who reserves in a loop names the same type again and again. */
 static int reserve_type(weir_writer *writer, const char *type, struct weir_outgoing *out, weir_error *err) {
     weir_ndarray array;
     size_t length = strlen(type);
+    out->codec = WEIR_CODEC_RAW;
+    if (length > 0 && length == writer->type_size && memcmp(type, writer->type, length) == 0) {
+        out->type = (weir_view){writer->type, length};
+        out->size = writer->data_size;
+        return WEIR_OK;
+    }
     int is_struct = weir_raw_is_struct(type, length);
     int status = is_struct ? weir_raw_type_keep(&writer->known, type, length, err)
                            : weir_raw_type_parse(type, length, &array, err);
     if (status)
         return status;
-    out->codec = WEIR_CODEC_RAW;
     out->type = is_struct ? weir_type_text(writer->known) : (weir_view){type, length};
     out->size = is_struct ? weir_type_size(writer->known) : array.size;
     return WEIR_OK;
@@ -156,7 +166,11 @@ int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *m
     if (status)
         return status;
     /* The header goes in front of the data at commit, when the seq and time are known; its parts must not move until then. */
-    memcpy(writer->type, out.type.data, out.type.size);
+    if (out.type.data != writer->type) {
+        memcpy(writer->type, out.type.data, out.type.size);
+        writer->type_size = out.type.size;
+        writer->data_size = out.size;
+    }
     memcpy(writer->op, op ? op : "", out.op_size);
     writer->end.frame.type.data = writer->type;
     writer->end.frame.op.data = writer->op;
@@ -184,7 +198,11 @@ void weir_writer_cork(weir_writer *writer) {
 int weir_writer_uncork(weir_writer *writer, weir_error *err) {
     int status = weir_end_check(&writer->end, err);
     writer->end.is_corked = 0;
-    return status ? status : writer->end.ops->flush(writer->end.state, err);
+    if (status == WEIR_OK)
+        status = writer->end.ops->flush(writer->end.state, err);
+    if (!writer->end.is_reserved && writer->end.seq) /* a log numbers messages when it writes them */
+        writer->end.seq = writer->end.slot.seq;
+    return status;
 }
 
 void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns) {

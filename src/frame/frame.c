@@ -180,23 +180,6 @@ static int check_crc(const struct weir_frame *frame, uint64_t word, const unsign
     return crc == stored ? WEIR_OK : WEIR_ECORRUPT;
 }
 
-/* The frame of most messages: a time at most, an op, data. */
-static int parse_simple(struct weir_frame *frame, const unsigned char *bytes, size_t op_size) {
-    size_t head = WEIR_FRAME_HEADER_SIZE + (frame->flags & WEIR_FRAME_TIME ? 8 : 0);
-    if (frame->size < head || op_size > frame->size - head)
-        return WEIR_ECORRUPT;
-    memcpy(&frame->seq, bytes + 8, 8);
-    frame->time = 0;
-    if (frame->flags & WEIR_FRAME_TIME)
-        memcpy(&frame->time, bytes + WEIR_FRAME_HEADER_SIZE, 8);
-    frame->id = frame->writer = 0;
-    frame->type = frame->meta = (weir_view){(const char *)bytes, 0};
-    frame->op = (weir_view){(const char *)bytes + head, op_size};
-    frame->data_offset = head + op_size;
-    frame->data = (weir_view){(const char *)bytes + head + op_size, frame->size - head - op_size};
-    return WEIR_OK;
-}
-
 int weir_frame_parse(uint64_t word, const unsigned char *bytes, size_t available, struct weir_frame *ret) {
     ret->size = available < 8 ? 0 : weir_frame_word_size(word);
     if (available < 8)
@@ -211,8 +194,8 @@ int weir_frame_parse(uint64_t word, const unsigned char *bytes, size_t available
         return WEIR_ECORRUPT;
     if (ret->size > available)
         return WEIR_EAGAIN;
-    if (__builtin_expect(!(ret->flags & ~WEIR_FRAME_TIME), 1))
-        return parse_simple(ret, bytes, (uint8_t)(word >> 48));
+    if (__builtin_expect(weir_frame_is_simple(word), 1))
+        return weir_frame_parse_simple(word, bytes, ret);
     int status = parse_parts(ret, bytes, (uint8_t)(word >> 48));
     if (status == WEIR_OK && (ret->flags & WEIR_FRAME_CRC))
         status = check_crc(ret, word, bytes);

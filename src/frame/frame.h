@@ -25,6 +25,8 @@
 #define WEIR_FRAME_H
 
 #include <stdint.h>
+#include <string.h>
+
 #include <weir/base.h>
 #include <weir/error.h>
 
@@ -78,6 +80,36 @@ void weir_frame_write_whole(const struct weir_frame *frame, unsigned char *to);
 /* What a commit word says of its frame's size, for those who only need to step over it. */
 static inline uint32_t weir_frame_word_size(uint64_t word) {
     return (uint32_t)word;
+}
+
+/* Is it the word of a frame of most messages: this version, a kind that there is, a time at most? */
+static inline int weir_frame_is_simple(uint64_t word) {
+    unsigned kind = (unsigned)(word >> 32) & 0xFF;
+    return kind - (WEIR_FRAME_VERSION << 4 | WEIR_FRAME_MESSAGE) <= WEIR_FRAME_CONTROL - WEIR_FRAME_MESSAGE &&
+           (word >> 56 & ~(uint64_t)WEIR_FRAME_TIME) == 0;
+}
+
+/* Read such a frame, all of whose bytes are there. Return: WEIR_OK, WEIR_ECORRUPT. */
+static inline int weir_frame_parse_simple(uint64_t word, const unsigned char *bytes, struct weir_frame *ret) {
+    size_t size = weir_frame_word_size(word), op_size = (uint8_t)(word >> 48);
+    size_t head = WEIR_FRAME_HEADER_SIZE + (word >> 56 & WEIR_FRAME_TIME ? 8 : 0);
+    const char *at = (const char *)bytes + head;
+    if (size < head + op_size)
+        return WEIR_ECORRUPT;
+    ret->kind = (word >> 32) & 0x0F;
+    ret->codec = (uint8_t)(word >> 40);
+    ret->flags = (uint8_t)(word >> 56);
+    memcpy(&ret->seq, bytes + 8, 8);
+    ret->time = 0;
+    if (head > WEIR_FRAME_HEADER_SIZE)
+        memcpy(&ret->time, bytes + WEIR_FRAME_HEADER_SIZE, 8);
+    ret->id = ret->writer = 0;
+    ret->type = ret->meta = (weir_view){at, 0};
+    ret->op = (weir_view){at, op_size};
+    ret->data = (weir_view){at + op_size, size - head - op_size};
+    ret->size = size;
+    ret->data_offset = head + op_size;
+    return WEIR_OK;
 }
 
 /* Read the frame that begins at @bytes. Header fields are read once into locals and checked against @available before use, so

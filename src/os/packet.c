@@ -55,11 +55,11 @@ int weir_packet_receive(int fd, void *packet, size_t size, int *ret_passed) {
     union control control = {0};
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-    int passed[PASSED_MAX];
+    int passed[PASSED_MAX], resets = 0;
     ssize_t got;
-    do
+    do /* a reset is told first, and what was sent before it then */
         got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
     if (got < 0)
         return errno == EAGAIN ? WEIR_EAGAIN : WEIR_ECLOSED;
     size_t count = passed_collect(&message, passed);

@@ -55,6 +55,22 @@ void weir_process_user(uint32_t uid, char *name, size_t size) {
         snprintf(name, size, "%" PRIu32, uid);
 }
 
+int weir_process_uid(const char *user, uint32_t *ret) {
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(user, &end, 10);
+    if (*user >= '0' && *user <= '9' && *end == '\0' && errno == 0 && number < UINT32_MAX) {
+        *ret = (uint32_t)number;
+        return WEIR_OK;
+    }
+    struct passwd entry, *found = NULL;
+    char memory[PASSWD_MAX];
+    if (getpwnam_r(user, &entry, memory, sizeof(memory), &found) != 0 || !found)
+        return WEIR_ENOENT;
+    *ret = found->pw_uid;
+    return WEIR_OK;
+}
+
 void weir_process_group(uint32_t gid, char *name, size_t size) {
     struct group entry;
     struct group *found = NULL;

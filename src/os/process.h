@@ -9,6 +9,8 @@
 void weir_process_program(int64_t pid, char *name, size_t size);
 /* The user's login name, or the number as text. */
 void weir_process_user(uint32_t uid, char *name, size_t size);
+/* The other way round: a login name, or the number as text. Return: WEIR_OK, WEIR_ENOENT (no such user). */
+int weir_process_uid(const char *user, uint32_t *ret);
 /* The group's name, or the number as text. */
 void weir_process_group(uint32_t gid, char *name, size_t size);
 /* 1 when it is stopped (SIGSTOP, a debugger), so that it does nothing until somebody lets it go on. */

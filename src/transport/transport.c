@@ -5,9 +5,11 @@
 
 static const struct weir_transport_ops *const transports[] = {
     &weir_transport_shm,
+    &weir_transport_sysv,
     &weir_transport_unix,
     &weir_transport_tcp,
     &weir_transport_fifo,
+    &weir_transport_file,
 };
 
 enum { TRANSPORT_COUNT = sizeof(transports) / sizeof(transports[0]) };
@@ -21,6 +23,12 @@ const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t 
         if (strlen(transports[i]->scheme) == size && memcmp(transports[i]->scheme, scheme, size) == 0)
             return transports[i];
     return NULL;
+}
+
+uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, size_t size, int64_t time,
+                                uint32_t flags) {
+    (void)state, (void)word, (void)data, (void)size, (void)time, (void)flags;
+    return 0;
 }
 
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err) {

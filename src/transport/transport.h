@@ -8,7 +8,8 @@
  *   4. kill -9 of any end at any instruction leaves the others working and the channel usable; kernel locks say who lives.
  *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
  *   6. What lies in shared places is read once into a private copy and checked there before use.
- *   7. A channel outlives its ends unless keep=0; then its last end takes it away.
+ *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes with its writer,
+ *      and which carries no calls.)
  *
  * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One state is used
  * by one thread at a time. State memory is zeroed by the core and aligned to 64 bytes.
@@ -38,12 +39,14 @@ enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2
 
 /* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
 enum weir_option {
-    WEIR_OPTION_WAIT = 1,    /* wait= */
-    WEIR_OPTION_LISTEN = 2,  /* listen=, connect= */
-    WEIR_OPTION_FRAMING = 4, /* framing= */
-    WEIR_OPTION_ALLOW = 8,   /* allow= */
-    WEIR_OPTION_SEALED = 16, /* sealed= */
-    WEIR_OPTION_TLS = 32     /* cert=, key=, ca=, psk=, insecure= */
+    WEIR_OPTION_WAIT = 1,     /* wait= */
+    WEIR_OPTION_LISTEN = 2,   /* listen=, connect= */
+    WEIR_OPTION_ALLOW = 4,    /* allow= */
+    WEIR_OPTION_SEALED = 8,   /* sealed= */
+    WEIR_OPTION_KEY = 16,     /* no option: a name ends in a number, and all ways to write it are one name */
+    WEIR_OPTION_FRAMING = 32, /* framing= */
+    WEIR_OPTION_FILE = 64,    /* sync=, rotate=, age=, files=, state=, anyfs= */
+    WEIR_OPTION_TLS = 128     /* cert=, key=, ca=, psk=, insecure= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -56,6 +59,8 @@ enum weir_trait {
     /* There is no history: a message is there until one reader takes it, or the last end goes. */
     WEIR_TRAIT_FLEETING = 8
 };
+
+enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 2 };
 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256, WEIR_FILE_MAX = 200 };
 
@@ -92,7 +97,14 @@ struct weir_place {
     uint8_t is_codec_given;
     uint8_t is_from_given;
     uint8_t is_insecure;
-    int framing;              /* enum weir_framing; -1: not given */
+    uint8_t is_state;
+    uint8_t may_any_fs;
+    int framing; /* enum weir_framing; -1: not given */
+    enum weir_sync sync;
+    int64_t sync_ns;          /* INTERVAL */
+    uint64_t rotate_size;     /* 0: never */
+    int64_t rotate_ns;        /* age=; 0: never */
+    uint32_t files;           /* rotated ones that are kept */
     char cert[WEIR_FILE_MAX]; /* files of TLS; empty: not given */
     char key[WEIR_FILE_MAX];
     char ca[WEIR_FILE_MAX];
@@ -102,7 +114,9 @@ struct weir_place {
 /* Room for one frame, given by reserve. */
 struct weir_slot {
     unsigned char *bytes; /* aligned to 64 */
-    uint64_t seq;         /* the frame's */
+    uint64_t
+        seq; /* the frame's. Where writers share a count it is not known before the frame is published: commit, and flush
+                           * for the last of many, correct it in the frame and here, so the slot must stay until then */
 };
 
 /* A frame that arrived. bytes lives until the state's next call to next, release, seek or close. */
@@ -147,8 +161,13 @@ struct weir_transport_ops {
     /* Room for a frame of @size bytes, for @peer only (0: everybody). Return: WEIR_OK, WEIR_EAGAIN (no room now: the core waits
      * for WEIR_READY_TO_WRITE, fails, or skips, as full= says), WEIR_ETOOBIG, WEIR_ENOSPC, WEIR_ECLOSED, WEIR_EFENCED. */
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
-    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. */
+    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other writers must be
+     * waited for, it waits for as long as place->timeout_ns.
+     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others: not sent. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
+    /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says so, a time, and
+     * nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and commit then, which say why. */
+    uint64_t (*post)(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
     /* Give the reservation back unused. */
     void (*discard)(void *state);
     /* full=drop-newest found no room: use up one seq, so that readers count the gap. */
@@ -189,9 +208,11 @@ struct weir_transport_ops {
 };
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
+extern const struct weir_transport_ops weir_transport_sysv; /* transport/sysv/sysv.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
 extern const struct weir_transport_ops weir_transport_tcp;  /* transport/socket/tcp.c */
 extern const struct weir_transport_ops weir_transport_fifo; /* transport/fifo/fifo.c */
+extern const struct weir_transport_ops weir_transport_file; /* transport/file/file.c */
 
 /* The i-th transport of the table, NULL behind the last. */
 const struct weir_transport_ops *weir_transport_at(size_t index);
@@ -199,6 +220,8 @@ const struct weir_transport_ops *weir_transport_at(size_t index);
 const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t size);
 
 /* For ops tables: operations that do not apply. */
+uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, size_t size, int64_t time,
+                                uint32_t flags);
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);

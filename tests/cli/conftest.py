@@ -1,6 +1,7 @@
 """What the command's tests share: a store of their own per test, the command run to its end or started, addresses of each transport.
 
 Nothing waits by sleeping: `until` polls with a deadline, and writers that must not be early say readers=1."""
+import ctypes
 import hashlib
 import json
 import os
@@ -9,8 +10,13 @@ import signal
 import subprocess
 import tempfile
 import time
+import zlib
 
 import pytest
+
+CLONE_NEWIPC = 0x08000000
+# System V names are the whole machine's: where we may, have some of our own, so that no other test's channels are listed.
+ctypes.CDLL(None).unshare(CLONE_NEWIPC)
 
 COMMAND = os.path.join(os.environ["WEIR_BUILD"], "bin", "weir")
 DEADLINE_S = 20
@@ -31,7 +37,7 @@ class Weir:
     """The command in one test's scratch store."""
 
     def __init__(self, folder):
-        self.folder, self.started = folder, []
+        self.folder, self.started, self.keys = folder, [], set()
         self.environment = {**os.environ, "WEIR_SHM_DIR": folder}
         self.environment.pop("NO_COLOR", None)
 
@@ -86,12 +92,26 @@ class Weir:
             process.communicate()
 
 
+    def key(self, name):
+        """The System V key of a name: another in each test."""
+        key = "0x%x" % (zlib.crc32((self.folder + name).encode()) or 1)
+        self.keys.add(key)
+        return key
+
+    def keys_remove(self):
+        for key in self.keys:
+            subprocess.run(["ipcrm", "-M", key, "-S", key], stderr=subprocess.DEVNULL, check=False)
+        if self.keys:
+            self.run("gc")
+
+
 @pytest.fixture
 def weir():
     folder = tempfile.mkdtemp(prefix="weir-cli-", dir="/dev/shm")
     command = Weir(folder)
     yield command
     command.stop_all()
+    command.keys_remove()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -102,11 +122,13 @@ def port_of(weir, name):
                                 10000 + int.from_bytes(digest[3:5], "big") % 20000)
 
 
-@pytest.fixture(params=["shm", "unix", "tcp"])
+@pytest.fixture(params=["shm", "sysv", "unix", "tcp"])
 def place(request, weir):
     """A function from a name to its address in this test's place, for each transport."""
     if request.param == "tcp":
         return lambda name, options="": "tcp://%s%s" % (port_of(weir, name), options)
     if request.param == "shm":
         return lambda name, options="": "shm://%s%s" % (name, options)
+    if request.param == "sysv":
+        return lambda name, options="": "sysv://%s%s" % (weir.key(name), options)
     return lambda name, options="": "unix://%s/%s.sock%s" % (weir.folder, name.replace("/", "-"), options)

@@ -204,6 +204,33 @@ def test_the_newest_list_counts(weir, others):
     assert found["allow"] == ["uid:%d" % STRANGER] and found["mode"] == "0640"
 
 
+# ---- sealed=1 ----
+
+def test_a_sealed_channel_by_the_command(weir, others):
+    """The owner writes; who is on the list reads, follows and takes the latest; nobody else does anything."""
+    pub = weir.start("pub", "lab/a?sealed=1&allow=uid:%d" % MEMBER, "1", "--rate", "100")
+    weir.until_end("writer", pub)
+    assert weir.out("get", "lab/a") == weir.out("get", "lab/a?sealed=1") == "1\n"
+    for address in ("~0/lab/a", "~0/lab/a?sealed=1"):
+        assert others.command(MEMBER, "get", address) == 0
+        assert others.command(STRANGER, "get", address) == 6
+    assert others.command(MEMBER, "sub", "~0/lab/a?from=oldest", "-n", "3") == 0
+    assert others.command(STRANGER, "sub", "~0/lab/a?from=oldest", "-n", "3") == 6
+    for uid in (MEMBER, STRANGER):
+        assert others.command(uid, "pub", "~0/lab/a", "2") == 6
+    assert "unix://" in weir.error(1, "call", "lab/a", "op", "1")
+    found = json.loads(weir.out("info", "lab/a", "--json"))
+    assert found["sealed"] is True and found["allow"] == ["uid:%d" % MEMBER] and found["state"] == "live"
+    assert found["writers"] == [{"number": 0, "state": "live"}]
+    assert [channel["address"] for channel in weir.channels()] == ["shm://lab/a"]
+    pub.send_signal(signal.SIGKILL)
+    pub.wait()
+    assert weir.run("get", "lab/a", code=3)
+    weir.run("pub", "lab/b?sealed=1", "1")
+    weir.run("gc")
+    assert not os.path.exists(folder(weir, "lab/a")) and not os.path.exists(folder(weir, "lab/b"))
+
+
 def test_a_stopped_writer_goes_on(weir):
     """However long it was stopped, nobody waited for it and nothing of it is lost or written over."""
     sub = weir.start("sub", "lab/a", "--json", "-n", "60")

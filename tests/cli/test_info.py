@@ -125,9 +125,9 @@ def test_server_and_client(weir, place):
     weir.until_end("server", serve)
     found = info(weir, place("call"))
     assert found["state"] == "live" and [end["role"] for end in found["ends"]] == ["server"]
-    who = found["server" if found["transport"] == "shm" else "listener"]
+    who = found["listener" if found["transport"] == "unix" else "server"]
     assert (who["pid"], who["program"], who["is_stopped"]) == (serve.pid, "weir", False)
-    if found["transport"] == "shm":
+    if found["transport"] != "unix":
         assert [reader["role"] for reader in found["readers"]] == ["server"]
 
 

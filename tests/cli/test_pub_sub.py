@@ -136,8 +136,9 @@ def test_from_oldest_and_from_last(weir):
 
 
 def test_sub_times_out(weir, place):
-    said = weir.error(4, "sub", place("lab/nobody"), "--timeout", "50ms")
-    assert place("lab/nobody") in said and "50ms" in said
+    address = place("lab/nobody")
+    said = weir.error(4, "sub", address, "--timeout", "50ms")
+    assert address in said and "50ms" in said
 
 
 def test_full_channel_times_out(weir):

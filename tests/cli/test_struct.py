@@ -46,7 +46,7 @@ def test_another_type_ends_with_5_and_says_who_writes(weir, place):
     pub = weir.start("pub", place("lab/temp", "?readers=1"), "[1,2,3]", "--type", "f64[3]", "--rate", "50")
     out, said = weir.finish(sub, code=5)
     assert out == ""
-    assert "temp" in said and ": the writer sends f64[3], you asked for f32[4] (writer pid %d, user " % pub.pid in said
+    assert address in said and ": the writer sends f64[3], you asked for f32[4] (writer pid %d, user " % pub.pid in said
 
 
 def test_get_checks_the_type(weir):

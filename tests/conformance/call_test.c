@@ -198,7 +198,7 @@ static void test_one_server_an_address(void **state) {
     weir_server_close(first);
     assert_int_equal(weir_server_open(where, &second, NULL), WEIR_OK);
     weir_server_close(second);
-    assert_int_equal(count_files(((struct scratch *)*state)->directory), 0);
+    assert_int_equal(count_things(*state), 0);
 }
 
 #define CASE(function) {#function, function, 0, 0}

@@ -4,11 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,10 +24,14 @@ static const struct form forms[] = {
     {"shm", "", "", NULL, NULL},
     {"shm", "wait=sem", "", NULL, NULL},
     {"shm", "sealed=1", "", "call", "a sealed channel carries no calls"},
+    {"sysv", "", "", NULL, NULL},
     {"unix", "", ".sock", NULL, NULL},
     {"tcp", "", "", NULL, NULL},
     {"tcp", "psk=KEY", "", NULL, NULL},
     {"fifo", "", ".fifo", NULL, NULL},
+    {"file", "", ".weir", NULL, NULL},
+    {"file", "", ".jsonl", NULL, NULL},
+    {"file", "", ".bson", NULL, NULL},
 };
 enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 512, ADDRESS_BUFFERS = 6 };
 
@@ -67,6 +75,58 @@ static void port_write(const struct scratch *scratch, const char *name, char *te
              1 + (unsigned)(hash >> 16) % 250, 10000 + (unsigned)(hash >> 32) % 20000);
 }
 
+/* The keys of a test: KEYS from key_base on. Parts of channels have random keys, and tell the channel's at byte 56. */
+enum { KEYS = 256, PART_TAIL = 1021, PART_KEY = 56 };
+
+static int is_key_ours(const struct scratch *scratch, uint32_t key) {
+    return key - scratch->key_base < KEYS;
+}
+
+static int is_segment_ours(const struct scratch *scratch, int id, const struct shmid_ds *about) {
+    if (about->shm_perm.__key == IPC_PRIVATE || about->shm_segsz % 4096 != PART_TAIL ||
+        about->shm_perm.uid != geteuid())
+        return 0;
+    if (is_key_ours(scratch, (uint32_t)about->shm_perm.__key))
+        return 1;
+    uint32_t key = 0;
+    char *bytes = shmat(id, NULL, SHM_RDONLY);
+    if (bytes == (void *)-1)
+        return 0;
+    memcpy(&key, bytes + PART_KEY, sizeof(key));
+    shmdt(bytes);
+    return is_key_ours(scratch, key);
+}
+
+/* Segments and sets of semaphores of the test's channels; with @must_remove they are taken away. */
+static int count_ipc(const struct scratch *scratch, int must_remove) {
+    struct shm_info info;
+    int last = shmctl(0, SHM_INFO, (struct shmid_ds *)&info), count = 0;
+    for (int i = 0; i <= last; i++) {
+        struct shmid_ds about;
+        int id = shmctl(i, SHM_STAT, &about);
+        if (id < 0 || !is_segment_ours(scratch, id, &about))
+            continue;
+        count++;
+        if (must_remove)
+            shmctl(id, IPC_RMID, NULL);
+    }
+    for (uint32_t i = 0; i < KEYS; i++) {
+        int id = semget((key_t)(scratch->key_base + i), 0, 0);
+        count += id >= 0;
+        if (id >= 0 && must_remove)
+            semctl(id, 0, IPC_RMID);
+    }
+    return count;
+}
+
+/* System V names are the whole machine's: where we may, have some of our own, so that nobody's weir ls or gc is disturbed, nor ours. */
+static void namespace_take(void) {
+    static int is_done;
+    if (!is_done && unshare(CLONE_NEWIPC) != 0)
+        print_message("no namespace for System V (%s): the machine's is used\n", strerror(errno));
+    is_done = 1;
+}
+
 static int setup(void **state) {
     struct scratch *scratch = calloc(1, sizeof(*scratch));
     const struct form *form = *state;
@@ -79,6 +139,10 @@ static int setup(void **state) {
     setenv("WEIR_SHM_DIR", scratch->directory, 1);
     if (strstr(form->options, "psk=") && key_make(scratch) != 0)
         return -1;
+    if (getrandom(&scratch->key_base, sizeof(scratch->key_base), 0) != sizeof(scratch->key_base))
+        return -1;
+    scratch->key_base = (scratch->key_base & 0x7fffff00) | 0x1000;
+    namespace_take();
     scratch->fd_count = count_fds();
     *state = scratch;
     return 0;
@@ -93,6 +157,8 @@ static int teardown(void **state) {
     if (children)
         fprintf(stderr, "a child process was left behind\n");
     nftw(scratch->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (strcmp(scratch->scheme, "sysv") == 0)
+        count_ipc(scratch, 1);
     free(scratch);
     return leaked || children ? -1 : 0;
 }
@@ -141,6 +207,9 @@ const char *address(const struct scratch *scratch, const char *name, const char 
         char port[64];
         port_write(scratch, name, port, sizeof(port));
         snprintf(text, sizeof(buffers[0]), "tcp://%s%s%s%s%s", port, question, scratch->options, and, more);
+    } else if (strcmp(scratch->scheme, "sysv") == 0) {
+        snprintf(text, sizeof(buffers[0]), "sysv://%u%s%s%s%s", scratch->key_base + (unsigned char)*name, question,
+                 scratch->options, and, more);
     } else {
         snprintf(text, sizeof(buffers[0]), "%s://%s/%s%s%s%s%s%s", scratch->scheme, scratch->directory, name,
                  scratch->extension, question, scratch->options, and, more);
@@ -251,8 +320,8 @@ static int count_entry(const char *path, const struct stat *info, int type, stru
     return 0;
 }
 
-int count_files(const char *path) {
+int count_things(const struct scratch *scratch) {
     file_count = 0;
-    nftw(path, count_entry, 16, FTW_PHYS);
-    return file_count;
+    nftw(scratch->directory, count_entry, 16, FTW_PHYS);
+    return file_count + (strcmp(scratch->scheme, "sysv") == 0 ? count_ipc(scratch, 0) : 0);
 }

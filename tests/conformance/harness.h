@@ -32,7 +32,8 @@ struct scratch {
     const char *extension;
     char directory[64];
     char keyed[96]; /* options with a secret of this place */
-    int fd_count; /* open before the test */
+    int fd_count;      /* open before the test */
+    uint32_t key_base; /* sysv://: names are keys, this one plus a number of the name */
 };
 
 /* The tests of a suite, each once per transport, as cmocka wants them. */
@@ -67,7 +68,7 @@ void finish(pid_t child, int status);
 /* In children: leave with a line on stderr unless it holds. */
 #define CHECK(condition) check_in_child((condition), #condition, __FILE__, __LINE__)
 void check_in_child(int holds, const char *condition, const char *file, int line);
-/* Names under @path that do not begin with '.', counted in depth. */
-int count_files(const char *path);
+/* What there is of channels in the scratch place: names of files that do not begin with '.', and what System V holds for our user. */
+int count_things(const struct scratch *scratch);
 
 #endif

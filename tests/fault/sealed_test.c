@@ -547,7 +547,7 @@ static int cut_own_ring(const char *address) {
         CHECK(ftruncate(fd, 0) != 0 && errno == EPERM);
         CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, about.st_size) != 0 && errno == EPERM);
     }
-    CHECK(tried == 1);
+    CHECK(tried >= 1); /* the thread may just be handing it over */
     weir_writer_close(writer);
     return 0;
 }

@@ -11,7 +11,7 @@ import tempfile
 
 import pytest
 
-from peers import PEERS, TRANSPORTS, Peer, missing
+from peers import BUILD, PEERS, TRANSPORTS, Peer, missing
 
 ROUNDS = 2  # times nine messages
 COUNT = 9 * ROUNDS
@@ -27,7 +27,12 @@ def folder(monkeypatch):
 
 @pytest.fixture(params=TRANSPORTS)
 def address(request, folder):
-    return TRANSPORTS[request.param](folder)
+    place = TRANSPORTS[request.param](folder)
+    yield place
+    if request.param == "sysv":
+        key = place.removeprefix("sysv://")
+        subprocess.run(["ipcrm", "-M", key, "-S", key], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run([BUILD / "bin/weir", "gc"], stdout=subprocess.DEVNULL, check=True)
 
 
 @pytest.fixture

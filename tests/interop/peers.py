@@ -9,6 +9,7 @@ import hashlib
 import os
 import pathlib
 import subprocess
+import zlib
 
 SOURCE = pathlib.Path(os.environ.get("WEIR_SOURCE", pathlib.Path(__file__).resolve().parent.parent.parent))
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD", SOURCE / "build"))
@@ -35,6 +36,7 @@ def port_of(folder):
 # An address in a scratch folder, for options to be appended to.
 TRANSPORTS = {
     "shm": lambda folder: "shm://interop/channel",
+    "sysv": lambda folder: f"sysv://0x{zlib.crc32(folder.encode()) or 1:x}",
     "unix": lambda folder: f"unix://{folder}/channel.sock",
     "tcp": lambda folder: f"tcp://{port_of(folder)}",
 }

@@ -39,6 +39,7 @@ void place_fill(struct weir_place *place, const struct wish *wish) {
         .size_max = 16 << 20,
         .full = wish->full,
         .from = wish->from,
+        .wait = wish->wait,
         .mode = wish->mode ? wish->mode : 0600,
         .is_observer = wish->is_observer,
         .is_kept = wish->keep != 0,

@@ -38,6 +38,7 @@ struct wish {
     int8_t keep; /* -1: not said */
     uint8_t may_not_create;
     uint32_t mode; /* 0: 0600 */
+    enum weir_wait_how wait;
 };
 
 static inline const struct weir_transport_ops *ops(void) {

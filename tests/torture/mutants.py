@@ -22,14 +22,16 @@ SEEDS = 6
 # name, file, [(text that is there once, text in its place)...]
 MUTANTS = [
     ("the commit word is stored before the word behind is cleared", "lane.c", [
-        ("    atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_relaxed);\n"
-         "    lane->head = at + span;",
+        ("    zero_at(lane, at + span);\n    lane->head = at + span;",
          "    if (!(flags & WEIR_COMMIT_MORE) && !lane->cork_word)\n"
          "        atomic_store_explicit(weir_segment_word(&lane->segment, at), word, memory_order_seq_cst);\n"
-         "    atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_seq_cst);\n"
+         "    zero_at(lane, at + span);\n"
          "    lane->head = at + span;")]),
     ("the word behind is not cleared", "lane.c", [
-        ("    atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_relaxed);\n", "")]),
+        ("    zero_put(lane, position);\n    lane->zero_from", "    lane->zero_from"),
+        ("        zero_put(lane, lane->zero_to);\n", "        (void)zero_put;\n")]),
+    ("words are cleared that readers need", "lane.c", [
+        ("    if (__builtin_expect(end > lane->limit, 0))\n        return;\n", "")]),
     ("oldest is stored only after the bytes were overwritten", "lane.c", [
         ("        atomic_store_explicit(&page->oldest, oldest, memory_order_relaxed);\n",
          "        lane->looked_at = -(int64_t)oldest;\n"),

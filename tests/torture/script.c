@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "transport/shm/layout.h"
 
-enum { SIZE_OF_GROWTH = 40000, BURST_MAX = 6, HOLD_MAX = 4 };
+/* Long enough to fall asleep under single-stepping. */
+enum { SIZE_OF_GROWTH = 40000, BURST_MAX = 6, HOLD_MAX = 4, WAIT_NS = 5000000 };
 
 struct script {
     struct ledger *ledger;
@@ -165,7 +167,7 @@ static void reader_step(struct script *script) {
     } else if (roll < 88)
         ops()->fd(state, &fd, NULL);
     else if (roll < 92)
-        ops()->wait(state, WEIR_READY_TO_READ, 1, NULL); /* a deadline in the past: one look */
+        ops()->wait(state, WEIR_READY_TO_READ, weir_deadline(WAIT_NS), NULL);
     else if (roll < 96) {
         held_release(script);
         end_close(&script->reader.end);

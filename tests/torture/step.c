@@ -354,6 +354,8 @@ static int story(struct run *run, uint64_t seed) {
     run->wish = (struct wish){.name = "torture", .capacity = 65536, .full = WEIR_FULL_BLOCK, .keep = -1};
     run->wish.mode =
         dice_roll(&run->dice, 2) ? 0600 : 0666; /* 0666: others could write it, so nothing is read in place */
+    if (run->wish.mode == 0600 && dice_roll(&run->dice, 2))
+        run->wish.wait = WEIR_WAIT_SEM;
     run->is_lossless = dice_roll(&run->dice, 2);
     if (!run->is_lossless && dice_roll(&run->dice, 2))
         run->wish.full = WEIR_FULL_DROP_OLDEST;

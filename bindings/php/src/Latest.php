@@ -1,6 +1,6 @@
 <?php
-// The latest value of a shared-memory channel, read with plain fopen, fseek and fread, as docs/spec/shm.md tells in
-// "Reading with pread": `last`, then the frame, then `oldest`.
+// The latest value of a shared-memory channel, as docs/spec/shm.md tells in "Reading with pread": `last`, then the
+// frame, then `oldest`. In shm:// it is read with plain fopen, fseek and fread; in sysv:// with shmop (Sysv.php).
 //
 // What must stay true: streams are unbuffered, so that each read is a system call of its own and in the order written
 // here; a frame is believed only when `oldest` has not passed it afterwards; files are followed through no link and are
@@ -41,13 +41,46 @@ final class Gone extends \Exception
 {
 }
 
+/** Some bytes of a channel: its pages, or a segment of a lane.
+ * @internal */
+abstract class Part
+{
+    /** @param string $name for sentences */
+    public function __construct(public readonly string $name, public readonly int $size)
+    {
+    }
+
+    /** Bytes at $offset; fewer than asked for where the part ends. */
+    abstract public function at(int $offset, int $size): string;
+
+    /** What is read from here on is read after what was read before. */
+    abstract public function fence(): void;
+
+    /** An integer at $offset. One beyond int is negative, as unpack() gives it. */
+    public function word(int $offset, string $letter): int
+    {
+        $bytes = $this->at($offset, $letter === 'V' ? 4 : 8);
+        return strlen($bytes) < ($letter === 'V' ? 4 : 8) ? 0 : unpack($letter, $bytes)[1];
+    }
+}
+
+/** Where a channel lies.
+ * @internal */
+interface Place
+{
+    /** Both pages of the channel. @throws Gone there is none */
+    public function channel(): Part;
+
+    /** Segment $generation of a lane. @throws Gone it was taken away */
+    public function lane(int $lane, int $generation): Part;
+}
+
 /** An unbuffered regular file.
  * @internal */
-final class File
+final class File extends Part
 {
     /** @var resource */
     private $stream;
-    public readonly int $size;
 
     public function __construct(string $path, string $text)
     {
@@ -74,11 +107,11 @@ final class File
         if (($about['mode'] & 0170000) !== 0100000 || $about['nlink'] > 1) {
             throw new CorruptException("$text: its file \"" . basename($path) . '" is not what it should be');
         }
-        $this->size = $about['size'];
+        parent::__construct(basename($path), $about['size']);
     }
 
     /** Call with warnings kept from whatever handler the page has. */
-    private static function quietly(callable $call, ?string &$problem = null): mixed
+    public static function quietly(callable $call, ?string &$problem = null): mixed
     {
         set_error_handler(function (int $level, string $sentence) use (&$problem): bool {
             $problem = $sentence;
@@ -111,7 +144,6 @@ final class File
         }
     }
 
-    /** Bytes at $offset; fewer than asked for where the file ends. */
     public function at(int $offset, int $size): string
     {
         $bytes = '';
@@ -126,30 +158,54 @@ final class File
         return $bytes;
     }
 
-    /** An integer at $offset. One beyond int is negative, as unpack() gives it. */
-    public function word(int $offset, string $letter): int
+    public function fence(): void
     {
-        $bytes = $this->at($offset, $letter === 'V' ? 4 : 8);
-        return strlen($bytes) < ($letter === 'V' ? 4 : 8) ? 0 : unpack($letter, $bytes)[1];
+        // Each read is a system call.
     }
 }
 
-/** One file lane.N.G.
+/** A directory of shm://.
+ * @internal */
+final class Folder implements Place
+{
+    public function __construct(private readonly string $text, private readonly string $folder)
+    {
+    }
+
+    public function channel(): Part
+    {
+        $about = File::about($this->folder);
+        if ($about === false) {
+            throw new Gone();
+        }
+        if (($about['mode'] & 0170000) !== 0040000) {
+            throw new CorruptException("$this->text: $this->folder is no directory");
+        }
+        return new File("$this->folder/channel", $this->text);
+    }
+
+    public function lane(int $lane, int $generation): Part
+    {
+        return new File("$this->folder/lane.$lane.$generation", $this->text);
+    }
+}
+
+/** One segment of a lane.
  * @internal */
 final class Segment
 {
     private const PAGE = 4096;
     private const NO_FRAME = -1; // 2^64 - 1
     private const TRIES = 16;
-    private readonly File $file;
+    private readonly Part $part;
     private readonly int $capacity;
     private readonly int $ring;
     public readonly int $forward;
 
-    public function __construct(private readonly string $text, string $folder, int $lane, int $generation)
+    public function __construct(private readonly string $text, Place $place, int $lane, int $generation)
     {
-        $this->file = new File("$folder/lane.$lane.$generation", $text);
-        $head = $this->file->at(0, 48);
+        $this->part = $place->lane($lane, $generation);
+        $head = $this->part->at(0, 48);
         $is = strlen($head) === 48
             ? unpack('a8magic/Vversion/Vlane/Vgeneration/Vflags/Pcapacity/Pring/Pbase', $head)
             : ['magic' => ''];
@@ -157,19 +213,19 @@ final class Segment
             || $is['lane'] !== $lane || $is['generation'] !== $generation
             || $is['capacity'] < 65536 || $is['capacity'] & ($is['capacity'] - 1) || $is['capacity'] > 1 << 40
             || $is['ring'] < 2 * self::PAGE || $is['ring'] > 1 << 20
-            || $this->file->size !== $is['ring'] + $is['capacity']) {
-            throw new CorruptException("$text: the file lane.$lane.$generation is damaged");
+            || $this->part->size !== $is['ring'] + $is['capacity']) {
+            throw new CorruptException("$text: {$this->part->name} is damaged");
         }
         $this->capacity = $is['capacity'];
         $this->ring = $is['ring'];
-        $this->forward = $this->file->word(self::PAGE + 72, 'V');
+        $this->forward = $this->part->word(self::PAGE + 72, 'V');
     }
 
     /** The frame that `last` names; null when this segment has none. */
     public function newest(): ?string
     {
         for ($try = 0; $try < self::TRIES; $try++) {
-            $last = $this->file->word(self::PAGE + 8, 'P');
+            $last = $this->part->word(self::PAGE + 8, 'P');
             if ($last === self::NO_FRAME) {
                 return null;
             }
@@ -179,7 +235,8 @@ final class Segment
             $isPossible = $size >= 16 && $size <= intdiv($this->capacity, 2) - 64;
             // Its size is that of the copy which is handed out: the word is not read twice.
             $frame = $isPossible ? $head . $this->ringAt($at + 16, $size - 16) : '';
-            if ($this->file->word(self::PAGE + 64, 'P') > $last) {
+            $this->part->fence();
+            if ($this->part->word(self::PAGE + 64, 'P') > $last) {
                 continue; // overwritten while it was read
             }
             if (!$isPossible || strlen($frame) !== $size) {
@@ -194,8 +251,8 @@ final class Segment
     private function ringAt(int $at, int $size): string
     {
         $at &= $this->capacity - 1;
-        $bytes = $this->file->at($this->ring + $at, min($size, $this->capacity - $at));
-        return strlen($bytes) < $size ? $bytes . $this->file->at($this->ring, $size - strlen($bytes)) : $bytes;
+        $bytes = $this->part->at($this->ring + $at, min($size, $this->capacity - $at));
+        return strlen($bytes) < $size ? $bytes . $this->part->at($this->ring, $size - strlen($bytes)) : $bytes;
     }
 }
 
@@ -210,22 +267,22 @@ final class Latest
         'keep', 'create', 'exclusive', 'mode', 'group', 'wait'];
     /** The address without its options, for sentences. */
     private readonly string $text;
-    private readonly string $folder;
+    private readonly Place $place;
 
     public function __construct(string $address)
     {
         [$place, $options] = explode('?', $address, 2) + [1 => null];
         [$scheme, $name] = str_contains($place, '://') ? explode('://', $place, 2) : ['shm', $place];
         $this->text = "$scheme://$name";
-        if ($scheme !== 'shm') {
+        if ($scheme !== 'shm' && $scheme !== 'sysv') {
             throw $scheme === 'unix'
-                ? new UnsupportedException("$this->text: without the extension weir only shm:// can be read")
-                : new AddressException("$address: there is no transport \"$scheme\"; there is: shm://");
+                ? new UnsupportedException("$this->text: without the extension weir only shm:// and sysv:// can be read")
+                : new AddressException("$address: there is no transport \"$scheme\"; there are: shm:// sysv://");
         }
         foreach ($options === null || $options === '' ? [] : explode('&', $options) as $option) {
             $option = explode('=', $option, 2);
             if (!isset($option[1]) || !in_array($option[0], self::OPTIONS, true)) {
-                throw new AddressException("$this->text: shm:// has no option \"$option[0]\"; it has: "
+                throw new AddressException("$this->text: $scheme:// has no option \"$option[0]\"; it has: "
                     . implode(' ', self::OPTIONS));
             }
         }
@@ -234,13 +291,32 @@ final class Latest
             $uid = $this->uidOf($part[1]);
             $name = $part[2];
         }
+        $this->place = $scheme === 'sysv' ? $this->keyed($name, $uid) : $this->named($name, $uid);
+    }
+
+    private function keyed(string $name, int $uid): Place
+    {
+        $key = match (true) {
+            preg_match('/^0[xX][0-9a-fA-F]{1,10}$/D', $name) === 1 => hexdec($name),
+            preg_match('/^[0-9]{1,10}$/D', $name) === 1 => (int) $name,
+            default => 0,
+        };
+        if ($key < 1 || $key > 0xffffffff) {
+            throw new AddressException("$this->text: a System V channel is named by its key, a number from 1 to "
+                . '4294967295 such as 24301 or 0x5eed');
+        }
+        return new Sysv($this->text, (int) $key, $uid);
+    }
+
+    private function named(string $name, int $uid): Place
+    {
         if (strlen($name) > 200 || !preg_match('|^(?!\.)[a-z0-9._-]+(?:/(?!\.)[a-z0-9._-]+)*$|D', $name)) {
             throw new AddressException("$this->text: a channel's name is made of a-z 0-9 . _ - in parts divided by /, "
                 . 'none of which begins with a dot');
         }
         $store = (getenv('WEIR_SHM_DIR') ?: '/dev/shm') . "/weir-$uid";
         $this->storeCheck($store, $uid);
-        $this->folder = $store . '/' . str_replace('/', '~', $name);
+        return new Folder($this->text, $store . '/' . str_replace('/', '~', $name));
     }
 
     private function ownUid(): int
@@ -250,7 +326,7 @@ final class Latest
         }
         $status = implode('', File::lines('/proc/self/status'));
         if (!preg_match('/^Uid:\s+\d+\s+(\d+)/m', $status, $part)) {
-            throw new SystemException("$this->text: the user this PHP runs as cannot be found; write shm://~USER/NAME");
+            throw new SystemException("$this->text: the user this PHP runs as cannot be found; write ~USER/ in the address");
         }
         return (int) $part[1];
     }
@@ -300,7 +376,7 @@ final class Latest
                 continue;
             }
         }
-        throw new CorruptException("$this->text: a file of a lane is missing");
+        throw new CorruptException("$this->text: a segment of a lane is missing");
     }
 
     /** Of all lanes the frame with the greatest time; of equals the highest lane's. */
@@ -323,14 +399,11 @@ final class Latest
     /** The newest segment of each lane, 0 for no lane. */
     private function generations(): array
     {
-        $about = File::about($this->folder);
-        if ($about === false) {
+        try {
+            $pages = $this->place->channel()->at(0, 2 * self::PAGE);
+        } catch (Gone) {
             throw $this->absent();
         }
-        if (($about['mode'] & 0170000) !== 0040000) {
-            throw new CorruptException("$this->text: $this->folder is no directory");
-        }
-        $pages = (new File("$this->folder/channel", $this->text))->at(0, 2 * self::PAGE);
         if (strlen($pages) !== 2 * self::PAGE || !str_starts_with($pages, 'weirchan')) {
             throw new CorruptException("$this->text is no channel of weir");
         }
@@ -342,15 +415,15 @@ final class Latest
 
     private function laneNewest(int $lane, int $generation): ?string
     {
-        $segment = new Segment($this->text, $this->folder, $lane, $generation);
+        $segment = new Segment($this->text, $this->place, $lane, $generation);
         // The table lags behind a writer that died while its lane grew.
         for ($try = 0; $segment->forward > $generation && $try < self::TRIES; $try++) {
             $generation = $segment->forward;
-            $segment = new Segment($this->text, $this->folder, $lane, $generation);
+            $segment = new Segment($this->text, $this->place, $lane, $generation);
         }
         $frame = $segment->newest();
         while ($frame === null && $generation > 1) { // grown, and nothing sent since
-            $frame = (new Segment($this->text, $this->folder, $lane, --$generation))->newest();
+            $frame = (new Segment($this->text, $this->place, $lane, --$generation))->newest();
         }
         return $frame;
     }

@@ -3,8 +3,9 @@
 // can do, which is Weir\get, the latest value of a shared-memory channel, with the message, the values and the errors
 // that belong to it. With the extension loaded it does nothing, so a page may require it always.
 //
-// What must stay true: it is written from docs/spec/shm.md and docs/spec/frame.md alone, needs no extension of PHP
-// beyond those that are always there, and takes no lock and leaves no trace in the channel.
+// What must stay true: it is written from docs/spec/shm.md, docs/spec/sysv.md and docs/spec/frame.md alone, needs no
+// extension of PHP beyond those that are always there (for sysv://, shmop), and takes no lock and leaves no trace in
+// the channel.
 
 declare(strict_types=1);
 
@@ -21,4 +22,5 @@ if (!extension_loaded('weir') && !function_exists('Weir\get')) {
     require __DIR__ . '/Cbor.php';
     require __DIR__ . '/Message.php';
     require __DIR__ . '/Latest.php';
+    require __DIR__ . '/Sysv.php';
 }

@@ -15,8 +15,22 @@
 
 enum { OP_MAX = 255 };
 
-enum key { KEY_V, KEY_SEQ, KEY_TIME, KEY_GAP, KEY_OP, KEY_META, KEY_DATA, KEY_ID, KEY_RE, KEY_ERROR, KEY_COUNT };
-static const char *const key_names[KEY_COUNT] = {"v", "seq", "time", "gap", "op", "meta", "data", "id", "re", "error"};
+enum key {
+    KEY_V,
+    KEY_SEQ,
+    KEY_TIME,
+    KEY_GAP,
+    KEY_WRITER,
+    KEY_OP,
+    KEY_META,
+    KEY_DATA,
+    KEY_ID,
+    KEY_RE,
+    KEY_ERROR,
+    KEY_COUNT
+};
+static const char *const key_names[KEY_COUNT] = {"v",    "seq",  "time", "gap", "writer", "op",
+                                                 "meta", "data", "id",   "re",  "error"};
 
 /* The pairs of a message map; NULL for those that are not there. */
 struct parts {
@@ -91,6 +105,14 @@ static int time_read(const struct weir_value *value, struct weir_frame *frame) {
     return value->kind == WEIR_KIND_INT64 || value->kind == WEIR_KIND_TIME;
 }
 
+/* Which writer, where several share one stream. */
+static int writer_read(const struct weir_value *value, struct weir_frame *frame) {
+    if (!value)
+        return 1;
+    frame->flags |= WEIR_FRAME_WRITER;
+    return seq_read(value, &frame->writer);
+}
+
 static int op_read(const struct weir_value *value, struct weir_frame *frame) {
     if (!value || is_null(value))
         return 1;
@@ -117,8 +139,8 @@ static int message_read(const struct weir_value *value, struct parts *parts, str
     if (!parts->values[KEY_OP] && !parts->values[KEY_DATA] && !parts->values[KEY_ERROR])
         return 0;
     return (!meta || is_null(meta) || meta->kind == WEIR_KIND_MAP) && seq_read(parts->values[KEY_SEQ], &frame->seq) &&
-           time_read(parts->values[KEY_TIME], frame) && op_read(parts->values[KEY_OP], frame) &&
-           kind_read(parts, frame);
+           writer_read(parts->values[KEY_WRITER], frame) && time_read(parts->values[KEY_TIME], frame) &&
+           op_read(parts->values[KEY_OP], frame) && kind_read(parts, frame);
 }
 
 /* ---- where the data lies in the input ---- */

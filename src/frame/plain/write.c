@@ -1,4 +1,4 @@
-/* A frame as a plain message: {"seq","time","op" or "id"/"re","meta","data" or "error"}, in this order, what is absent left out.
+/* A frame as a plain message: {"seq","writer","time","id" or "re","op","meta","data" or "error"}, in this order, what is absent left out.
  *
  * What must stay true: what is written is one well-formed value of the codec, so data is decoded before it is believed, whoever encoded it; in
  * JSON it is one line. The data stands last, so that its own bytes can be taken over when they are of the framing's codec. */
@@ -97,6 +97,10 @@ static void header_put(weir_doc *doc, const struct weir_frame *frame, const weir
     if (frame->seq) {
         weir_put_key(doc, "seq");
         weir_put_u64(doc, frame->seq);
+    }
+    if (frame->flags & WEIR_FRAME_WRITER) {
+        weir_put_key(doc, "writer");
+        weir_put_u64(doc, frame->writer);
     }
     if (frame->flags & WEIR_FRAME_TIME) {
         weir_put_key(doc, "time");

@@ -249,6 +249,7 @@ const struct weir_transport_ops weir_transport_fifo = {
     .close = fifo_close,
     .reserve = weir_fifo_reserve,
     .commit = weir_fifo_commit,
+    .post = weir_transport_no_post,
     .discard = weir_fifo_discard,
     .skip = weir_fifo_skip,
     .flush = weir_fifo_flush,

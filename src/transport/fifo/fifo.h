@@ -111,6 +111,8 @@ int weir_fifo_flush(void *state, weir_error *err);
 int weir_fifo_readers(void *state, uint32_t *ret);
 /* Wait for room for what reserve refused. */
 int weir_fifo_wait_to_write(struct weir_fifo *fifo, int64_t deadline, weir_error *err);
+/* Give who reads a pipe that was full, with @full bytes inside, a moment to go on. */
+void weir_fifo_let_drain(int fd, int full);
 /* Write all that is queued, as far as the pipes take it. Return: 1 when something is left that somebody may still take. */
 int weir_fifo_push(struct weir_fifo *fifo);
 /* Does anybody read who is not an observer? */

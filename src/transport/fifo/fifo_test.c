@@ -201,6 +201,80 @@ static void test_a_reader_begins_in_the_middle_of_a_frame(void **state) {
     weir_writer_close(writer);
 }
 
+/* Packets by hand: @count frames of 10064 bytes from seq @first on, each in three packets; those that @skip marks are left out. */
+static void packets_send(int fd, uint32_t session, uint64_t first, size_t count, const char *skip) {
+    static unsigned char frame[10064] __attribute__((aligned(64)));
+    static const size_t cuts[] = {0, 4080, 8160, 10064};
+    uint32_t packet_count = (uint32_t)(first - 1) * 3;
+    for (uint64_t seq = first; seq < first + count; seq++) {
+        struct weir_frame parts = {.kind = WEIR_FRAME_MESSAGE,
+                                   .codec = WEIR_CODEC_RAW,
+                                   .flags = WEIR_FRAME_ALIGNED,
+                                   .seq = seq,
+                                   .type = {"u8[10000]", 9},
+                                   .data = {NULL, 10000}};
+        weir_frame_layout(&parts);
+        assert_int_equal(parts.size, sizeof(frame));
+        memcpy(frame + parts.data_offset, &seq, 8);
+        for (size_t i = 8; i < 10000; i++)
+            frame[parts.data_offset + i] = byte_at(seq, i);
+        weir_frame_write_whole(&parts, frame);
+        for (int i = 0; i < 3; i++, packet_count++) {
+            unsigned char bytes[4096];
+            size_t size = 16 + cuts[i + 1] - cuts[i];
+            struct weir_packet head = {WEIR_PACKET_MAGIC, (uint16_t)size, i == 0 ? 16 : 0, session, packet_count};
+            memcpy(bytes, &head, 16);
+            memcpy(bytes + 16, frame + cuts[i], size - 16);
+            if (*skip++ != '-')
+                say(fd, bytes, size);
+        }
+    }
+}
+
+/* Whatever is left out of three frames of one size, what arrives is whole, and what does not is counted. */
+static void test_packets_that_are_missing(void **state) {
+    (void)state;
+    for (unsigned mask = 0; mask < 1u << 9; mask++) {
+        char skip[10] = "aaaaaaaaa";
+        weir_reader *reader = reader_open("");
+        int fd = raw_open(O_WRONLY | O_NONBLOCK);
+        fcntl(fd, F_SETFL, O_NONBLOCK | O_DIRECT);
+        packets_send(fd, 5, 1, 1, "aaa");
+        assert_int_equal(receive(reader, NULL), 1);
+        for (int i = 0; i < 9; i++)
+            if (mask >> i & 1)
+                skip[i] = '-';
+        packets_send(fd, 5, 2, 3, skip);
+        packets_send(fd, 5, 5, 1, "aaa");
+        uint64_t last = 1, gap = 0;
+        while (last < 5) {
+            uint64_t number = receive(reader, &gap);
+            assert_int_equal(number, last + 1 + gap);
+            for (uint64_t lost = last + 1; lost < number; lost++) /* only what really was cut */
+                assert_non_null(memchr(skip + (lost - 2) * 3, '-', 3));
+            last = number;
+        }
+        close(fd);
+        weir_reader_close(reader);
+    }
+}
+
+/* A writer that dies in the middle of a frame, and the next, whose first packet goes on in the middle too. */
+static void test_another_session_begins_anew(void **state) {
+    (void)state;
+    weir_reader *reader = reader_open("");
+    int fd = raw_open(O_WRONLY | O_NONBLOCK);
+    fcntl(fd, F_SETFL, O_NONBLOCK | O_DIRECT);
+    packets_send(fd, 5, 1, 2, "aaaa--");
+    packets_send(fd, 6, 1, 2, "-aaaaa");
+    uint64_t gap = 0;
+    assert_int_equal(receive(reader, &gap), 1);
+    assert_int_equal(receive(reader, &gap), 2);
+    assert_int_equal(gap, 1); /* it began after the reader came */
+    close(fd);
+    weir_reader_close(reader);
+}
+
 static void test_garbage_between_packets(void **state) {
     (void)state;
     weir_error err = {0};
@@ -699,6 +773,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(test_headers_at_every_cut_and_with_lies),
         CASE(test_a_reader_begins_in_the_middle_of_a_frame),
+        CASE(test_packets_that_are_missing),
+        CASE(test_another_session_begins_anew),
         CASE(test_garbage_between_packets),
         CASE(test_packets_that_lie),
         CASE(test_slow_bytes),

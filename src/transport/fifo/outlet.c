@@ -299,7 +299,9 @@ static int plain_flush(struct weir_outlet *outlet) {
 int weir_outlet_flush(struct weir_outlet *outlet) {
     if (outlet->fd < 0)
         return WEIR_ECLOSED;
-    return outlet->framing == WEIR_FRAMING_FRAMES ? packets_flush(outlet) : plain_flush(outlet);
+    int status = outlet->framing == WEIR_FRAMING_FRAMES ? packets_flush(outlet) : plain_flush(outlet);
+    outlet->is_full = status != WEIR_OK;
+    return status;
 }
 
 /* ---- who reads ---- */

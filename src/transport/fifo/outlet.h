@@ -18,6 +18,7 @@ struct weir_outlet {
     int fd;           /* to write to; -1: none */
     int hold_fd;      /* the same pipe, open for reading so that it stays; -1: none */
     int framing;      /* enum weir_framing */
+    int is_full;      /* the last flush left something */
     uint32_t session; /* packets: whose */
     uint32_t count;   /* packets: sent so far */
     struct weir_queue queue;

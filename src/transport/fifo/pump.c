@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "transport/fifo/fifo.h"
@@ -48,7 +49,7 @@ static size_t items_fill(struct weir_fifo *fifo, struct pollfd *items, int *ret_
 static void thread_step(struct weir_fifo *fifo, struct pollfd *items, uint64_t *turns_seen) {
     struct weir_fifo_pump *pump = &fifo->pump;
     uint64_t ticks;
-    int is_quiet, timeout = -1;
+    int is_quiet, timeout = -1, full = 0;
     size_t count = items_fill(fifo, items + 1, &is_quiet);
     pump->is_resting = count == 0 && !is_quiet;
     int is_owners = pump->owner_waits || pump->owner_turns != *turns_seen;
@@ -59,7 +60,11 @@ static void thread_step(struct weir_fifo *fifo, struct pollfd *items, uint64_t *
     *turns_seen = pump->owner_turns;
     items[0] = (struct pollfd){.fd = pump->control_fd, .events = POLLIN};
     pthread_mutex_unlock(&fifo->lock);
+    if (!is_owners && count > 0)
+        (void)!ioctl(items[1].fd, FIONREAD, &full);
     poll(items, is_owners ? 1 : 1 + count, timeout);
+    if (!is_owners && count > 0 && (items[1].revents & POLLOUT) && !items[0].revents)
+        weir_fifo_let_drain(items[1].fd, full);
     pthread_mutex_lock(&fifo->lock);
     if (items[0].revents)
         (void)!read(pump->control_fd, &ticks, sizeof(ticks));

@@ -7,10 +7,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "transport/fifo/fifo.h"
+
+enum { DRAIN_NAPS = 8, DRAIN_NAP_NS = 40 * 1000 };
 
 /* ---- room ---- */
 
@@ -83,7 +86,10 @@ static int reserve(struct weir_fifo *fifo, uint32_t peer, size_t size, struct we
     struct weir_outlet *out = status ? NULL : way(fifo, peer);
     if (status || !out)
         return status ? status : WEIR_ECLOSED;
-    int is_ready = out->queue.size == 0 && (fifo->role != WEIR_ROLE_CLIENT || out->fd >= 0);
+    /* What waits in the queue of a pipe that is not full was held back on purpose. */
+    int is_ready = fifo->role == WEIR_ROLE_CLIENT
+                       ? out->fd >= 0 && out->queue.size == 0
+                       : out->queue.size == 0 || (!out->is_full && out->queue.size < WEIR_FIFO_BATCH_SIZE);
     if (!is_ready) {
         weir_fifo_push(fifo);
         fifo->pump.owner_turns++;
@@ -158,13 +164,17 @@ static int commit(struct weir_fifo *fifo, uint32_t flags, weir_error *err) {
     if (!out)
         return WEIR_OK; /* he has gone since */
     int status = weir_outlet_push(out, fifo->own, start, start + size, err);
-    if (status == WEIR_OK && fifo->role == WEIR_ROLE_CLIENT) {
+    if (status != WEIR_OK) {
+        fifo->own_seq--; /* it was not sent */
+        return status;
+    }
+    if (fifo->role == WEIR_ROLE_CLIENT) {
         fifo->lost_request = 0;
         fifo->awaits_reply = 1;
     }
     if (!(flags & WEIR_COMMIT_MORE) || out->queue.size >= WEIR_FIFO_BATCH_SIZE)
         push_own(fifo);
-    return status;
+    return WEIR_OK;
 }
 
 int weir_fifo_commit(void *state, uint64_t word, uint32_t flags, weir_error *err) {
@@ -209,14 +219,29 @@ static int may_send(struct weir_fifo *fifo) {
     return fits(fifo, out, fifo->refused_size);
 }
 
+/* The pipe has room for one packet again. To fill that at once would wake us for each packet that the reader takes; so as long as he goes
+ * on reading, he is let read a quarter of it. */
+void weir_fifo_let_drain(int fd, int full) {
+    int inside = 0, before = full;
+    for (int i = 0; i < DRAIN_NAPS && ioctl(fd, FIONREAD, &inside) == 0; i++) {
+        if (inside <= full - full / 4 || (i > 0 && inside == before))
+            return;
+        before = inside;
+        nanosleep(&(struct timespec){.tv_nsec = DRAIN_NAP_NS}, NULL);
+    }
+}
+
 /* Sleep until the pipe has room, at most until @until. Return: 0 when there is nothing to sleep on. */
 static int room_sleep(const struct weir_outlet *out, int64_t until) {
     int64_t left = weir_deadline_left(until);
     struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
     struct pollfd item = {.fd = out->fd, .events = POLLOUT};
+    int full = 0;
     if (out->fd < 0)
         return 0;
-    return ppoll(&item, 1, &timeout, NULL) <= 0 || !(item.revents & POLLERR);
+    if (ioctl(out->fd, FIONREAD, &full) == 0 && ppoll(&item, 1, &timeout, NULL) > 0 && !(item.revents & POLLERR))
+        weir_fifo_let_drain(out->fd, full);
+    return !(item.revents & POLLERR);
 }
 
 int weir_fifo_wait_to_write(struct weir_fifo *fifo, int64_t deadline, weir_error *err) {

@@ -159,7 +159,7 @@ struct weir_backing_ops {
     int (*part_exists)(const struct weir_backing *backing, struct weir_part_id id);
 
     /* The FIFO that wakes the descriptor of the reader in @slot, for reading and writing, without waiting. @must_make: we are that
-     * reader; others may get @mode's rights. Return: a descriptor, or -1. */
+     * reader; others may get @mode's rights. Return: a descriptor, or -1: then the reader's descriptor is a timer. */
     int (*wake_open)(const struct weir_backing *backing, unsigned slot, int must_make, uint32_t mode);
 
     /* Bytes of memory that all parts take. */
@@ -188,6 +188,8 @@ void weir_cursors_head(void *head);
 int weir_channel_group(const struct weir_place *place, uint32_t *ret, weir_error *err);
 /* What page 1 says of keep; WEIR_CHANNEL_KEEP when it cannot be read. */
 uint32_t weir_channel_kept(const struct weir_backing *backing);
+/* FIFO wake.@slot of a directory, for wake_open (fifo.c). */
+int weir_fifo_open(int directory, unsigned slot, int must_make, uint32_t mode);
 /* Group and others get @granted when the channel's mode gives them @asked. */
 static inline uint32_t weir_channel_mode(uint32_t mode, uint32_t asked, uint32_t granted) {
     return ((mode >> 3 & asked) == asked ? granted << 3 : 0) | ((mode & asked) == asked ? granted : 0);

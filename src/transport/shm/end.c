@@ -161,6 +161,13 @@ int weir_shm_commit(void *state, uint64_t word, uint32_t flags, weir_error *err)
     return weir_lane_commit(&shm->lane, word, flags, err);
 }
 
+uint64_t weir_shm_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags) {
+    struct shm *shm = state;
+    if (__builtin_expect(shm->role != WEIR_ROLE_WRITER || weir_fork_happened(shm->generation), 0))
+        return 0;
+    return weir_lane_post(&shm->lane, word, data, size, time, flags);
+}
+
 void weir_shm_discard(void *state) {
     struct shm *shm = state;
     weir_lane_discard(&shm->lane);

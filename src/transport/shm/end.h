@@ -28,6 +28,7 @@ int weir_shm_open(void *state, const struct weir_backing_ops *backing, const str
 void weir_shm_close(void *state);
 int weir_shm_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_shm_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);
+uint64_t weir_shm_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
 void weir_shm_discard(void *state);
 void weir_shm_skip(void *state);
 int weir_shm_flush(void *state, weir_error *err);
@@ -42,7 +43,7 @@ int weir_shm_peer_state(void *state);
 /* The members of an ops table that are the same in every backing. */
 /* clang-format off */
 #define WEIR_SHM_END_OPS \
-    .state_size = sizeof(struct shm), .close = weir_shm_close, .reserve = weir_shm_reserve, .commit = weir_shm_commit, \
+    .state_size = sizeof(struct shm), .close = weir_shm_close, .reserve = weir_shm_reserve, .commit = weir_shm_commit, .post = weir_shm_post, \
     .discard = weir_shm_discard, .skip = weir_shm_skip, .flush = weir_shm_flush, .readers = weir_shm_readers, \
     .next = weir_shm_next, .release = weir_shm_release, .seek = weir_shm_seek, .wait = weir_shm_wait, .fd = weir_shm_fd, \
     .peer_state = weir_shm_peer_state

@@ -184,27 +184,8 @@ static int files_lease_is_held(const struct weir_backing *backing, unsigned leas
 
 /* ---- wakes ---- */
 
-static int fifo_open(int at, const char *name) {
-    struct stat about;
-    /* For reading and writing: then opening does not wait for the other side, and as there is always a reader, ourselves, writing
-     * never raises SIGPIPE in the host. */
-    int fd = openat(at, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
-    if (fd >= 0 && (fstat(fd, &about) != 0 || !S_ISFIFO(about.st_mode)))
-        fd = file_close(fd, EBADF);
-    return fd;
-}
-
 static int files_wake_open(const struct weir_backing *backing, unsigned slot, int must_make, uint32_t mode) {
-    char name[NAME_SIZE];
-    int at = weir_files_of(backing)->fd;
-    snprintf(name, sizeof(name), "wake.%u", slot);
-    /* The FIFO of an earlier reader in this slot is used again, so that writers that have it open stay right. */
-    if (must_make && mkfifoat(at, name, 0600) != 0 && errno != EEXIST)
-        return -1;
-    int fd = fifo_open(at, name);
-    if (must_make && fd >= 0 && mode != 0600 && fchmod(fd, mode) != 0 && errno != EPERM)
-        fd = file_close(fd, errno);
-    return fd;
+    return weir_fifo_open(weir_files_of(backing)->fd, slot, must_make, mode);
 }
 
 /* ---- making a channel ---- */

@@ -4,8 +4,8 @@
  * here is contended and commit is a handful of plain stores.
  *
  * What must stay true, at every instruction, because a kill may come between any two:
- * - The word at the place behind the newest visible frame is 0. So commit first clears the word behind the new frame, then stores the
- *   new frame's own: a reader, and the next holder, walk from frame to frame until they see 0.
+ * - The word at the place behind the newest visible frame is 0. So commit first makes sure that the word behind the new frame is 0, then
+ *   stores the new frame's own: a reader, and the next holder, walk from frame to frame until they see 0.
  * - `oldest` is stored before any byte in front of it is overwritten. Who copies a frame and then finds oldest <= its position
  *   knows that the copy is whole.
  * - No byte is overwritten that a holding reader may still look at (weir_slot_held), unless the segment is LOSSY, where nobody
@@ -15,6 +15,7 @@
 #include "transport/shm/lane.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -133,6 +134,54 @@ int weir_lane_has_room(struct weir_lane *lane) {
     return lane->limit - lane->head >= lane->wanted + WEIR_SHM_LINE || room_find(lane, lane->wanted);
 }
 
+/* ---- the zero behind the newest frame ----
+ *
+ * The word behind a new frame must be 0 before the frame can be seen. Storing it there and then would cost each message the transfer of
+ * one more cache line, which readers had last; so after a frame is published the words of the lines to come are cleared, while its
+ * reader is busy, and the next commit finds that it has nothing to do. Only bytes before limit are cleared: nobody needs them. */
+
+enum { AHEAD_SIZE = 16 * WEIR_SHM_LINE, AHEAD_SPAN_MAX = 4 * WEIR_SHM_LINE };
+
+static void zero_put(const struct weir_lane *lane, uint64_t position) {
+    atomic_store_explicit(weir_segment_word(&lane->segment, position), 0, memory_order_relaxed);
+}
+
+/* Somebody may have written into lines that were clear. */
+static void zero_forget(struct weir_lane *lane) {
+    lane->zero_from = lane->zero_to = 0;
+}
+
+/* Have a line of the ring brought here for writing, without waiting for it. */
+static inline void line_fetch(const struct weir_lane *lane, uint64_t position) {
+    const void *line = weir_segment_word(&lane->segment, position);
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line)); /* what the builtin is only for newer processors */
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
+static inline void zero_at(struct weir_lane *lane, uint64_t position) {
+    if (position >= lane->zero_from && position < lane->zero_to)
+        return;
+    zero_put(lane, position);
+    lane->zero_from = position;
+    lane->zero_to = position + WEIR_SHM_LINE;
+}
+
+/* Small frames are followed by frames of any small size, large ones mostly by one as large. */
+static inline void zero_ahead(struct weir_lane *lane, uint64_t span) {
+    uint64_t end = lane->head + (span > AHEAD_SPAN_MAX ? span + WEIR_SHM_LINE : (uint64_t)AHEAD_SIZE);
+    if (__builtin_expect(end > lane->limit, 0))
+        return;
+    if (span > AHEAD_SPAN_MAX) {
+        zero_at(lane, end - WEIR_SHM_LINE);
+        return;
+    }
+    for (; lane->zero_to < end; lane->zero_to += WEIR_SHM_LINE)
+        zero_put(lane, lane->zero_to);
+}
+
 /* ---- segments ---- */
 
 /* Take older segments away once no reader needs them: the newest one has a frame and every holding reader has come to it. */
@@ -144,10 +193,13 @@ static void retired_remove(struct weir_lane *lane) {
     while (weir_slot_held(lane->channel, segment->lane, 0, lane->head, &slot) < segment->base)
         if (!dead_reader_remove(lane, slot))
             return;
+    /* The oldest first: what a kill leaves is still found from the newest one by the next holder, and by who joins meanwhile. */
     struct weir_backing *backing = &lane->channel->backing;
-    uint32_t generation = segment->generation - 1;
-    while (generation > 0 && backing->ops->part_remove(backing, weir_part_lane(segment->lane, generation)))
+    uint32_t generation = segment->generation;
+    while (generation > 1 && weir_segment_exists(lane->channel, segment->lane, generation - 1))
         generation--;
+    for (; generation < segment->generation; generation++)
+        backing->ops->part_remove(backing, weir_part_lane(segment->lane, generation));
     lane->has_retired = 0;
 }
 
@@ -181,6 +233,7 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
     atomic_fetch_add(&page->lanes_changed, 1);
     weir_segment_close(&lane->segment);
     lane->segment = next;
+    zero_forget(lane);
     lane->freed = wish.base;
     lane->limit = wish.base + next.capacity;
     lane->has_retired = 1;
@@ -266,28 +319,79 @@ static int commit_corked(struct weir_lane *lane, uint64_t at, uint64_t word, uin
     return weir_lane_flush(lane, err);
 }
 
-int weir_lane_commit(struct weir_lane *lane, uint64_t word, uint32_t flags, weir_error *err) {
+/* The frame at head is written up to its word: publish it. */
+__attribute__((always_inline)) static inline int frame_publish(struct weir_lane *lane, uint64_t span, uint64_t word,
+                                                               uint32_t flags, weir_error *err) {
     uint64_t at = lane->head;
+    zero_at(lane, at + span);
+    lane->head = at + span;
+    lane->span = 0;
+    lane->seq++;
+    if (flags & WEIR_COMMIT_MORE || lane->cork_word) {
+        if (lane->head + AHEAD_SIZE < lane->limit)
+            line_fetch(lane, lane->head + AHEAD_SIZE);
+        return commit_corked(lane, at, word, flags, err);
+    }
+    atomic_store_explicit(weir_segment_word(&lane->segment, at), word, memory_order_release);
+    page_update(lane, at);
+    weir_waker_look(&lane->waker, lane->channel);
+    zero_ahead(lane, span);
+    return WEIR_OK;
+}
+
+int weir_lane_commit(struct weir_lane *lane, uint64_t word, uint32_t flags, weir_error *err) {
     uint64_t span = weir_shm_span(weir_frame_word_size(word));
     if (__builtin_expect(span == 0 || span > lane->span, 0))
         return weir_fail(err, WEIR_EINVAL, "%s: commit of %u bytes without room reserved for them",
                          weir_channel_text(lane->channel), weir_frame_word_size(word));
     if (__builtin_expect(is_fenced(lane), 0))
         return fenced(lane, err);
-    atomic_store_explicit(weir_segment_word(&lane->segment, at + span), 0, memory_order_relaxed);
-    lane->head = at + span;
-    lane->span = 0;
-    lane->seq++;
-    if (__builtin_expect(flags & WEIR_COMMIT_MORE || lane->cork_word, 0))
-        return commit_corked(lane, at, word, flags, err);
-    atomic_store_explicit(weir_segment_word(&lane->segment, at), word, memory_order_release);
-    page_update(lane, at);
-    weir_waker_look(&lane->waker, lane->channel);
-    return WEIR_OK;
+    if (__builtin_expect(span != lane->span, 0))
+        zero_forget(lane);
+    return frame_publish(lane, span, word, flags, err);
+}
+
+/* As memcpy, without the call for what fits into one line. */
+static inline void copy_small(unsigned char *to, const unsigned char *from, size_t size) {
+    if (__builtin_expect(size > WEIR_SHM_LINE, 0)) {
+        memcpy(to, from, size);
+    } else if (size > 32) {
+        memcpy(to, from, 32);
+        memcpy(to + size - 32, from + size - 32, 32);
+    } else if (size >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else {
+        for (size_t i = 0; i < size; i++)
+            to[i] = from[i];
+    }
+}
+
+uint64_t weir_lane_post(struct weir_lane *lane, uint64_t word, const void *data, size_t size, int64_t time,
+                        uint32_t flags) {
+    uint64_t seq = lane->seq;
+    uint64_t span = weir_shm_span(weir_frame_word_size(word));
+    unsigned char *to = (unsigned char *)weir_segment_word(&lane->segment, lane->head);
+    if (__builtin_expect(lane->limit - lane->head < span + WEIR_SHM_LINE || span > lane->segment.span_max ||
+                             is_fenced(lane) || weir_frame_word_size(word) > lane->size_max,
+                         0))
+        return 0;
+    memcpy(to + 8, &seq, sizeof(seq));
+    to += WEIR_FRAME_HEADER_SIZE;
+    if (word >> 56 & WEIR_FRAME_TIME) {
+        memcpy(to, &time, sizeof(time));
+        to += sizeof(time);
+    }
+    copy_small(to, data, size);
+    return frame_publish(lane, span, word, flags, NULL) == WEIR_OK ? seq : 0;
 }
 
 void weir_lane_discard(struct weir_lane *lane) {
     lane->span = 0;
+    zero_forget(lane); /* the caller has had the bytes in front of head */
 }
 
 void weir_lane_skip(struct weir_lane *lane) {
@@ -302,9 +406,11 @@ int weir_lane_flush(struct weir_lane *lane, weir_error *err) {
     if (is_fenced(lane))
         return fenced(lane, err);
     atomic_store_explicit(weir_segment_word(&lane->segment, lane->cork_at), lane->cork_word, memory_order_release);
+    uint64_t span = lane->head - lane->cork_last;
     lane->cork_word = 0;
     page_update(lane, lane->cork_last);
     weir_waker_look(&lane->waker, lane->channel);
+    zero_ahead(lane, span);
     return WEIR_OK;
 }
 
@@ -335,6 +441,7 @@ static int lane_recover(struct weir_lane *lane) {
         tail += span;
     }
     lane->head = tail;
+    zero_forget(lane);
     atomic_store_explicit(weir_segment_word(&lane->segment, tail), 0, memory_order_release);
     page_update(lane, last);
     unsigned slot;

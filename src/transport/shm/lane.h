@@ -13,6 +13,9 @@ struct weir_lane {
     uint64_t seq;   /* of the next frame */
     uint64_t span;  /* reserved; 0: nothing is */
     uint64_t epoch; /* ours; another in the page means that the lane was given away */
+    /* The first words of all lines from zero_from up to zero_to, as far as they are not behind head, are 0 already. */
+    uint64_t zero_from;
+    uint64_t zero_to;
     struct weir_shm_channel *channel;
     struct weir_waker waker;
     /* Frames that wait for flush. The first one's commit word is withheld, so the others cannot be seen either. */
@@ -39,6 +42,8 @@ void weir_lane_abandon(struct weir_lane *lane);
 /* As in transport.h. */
 int weir_lane_reserve(struct weir_lane *lane, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_lane_commit(struct weir_lane *lane, uint64_t word, uint32_t flags, weir_error *err);
+uint64_t weir_lane_post(struct weir_lane *lane, uint64_t word, const void *data, size_t size, int64_t time,
+                        uint32_t flags);
 void weir_lane_discard(struct weir_lane *lane);
 void weir_lane_skip(struct weir_lane *lane);
 int weir_lane_flush(struct weir_lane *lane, weir_error *err);

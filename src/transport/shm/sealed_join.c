@@ -53,6 +53,15 @@ static int is_owner(const struct weir_sealed *sealed, int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == sealed->uid;
 }
 
+/* The socket that has the name sock.@number; 0: there is none. */
+static ino_t inode_of(const struct weir_sealed *sealed, unsigned number) {
+    struct stat about;
+    char name[16];
+    snprintf(name, sizeof(name), "sock.%u", number);
+    return fstatat(sealed->directory, name, &about, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(about.st_mode) ? about.st_ino
+                                                                                                         : 0;
+}
+
 /* Connect to sock.@number, which is @inode now, and say hello. Return: 0 when it is worth trying again. */
 static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, unsigned number, ino_t inode) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -68,6 +77,12 @@ static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, u
         int is_dead = errno == ECONNREFUSED || errno == ENOENT; /* what has died never listens again */
         lane_clear(lane, WEIR_LANE_FREE);
         return is_dead;
+    }
+    /* Somebody may have taken the name between the look and the call: then we are connected to we do not know whom, and would connect to
+     * him again when we see his socket. */
+    if (inode_of(sealed, number) != inode) {
+        lane_clear(lane, WEIR_LANE_FREE);
+        return 0;
     }
     if (!is_owner(sealed, lane->fd)) {
         lane_clear(lane, WEIR_LANE_REFUSED);
@@ -99,14 +114,10 @@ static struct weir_sealed_lane *place_find(struct weir_sealed *sealed, unsigned 
 static int writers_ask(struct weir_sealed *sealed) {
     int all = 1;
     for (unsigned number = 0; number < WEIR_SHM_LANES; number++) {
-        struct stat about;
-        char name[16];
-        snprintf(name, sizeof(name), "sock.%u", number);
-        if (fstatat(sealed->directory, name, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(about.st_mode))
-            continue;
-        struct weir_sealed_lane *place = place_find(sealed, number, about.st_ino);
+        ino_t inode = inode_of(sealed, number);
+        struct weir_sealed_lane *place = inode ? place_find(sealed, number, inode) : NULL;
         if (place)
-            all &= lane_ask(sealed, place, number, about.st_ino);
+            all &= lane_ask(sealed, place, number, inode);
     }
     return all;
 }

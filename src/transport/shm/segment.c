@@ -12,6 +12,10 @@ static uint64_t page_size(void) {
     return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+int weir_segment_exists(const struct weir_shm_channel *channel, uint32_t lane, uint32_t generation) {
+    return channel->backing.ops->part_exists(&channel->backing, weir_part_lane(lane, generation));
+}
+
 uint64_t weir_segment_capacity(uint64_t capacity) {
     uint64_t rounded = WEIR_SHM_CAPACITY_MIN;
     while (rounded < capacity && rounded < WEIR_SHM_CAPACITY_MAX)

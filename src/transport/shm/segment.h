@@ -34,6 +34,8 @@ struct weir_segment_wish {
     uint64_t next_seq;
 };
 
+/* Is it still there? */
+int weir_segment_exists(const struct weir_shm_channel *channel, uint32_t lane, uint32_t generation);
 /* The smallest capacity a ring can have that is at least @capacity. */
 uint64_t weir_segment_capacity(uint64_t capacity);
 /* Make one, complete before it can be found; what a dead writer left in its place is replaced. */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,7 @@
 
 #include "os/process.h"
 
-enum { PASSWD_MAX = 4096, USER_MAX = 64 };
+enum { USER_MAX = 64 };
 
 /* ---- names ---- */
 
@@ -79,19 +78,9 @@ void weir_store_dot_name(const char *kind, char name[40]) {
 static int owner_find(const char *name, uid_t *ret, weir_error *err) {
     char user[USER_MAX] = "";
     snprintf(user, sizeof(user), "%.*s", (int)(without_user(name) - name - 2), name + 1);
-    char *end;
-    errno = 0;
-    unsigned long number = strtoul(user, &end, 10);
-    if (*user >= '0' && *user <= '9' && *end == '\0' && errno == 0 && number < UINT32_MAX) {
-        *ret = (uid_t)number;
-        return WEIR_OK;
-    }
-    struct passwd entry, *found = NULL;
-    char memory[PASSWD_MAX];
-    if (getpwnam_r(user, &entry, memory, sizeof(memory), &found) != 0 || !found)
-        return weir_fail(err, WEIR_EADDRESS, "shm://%s: there is no user \"%s\"", name, user);
-    *ret = found->pw_uid;
-    return WEIR_OK;
+    return weir_process_uid(user, ret) == WEIR_OK
+               ? WEIR_OK
+               : weir_fail(err, WEIR_EADDRESS, "shm://%s: there is no user \"%s\"", name, user);
 }
 
 static int directory_check(const struct weir_store *store, weir_error *err) {
@@ -135,27 +124,32 @@ static int widen(const struct weir_store *store, weir_error *err) {
                                         : weir_fail_errno(err, errno, "%s cannot be opened to others", store->path);
 }
 
-int weir_store_open(struct weir_store *store, const struct weir_place *place, int may_create, weir_error *err) {
+int weir_store_open_user(struct weir_store *store, uid_t uid, int may_create, uint32_t mode, weir_error *err) {
     const char *base = secure_getenv("WEIR_SHM_DIR");
     if (!base || !*base)
         base = "/dev/shm";
-    *store = (struct weir_store){.fd = -1, .uid = geteuid()};
-    int status = place && place->name[0] == '~' ? owner_find(place->name, &store->uid, err) : WEIR_OK;
-    store->base_fd = status ? -1 : open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (status)
-        return status;
+    *store = (struct weir_store){.fd = -1, .uid = uid};
+    store->base_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (store->base_fd < 0)
         return weir_fail_errno(err, errno,
                                "%s cannot be opened; make it, or set WEIR_SHM_DIR to a directory of your own", base);
-    snprintf(store->directory, sizeof(store->directory), "weir-%lu", (unsigned long)store->uid);
+    snprintf(store->directory, sizeof(store->directory), "weir-%lu", (unsigned long)uid);
     snprintf(store->path, sizeof(store->path), "%.*s/%s", WEIR_STORE_PATH_MAX - 32, base, store->directory);
-    int is_ours = store->uid == geteuid();
-    status = directory_open(store, may_create && is_ours, err);
-    if (status == WEIR_OK && place && may_create && is_ours && (place->mode & 077 || place->allow.count > 0))
+    int is_ours = uid == geteuid();
+    int status = directory_open(store, may_create && is_ours, err);
+    if (status == WEIR_OK && may_create && is_ours && (mode & 077))
         status = widen(store, err);
     if (status)
         weir_store_close(store);
     return status;
+}
+
+int weir_store_open(struct weir_store *store, const struct weir_place *place, int may_create, weir_error *err) {
+    uid_t uid = geteuid();
+    *store = (struct weir_store){.base_fd = -1, .fd = -1, .uid = uid};
+    int status = place && place->name[0] == '~' ? owner_find(place->name, &uid, err) : WEIR_OK;
+    uint32_t mode = place ? place->mode | (place->allow.count > 0 ? 04 : 0) : 0600;
+    return status ? status : weir_store_open_user(store, uid, may_create, mode, err);
 }
 
 void weir_store_tidy(const struct weir_store *store) {

@@ -29,6 +29,8 @@ void weir_store_name(const char *entry, char *name, size_t size);
 /* Open the directory that place->name stands in, making it when it is the caller's and @may_create. WEIR_ENOENT without a sentence
  * when it is not there. With NULL for @place: the caller's own. */
 int weir_store_open(struct weir_store *store, const struct weir_place *place, int may_create, weir_error *err);
+/* The same for the directory of @uid, in which a channel with @mode is to be. */
+int weir_store_open_user(struct weir_store *store, uid_t uid, int may_create, uint32_t mode, weir_error *err);
 /* Take the directory away when it is empty. */
 void weir_store_tidy(const struct weir_store *store);
 void weir_store_close(struct weir_store *store);

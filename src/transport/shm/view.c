@@ -109,15 +109,11 @@ void weir_view_close(struct weir_lane_view *view) {
     view->is_open = 0;
 }
 
-static int segment_exists(const struct weir_shm_channel *channel, unsigned lane, uint32_t generation) {
-    return channel->backing.ops->part_exists(&channel->backing, weir_part_lane(lane, generation));
-}
-
 /* Change to the oldest segment that there still is, if that is another one. */
 static int segment_oldest(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
     unsigned lane = view->segment.lane;
     uint32_t generation = view->segment.generation;
-    while (generation > 1 && segment_exists(channel, lane, generation - 1))
+    while (generation > 1 && weir_segment_exists(channel, lane, generation - 1))
         generation--;
     for (; generation != view->segment.generation; generation++) {
         struct weir_segment segment;
@@ -140,6 +136,23 @@ static int segment_newest(struct weir_lane_view *view, const struct weir_shm_cha
                           generation > view->segment.generation ? generation : view->segment.generation, err);
 }
 
+/* Open the segment that comes after @forward, which has been taken away: the oldest that is still there. Those between had nothing for
+ * us, but it may be kept for our sake while the lane grows on, so it need not be the newest. */
+static int segment_after(const struct weir_shm_channel *channel, unsigned lane, uint32_t forward,
+                         struct weir_segment *ret, weir_error *err) {
+    for (int attempts = 0; attempts < ATTEMPTS; attempts++) {
+        uint32_t newest = atomic_load(&channel->page->generation[lane]), generation = newest;
+        while (generation > forward + 1 && weir_segment_exists(channel, lane, generation - 1))
+            generation--;
+        for (; generation > forward && generation <= newest && generation != 0; generation++) {
+            int status = weir_segment_open(channel, lane, generation, 0, ret, err);
+            if (status != WEIR_ENOENT)
+                return status;
+        }
+    }
+    return WEIR_ENOENT;
+}
+
 int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
     uint64_t oldest = load_oldest(view);
     uint32_t forward = load_forward(&view->segment);
@@ -153,9 +166,8 @@ int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel 
         return WEIR_EAGAIN;
     struct weir_segment next;
     int status = weir_segment_open(channel, view->segment.lane, forward, 0, &next, err);
-    uint32_t newest = atomic_load(&channel->page->generation[view->segment.lane]);
-    if (status == WEIR_ENOENT && newest > forward) /* we hold nothing back and were away for long */
-        status = weir_segment_open(channel, view->segment.lane, newest, 0, &next, err);
+    if (status == WEIR_ENOENT)
+        status = segment_after(channel, view->segment.lane, forward, &next, err);
     if (status)
         return status == WEIR_ENOENT ? damaged(view, channel, err) : status;
     segment_adopt(view, channel, &next);

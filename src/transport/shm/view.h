@@ -9,6 +9,7 @@ struct weir_lane_view {
     struct weir_segment segment;
     uint64_t position;         /* of the next frame */
     uint64_t next;             /* behind the frame that is handed out */
+    uint64_t span;             /* of the frame before it: a guess at its own */
     uint64_t expected;         /* seq of the next frame; 0: not known, any is right */
     _Atomic(uint64_t) *cursor; /* ours for this lane, everything before it is free; NULL: we hold nothing back */
     uint8_t is_open;

@@ -177,15 +177,24 @@ static int timer_make(void) {
 int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err) {
     if (sleeper->fd >= 0)
         return WEIR_OK;
-    sleeper->fd = channel->wakes                  ? channel->wakes->fd(&channel->backing)
-                  : sleeper->slot == WEIR_NO_SLOT ? timer_make()
-                                                  : fifo_make(sleeper, channel);
-    if (sleeper->fd < 0)
-        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
+    if (channel->wakes) {
+        sleeper->fd = channel->wakes->fd(&channel->backing);
+        return sleeper->fd >= 0 ? WEIR_OK
+                                : weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made",
+                                                  weir_channel_text(channel));
+    }
+    if (sleeper->slot != WEIR_NO_SLOT)
+        sleeper->fd = fifo_make(sleeper, channel);
     /* Readable until next has looked and found nothing, as nobody knows yet whether there is something. */
-    if (sleeper->slot != WEIR_NO_SLOT && !channel->wakes && write(sleeper->fd, "", 1) < 0 && errno != EAGAIN)
-        return weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
-    return WEIR_OK;
+    if (sleeper->fd >= 0 && (write(sleeper->fd, "", 1) == 1 || errno == EAGAIN))
+        return WEIR_OK;
+    if (sleeper->fd >= 0)
+        close(sleeper->fd);
+    sleeper->fd = timer_make();
+    sleeper->is_timed = 1;
+    return sleeper->fd >= 0
+               ? WEIR_OK
+               : weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made", weir_channel_text(channel));
 }
 
 /* Take what was written. Return: 1 when there was something. */
@@ -206,7 +215,7 @@ int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel
         lanes_arm(sleeper, channel);
         return 1;
     }
-    if (sleeper->slot == WEIR_NO_SLOT)
+    if (sleeper->is_timed)
         return 1;
     atomic_fetch_add(&weir_channel_slot(channel, sleeper->slot)->arming, 1);
     atomic_fetch_or(&channel->cursors->armed, UINT64_C(1) << sleeper->slot);
@@ -249,14 +258,6 @@ void weir_space_sleep(const struct weir_shm_channel *channel, uint32_t word, int
 
 /* ---- spinning ---- */
 
-static void spin_pause(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* How many processors there are, not how many are ours: who is pinned to one waits for somebody on another. */
 void weir_spin_init(struct weir_spin *spin) {
     *spin = (struct weir_spin){.limit_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? SPIN_START_NS : 0};
@@ -266,7 +267,7 @@ static int spin_batch(weir_ready_fn *ready, void *user) {
     for (int i = 0; i < SPIN_BATCH; i++) {
         if (ready(user))
             return 1;
-        spin_pause();
+        weir_spin_pause();
     }
     return 0;
 }

@@ -45,8 +45,9 @@ struct weir_sleeper {
     unsigned slot; /* WEIR_NO_SLOT: an observer that nobody knows of; it looks by itself every few milliseconds */
     uint32_t word; /* of channel.wake when the ticket was taken */
     int64_t slice_ns;
-    int fd; /* what the host polls: our FIFO, or a timer without a slot; -1 */
+    int fd; /* what the host polls: our FIFO, or a timer where there is none; -1 */
     uint8_t is_armed;
+    uint8_t is_timed;      /* fd is a timer */
     uint8_t has_semaphore; /* it sleeps on the semaphore in its slot, not on channel.wake */
 };
 
@@ -78,6 +79,14 @@ struct weir_spin {
     uint32_t count;   /* of waits */
 };
 typedef int weir_ready_fn(void *user);
+
+static inline void weir_spin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 void weir_spin_init(struct weir_spin *spin);
 /* Spin until @ready or the limit. Return: what @ready said last. */

@@ -1,0 +1,146 @@
+/* What is wanted, as ratios within the same run, and whether it was reached. A ratio is how many times as fast as the other weir is: for
+ * round trips the other's time over weir's, for one way weir's messages over the other's; the median of the rounds' ratios, as both
+ * samples of a round were taken one after the other. Goals that have no other are a figure that must not be passed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+
+struct goal {
+    enum scenario_id scenario;
+    const char *weir;
+    const char *other;
+    double wanted;
+};
+
+#define SPIN "weir shm, spinning"
+#define BARE "bare slot ring"
+
+static const struct goal goals[] = {
+    {TRIP, SPIN, BARE, 1 / 1.15},
+    {TRIP, SPIN, "iceoryx2", 1},
+    {TRIP, SPIN, "Aeron", 1},
+    {TRIP, SPIN, "iceoryx, polling", 6},
+    {TRIP, SPIN, "ZeroMQ ipc", 100},
+    {TRIP, "weir shm", "bare futex ring", 1 / 1.1},
+    {TRIP_PACED, "weir shm", "bare futex ring", 1 / 1.1},
+    {WAY_48, SPIN, BARE, 0.52},
+    {WAY_48, SPIN, "Aeron", 2},
+    {WAY_48, SPIN, "ZeroMQ ipc", 3},
+    {WAY_BATCHED, SPIN, "bare byte ring", 0.8},
+    {WAY_1K, SPIN, BARE, 0.9},
+    {WAY_64K, SPIN, BARE, 0.9},
+    {WAY_1M, SPIN, BARE, 0.9},
+    {LOAN_1K, "weir shm, loaned", "iceoryx2", 1},
+    {LOAN_1M, "weir shm, loaned", "iceoryx2", 1},
+    {FAN_64, "weir shm", "bare broadcast ring", 0.9},
+    {FAN_1K, "weir shm", "bare broadcast ring", 0.9},
+    {FAN_64, "weir shm", "ZeroMQ ipc", 1.5},
+    {FAN_1K, "weir shm", "ZeroMQ ipc", 1.5},
+};
+
+static struct verdict *verdict_new(struct bench *bench, const char *what, const char *against, double wanted) {
+    bench_must(bench->verdict_count < VERDICTS_MAX, "room for one more verdict");
+    struct verdict *verdict = &bench->verdicts[bench->verdict_count++];
+    snprintf(verdict->what, sizeof(verdict->what), "%s", what);
+    snprintf(verdict->against, sizeof(verdict->against), "%s", against);
+    verdict->wanted = wanted;
+    return verdict;
+}
+
+static void figure_text(char *text, size_t size, enum scenario_id scenario, double value) {
+    if (scenarios[scenario].is_trip)
+        snprintf(text, size, "%.2f us", value);
+    else
+        snprintf(text, size, value < 1e6 ? "%.0f /s" : "%.2f M/s", value < 1e6 ? value : value / 1e6);
+}
+
+/* The median over the rounds that both have. */
+static double ratio_of(enum scenario_id scenario, const struct figure *weir, const struct figure *other) {
+    double ratios[ROUNDS_MAX];
+    int count = weir->count < other->count ? weir->count : other->count;
+    for (int i = 0; i < count; i++)
+        ratios[i] = scenarios[scenario].is_trip ? other->value[i] / weir->value[i] : weir->value[i] / other->value[i];
+    return bench_median(ratios, count);
+}
+
+static void judge(struct bench *bench, const struct goal *goal) {
+    struct entry *weir = bench_entry(bench, goal->weir), *other = bench_entry(bench, goal->other);
+    const struct figure *own = weir ? &weir->figures[goal->scenario] : NULL,
+                        *theirs = other ? &other->figures[goal->scenario] : NULL;
+    char a[24], b[24];
+    struct verdict *verdict = verdict_new(bench, scenarios[goal->scenario].name, goal->other, goal->wanted);
+    snprintf(verdict->note, sizeof(verdict->note), "%s", strcmp(goal->weir, SPIN) == 0 ? "spinning" : "");
+    if (!own || !theirs || own->count == 0 || theirs->count == 0) {
+        snprintf(verdict->figures, sizeof(verdict->figures), "not measured");
+        return;
+    }
+    figure_text(a, sizeof(a), goal->scenario, own->median);
+    figure_text(b, sizeof(b), goal->scenario, theirs->median);
+    snprintf(verdict->figures, sizeof(verdict->figures), "%s : %s", a, b);
+    verdict->ratio = ratio_of(goal->scenario, own, theirs);
+    verdict->is_measured = 1;
+}
+
+/* A figure of weir's own that must not be above @most, or not below it when it is a rate. */
+static void judge_limit(struct bench *bench, const char *what, const char *unit, double value, double limit,
+                        int is_rate) {
+    char against[48];
+    snprintf(against, sizeof(against), "%s %g %s", is_rate ? "at least" : "at most", limit, unit);
+    struct verdict *verdict = verdict_new(bench, what, against, 1);
+    snprintf(verdict->figures, sizeof(verdict->figures), "%.3g %s", value, unit);
+    verdict->ratio = is_rate ? value / limit : value > 0 ? limit / value : 99;
+    verdict->ratio = verdict->ratio > 99 ? 99 : verdict->ratio;
+    verdict->is_measured = value >= 0;
+}
+
+static double extra_of(struct bench *bench, const char *name) {
+    for (int i = 0; i < bench->extra_count; i++)
+        if (strcmp(bench->extras[i].name, name) == 0)
+            return bench->extras[i].median;
+    return -1;
+}
+
+/* Flat: the dearest of the curve costs at most 10 % more than the cheapest. */
+static void judge_flat(struct bench *bench, const char *what, const char *const *names) {
+    double low = 0, high = 0;
+    for (; *names; names++) {
+        double value = extra_of(bench, *names);
+        if (value < 0)
+            return;
+        low = low == 0 || value < low ? value : low;
+        high = value > high ? value : high;
+    }
+    struct verdict *verdict = verdict_new(bench, what, "flat within 10 %", 1 / 1.1);
+    snprintf(verdict->figures, sizeof(verdict->figures), "%.1f ... %.1f ns", low, high);
+    verdict->ratio = low / high;
+    verdict->is_measured = 1;
+}
+
+static void judge_loans(struct bench *bench) {
+    struct entry *weir = bench_entry(bench, "weir shm, loaned");
+    if (!weir || !weir->figures[LOAN_1K].count || !weir->figures[LOAN_64K].count || !weir->figures[LOAN_1M].count)
+        return;
+    for (int s = LOAN_1K; s <= LOAN_1M; s++)
+        judge_limit(bench, scenarios[s].name, "M/s", weir->figures[s].median / 1e6, 5, 1);
+}
+
+void bench_goals(struct bench *bench) {
+    static const char *const readers[] = {"send, 1 reader", "send, 8 readers", "send, 64 readers", NULL};
+    static const char *const channels[] = {"send, 1 channel", "send, 1000 idle channels", NULL};
+    static const struct {
+        const char *name, *unit;
+        double limit;
+    } limits[] = {{"open a writer, first message", "us", 300},
+                  {"open a reader, first message", "us", 300},
+                  {"latest value, fresh process", "us", 100},
+                  {"CPU of a waiting reader", "%", 0.05}};
+    for (size_t i = 0; i < sizeof(goals) / sizeof(goals[0]); i++)
+        judge(bench, &goals[i]);
+    judge_loans(bench);
+    judge_flat(bench, "a send, 1 to 64 readers", readers);
+    judge_flat(bench, "a send, 1 to 1000 channels", channels);
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        if (extra_of(bench, limits[i].name) >= 0)
+            judge_limit(bench, limits[i].name, limits[i].unit, extra_of(bench, limits[i].name), limits[i].limit, 0);
+}

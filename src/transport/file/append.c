@@ -1,0 +1,505 @@
+/* Writing. Frames are gathered in memory and written under the lock of the log: one alone at once, corked ones in batches, each batch with one
+ * system call. Their numbers are given under the lock, so the messages of all writers are counted in one row.
+ *
+ * Under the lock, before a batch is written:
+ *   1. Is our file still the one at the path? Another writer may have rotated it; somebody may have replaced it.
+ *   2. Is its size what the note in the lock file says? Then nobody was killed while he wrote, and the note's number goes on. Otherwise the end
+ *      is looked for, and what is behind the last whole message is cut off.
+ *   3. Is it time to rotate?
+ *
+ * What must stay true: a write that does not succeed as a whole is taken back (ftruncate) before the lock is given back; after a failed sync
+ * nothing is written any more, because what the kernel has then is not known; the note is written after what it tells of. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "os/process.h"
+#include "transport/file/file.h"
+
+enum { ALIGNMENT = 64, SEQ_AT = 8, FULL_NAP_NS = 5000000 };
+
+static size_t align_up(size_t size) {
+    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+/* ---- where the log ends ---- */
+
+static int reopen(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    int fd = -1, made = 0;
+    int status = weir_file_open(&file->place, file->place.name, 1, file->place.may_create, &fd, &made, err);
+    if (status != WEIR_OK)
+        return status;
+    if (append->fd >= 0)
+        close(append->fd);
+    append->fd = fd;
+    append->end = UINT64_MAX;
+    append->begun = 0;
+    append->generation = 0;
+    if (made && !file->place.is_kept) {
+        struct weir_lease_note note = {0};
+        weir_lease_read(&append->lease, &note);
+        note.flags |= WEIR_LEASE_KEEPS_NOT;
+        weir_lease_write(&append->lease, &note);
+    }
+    return WEIR_OK;
+}
+
+static int header_write(struct weir_file *file, int fd, uint64_t seq_before, uint64_t previous, weir_error *err) {
+    unsigned char bytes[WEIR_LOG_HEADER_SIZE];
+    struct weir_log_header header = {.seq_before = seq_before, .created = weir_clock_realtime(), .previous = previous};
+    while (header.generation == 0)
+        weir_random(&header.generation, sizeof(header.generation));
+    weir_log_header_write(&header, bytes);
+    ssize_t written = pwrite(fd, bytes, sizeof(bytes), 0);
+    if (written == (ssize_t)sizeof(bytes)) {
+        file->append.generation = header.generation;
+        return WEIR_OK;
+    }
+    int reason = written < 0 ? errno : ENOSPC;
+    (void)!ftruncate(fd, 0);
+    return weir_fail_errno(err, reason, "%s: the log's header cannot be written", file->place.text);
+}
+
+/* Did a writer of ours begin this line? Others write their keys in other orders, or are not done yet. */
+static int is_ours(const unsigned char *bytes, size_t size) {
+    static const char begin[] = "{\"seq\":";
+    return memcmp(bytes, begin, size < sizeof(begin) - 1 ? size : sizeof(begin) - 1) == 0;
+}
+
+/* A last line without its newline. A value counts as a message, and so does what somebody else has begun; both get the newline.
+ * Return: WEIR_EAGAIN: half a line of ours, to be cut off. */
+static int line_finish(struct weir_file *file, struct weir_log_end *end, weir_error *err) {
+    struct weir_cursor *cursor = &file->append.cursor;
+    struct weir_frame frame;
+    const unsigned char *bytes;
+    size_t size;
+    int status = weir_cursor_window(cursor, end->end, (size_t)(end->size - end->end), &bytes, &size, err);
+    if (status != WEIR_OK)
+        return status;
+    int is_value = weir_plain_read(&cursor->reader, WEIR_FRAMING_JSON, bytes, size, &frame, NULL) == WEIR_OK;
+    if (!is_value && is_ours(bytes, size))
+        return WEIR_EAGAIN;
+    end->seq = is_value && frame.seq ? frame.seq : end->seq + 1;
+    end->end = end->size + 1;
+    cursor->window.size = 0;
+    if (write(file->append.fd, "\n", 1) != 1)
+        return weir_fail_errno(err, errno, "%s: the last line cannot be ended", file->place.text);
+    return WEIR_OK;
+}
+
+/* What is behind the last whole message is no message: a writer was killed. */
+static int repair(struct weir_file *file, struct weir_log_end *end, weir_error *err) {
+    int status = WEIR_EAGAIN;
+    if (end->size == end->end || end->tail == WEIR_TAIL_CLEAN)
+        return WEIR_OK;
+    if (file->place.framing == WEIR_FRAMING_JSON)
+        status = line_finish(file, end, err);
+    if (status != WEIR_EAGAIN)
+        return status;
+    if (ftruncate(file->append.fd, (off_t)end->end) == 0)
+        return WEIR_OK;
+    return weir_fail_errno(err, errno, "%s: what a killed writer left cannot be cut off", file->place.text);
+}
+
+/* Look for the end in the log itself. */
+static int end_look(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    struct weir_log_end end;
+    append->cursor.window.size = 0;
+    int status = weir_log_end_find(&append->cursor, append->fd, &end, err);
+    if (status == WEIR_OK && end.end == 0 && file->place.framing == WEIR_FRAMING_FRAMES) {
+        if (end.size > 0 && ftruncate(append->fd, 0) != 0)
+            return weir_fail_errno(err, errno, "%s: half a header cannot be cut off", file->place.text);
+        status = header_write(file, append->fd, end.seq, 0, err);
+        end.end = end.size = WEIR_LOG_HEADER_SIZE;
+    } else if (status == WEIR_OK) {
+        status = repair(file, &end, err);
+        append->generation = append->cursor.generation;
+    }
+    if (status == WEIR_ECORRUPT || status == WEIR_EVERSION)
+        return status;
+    append->end = end.end;
+    append->seq = end.seq;
+    return status;
+}
+
+static int generation_read(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    if (file->place.framing != WEIR_FRAMING_FRAMES || append->generation)
+        return WEIR_OK;
+    int status = weir_log_rewind(&append->cursor, append->fd, err);
+    append->generation = append->cursor.generation;
+    return status == WEIR_EAGAIN ? weir_fail(err, WEIR_ECORRUPT, "%s: the log has lost its header", file->place.text)
+                                 : status;
+}
+
+/* Step 1 and 2. The lock is held. */
+static int end_find(struct weir_file *file, struct weir_lease_note *note, weir_error *err) {
+    struct weir_append *append = &file->append;
+    struct stat about;
+    int status = WEIR_OK;
+    if (append->fd < 0 || !weir_file_is_at(append->fd, file->place.name))
+        status = reopen(file, err);
+    if (status != WEIR_OK)
+        return status;
+    if (fstat(append->fd, &about) != 0)
+        return weir_fail_errno(err, errno, "%s: cannot be looked at", file->place.text);
+    *note = (struct weir_lease_note){0};
+    int is_noted = weir_lease_read(&append->lease, note);
+    if (is_noted && note->ino == about.st_ino && note->end == (uint64_t)about.st_size && note->end > 0) {
+        append->end = note->end;
+        append->seq = note->seq;
+        return generation_read(file, err);
+    }
+    uint64_t seq = is_noted ? note->seq : 0;
+    status = end_look(file, err);
+    /* A log that lost its messages, but not its numbers, goes on counting. */
+    if (status == WEIR_OK && append->end <= WEIR_LOG_HEADER_SIZE && append->seq < seq && note->ino == about.st_ino)
+        append->seq = seq;
+    note->ino = about.st_ino;
+    note->synced = 0;
+    return status;
+}
+
+static void note_write(struct weir_file *file, struct weir_lease_note *note) {
+    note->end = file->append.end;
+    note->seq = file->append.seq;
+    weir_lease_write(&file->append.lease, note);
+}
+
+/* ---- rotation ---- */
+
+static int is_time(struct weir_file *file, size_t more) {
+    struct weir_append *append = &file->append;
+    struct weir_passed first;
+    const struct weir_place *place = &file->place;
+    if (append->end <= (place->framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_HEADER_SIZE : 0))
+        return 0;
+    if (place->rotate_size && append->end + more > place->rotate_size)
+        return 1;
+    if (!place->rotate_ns)
+        return 0;
+    if (!append->begun && weir_log_first(&append->cursor, append->fd, &first, NULL) == WEIR_OK)
+        append->begun = (uint64_t)first.time;
+    return append->begun && weir_clock_realtime() - (int64_t)append->begun >= place->rotate_ns;
+}
+
+static void shift(const struct weir_place *place) {
+    char from[WEIR_FILE_PATH_MAX], to[WEIR_FILE_PATH_MAX];
+    for (uint32_t number = weir_file_rotated_count(place); number >= 1; number--) {
+        weir_file_rotated(place, number, from);
+        weir_file_rotated(place, number + 1, to);
+        if (number >= place->files)
+            unlink(from);
+        else
+            rename(from, to);
+    }
+}
+
+/* Put the file aside as PATH.1 and begin a new one. Whoever is killed here leaves a log that works: PATH is there all the time. */
+static int rotate(struct weir_file *file, struct weir_lease_note *note, weir_error *err) {
+    struct weir_append *append = &file->append;
+    char aside[WEIR_FILE_PATH_MAX], first[WEIR_FILE_PATH_MAX];
+    struct stat about;
+    int fd = -1, status = weir_file_make_aside(&file->place, aside, &fd, err);
+    if (status != WEIR_OK)
+        return status;
+    if (file->place.framing == WEIR_FRAMING_FRAMES)
+        status = header_write(file, fd, append->seq, append->generation, err);
+    if (status == WEIR_OK && file->place.sync != WEIR_SYNC_NONE && fdatasync(append->fd) != 0) {
+        append->is_poisoned = 1;
+        status =
+            weir_fail_errno(err, errno, "%s: the file to be put aside cannot be brought to the disk", file->place.text);
+    }
+    weir_file_rotated(&file->place, 1, first);
+    if (status == WEIR_OK && !weir_file_is_at(append->fd, first)) {
+        shift(&file->place);
+        if (link(file->place.name, first) != 0)
+            status = weir_fail_errno(err, errno, "%s: cannot be put aside as %s", file->place.text, first);
+    }
+    if (status == WEIR_OK && (fstat(fd, &about) != 0 || rename(aside, file->place.name) != 0))
+        status = weir_fail_errno(err, errno, "%s: the new file cannot be put in place", file->place.text);
+    close(fd);
+    if (status != WEIR_OK) {
+        unlink(aside);
+        append->generation = 0; /* read again */
+        return status;
+    }
+    if (file->place.sync != WEIR_SYNC_NONE)
+        weir_file_sync_directory(&file->place);
+    uint64_t seq = append->seq, generation = append->generation;
+    status = reopen(file, err);
+    append->generation = generation;
+    append->seq = seq;
+    append->end = file->place.framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_HEADER_SIZE : 0;
+    note->ino = about.st_ino;
+    note->synced = 0;
+    note_write(file, note);
+    return status;
+}
+
+/* ---- what is written ---- */
+
+/* The bytes of all pending frames, numbered from append->seq on. */
+static int out_build(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    uint64_t seq = append->seq + append->skipped;
+    int status = WEIR_OK;
+    append->out.size = 0;
+    for (size_t at = 0; status == WEIR_OK && at < append->pending.size;) {
+        unsigned char *bytes = append->pending.data + at;
+        struct weir_frame frame;
+        uint64_t word;
+        seq++;
+        memcpy(bytes + SEQ_AT, &seq, sizeof(seq));
+        memcpy(&word, bytes, sizeof(word));
+        size_t size = weir_frame_word_size(word);
+        status = weir_frame_parse(word, bytes, size, &frame);
+        if (append->lease.lane > 0) {
+            frame.flags |= WEIR_FRAME_WRITER;
+            frame.writer = append->lease.lane;
+        }
+        if (status == WEIR_OK && file->place.framing != WEIR_FRAMING_FRAMES)
+            status = weir_plain_write(&append->writer, file->place.framing, &frame, &append->out, err);
+        else if (status == WEIR_OK)
+            status = weir_log_record_append(&append->out, append->end + append->out.size, append->generation,
+                                            append->lease.lane, seq, frame.time ? frame.time : weir_clock_realtime(),
+                                            bytes, size);
+        if (status == WEIR_ENOMEM)
+            weir_fail(err, status, "%s: out of memory for a batch of messages", file->place.text);
+        at += align_up(size);
+    }
+    return status;
+}
+
+/* The kernel ends who writes beyond this limit; we report it as a full disk. */
+static int is_beyond_limit(uint64_t end) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur;
+}
+
+/* Take back what a write that failed has left. Lines that another program has appended meanwhile stay, and so do ours before them. */
+static void take_back(struct weir_append *append, uint64_t begin, size_t written) {
+    struct stat about;
+    if (written > 0 && fstat(append->fd, &about) == 0 && (uint64_t)about.st_size == begin + written)
+        (void)!ftruncate(append->fd, (off_t)begin);
+}
+
+static int out_write(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    size_t done = 0, size = append->out.size;
+    int reason = is_beyond_limit(append->end + size) ? EFBIG : 0;
+    while (!reason && done < size) {
+        ssize_t written = file->place.framing == WEIR_FRAMING_FRAMES
+                              ? pwrite(append->fd, append->out.data + done, size - done, (off_t)(append->end + done))
+                              : write(append->fd, append->out.data + done, size - done);
+        if (written < 0 && errno != EINTR)
+            reason = errno;
+        else if (written == 0)
+            reason = ENOSPC;
+        else
+            done += written > 0 ? (size_t)written : 0;
+    }
+    if (!reason) {
+        append->end += size;
+        return WEIR_OK;
+    }
+    take_back(append, append->end, done);
+    if (reason == EFBIG || reason == ENOSPC || reason == EDQUOT)
+        return weir_fail(err, WEIR_ENOSPC, "%s: no room for %zu bytes on the disk; nothing of them is in the log",
+                         file->place.text, size);
+    return weir_fail_errno(err, reason, "%s: writing failed; nothing of the batch is in the log", file->place.text);
+}
+
+/* ---- the disk is full ---- */
+
+static int oldest_remove(const struct weir_place *place) {
+    char path[WEIR_FILE_PATH_MAX];
+    uint32_t count = weir_file_rotated_count(place);
+    weir_file_rotated(place, count, path);
+    return count > 0 && unlink(path) == 0;
+}
+
+/* Return: WEIR_OK to try again, WEIR_EAGAIN when the batch is dropped, or the failure. */
+static int full_handle(struct weir_file *file, int64_t *deadline, int status) {
+    struct weir_append *append = &file->append;
+    switch (file->place.full) {
+    case WEIR_FULL_DROP_OLDEST: return oldest_remove(&file->place) ? WEIR_OK : status;
+    case WEIR_FULL_DROP_NEWEST: append->skipped += append->count; return WEIR_EAGAIN;
+    case WEIR_FULL_FAIL: return status;
+    default: break;
+    }
+    *deadline = *deadline ? *deadline : weir_deadline(file->place.timeout_ns);
+    if (weir_deadline_left(*deadline) == 0)
+        return status;
+    weir_lease_unlock(&append->lease);
+    nanosleep(&(struct timespec){.tv_nsec = FULL_NAP_NS}, NULL);
+    return WEIR_OK;
+}
+
+/* ---- to the disk ---- */
+
+static int sync_failed(struct weir_file *file, weir_error *err) {
+    file->append.is_poisoned = 1;
+    return weir_fail_errno(err, errno,
+                           "%s: bringing the log to the disk failed; what of it is there is not known. Open it again",
+                           file->place.text);
+}
+
+/* Of writers that wait for the disk, one brings all their messages there. */
+static int sync_together(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    struct weir_lease_note note = {0};
+    struct stat about;
+    uint64_t mine = append->end;
+    int is_locked = weir_lease_sync_lock(&append->lease, file->place.timeout_ns) == WEIR_OK;
+    int is_done = is_locked && weir_lease_read(&append->lease, &note) && fstat(append->fd, &about) == 0 &&
+                  note.ino == about.st_ino && note.synced >= mine;
+    uint64_t end = note.end;
+    int status = is_done || fdatasync(append->fd) == 0 ? WEIR_OK : sync_failed(file, err);
+    if (status == WEIR_OK && !is_done && is_locked &&
+        weir_lease_lock(&append->lease, &file->place, file->place.timeout_ns, NULL) == WEIR_OK) {
+        if (weir_lease_read(&append->lease, &note) && note.ino == about.st_ino && note.synced < end) {
+            note.synced = end;
+            weir_lease_write(&append->lease, &note);
+        }
+        weir_lease_unlock(&append->lease);
+    }
+    if (is_locked)
+        weir_lease_sync_unlock(&append->lease);
+    return status;
+}
+
+static int sync_as_asked(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    append->is_dirty = 1;
+    if (file->place.sync == WEIR_SYNC_NONE)
+        return WEIR_OK;
+    if (file->place.sync == WEIR_SYNC_INTERVAL) {
+        int64_t now = weir_clock_monotonic();
+        if (append->synced_at && now - append->synced_at < file->place.sync_ns)
+            return WEIR_OK;
+        append->synced_at = now;
+        append->is_dirty = 0;
+        return fdatasync(append->fd) == 0 ? WEIR_OK : sync_failed(file, err);
+    }
+    append->is_dirty = 0;
+    return append->lease.is_exclusive ? (fdatasync(append->fd) == 0 ? WEIR_OK : sync_failed(file, err))
+                                      : sync_together(file, err);
+}
+
+/* ---- the batch ---- */
+
+static int batch_write(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    struct weir_lease_note note;
+    int status = weir_lease_lock(&append->lease, &file->place, file->place.timeout_ns, err);
+    if (status == WEIR_OK)
+        status = end_find(file, &note, err);
+    if (status == WEIR_OK && is_time(file, append->pending.size))
+        status = rotate(file, &note, err);
+    if (status == WEIR_OK)
+        status = out_build(file, err);
+    if (status == WEIR_OK)
+        status = out_write(file, err);
+    if (status == WEIR_OK) {
+        append->seq += append->skipped + append->count;
+        append->skipped = 0;
+        note_write(file, &note);
+    }
+    return status;
+}
+
+int weir_append_flush(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    int64_t deadline = 0;
+    int status = WEIR_OK;
+    if (append->count == 0)
+        return WEIR_OK;
+    if (append->is_poisoned)
+        return weir_fail(err, WEIR_ESYSTEM, "%s: bringing the log to the disk has failed before; open it again",
+                         file->place.text);
+    do
+        status = batch_write(file, err);
+    while (status == WEIR_ENOSPC && (status = full_handle(file, &deadline, status)) == WEIR_OK);
+    weir_lease_unlock(&append->lease);
+    append->pending.size = 0;
+    append->count = 0;
+    if (status == WEIR_OK && append->slot)
+        append->slot->seq = append->seq;
+    return status == WEIR_OK ? sync_as_asked(file, err) : status;
+}
+
+int weir_append_reserve(struct weir_file *file, size_t size, struct weir_slot *ret, weir_error *err) {
+    struct weir_append *append = &file->append;
+    if (append->is_poisoned)
+        return weir_fail(err, WEIR_ESYSTEM, "%s: bringing the log to the disk has failed before; open it again",
+                         file->place.text);
+    unsigned char *room = weir_buffer_room(&append->pending, align_up(size));
+    if (!room)
+        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message of %zu bytes", file->place.text, size);
+    append->reserved = size;
+    append->slot = ret;
+    ret->bytes = room;
+    ret->seq = append->seq + append->skipped + append->count + 1;
+    return WEIR_OK;
+}
+
+int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, weir_error *err) {
+    struct weir_append *append = &file->append;
+    memcpy(append->pending.data + append->pending.size, &word, sizeof(word));
+    append->pending.size += align_up(append->reserved);
+    append->reserved = 0;
+    append->count++;
+    if (file->place.is_state)
+        return weir_state_commit(file, err);
+    if (flags & WEIR_COMMIT_MORE && append->pending.size < WEIR_FILE_BATCH)
+        return WEIR_OK;
+    return weir_append_flush(file, err);
+}
+
+/* ---- open and close ---- */
+
+int weir_append_open(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    struct weir_lease_note note;
+    weir_cursor_init(&append->cursor, file->place.framing, file->place.size_max);
+    int status = weir_lease_open(&append->lease, &file->place, file->role, err);
+    if (status != WEIR_OK)
+        return status;
+    if (file->place.is_state) {
+        note = (struct weir_lease_note){0};
+        weir_lease_read(&append->lease, &note);
+        note.flags |= file->place.is_kept ? 0 : WEIR_LEASE_KEEPS_NOT;
+        weir_lease_write(&append->lease, &note);
+    } else {
+        status = end_find(file, &note, err);
+        if (status == WEIR_OK)
+            note_write(file, &note);
+    }
+    append->lease.is_exclusive = file->place.is_exclusive && file->role == WEIR_ROLE_WRITER;
+    weir_lease_unlock(&append->lease);
+    return status;
+}
+
+void weir_append_close(struct weir_file *file) {
+    struct weir_append *append = &file->append;
+    if (append->lease.fd >= 0 && !file->place.is_state) {
+        weir_append_flush(file, NULL);
+        if (append->is_dirty && file->place.sync != WEIR_SYNC_NONE && !append->is_poisoned)
+            (void)!fdatasync(append->fd);
+    }
+    append->lease.is_exclusive = 0;
+    weir_lease_close(&append->lease, &file->place, append->fd);
+    if (append->fd >= 0)
+        close(append->fd);
+    append->fd = -1;
+}

@@ -1,0 +1,398 @@
+/* Walking through a log. A window of the file is read with pread in large pieces; a message is put together in a buffer of its own, aligned,
+ * and only when it is there as a whole does the cursor move.
+ *
+ * What must stay true: what lies in the file is believed only after its checksums were compared over the bytes in the window. Damage is
+ * looked at a second time, in bytes read anew, before it is called so: a writer who took a short write back (ftruncate) and another who
+ * wrote in its place may have left us with half of each. What is at the end of the file and wrong may yet become right, and is only told
+ * of (WEIR_TAIL_BAD); the cursor passes over damage once something stands behind it. */
+#include "transport/file/file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "base/error.h"
+
+enum { READ_AHEAD = 256 << 10, LINE_SLACK = 4096, RECORD_ALIGNMENT = 8 };
+
+void weir_cursor_init(struct weir_cursor *cursor, int framing, uint64_t size_max) {
+    *cursor = (struct weir_cursor){.fd = -1, .framing = framing, .size_max = size_max};
+}
+
+void weir_cursor_move(struct weir_cursor *cursor, int fd, uint64_t pos, uint64_t seq, uint64_t line) {
+    if (cursor->fd != fd || pos < cursor->window_at || pos > cursor->window_at + cursor->window.size)
+        cursor->window.size = 0;
+    cursor->fd = fd;
+    cursor->pos = pos;
+    cursor->seq = seq;
+    cursor->line = line;
+    cursor->is_joining = cursor->is_lost = cursor->is_held = 0;
+}
+
+void weir_cursor_hold(struct weir_cursor *cursor, const struct weir_passed *passed) {
+    cursor->held = *passed;
+    cursor->is_held = 1;
+}
+
+void weir_cursor_fini(struct weir_cursor *cursor) {
+    weir_buffer_fini(&cursor->window);
+    weir_buffer_fini(&cursor->frame);
+    weir_plain_reader_fini(&cursor->reader);
+}
+
+/* ---- the window ---- */
+
+static int window_read(struct weir_cursor *cursor, size_t want, weir_error *err) {
+    struct weir_buffer *window = &cursor->window;
+    size_t room = want > READ_AHEAD ? want : READ_AHEAD;
+    unsigned char *to = weir_buffer_room(window, room);
+    if (!to)
+        return weir_fail(err, WEIR_ENOMEM, "out of memory for reading %zu bytes of a log", room);
+    ssize_t got;
+    do
+        got = pread(cursor->fd, to, room, (off_t)(cursor->window_at + window->size));
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return weir_fail_errno(err, errno, "reading a log failed");
+    window->size += (size_t)got;
+    return WEIR_OK;
+}
+
+int weir_cursor_window(struct weir_cursor *cursor, uint64_t pos, size_t size, const unsigned char **ret,
+                       size_t *ret_size, weir_error *err) {
+    struct weir_buffer *window = &cursor->window;
+    if (pos < cursor->window_at || pos > cursor->window_at + window->size)
+        window->size = 0;
+    if (window->size == 0)
+        cursor->window_at = pos;
+    size_t skip = (size_t)(pos - cursor->window_at);
+    if (window->size - skip < size) {
+        memmove(window->data ? window->data : (unsigned char *)"",
+                window->data ? window->data + skip : (unsigned char *)"", window->size - skip);
+        window->size -= skip;
+        cursor->window_at = pos;
+        skip = 0;
+        int status = window_read(cursor, size - window->size, err);
+        if (status != WEIR_OK)
+            return status;
+    }
+    *ret = window->data + skip;
+    *ret_size = window->size - skip;
+    return WEIR_OK;
+}
+
+/* Nothing more now. Bytes that may still change are not kept. */
+static int nothing_yet(struct weir_cursor *cursor, enum weir_tail tail) {
+    cursor->tail = tail;
+    if (tail != WEIR_TAIL_CLEAN)
+        cursor->window.size = 0;
+    return WEIR_EAGAIN;
+}
+
+/* ---- .weir ---- */
+
+static int header_take(struct weir_cursor *cursor, weir_error *err) {
+    struct weir_log_header header;
+    const unsigned char *bytes;
+    size_t size;
+    int status = weir_cursor_window(cursor, 0, WEIR_LOG_HEADER_SIZE, &bytes, &size, err);
+    if (status != WEIR_OK)
+        return status;
+    if (size < WEIR_LOG_HEADER_SIZE)
+        return nothing_yet(cursor, size ? WEIR_TAIL_SHORT : WEIR_TAIL_CLEAN);
+    status = weir_log_header_read(bytes, &header);
+    if (status != WEIR_OK)
+        cursor->window.size = 0;
+    if (status == WEIR_EVERSION)
+        return weir_fail(err, status, "the log was written by a newer version of weir; upgrade this program");
+    if (status != WEIR_OK)
+        return nothing_yet(cursor, WEIR_TAIL_BAD);
+    cursor->generation = header.generation;
+    if (cursor->pos < WEIR_LOG_HEADER_SIZE) {
+        cursor->pos = WEIR_LOG_HEADER_SIZE;
+        cursor->seq = header.seq_before;
+    }
+    return WEIR_OK;
+}
+
+/* A step of the walk over fragments. */
+struct step {
+    struct weir_log_record record;
+    const unsigned char *piece;
+    uint64_t at;   /* of the fragment */
+    uint64_t next; /* behind it */
+};
+enum { STEP_SHORT = 100, STEP_BAD_HEADER, STEP_BAD_PIECE, STEP_EMPTY };
+
+static int is_zero(const unsigned char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i])
+            return 0;
+    return 1;
+}
+
+/* The fragment at or behind @pos. Return: WEIR_OK, one of the above, or a failure. */
+static int step_take(struct weir_cursor *cursor, uint64_t pos, struct step *step, weir_error *err) {
+    const unsigned char *bytes;
+    size_t size;
+    step->at = pos + weir_log_padding(pos);
+    int status = weir_cursor_window(cursor, step->at, WEIR_LOG_RECORD_HEADER, &bytes, &size, err);
+    if (status != WEIR_OK)
+        return status;
+    if (size < WEIR_LOG_RECORD_HEADER)
+        return size ? STEP_SHORT : STEP_EMPTY;
+    if (!weir_log_record_read(bytes, cursor->generation, step->at, &step->record))
+        return STEP_BAD_HEADER;
+    status = weir_cursor_window(cursor, step->at, WEIR_LOG_RECORD_HEADER + step->record.size, &bytes, &size, err);
+    if (status != WEIR_OK)
+        return status;
+    if (size < WEIR_LOG_RECORD_HEADER + step->record.size)
+        return STEP_SHORT;
+    step->piece = bytes + WEIR_LOG_RECORD_HEADER;
+    step->next = step->at + WEIR_LOG_RECORD_HEADER + step->record.size;
+    return weir_crc32c(0, step->piece, step->record.size) == step->record.crc ? WEIR_OK : STEP_BAD_PIECE;
+}
+
+/* The first header that can be believed behind @pos, in its block or at the beginning of the next; 0: the file ends before. */
+static uint64_t resync(struct weir_cursor *cursor, uint64_t pos, weir_error *err) {
+    struct weir_log_record record;
+    const unsigned char *bytes;
+    size_t size;
+    uint64_t block_end = pos - pos % WEIR_LOG_BLOCK + WEIR_LOG_BLOCK;
+    pos += RECORD_ALIGNMENT - pos % RECORD_ALIGNMENT;
+    if (weir_cursor_window(cursor, pos, (size_t)(block_end - pos) + WEIR_LOG_RECORD_HEADER, &bytes, &size, err) !=
+        WEIR_OK)
+        return 0;
+    for (; pos + WEIR_LOG_FRAGMENT_MIN <= block_end && size >= WEIR_LOG_RECORD_HEADER;
+         pos += RECORD_ALIGNMENT, bytes += RECORD_ALIGNMENT, size -= RECORD_ALIGNMENT)
+        if (weir_log_record_read(bytes, cursor->generation, pos, &record))
+            return pos;
+    return pos + size > block_end ? block_end : 0;
+}
+
+static int damaged(struct weir_cursor *cursor, uint64_t from, uint64_t to, weir_error *err) {
+    cursor->pos = to;
+    cursor->is_joining = 1;
+    return weir_fail(err, WEIR_ECORRUPT, "the log is damaged at byte %llu; %llu bytes were passed over",
+                     (unsigned long long)from, (unsigned long long)(to - from));
+}
+
+/* Something is wrong at @step->at, in the message that begins at cursor->pos. */
+static int damage_handle(struct weir_cursor *cursor, int what, const struct step *step, weir_error *err) {
+    uint64_t from = cursor->pos, to;
+    const unsigned char *bytes;
+    size_t size;
+    if (what == STEP_BAD_PIECE) {
+        int status = weir_cursor_window(cursor, step->next, 1, &bytes, &size, err);
+        if (status != WEIR_OK)
+            return status;
+        return size ? damaged(cursor, from, step->next, err) : nothing_yet(cursor, WEIR_TAIL_BAD);
+    }
+    to = resync(cursor, step->at, err);
+    if (to)
+        return damaged(cursor, from, to, err);
+    int status = weir_cursor_window(cursor, step->at, WEIR_LOG_BLOCK, &bytes, &size, err);
+    if (status != WEIR_OK)
+        return status;
+    return nothing_yet(cursor, is_zero(bytes, size) ? WEIR_TAIL_SHORT : WEIR_TAIL_BAD);
+}
+
+static int is_wanted(const struct weir_cursor *cursor, const struct step *step, const struct weir_log_record *first) {
+    uint32_t type = step->record.type;
+    if (cursor->frame.size == 0)
+        return type == WEIR_RECORD_FULL || type == WEIR_RECORD_FIRST;
+    return (type == WEIR_RECORD_MIDDLE || type == WEIR_RECORD_LAST) && step->record.seq == first->seq &&
+           step->record.writer == first->writer;
+}
+
+static int piece_add(struct weir_cursor *cursor, const struct step *step, weir_error *err) {
+    if (cursor->frame.size + step->record.size > cursor->size_max + LINE_SLACK)
+        return weir_fail(err, WEIR_ETOOBIG, "message %llu is over the limit of %llu bytes; raise max= in the address",
+                         (unsigned long long)step->record.seq, (unsigned long long)cursor->size_max);
+    if (weir_buffer_append(&cursor->frame, step->piece, step->record.size) != WEIR_OK)
+        return weir_fail(err, WEIR_ENOMEM, "out of memory for a message of a log");
+    return WEIR_OK;
+}
+
+static void passed_set(struct weir_cursor *cursor, const struct weir_log_record *record, uint64_t begin, uint64_t end,
+                       struct weir_passed *ret) {
+    *ret = (struct weir_passed){
+        .pos = begin, .end = end, .seq = record->seq, .time = record->time, .writer = record->writer};
+    cursor->pos = end;
+    cursor->seq = record->seq;
+    cursor->is_joining = 0;
+}
+
+/* Put a message together. A message over the limit is passed over fragment by fragment, like the rest of one that we joined within. */
+static int records_take(struct weir_cursor *cursor, struct weir_passed *ret, struct step *step, int *ret_what,
+                        weir_error *err) {
+    struct weir_log_record first = {0};
+    uint64_t begin = cursor->pos, at = cursor->pos;
+    cursor->frame.size = 0;
+    for (;;) {
+        int status = step_take(cursor, at, step, err);
+        *ret_what = status;
+        if (status != WEIR_OK)
+            return status;
+        at = step->next;
+        if (!is_wanted(cursor, step, &first)) {
+            if (cursor->frame.size == 0 && cursor->is_joining) {
+                cursor->pos = begin = at;
+                continue;
+            }
+            /* A fragment of another message: go on with it if it begins one. */
+            int begins = step->record.type == WEIR_RECORD_FULL || step->record.type == WEIR_RECORD_FIRST;
+            return damaged(cursor, begin, begins ? step->at : at, err);
+        }
+        if (cursor->frame.size == 0) {
+            first = step->record;
+            begin = step->at;
+        }
+        status = piece_add(cursor, step, err);
+        if (status == WEIR_ETOOBIG) {
+            cursor->pos = at;
+            cursor->is_joining = 1;
+            return weir_fail(err, WEIR_ECORRUPT,
+                             "message %llu is over the limit of %llu bytes; raise max= in the address",
+                             (unsigned long long)first.seq, (unsigned long long)cursor->size_max);
+        }
+        if (status != WEIR_OK)
+            return status;
+        if (step->record.type == WEIR_RECORD_FULL || step->record.type == WEIR_RECORD_LAST) {
+            passed_set(cursor, &first, begin, at, ret);
+            return WEIR_OK;
+        }
+    }
+}
+
+static int frames_next(struct weir_cursor *cursor, struct weir_passed *ret, weir_error *err) {
+    struct step step;
+    int what = WEIR_OK, status = WEIR_OK;
+    if (!cursor->generation || cursor->pos < WEIR_LOG_HEADER_SIZE)
+        status = header_take(cursor, err);
+    if (status != WEIR_OK)
+        return status;
+    for (int attempt = 0;; attempt++) {
+        status = records_take(cursor, ret, &step, &what, err);
+        if (what == STEP_EMPTY)
+            return nothing_yet(cursor, cursor->frame.size ? WEIR_TAIL_SHORT : WEIR_TAIL_CLEAN);
+        if (what == STEP_SHORT)
+            return nothing_yet(cursor, WEIR_TAIL_SHORT);
+        if (what != STEP_BAD_HEADER && what != STEP_BAD_PIECE)
+            return status;
+        cursor->frame.size = 0;
+        if (attempt > 0)
+            return damage_handle(cursor, what, &step, err);
+        cursor->window.size = 0; /* look again, in bytes read anew */
+    }
+}
+
+/* ---- plain ---- */
+
+static const char *unit(const struct weir_cursor *cursor) {
+    return cursor->framing == WEIR_FRAMING_JSON ? "line" : "message";
+}
+
+/* Newlines before @pos, for a sentence; rarely asked, so counted when it is. */
+static uint64_t lines_count(const struct weir_cursor *cursor, uint64_t pos) {
+    unsigned char bytes[16384];
+    uint64_t count = 0, at = 0;
+    while (at < pos) {
+        ssize_t got = pread(cursor->fd, bytes, sizeof(bytes), (off_t)at);
+        if (got <= 0)
+            break;
+        for (ssize_t i = 0; i < got && at + (uint64_t)i < pos; i++)
+            count += bytes[i] == '\n';
+        at += (uint64_t)got;
+    }
+    return count;
+}
+
+static int plain_bad(struct weir_cursor *cursor, uint64_t pos, uint64_t line, int status, const weir_error *why,
+                     weir_error *err) {
+    if (line == UINT64_MAX && cursor->framing == WEIR_FRAMING_JSON)
+        line = lines_count(cursor, pos) + 1;
+    if (status == WEIR_ENOMEM)
+        return weir_fail(err, status, "%.300s", why->text);
+    cursor->seq++; /* a message was there, whatever it said */
+    if (line == UINT64_MAX)
+        return weir_fail(err, WEIR_ECORRUPT, "the message at byte %llu cannot be read: %.300s", (unsigned long long)pos,
+                         why->text);
+    return weir_fail(err, WEIR_ECORRUPT, "%s %llu cannot be read: %.300s", unit(cursor), (unsigned long long)line,
+                     why->text);
+}
+
+static int plain_read(struct weir_cursor *cursor, const unsigned char *bytes, const struct weir_plain_piece *piece,
+                      uint64_t line, struct weir_passed *ret, weir_error *err) {
+    struct weir_frame frame;
+    weir_error why = {0};
+    uint64_t begin = cursor->pos + piece->skip, end = cursor->pos + piece->used;
+    int status = weir_plain_read_whole(&cursor->reader, cursor->framing, bytes + piece->skip, piece->size,
+                                       cursor->seq + 1, &cursor->frame, &frame, &why);
+    cursor->pos = end;
+    if (status != WEIR_OK)
+        return plain_bad(cursor, begin, line, status, &why, err);
+    *ret = (struct weir_passed){
+        .pos = begin, .end = end, .seq = frame.seq, .time = frame.time, .writer = (uint32_t)frame.writer};
+    cursor->seq = frame.seq;
+    return WEIR_OK;
+}
+
+/* Split a message off the file: more is read until it is one or the file ends. */
+static int plain_split(struct weir_cursor *cursor, struct weir_plain_splitter *splitter,
+                       const unsigned char **ret_bytes, struct weir_plain_piece *piece, weir_error *why,
+                       weir_error *err) {
+    size_t size = 0, want = 1;
+    for (;;) {
+        int status = weir_cursor_window(cursor, cursor->pos, want, ret_bytes, &size, err);
+        if (status != WEIR_OK)
+            return status;
+        if (size < want)
+            return nothing_yet(cursor, size ? WEIR_TAIL_SHORT : WEIR_TAIL_CLEAN);
+        status = weir_plain_split(splitter, *ret_bytes, size, 0, piece, why);
+        if (status != WEIR_EAGAIN)
+            return status;
+        cursor->pos += piece->used;
+        want = size - piece->used + 1;
+    }
+}
+
+static int plain_next(struct weir_cursor *cursor, struct weir_passed *ret, weir_error *err) {
+    struct weir_plain_splitter splitter;
+    struct weir_plain_piece piece = {0};
+    const unsigned char *bytes = NULL;
+    weir_error why = {0};
+    size_t limit = (size_t)(cursor->size_max + cursor->size_max / 2 + LINE_SLACK);
+    uint64_t line = cursor->line;
+    cursor->frame.size = 0;
+    weir_plain_splitter_init(&splitter, cursor->framing, limit);
+    splitter.is_lost = cursor->is_lost;
+    int status = plain_split(cursor, &splitter, &bytes, &piece, &why, err);
+    cursor->is_lost = splitter.is_lost;
+    if (line != UINT64_MAX) {
+        cursor->line += cursor->framing == WEIR_FRAMING_JSON ? splitter.lines : splitter.number;
+        line += splitter.number;
+    }
+    if (status == WEIR_OK && cursor->is_skimming) {
+        *ret = (struct weir_passed){.pos = cursor->pos + piece.skip, .end = cursor->pos + piece.used};
+        cursor->pos += piece.used;
+        return WEIR_OK;
+    }
+    if (status == WEIR_OK)
+        return plain_read(cursor, bytes, &piece, line, ret, err);
+    if (status != WEIR_ECORRUPT && status != WEIR_ETOOBIG)
+        return status;
+    uint64_t pos = cursor->pos;
+    cursor->pos += piece.used;
+    return plain_bad(cursor, pos, line, status, &why, err);
+}
+
+int weir_cursor_next(struct weir_cursor *cursor, struct weir_passed *ret, weir_error *err) {
+    if (cursor->is_held) {
+        cursor->is_held = 0;
+        *ret = cursor->held;
+        return WEIR_OK;
+    }
+    return cursor->framing == WEIR_FRAMING_FRAMES ? frames_next(cursor, ret, err) : plain_next(cursor, ret, err);
+}

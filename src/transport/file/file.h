@@ -1,0 +1,304 @@
+/* What the files of the file transport share. docs/spec/file.md is the standard.
+ *
+ *     record.c   the records of a .weir log: blocks, fragments, checksums
+ *     cursor.c   walking through a log forwards, message by message, of whatever framing
+ *     tail.c     where a log ends, and finding a number or a time in it
+ *     path.c     opening and making files, and the files that rotation has put aside
+ *     lease.c    the lock file: who writes, and where the log ended when its lock was last given back
+ *     append.c   writing: under the lock, in batches, rotating, syncing
+ *     follow.c   reading: where to begin, what comes next, and from one file to its successor
+ *     watch.c    waiting for a file to change (inotify)
+ *     state.c    state=1: one value, replaced as a whole
+ *     info.c     what a log tells of itself
+ *     file.c     the ops table, open and close
+ *
+ * What must stay true: who appends holds the lock, and every byte in front of the place where he appends is part of a good message or was
+ * garbage before; readers take nothing from a message that is not there as a whole, and hold no lock that a writer waits for. */
+#ifndef WEIR_TRANSPORT_FILE_H
+#define WEIR_TRANSPORT_FILE_H
+
+#include "base/buffer.h"
+#include "frame/frame.h"
+#include "frame/plain/plain.h"
+#include "transport/transport.h"
+
+enum {
+    WEIR_LOG_HEADER_SIZE = 128,
+    WEIR_LOG_BLOCK = 32768,
+    WEIR_LOG_RECORD_HEADER = 32,
+    WEIR_LOG_FRAGMENT_MIN = 40, /* less at the end of a block is left empty */
+    WEIR_LOG_VERSION = 1,
+    WEIR_FILE_PATH_MAX = WEIR_PLACE_TEXT_MAX + 16,
+    WEIR_FILE_WRITERS_MAX = 1024,
+    WEIR_FILE_BATCH = 256 << 10, /* bytes of corked messages that are written at once */
+};
+
+/* ---- record.c ---- */
+
+enum weir_record_type { WEIR_RECORD_FULL = 1, WEIR_RECORD_FIRST = 2, WEIR_RECORD_MIDDLE = 3, WEIR_RECORD_LAST = 4 };
+
+/* The first bytes of a .weir file. */
+struct weir_log_header {
+    uint64_t generation;
+    uint64_t seq_before; /* of the message before the first one here */
+    int64_t created;
+    uint64_t previous; /* generation of the file before, 0: none */
+};
+void weir_log_header_write(const struct weir_log_header *header, unsigned char *to);
+/* Return: WEIR_OK, WEIR_EVERSION, WEIR_ECORRUPT. */
+int weir_log_header_read(const unsigned char *bytes, struct weir_log_header *ret);
+
+/* The header of a fragment, read. */
+struct weir_log_record {
+    uint32_t type; /* enum weir_record_type */
+    uint32_t size; /* of the payload */
+    uint32_t crc;  /* of the payload */
+    uint32_t writer;
+    uint64_t seq;
+    int64_t time;
+};
+/* Is there a record header at @bytes, which lie at @offset of the file? Return: 1, or 0. */
+int weir_log_record_read(const unsigned char *bytes, uint64_t generation, uint64_t offset, struct weir_log_record *ret);
+/* Append a frame as records to @out, whose end lies at @offset of the file. Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_log_record_append(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
+                           int64_t time, const unsigned char *frame, size_t size);
+/* Bytes from @offset to the next place where a record may begin. */
+size_t weir_log_padding(uint64_t offset);
+
+/* ---- cursor.c ---- */
+
+/* What is behind the last whole message. */
+enum weir_tail {
+    WEIR_TAIL_CLEAN = 0, /* nothing */
+    WEIR_TAIL_SHORT = 1, /* the beginning of a message */
+    WEIR_TAIL_BAD = 2    /* bytes that are no message, and enough of them */
+};
+
+/* A message that the cursor has passed. */
+struct weir_passed {
+    uint64_t pos, end; /* where it lies in the file */
+    uint64_t seq;
+    int64_t time; /* 0: none */
+    uint32_t writer;
+};
+
+/* A place in a file. */
+struct weir_cursor {
+    int fd;
+    int framing;
+    uint64_t size_max;
+    uint64_t generation; /* .weir; 0: not known yet */
+    uint64_t pos;        /* where the next message begins */
+    uint64_t seq;        /* of the message before it; 0: not known */
+    uint64_t line;       /* newlines (JSON) or messages before pos; UINT64_MAX: not known */
+    uint64_t told_at;    /* the damage at this place has been told of, + 1 */
+    int is_joining;      /* .weir: pos may lie within a message, whose rest is to be passed over */
+    int is_lost;         /* plain: behind garbage */
+    int is_skimming;     /* plain: only where messages end is looked at */
+    int is_held;         /* the message in frame is the next one again */
+    enum weir_tail tail; /* after WEIR_EAGAIN */
+    struct weir_buffer window;
+    uint64_t window_at; /* where in the file the window begins */
+    struct weir_buffer frame;
+    struct weir_plain_reader reader;
+    struct weir_passed held;
+};
+
+/* Numbers from here on are made up: of messages without one, where those before are not known. */
+#define WEIR_CURSOR_UNNUMBERED (UINT64_C(1) << 62)
+
+void weir_cursor_init(struct weir_cursor *cursor, int framing, uint64_t size_max);
+/* Go to a place of an open file, which stays the caller's. */
+void weir_cursor_move(struct weir_cursor *cursor, int fd, uint64_t pos, uint64_t seq, uint64_t line);
+/* Let the message that was just passed come again. */
+void weir_cursor_hold(struct weir_cursor *cursor, const struct weir_passed *passed);
+/* The next message, whole, in cursor->frame (aligned). Return: WEIR_OK; WEIR_EAGAIN (cursor->tail says what is there), WEIR_ECORRUPT (damage was
+ * passed over: what, in @err), WEIR_EVERSION, WEIR_ENOMEM, WEIR_ESYSTEM. */
+int weir_cursor_next(struct weir_cursor *cursor, struct weir_passed *ret, weir_error *err);
+/* What is at @pos in memory: up to @size bytes, fewer where the file ends. Return: WEIR_OK, WEIR_ENOMEM, WEIR_ESYSTEM. */
+int weir_cursor_window(struct weir_cursor *cursor, uint64_t pos, size_t size, const unsigned char **ret,
+                       size_t *ret_size, weir_error *err);
+void weir_cursor_fini(struct weir_cursor *cursor);
+
+/* ---- tail.c ---- */
+
+/* Where a file ends. */
+struct weir_log_end {
+    uint64_t end; /* behind the last whole message */
+    uint64_t seq; /* its number, or what the header says of the one before */
+    int has_last;
+    struct weir_passed last;
+    enum weir_tail tail;
+    uint64_t size; /* of the file */
+};
+/* Return: WEIR_OK, WEIR_EVERSION, WEIR_ECORRUPT (a .weir file without a header), WEIR_ENOMEM, WEIR_ESYSTEM. @cursor is moved about. */
+int weir_log_end_find(struct weir_cursor *cursor, int fd, struct weir_log_end *ret, weir_error *err);
+/* Put the cursor in front of the first message whose number (@is_time: time) is not below @wanted. Return: as above; WEIR_EAGAIN: there is none,
+ * the cursor is at the end. */
+int weir_log_seek(struct weir_cursor *cursor, int fd, int64_t wanted, int is_time, weir_error *err);
+/* The first message of a file; the cursor is behind it then. Return: WEIR_OK, WEIR_EAGAIN (none), as above. */
+int weir_log_first(struct weir_cursor *cursor, int fd, struct weir_passed *ret, weir_error *err);
+/* Put the cursor in front of the last message that @end has found. */
+int weir_log_last(struct weir_cursor *cursor, int fd, const struct weir_log_end *end, weir_error *err);
+/* Put the cursor at the beginning. Return: WEIR_EAGAIN: the file is empty. */
+int weir_log_rewind(struct weir_cursor *cursor, int fd, weir_error *err);
+
+/* ---- path.c ---- */
+
+int weir_file_check(const struct weir_place *place, weir_error *err);
+/* Open the log, for writing too if @is_writing; make it, empty, if @may_make. Return: WEIR_OK, WEIR_ENOENT, WEIR_EACCESS, WEIR_EADDRESS (no regular
+ * file), WEIR_ENOTSUP (the file system), WEIR_ENOSPC, WEIR_ESYSTEM. */
+int weir_file_open(const struct weir_place *place, const char *path, int is_writing, int may_make, int *ret_fd,
+                   int *ret_made, weir_error *err);
+/* A new empty file under another name, to be renamed. */
+int weir_file_make_aside(const struct weir_place *place, char *path, int *ret_fd, weir_error *err);
+/* Give a file of ours the mode and group of the place. */
+int weir_file_rights(const struct weir_place *place, int fd, uint32_t mode, weir_error *err);
+/* PATH.N; PATH itself for 0. */
+void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path);
+/* How many rotated files there are: the greatest N, holes of one passed over. */
+uint32_t weir_file_rotated_count(const struct weir_place *place);
+/* Is @fd the file at @path? Return: 1, 0. */
+int weir_file_is_at(int fd, const char *path);
+/* Make a rename or unlink in the log's directory last. */
+int weir_file_sync_directory(const struct weir_place *place);
+
+/* ---- lease.c ---- */
+
+/* What the lock file says of the log, believed only by who holds the lock. */
+struct weir_lease_note {
+    uint64_t ino;    /* the log's */
+    uint64_t end;    /* behind the last whole message */
+    uint64_t seq;    /* its number */
+    uint64_t synced; /* bytes that are on the disk */
+    uint32_t flags;  /* enum weir_lease_flags */
+    uint32_t epoch;  /* counts servers */
+};
+enum weir_lease_flags { WEIR_LEASE_KEEPS_NOT = 1 };
+
+struct weir_lease {
+    int fd; /* -1: not open */
+    int is_locked;
+    int is_exclusive; /* nobody else may write, so the lock is kept */
+    uint32_t lane;    /* our number among the writers */
+};
+/* The lock file's mode: who may write the log. */
+uint32_t weir_lease_mode(uint32_t mode);
+/* Open the lock file, made if need be, and take a lane. The lock is held afterwards. Return: WEIR_OK, WEIR_EBUSY, WEIR_EACCESS, WEIR_ETIMEOUT... */
+int weir_lease_open(struct weir_lease *lease, const struct weir_place *place, enum weir_role role, weir_error *err);
+/* Take the lock, @timeout_ns at most. Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_ESYSTEM. */
+int weir_lease_lock(struct weir_lease *lease, const struct weir_place *place, int64_t timeout_ns, weir_error *err);
+void weir_lease_unlock(struct weir_lease *lease);
+/* Return: 1 with the note, 0 when there is none that can be believed. */
+int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret);
+void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_note *note);
+/* Take the lock of who syncs. */
+int weir_lease_sync_lock(const struct weir_lease *lease, int64_t timeout_ns);
+void weir_lease_sync_unlock(const struct weir_lease *lease);
+/* Is a server there? @ret_epoch: which. */
+int weir_lease_has_server(const struct weir_lease *lease, uint32_t *ret_epoch);
+/* For those without a lease of their own: does anybody hold the lock, does anybody write? -1: it cannot be told. */
+int weir_lease_is_locked(const struct weir_place *place);
+int weir_lease_has_writers(const struct weir_place *place, weir_doc *doc);
+/* Give the lane back; the last end of a keep=0 log takes it away, the last writer only the lock file. @log_fd: for who else is there. */
+void weir_lease_close(struct weir_lease *lease, const struct weir_place *place, int log_fd);
+/* A reader that has closed its log: the last end of a keep=0 log takes it away. */
+void weir_lease_reader_closes(const struct weir_place *place, int log_fd);
+/* Note that the log goes with its last end. Return: as weir_lease_open. */
+int weir_lease_keep_not(const struct weir_place *place, weir_error *err);
+/* Forget it in a forked child. */
+void weir_lease_abandon(struct weir_lease *lease);
+
+/* Presence: read locks on bytes of the log far behind its end, which who may read it may take. */
+int weir_presence_take(int log_fd, int is_reader);
+uint32_t weir_presence_count(int log_fd, int is_reader);
+
+/* ---- append.c ---- */
+
+struct weir_append {
+    int fd;
+    struct weir_lease lease;
+    uint64_t generation;
+    uint64_t end;               /* of the log, when we last looked */
+    uint64_t seq;               /* of its last message */
+    uint64_t begun;             /* rotation by age: time of the file's first message, 0: none yet */
+    struct weir_buffer pending; /* frames, each at a multiple of 64 */
+    size_t reserved;            /* bytes of the one that is reserved behind them */
+    uint64_t count;             /* of pending frames */
+    uint64_t skipped;           /* numbers used up by messages that were dropped */
+    struct weir_buffer out;     /* what is written */
+    struct weir_slot *slot;     /* of the last reservation */
+    struct weir_plain_writer writer;
+    struct weir_cursor cursor; /* for looking at the end */
+    int64_t synced_at;
+    int is_dirty;           /* written since */
+    int is_poisoned;        /* a sync has failed */
+    uint32_t request_epoch; /* client: the server of the last request */
+    int has_request;
+};
+struct weir_file;
+int weir_append_open(struct weir_file *file, weir_error *err);
+int weir_append_reserve(struct weir_file *file, size_t size, struct weir_slot *ret, weir_error *err);
+int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, weir_error *err);
+int weir_append_flush(struct weir_file *file, weir_error *err);
+void weir_append_close(struct weir_file *file);
+
+/* ---- watch.c ---- */
+
+struct weir_watch {
+    int inotify_fd, file_watch, directory_watch;
+    int poll_fd;   /* epoll of both, for event loops; -1: nobody asked */
+    int ready_fd;  /* readable until something was looked for in vain */
+    int is_ready;  /* ready_fd is readable */
+    uint32_t mask; /* of the directory */
+};
+void weir_watch_init(struct weir_watch *watch);
+/* From now on watch the file @fd (-1: none) instead of the one before. */
+void weir_watch_file(struct weir_watch *watch, int fd);
+/* Forget what has happened so far: it is about to be looked at. Return: 1 if anything had. */
+int weir_watch_drain(struct weir_watch *watch);
+/* Should the descriptor be readable? After looking in vain it need not be; when something was found, there may be more. */
+void weir_watch_ready(struct weir_watch *watch, int is_ready);
+/* @fd: the file that is read. Return: WEIR_OK (spurious returns are fine), WEIR_ETIMEOUT, WEIR_ESYSTEM. */
+int weir_watch_wait(struct weir_watch *watch, const struct weir_place *place, int fd, int64_t deadline,
+                    weir_error *err);
+int weir_watch_fd(struct weir_watch *watch, const struct weir_place *place, int fd, int *ret, weir_error *err);
+void weir_watch_close(struct weir_watch *watch);
+
+/* ---- the end ---- */
+
+struct weir_file {
+    struct weir_place place;
+    enum weir_role role;
+    uint64_t fork_generation;
+    int reads, writes;
+    struct weir_append append;
+
+    /* follow.c, state.c */
+    int fd; /* the file that is read; -1: there is none yet */
+    uint32_t uid;
+    struct weir_cursor cursor;
+    uint64_t seq; /* of the message delivered last, or of the one before where we began */
+    int is_seq_known;
+    struct weir_watch watch;
+    int64_t state_mtime; /* state.c: the version delivered last */
+    uint64_t state_ino, state_size;
+    int state_told; /* that it cannot be read */
+};
+
+int weir_follow_open(struct weir_file *file, weir_error *err);
+int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value, weir_error *err);
+int weir_follow_next(struct weir_file *file, struct weir_inbound *ret, weir_error *err);
+void weir_follow_close(struct weir_file *file);
+
+int weir_state_commit(struct weir_file *file, weir_error *err);
+int weir_state_next(struct weir_file *file, struct weir_inbound *ret, weir_error *err);
+int weir_state_seek(struct weir_file *file, enum weir_from from, weir_error *err);
+int weir_state_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
+                      weir_error *err);
+
+int weir_file_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
+                     weir_error *err);
+int weir_file_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
+
+#endif

@@ -1,0 +1,904 @@
+/* Logs and state files: what the conformance suite does not ask of every transport. Places found by number and time, files that rotate,
+ * damage, cut ends, text edited by hand, full disks, rights, and one value replaced as a whole. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <weir/weir.h>
+
+#include "base/crc32c.h"
+#include "transport/file/file.h"
+
+#define SECOND INT64_C(1000000000)
+
+static char directory[64];
+static const char *const extensions[] = {".weir", ".jsonl", ".cborseq", ".smile", ".bson"};
+enum { EXTENSION_COUNT = 5 };
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
+    (void)info, (void)type, (void)walk;
+    return remove(path);
+}
+
+static int setup(void **state) {
+    (void)state;
+    strcpy(directory, "/dev/shm/weir-file-XXXXXX");
+    if (!mkdtemp(directory))
+        return -1;
+    return setenv("WEIR_SHM_DIR", directory, 1);
+}
+
+static int teardown(void **state) {
+    (void)state;
+    return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *path_of(const char *name) {
+    static char buffers[8][128];
+    static unsigned next;
+    char *text = buffers[next++ % 8];
+    snprintf(text, sizeof(buffers[0]), "%s/%s", directory, name);
+    return text;
+}
+
+static const char *address_of(const char *name, const char *options) {
+    static char buffers[8][256];
+    static unsigned next;
+    char *text = buffers[next++ % 8];
+    snprintf(text, sizeof(buffers[0]), "file://%s/%s%s", directory, name, options);
+    return text;
+}
+
+static weir_writer *writer_of(const char *name, const char *options) {
+    weir_writer *writer = NULL;
+    weir_error err = {0};
+    if (weir_writer_open(address_of(name, options), &writer, &err) != WEIR_OK)
+        fail_msg("%s: %s", weir_err_name(err.code), err.text);
+    return writer;
+}
+
+static weir_reader *reader_of(const char *name, const char *options) {
+    weir_reader *reader = NULL;
+    weir_error err = {0};
+    if (weir_reader_open(address_of(name, options), &reader, &err) != WEIR_OK)
+        fail_msg("%s: %s", weir_err_name(err.code), err.text);
+    return reader;
+}
+
+/* Send {"n": number} and @padding bytes that depend on it. */
+static int send_number(weir_writer *writer, int64_t number, size_t padding, weir_error *err) {
+    weir_doc *doc = NULL;
+    const weir_value *root;
+    char *text = malloc(padding + 1);
+    for (size_t i = 0; i < padding; i++)
+        text[i] = (char)('a' + (number + (int64_t)i) % 26);
+    text[padding] = '\0';
+    int status = weir_doc_new(&doc);
+    if (status == WEIR_OK)
+        status = weir_pack(doc, &root, NULL, "{s:i, s:s}", "n", (long)number, "pad", text);
+    if (status == WEIR_OK)
+        status = weir_writer_send(writer, "number", NULL, root, err);
+    weir_doc_free(doc);
+    free(text);
+    return status;
+}
+
+static int64_t number_in(weir_message *message) {
+    const weir_value *data = NULL;
+    int64_t number = -1;
+    weir_view text;
+    assert_int_equal(weir_message_data(message, &data, NULL), WEIR_OK);
+    assert_int_equal(weir_get_i64(data, "n", &number), WEIR_OK);
+    assert_int_equal(weir_get_text(data, "pad", &text), WEIR_OK);
+    for (size_t i = 0; i < text.size; i++)
+        assert_int_equal(text.data[i], 'a' + (number + (int64_t)i) % 26);
+    return number;
+}
+
+static int64_t next_number(weir_reader *reader) {
+    weir_message *message = NULL;
+    weir_error err = {0};
+    if (weir_reader_next(reader, 10 * SECOND, &message, &err) != WEIR_OK)
+        fail_msg("%s: %s", weir_err_name(err.code), err.text);
+    return number_in(message);
+}
+
+static void file_write(const char *name, const char *text, int flags) {
+    int fd = open(path_of(name), O_WRONLY | O_CREAT | flags, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+static off_t file_size(const char *name) {
+    struct stat about;
+    return stat(path_of(name), &about) == 0 ? about.st_size : -1;
+}
+
+/* ---- places ---- */
+
+static void test_places_are_found(void **state) {
+    (void)state;
+    enum { COUNT = 3000 };
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        char name[32], options[64];
+        snprintf(name, sizeof(name), "places%s", extensions[e]);
+        weir_writer *writer = writer_of(name, "");
+        int64_t middle = 0;
+        weir_writer_cork(writer);
+        for (int64_t i = 1; i <= COUNT; i++) {
+            if (i == COUNT / 2) {
+                struct timespec now;
+                assert_int_equal(weir_writer_uncork(writer, NULL), WEIR_OK);
+                nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+                clock_gettime(CLOCK_REALTIME, &now);
+                middle = (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+                weir_writer_cork(writer);
+            }
+            assert_int_equal(send_number(writer, i, (size_t)(i % 500), NULL), WEIR_OK);
+        }
+        assert_int_equal(weir_writer_uncork(writer, NULL), WEIR_OK);
+        assert_int_equal(weir_writer_seq(writer), COUNT);
+        for (int64_t wanted = 1; wanted <= COUNT; wanted += 271) {
+            snprintf(options, sizeof(options), "?from=seq:%d", (int)wanted);
+            weir_reader *reader = reader_of(name, options);
+            for (int64_t i = wanted; i < wanted + 3 && i <= COUNT; i++)
+                assert_int_equal(next_number(reader), i);
+            assert_int_equal(weir_reader_gaps(reader), 0);
+            weir_reader_close(reader);
+        }
+        struct weir_cursor cursor;
+        struct weir_passed passed;
+        int fd = open(path_of(name), O_RDONLY);
+        weir_cursor_init(&cursor, weir_framing_of_path(name), 1 << 20);
+        assert_int_equal(weir_log_seek(&cursor, fd, middle, 1, NULL), WEIR_OK);
+        assert_int_equal(weir_cursor_next(&cursor, &passed, NULL), WEIR_OK);
+        assert_int_equal(passed.seq, COUNT / 2);
+        assert_int_equal(weir_log_seek(&cursor, fd, COUNT + 1, 0, NULL), WEIR_EAGAIN);
+        assert_int_equal(cursor.pos, file_size(name));
+        weir_cursor_fini(&cursor);
+        close(fd);
+        weir_reader *last = reader_of(name, "?from=last");
+        assert_int_equal(next_number(last), COUNT);
+        weir_reader_close(last);
+        weir_writer_close(writer);
+    }
+}
+
+static void test_big_messages_cross_blocks(void **state) {
+    (void)state;
+    weir_writer *writer = writer_of("big.weir", "");
+    static const size_t sizes[] = {1, 32600, 32700, 32768, 65000, 100000, 1 << 20, 3, 40, 3 << 20, 5};
+    enum { COUNT = sizeof(sizes) / sizeof(sizes[0]) };
+    for (int64_t i = 0; i < COUNT; i++)
+        assert_int_equal(send_number(writer, i, sizes[i], NULL), WEIR_OK);
+    weir_reader *reader = reader_of("big.weir", "?from=oldest"), *last = reader_of("big.weir", "?from=last");
+    for (int64_t i = 0; i < COUNT; i++)
+        assert_int_equal(next_number(reader), i);
+    assert_int_equal(next_number(last), COUNT - 1);
+    weir_writer_close(writer);
+    /* The end is found again when nobody has noted it, also behind a message of many blocks. */
+    for (int64_t i = COUNT; i < COUNT + 3; i++) {
+        writer = writer_of("big.weir", "");
+        assert_int_equal(send_number(writer, i, i == COUNT ? 2 << 20 : 10, NULL), WEIR_OK);
+        assert_int_equal(weir_writer_seq(writer), i + 1);
+        weir_writer_close(writer);
+        assert_int_equal(next_number(reader), i);
+    }
+    assert_int_equal(weir_reader_gaps(reader), 0);
+    weir_reader_close(reader);
+    weir_reader_close(last);
+}
+
+/* ---- several writers, and what they leave ---- */
+
+static void test_numbers_are_those_of_the_log(void **state) {
+    (void)state;
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        char name[32];
+        snprintf(name, sizeof(name), "two%s", extensions[e]);
+        weir_writer *a = writer_of(name, ""), *b = writer_of(name, "");
+        weir_reader *reader = reader_of(name, "?from=oldest");
+        for (int64_t i = 1; i <= 20; i += 2) {
+            assert_int_equal(send_number(a, i, 5, NULL), WEIR_OK);
+            assert_int_equal(weir_writer_seq(a), i);
+            assert_int_equal(send_number(b, i + 1, 5, NULL), WEIR_OK);
+            assert_int_equal(weir_writer_seq(b), i + 1);
+        }
+        for (int64_t i = 1; i <= 20; i++) {
+            weir_message *message = NULL;
+            assert_int_equal(weir_reader_next(reader, 10 * SECOND, &message, NULL), WEIR_OK);
+            assert_int_equal(weir_message_seq(message), i);
+            assert_int_equal(number_in(message), i);
+            assert_int_equal(weir_message_writer(message), (i + 1) % 2);
+        }
+        assert_int_equal(weir_reader_gaps(reader), 0);
+        weir_reader_close(reader);
+        weir_writer_close(a);
+        assert_int_equal(access(path_of(strcat(strcpy((char[64]){0}, name), ".lock")), F_OK), 0);
+        weir_writer_close(b);
+        assert_int_equal(access(path_of(strcat(strcpy((char[64]){0}, name), ".lock")), F_OK), -1);
+    }
+}
+
+static void test_exclusive(void **state) {
+    (void)state;
+    weir_writer *one = writer_of("x.weir", "?exclusive=1"), *two = NULL;
+    weir_error err;
+    assert_int_equal(send_number(one, 1, 0, NULL), WEIR_OK);
+    assert_int_equal(weir_writer_open(address_of("x.weir", "?timeout=50ms"), &two, &err), WEIR_ETIMEOUT);
+    weir_reader *reader = reader_of("x.weir", "?from=oldest");
+    assert_int_equal(next_number(reader), 1);
+    weir_reader_close(reader);
+    weir_writer_close(one);
+    one = writer_of("x.weir", "");
+    assert_int_equal(weir_writer_open(address_of("x.weir", "?exclusive=1"), &two, &err), WEIR_EBUSY);
+    weir_writer_close(one);
+}
+
+/* ---- cut ends ---- */
+
+/* Whatever was written of the last message when its writer was killed: readers do not see it, the next writer cuts it off. */
+static void test_every_cut_end_is_repaired(void **state) {
+    (void)state;
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        char name[32];
+        snprintf(name, sizeof(name), "cut%s", extensions[e]);
+        weir_writer *writer = writer_of(name, "");
+        assert_int_equal(send_number(writer, 1, 100, NULL), WEIR_OK);
+        assert_int_equal(send_number(writer, 2, 10, NULL), WEIR_OK);
+        off_t whole = file_size(name);
+        assert_int_equal(send_number(writer, 3, 30, NULL), WEIR_OK);
+        off_t all = file_size(name);
+        weir_writer_close(writer);
+        /* A line that lacks only its newline is whole; see test_text_edited_by_hand. */
+        for (off_t cut = all - 1 - (strcmp(extensions[e], ".jsonl") == 0); cut >= whole; cut--) {
+            weir_message *message = NULL;
+            assert_int_equal(truncate(path_of(name), cut), 0);
+            weir_reader *reader = reader_of(name, "?from=oldest");
+            assert_int_equal(next_number(reader), 1);
+            assert_int_equal(next_number(reader), 2);
+            assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
+            writer = writer_of(name, "");
+            assert_int_equal(send_number(writer, 3, 30, NULL), WEIR_OK);
+            assert_int_equal(weir_writer_seq(writer), 3);
+            assert_int_equal(next_number(reader), 3);
+            assert_int_equal(weir_reader_gaps(reader), 0);
+            weir_reader_close(reader);
+            weir_writer_close(writer);
+            assert_int_equal(file_size(name), all);
+        }
+    }
+}
+
+static void test_zeros_at_the_end_are_cut_off(void **state) {
+    (void)state;
+    weir_writer *writer = writer_of("zero.weir", "");
+    assert_int_equal(send_number(writer, 1, 100, NULL), WEIR_OK);
+    weir_writer_close(writer);
+    off_t size = file_size("zero.weir");
+    assert_int_equal(truncate(path_of("zero.weir"), size + 5000), 0); /* as a power cut may leave it */
+    writer = writer_of("zero.weir", "");
+    assert_int_equal(file_size("zero.weir"), size);
+    assert_int_equal(send_number(writer, 2, 100, NULL), WEIR_OK);
+    weir_reader *reader = reader_of("zero.weir", "?from=oldest");
+    assert_int_equal(next_number(reader), 1);
+    assert_int_equal(next_number(reader), 2);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+static void test_cut_and_replaced_while_read(void **state) {
+    (void)state;
+    for (int e = 0; e < 2; e++) {
+        char name[32];
+        snprintf(name, sizeof(name), "gone%s", extensions[e]);
+        weir_writer *writer = writer_of(name, "");
+        weir_reader *reader = reader_of(name, "");
+        assert_int_equal(send_number(writer, 1, 1000, NULL), WEIR_OK);
+        assert_int_equal(next_number(reader), 1);
+        assert_int_equal(truncate(path_of(name), 0), 0);
+        assert_int_equal(send_number(writer, 2, 10, NULL), WEIR_OK);
+        assert_int_equal(next_number(reader), 2);
+        assert_int_equal(unlink(path_of(name)), 0);
+        assert_int_equal(send_number(writer, 3, 10, NULL), WEIR_OK);
+        assert_int_equal(next_number(reader), 3);
+        assert_int_equal(rename(path_of(name), path_of("elsewhere")), 0);
+        assert_int_equal(send_number(writer, 4, 10, NULL), WEIR_OK);
+        assert_int_equal(next_number(reader), 4);
+        weir_reader_close(reader);
+        weir_writer_close(writer);
+    }
+}
+
+/* ---- damage ---- */
+
+static uint64_t random_state = 20231127;
+static uint32_t random_below(uint32_t limit) {
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((random_state >> 33) % limit);
+}
+
+struct outcome {
+    uint64_t read, told, gaps;
+};
+
+/* Read a damaged log; what is delivered must be what was sent. */
+static struct outcome damaged_read(int fd, const uint32_t *crcs, uint64_t count) {
+    struct weir_cursor cursor;
+    struct weir_passed passed;
+    struct outcome outcome = {0};
+    uint64_t seq = 0;
+    weir_error err;
+    weir_cursor_init(&cursor, WEIR_FRAMING_FRAMES, 1 << 24);
+    weir_cursor_move(&cursor, fd, 0, 0, 0);
+    for (;;) {
+        int status = weir_cursor_next(&cursor, &passed, &err);
+        if (status == WEIR_EAGAIN)
+            break;
+        if (status == WEIR_ECORRUPT) {
+            assert_true(strlen(err.text) > 10);
+            assert_true(++outcome.told < 10);
+            continue;
+        }
+        assert_int_equal(status, WEIR_OK);
+        assert_true(passed.seq > seq && passed.seq <= count);
+        assert_int_equal(weir_crc32c(0, cursor.frame.data, cursor.frame.size), crcs[passed.seq]);
+        outcome.gaps += passed.seq - seq - 1;
+        outcome.read++;
+        seq = passed.seq;
+    }
+    outcome.told += cursor.tail == WEIR_TAIL_BAD;
+    weir_cursor_fini(&cursor);
+    return outcome;
+}
+
+static void damage_log_make(uint32_t *crcs, int64_t count) {
+    struct weir_cursor cursor;
+    struct weir_passed passed;
+    weir_writer *writer = writer_of("flip.weir", "");
+    for (int64_t i = 1; i <= count; i++)
+        assert_int_equal(send_number(writer, i, i % 40 == 0 ? 40000 : (size_t)(i * 7 % 600), NULL), WEIR_OK);
+    weir_writer_close(writer);
+    int fd = open(path_of("flip.weir"), O_RDONLY);
+    weir_cursor_init(&cursor, WEIR_FRAMING_FRAMES, 1 << 24);
+    weir_cursor_move(&cursor, fd, 0, 0, 0);
+    while (weir_cursor_next(&cursor, &passed, NULL) == WEIR_OK)
+        crcs[passed.seq] = weir_crc32c(0, cursor.frame.data, cursor.frame.size);
+    weir_cursor_fini(&cursor);
+    close(fd);
+}
+
+/* One bit, anywhere: at most the message that it lies in is lost, and that is told, or nothing is. */
+static void test_every_flipped_bit_is_told_or_harmless(void **state) {
+    (void)state;
+    enum { COUNT = 100 };
+    static uint32_t crcs[COUNT + 1];
+    const char *rounds = getenv("WEIR_FLIPS");
+    uint32_t flips = rounds ? (uint32_t)strtoul(rounds, NULL, 10) : 20000, lost = 0;
+    damage_log_make(crcs, COUNT);
+    int fd = open(path_of("flip.weir"), O_RDWR);
+    uint32_t size = (uint32_t)file_size("flip.weir");
+    for (uint32_t i = 0; i < flips; i++) {
+        uint32_t at = random_below(size);
+        unsigned char byte, flipped;
+        assert_int_equal(pread(fd, &byte, 1, at), 1);
+        flipped = byte ^ (unsigned char)(1 << random_below(8));
+        assert_int_equal(pwrite(fd, &flipped, 1, at), 1);
+        struct outcome outcome = damaged_read(fd, crcs, COUNT);
+        assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+        if (outcome.read < COUNT - 1 || (outcome.read == COUNT - 1 && !outcome.told))
+            fail_msg("bit in byte %u: %u read, %u told", at, (unsigned)outcome.read, (unsigned)outcome.told);
+        lost += outcome.read < COUNT;
+    }
+    print_message("%u flips, %u of them lost the one message\n", flips, lost);
+    close(fd);
+}
+
+/* A run of garbage: the messages outside of it are read. A writer that comes then goes on behind what is left. */
+static void test_runs_of_garbage(void **state) {
+    (void)state;
+    enum { COUNT = 100 };
+    static uint32_t crcs[COUNT + 3];
+    damage_log_make(crcs, COUNT);
+    off_t size = file_size("flip.weir");
+    unsigned char *whole = malloc((size_t)size), garbage[300];
+    int fd = open(path_of("flip.weir"), O_RDWR);
+    assert_int_equal(pread(fd, whole, (size_t)size, 0), size);
+    for (int i = 0; i < 300; i++) {
+        uint32_t at = WEIR_LOG_HEADER_SIZE + random_below((uint32_t)size - WEIR_LOG_HEADER_SIZE - sizeof(garbage));
+        for (size_t k = 0; k < sizeof(garbage); k++)
+            garbage[k] = (unsigned char)random_below(256);
+        assert_int_equal(pwrite(fd, garbage, sizeof(garbage), at), sizeof(garbage));
+        struct outcome outcome = damaged_read(fd, crcs, COUNT);
+        assert_true(outcome.told > 0);
+        assert_true(outcome.read >= COUNT - 9);
+        weir_writer *writer = writer_of("flip.weir", "");
+        assert_int_equal(send_number(writer, COUNT + 1, 10, NULL), WEIR_OK);
+        weir_writer_close(writer);
+        weir_reader *last = reader_of("flip.weir", "?from=last");
+        assert_int_equal(next_number(last), COUNT + 1);
+        weir_reader_close(last);
+        assert_int_equal(ftruncate(fd, size), 0);
+        assert_int_equal(pwrite(fd, whole, (size_t)size, 0), size);
+    }
+    free(whole);
+    close(fd);
+}
+
+static void test_readers_are_told_of_damage(void **state) {
+    (void)state;
+    weir_message *message = NULL;
+    weir_error err;
+    weir_writer *writer = writer_of("told.weir", "");
+    assert_int_equal(send_number(writer, 1, 100, NULL), WEIR_OK);
+    off_t first = file_size("told.weir");
+    for (int64_t i = 2; i <= 3; i++)
+        assert_int_equal(send_number(writer, i, 100, NULL), WEIR_OK);
+    int fd = open(path_of("told.weir"), O_RDWR);
+    assert_int_equal(pwrite(fd, "?", 1, first + 100), 1);
+    weir_reader *reader = reader_of("told.weir", "?from=oldest");
+    assert_int_equal(next_number(reader), 1);
+    assert_int_equal(weir_reader_next(reader, SECOND, &message, &err), WEIR_ECORRUPT);
+    assert_non_null(strstr(err.text, "damaged at byte"));
+    assert_int_equal(weir_reader_next(reader, SECOND, &message, &err), WEIR_OK);
+    assert_int_equal(number_in(message), 3);
+    assert_int_equal(weir_message_gap(message), 1);
+    /* The last one: told once, and gone when the next writer writes. */
+    weir_writer_close(writer);
+    assert_int_equal(pwrite(fd, "?", 1, file_size("told.weir") - 3), 1);
+    weir_reader *late = reader_of("told.weir", "?from=seq:3");
+    assert_int_equal(weir_reader_next(late, 0, &message, &err), WEIR_ECORRUPT);
+    assert_int_equal(weir_reader_next(late, 0, &message, &err), WEIR_ETIMEOUT);
+    close(fd);
+    weir_reader_close(late);
+    weir_reader_close(reader);
+}
+
+/* ---- rotation ---- */
+
+static void test_rotation_is_followed(void **state) {
+    (void)state;
+    enum { COUNT = 3000 };
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        char name[32], rotated[40];
+        snprintf(name, sizeof(name), "turn%s", extensions[e]);
+        weir_writer *a = writer_of(name, "?rotate=64K&files=3"), *b = writer_of(name, "?rotate=64K&files=3");
+        weir_reader *reader = reader_of(name, ""), *lazy = reader_of(name, "");
+        for (int64_t i = 1; i <= COUNT; i++) {
+            assert_int_equal(send_number(i % 3 ? a : b, i, 100, NULL), WEIR_OK);
+            if (i % 150 == 0)
+                for (int64_t k = i - 149; k <= i; k++)
+                    assert_int_equal(next_number(reader), k);
+        }
+        assert_int_equal(weir_reader_gaps(reader), 0);
+        snprintf(rotated, sizeof(rotated), "%s.3", name);
+        assert_true(file_size(rotated) > 0);
+        assert_true(file_size(rotated) <= 64 << 10);
+        snprintf(rotated, sizeof(rotated), "%s.4", name);
+        assert_int_equal(file_size(rotated), -1);
+        /* Who slept too long: what was thrown away is counted. */
+        uint64_t got = 0;
+        int64_t number = 0, resumed = 0;
+        while (number < COUNT) {
+            weir_message *message = NULL;
+            assert_int_equal(weir_reader_next(lazy, 10 * SECOND, &message, NULL), WEIR_OK);
+            number = number_in(message);
+            resumed = weir_message_gap(message) ? number : resumed;
+            got++;
+        }
+        assert_true(got < COUNT);
+        assert_int_equal(got + weir_reader_gaps(lazy), COUNT);
+        /* Places in files that were put aside. */
+        weir_reader *oldest = reader_of(name, "?from=oldest"), *seq = reader_of(name, "?from=seq:2500");
+        assert_int_equal(next_number(oldest), resumed);
+        for (int64_t i = 2500; i <= COUNT; i++)
+            assert_int_equal(next_number(seq), i);
+        weir_reader_close(oldest);
+        weir_reader_close(seq);
+        weir_reader_close(reader);
+        weir_reader_close(lazy);
+        weir_writer_close(a);
+        weir_writer_close(b);
+    }
+}
+
+static void test_rotation_by_age(void **state) {
+    (void)state;
+    weir_writer *writer = writer_of("age.jsonl", "?age=20ms");
+    weir_reader *reader = reader_of("age.jsonl", "");
+    assert_int_equal(send_number(writer, 1, 10, NULL), WEIR_OK);
+    nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+    assert_int_equal(send_number(writer, 2, 10, NULL), WEIR_OK);
+    assert_true(file_size("age.jsonl.1") > 0);
+    weir_reader *last = reader_of("age.jsonl", "?from=last");
+    for (int64_t i = 1; i <= 2; i++)
+        assert_int_equal(next_number(reader), i);
+    assert_int_equal(next_number(last), 2);
+    weir_reader_close(last);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+/* The newest message is found also when the new file has none yet, and after a writer was killed between two renames. */
+static void test_half_a_rotation(void **state) {
+    (void)state;
+    weir_message *message = NULL;
+    weir_writer *writer = writer_of("half.weir", "?rotate=64K");
+    for (int64_t i = 1; i <= 10; i++)
+        assert_int_equal(send_number(writer, i, 100, NULL), WEIR_OK);
+    assert_int_equal(link(path_of("half.weir"), path_of("half.weir.1")), 0);
+    for (int64_t i = 11; i <= 700; i++)
+        assert_int_equal(send_number(writer, i, 100, NULL), WEIR_OK);
+    weir_writer_close(writer);
+    assert_true(file_size("half.weir.1") > 0);
+    assert_int_equal(file_size("half.weir.2"), -1);
+    assert_int_equal(rename(path_of("half.weir.1"), path_of("half.weir.2")), 0);
+    weir_reader *reader = reader_of("half.weir", "?from=oldest");
+    for (int64_t i = 1; i <= 700; i++)
+        assert_int_equal(next_number(reader), i);
+    weir_reader_close(reader);
+    assert_int_equal(rename(path_of("half.weir"), path_of("half.weir.1")), 0);
+    file_write("half.weir", "", 0);
+    assert_int_equal(weir_latest(address_of("half.weir", ""), &message, NULL), WEIR_OK);
+    assert_int_equal(number_in(message), 700);
+    weir_message_free(message);
+}
+
+/* ---- text ---- */
+
+static void expect(weir_reader *reader, int status, const char *what, uint64_t seq) {
+    weir_message *message = NULL;
+    weir_error err = {0};
+    assert_int_equal(weir_reader_next(reader, 5 * SECOND, &message, &err), status);
+    if (status != WEIR_OK) {
+        if (!strstr(err.text, what))
+            fail_msg("%s does not say \"%s\"", err.text, what);
+        return;
+    }
+    weir_view data = weir_message_bytes(message);
+    assert_int_equal(data.size, strlen(what));
+    assert_memory_equal(data.data, what, data.size);
+    assert_int_equal(weir_message_seq(message), seq);
+}
+
+static void test_text_edited_by_hand(void **state) {
+    (void)state;
+    file_write("hand.jsonl",
+               "\xef\xbb\xbf{\"op\":\"a\",\"data\":1}\r\n\n   \n42\n{\"data\":\n{\"temp\":3}\nnonsense\n[1, "
+               "2]\n{\"seq\":20,\"data\":7}\n\"x\"\n",
+               O_TRUNC);
+    weir_reader *reader = reader_of("hand.jsonl", "?from=oldest");
+    expect(reader, WEIR_OK, "1", 1);
+    expect(reader, WEIR_OK, "42", 2);
+    expect(reader, WEIR_ECORRUPT, "line 5 cannot be read", 0);
+    expect(reader, WEIR_OK, "{\"temp\":3}", 4);
+    expect(reader, WEIR_ECORRUPT, "line 7 cannot be read", 0);
+    expect(reader, WEIR_OK, "[1, 2]", 6);
+    expect(reader, WEIR_OK, "7", 20);
+    expect(reader, WEIR_OK, "\"x\"", 21);
+    /* Another program appends, without our lock; its half line waits for the rest. */
+    file_write("hand.jsonl", "{\"data\":8}\n{\"da", O_APPEND);
+    expect(reader, WEIR_OK, "8", 22);
+    weir_message *message = NULL;
+    assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
+    file_write("hand.jsonl", "ta\":9}\n{\"data\":10}", O_APPEND);
+    expect(reader, WEIR_OK, "9", 23);
+    /* The last line has no newline: a writer gives it one, and goes on counting. */
+    weir_writer *writer = writer_of("hand.jsonl", "?stamp=0");
+    expect(reader, WEIR_OK, "10", 24);
+    assert_int_equal(weir_writer_send_bytes(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, "11", 2, NULL), WEIR_OK);
+    expect(reader, WEIR_OK, "11", 25);
+    file_write("hand.jsonl", "half of somebody", O_APPEND);
+    assert_int_equal(weir_writer_send_bytes(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, "12", 2, NULL), WEIR_OK);
+    expect(reader, WEIR_ECORRUPT, "line 15", 0);
+    expect(reader, WEIR_OK, "12", 27);
+    /* From the middle, the number of the line is counted when it is needed. */
+    weir_reader *late = reader_of("hand.jsonl", "?from=seq:25");
+    expect(late, WEIR_OK, "11", 25);
+    expect(late, WEIR_ECORRUPT, "line 15", 0);
+    expect(late, WEIR_OK, "12", 27);
+    weir_reader_close(late);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+static void test_a_log_of_others_has_numbers(void **state) {
+    (void)state;
+    FILE *file = fopen(path_of("others.jsonl"), "w");
+    for (int i = 1; i <= 20000; i++)
+        fprintf(file, "{\"n\":%d,\"pad\":\"a line of another program\"}\n", i);
+    fclose(file);
+    weir_reader *last = reader_of("others.jsonl", "?from=last"), *seq = reader_of("others.jsonl", "?from=seq:15000");
+    expect(last, WEIR_OK, "{\"n\":20000,\"pad\":\"a line of another program\"}", 20000);
+    expect(seq, WEIR_OK, "{\"n\":15000,\"pad\":\"a line of another program\"}", 15000);
+    weir_reader_close(last);
+    weir_reader_close(seq);
+}
+
+static void test_data_that_is_none_is_refused(void **state) {
+    (void)state;
+    weir_error err;
+    weir_writer *writer = writer_of("bad.jsonl", "");
+    assert_int_equal(weir_writer_send_bytes(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, "{\"a\":", 5, &err),
+                     WEIR_EPARSE);
+    assert_int_equal(weir_writer_send_bytes(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, "{\n\"a\":1}", 8, &err),
+                     WEIR_OK);
+    weir_reader *reader = reader_of("bad.jsonl", "?from=oldest");
+    expect(reader, WEIR_OK, "{\"a\":1}", 1);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+/* ---- full disks, and the disk itself ---- */
+
+static void test_a_full_disk_takes_nothing(void **state) {
+    (void)state;
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        struct rlimit before, limit;
+        char name[32];
+        weir_error err;
+        snprintf(name, sizeof(name), "full%s", extensions[e]);
+        weir_writer *writer = writer_of(name, "?full=fail"), *newest = writer_of(name, "?full=drop-newest"),
+                    *block = writer_of(name, "?timeout=30ms");
+        weir_reader *reader = reader_of(name, "");
+        assert_int_equal(send_number(writer, 1, 10, NULL), WEIR_OK);
+        off_t size = file_size(name);
+        getrlimit(RLIMIT_FSIZE, &before);
+        limit = before;
+        limit.rlim_cur = (rlim_t)size + 50;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        assert_int_equal(send_number(writer, 2, 100, &err), WEIR_ENOSPC);
+        assert_non_null(strstr(err.text, "no room"));
+        assert_int_equal(send_number(block, 2, 100, &err), WEIR_ENOSPC);
+        assert_int_equal(send_number(newest, 2, 100, &err), WEIR_OK);
+        assert_int_equal(weir_writer_dropped(newest), 1);
+        assert_int_equal(file_size(name), size);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(send_number(newest, 3, 100, NULL), WEIR_OK);
+        assert_int_equal(next_number(reader), 1);
+        assert_int_equal(next_number(reader), 3);
+        assert_int_equal(weir_reader_gaps(reader), 1);
+        weir_reader_close(reader);
+        weir_writer_close(writer);
+        weir_writer_close(newest);
+        weir_writer_close(block);
+    }
+}
+
+static void test_sync(void **state) {
+    (void)state;
+    weir_writer *always = writer_of("sync.weir", "?sync=always"), *other = writer_of("sync.weir", "?sync=always"),
+                *interval = writer_of("sync.weir", "?sync=interval:1ms");
+    weir_reader *reader = reader_of("sync.weir", "");
+    for (int64_t i = 1; i <= 30; i++)
+        assert_int_equal(send_number(i % 3 == 0 ? always : i % 3 == 1 ? other : interval, i, 10, NULL), WEIR_OK);
+    for (int64_t i = 1; i <= 30; i++)
+        assert_int_equal(next_number(reader), i);
+    weir_reader_close(reader);
+    weir_writer_close(always);
+    weir_writer_close(other);
+    weir_writer_close(interval);
+}
+
+/* ---- rights and places that are refused ---- */
+
+static void refused(const char *name, const char *options, int status, const char *says) {
+    weir_writer *writer = NULL;
+    weir_reader *reader = NULL;
+    weir_error err = {0};
+    assert_int_equal(weir_writer_open(address_of(name, options), &writer, &err), status);
+    if (!strstr(err.text, says))
+        fail_msg("%s does not say \"%s\"", err.text, says);
+    assert_int_equal(weir_reader_open(address_of(name, options), &reader, &err), status);
+}
+
+static void test_what_is_refused(void **state) {
+    (void)state;
+    weir_writer *writer = NULL;
+    weir_error err;
+    refused("a.log", "", WEIR_EADDRESS, "framing=");
+    refused("a.weir", "?framing=xml", WEIR_EADDRESS, "jsonl");
+    refused("a.weir", "?rotate=1K", WEIR_EADDRESS, "64K");
+    refused("a.weir", "?wait=spin", WEIR_EADDRESS, "has no option");
+    refused("none/a.weir", "", WEIR_ENOENT, "directory");
+    refused("a.weir", "?create=0", WEIR_ENOENT, "");
+    assert_int_equal(mkdir(path_of("d.weir"), 0700), 0);
+    refused("d.weir", "", WEIR_EADDRESS, "");
+    assert_int_equal(mkfifo(path_of("p.weir"), 0600), 0);
+    refused("p.weir", "", WEIR_EADDRESS, "regular");
+    file_write("real.weir", "", 0);
+    assert_int_equal(symlink(path_of("real.weir"), path_of("l.weir")), 0);
+    refused("l.weir", "", WEIR_EADDRESS, "symbolic link");
+    assert_int_equal(weir_writer_open("file://relative.weir", &writer, &err), WEIR_EADDRESS);
+    file_write("text.weir",
+               "this is some text, and not a log at all; it is long enough to have had a header in the beginning, "
+               "which is why it goes on until here",
+               0);
+    assert_int_equal(weir_writer_open(address_of("text.weir", ""), &writer, &err), WEIR_ECORRUPT);
+    assert_non_null(strstr(err.text, "framing="));
+}
+
+static void test_modes(void **state) {
+    (void)state;
+    struct stat about;
+    weir_writer *writer = writer_of("mode.weir", "?mode=0640");
+    assert_int_equal(stat(path_of("mode.weir"), &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0640);
+    assert_int_equal(stat(path_of("mode.weir.lock"), &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600); /* who may only read cannot hold up who may write */
+    weir_writer *shared = writer_of("shared.weir", "?mode=0660");
+    assert_int_equal(stat(path_of("shared.weir.lock"), &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0660);
+    weir_writer_close(writer);
+    weir_writer_close(shared);
+}
+
+static void test_a_reader_that_may_only_read(void **state) {
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skip: only root can be another user\n");
+        skip();
+    }
+    weir_writer *writer = writer_of("public.weir", "?mode=0644");
+    assert_int_equal(send_number(writer, 1, 10, NULL), WEIR_OK);
+    assert_int_equal(chmod(directory, 0755), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        weir_reader *reader = NULL;
+        weir_writer *mine = NULL;
+        weir_message *message = NULL;
+        if (setgid(65534) != 0 || setuid(65534) != 0)
+            _exit(1);
+        unsetenv("WEIR_SHM_DIR");
+        if (weir_reader_open(address_of("public.weir", "?from=oldest"), &reader, NULL) != WEIR_OK ||
+            weir_reader_next(reader, 10 * SECOND, &message, NULL) != WEIR_OK)
+            _exit(2);
+        if (weir_writer_open(address_of("public.weir", ""), &mine, NULL) != WEIR_EACCESS)
+            _exit(3);
+        if (weir_reader_next(reader, 10 * SECOND, &message, NULL) != WEIR_OK)
+            _exit(4);
+        weir_reader_close(reader);
+        _exit(0);
+    }
+    assert_int_equal(weir_writer_wait_readers(writer, 1, 10 * SECOND, NULL), WEIR_OK);
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    assert_int_equal(send_number(writer, 2, 10, NULL), WEIR_OK);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    weir_writer_close(writer);
+}
+
+/* ---- one value ---- */
+
+static void test_state_is_replaced_as_a_whole(void **state) {
+    (void)state;
+    weir_message *message = NULL;
+    weir_reader *early = reader_of("conf.json", "?state=1");
+    assert_int_equal(weir_reader_next(early, 0, &message, NULL), WEIR_ETIMEOUT);
+    assert_int_equal(weir_latest(address_of("conf.json", "?state=1"), &message, NULL), WEIR_ENOENT);
+    weir_writer *writer = writer_of("conf.json", "?state=1&mode=0644");
+    assert_int_equal(weir_writer_send_bytes(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, "{\"rate\":10}", 11, NULL),
+                     WEIR_OK);
+    expect(early, WEIR_OK, "{\n  \"rate\": 10\n}\n", 1);
+    weir_reader *late = reader_of("conf.json", "?state=1"), *now = reader_of("conf.json", "?state=1&from=now");
+    expect(late, WEIR_OK, "{\n  \"rate\": 10\n}\n", 1);
+    /* Edited, by a program that knows nothing of us; broken; and mended. */
+    file_write("conf.json", "{\"rate\": 20}", O_TRUNC);
+    expect(now, WEIR_OK, "{\"rate\": 20}", 1);
+    expect(late, WEIR_OK, "{\"rate\": 20}", 2);
+    file_write("conf.json", "{\"rate\": ", O_TRUNC);
+    expect(late, WEIR_ECORRUPT, "cannot be read", 0);
+    assert_int_equal(weir_reader_next(late, 0, &message, NULL), WEIR_ETIMEOUT);
+    assert_int_equal(weir_writer_send_bytes(writer, "set", NULL, WEIR_CODEC_JSON, NULL, "30", 2, NULL), WEIR_OK);
+    expect(late, WEIR_OK, "30", 3);
+    assert_int_equal(weir_latest(address_of("conf.json", "?state=1"), &message, NULL), WEIR_OK);
+    assert_int_equal(weir_message_op(message).size, 3);
+    weir_message_free(message);
+    struct stat about;
+    assert_int_equal(stat(path_of("conf.json"), &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0644);
+    assert_int_equal(access(path_of("conf.json.new"), F_OK), -1);
+    weir_reader_close(early);
+    weir_reader_close(late);
+    weir_reader_close(now);
+    weir_writer_close(writer);
+}
+
+static void test_state_in_every_framing(void **state) {
+    (void)state;
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        char name[32];
+        snprintf(name, sizeof(name), "value%s", extensions[e]);
+        weir_writer *writer = writer_of(name, "?state=1");
+        weir_reader *reader = reader_of(name, "?state=1");
+        for (int64_t i = 1; i <= 5; i++) {
+            assert_int_equal(send_number(writer, i, 10, NULL), WEIR_OK);
+            assert_int_equal(next_number(reader), i);
+        }
+        weir_reader_close(reader);
+        weir_writer_close(writer);
+    }
+}
+
+/* ---- telling ---- */
+
+static void test_info(void **state) {
+    (void)state;
+    weir_doc *doc = NULL;
+    weir_view text;
+    uint64_t number = 0;
+    weir_writer *writer = writer_of("info.weir", "");
+    weir_reader *reader = reader_of("info.weir", "");
+    for (int64_t i = 1; i <= 7; i++)
+        assert_int_equal(send_number(writer, i, 10, NULL), WEIR_OK);
+    assert_int_equal(weir_doc_new(&doc), WEIR_OK);
+    assert_int_equal(weir_channel_info(address_of("info.weir", ""), doc, NULL), WEIR_OK);
+    const weir_value *root = weir_doc_root(doc);
+    assert_int_equal(weir_get_text(root, "state", &text), WEIR_OK);
+    assert_memory_equal(text.data, "live", 4);
+    assert_int_equal(weir_get_u64(root, "last_seq", &number), WEIR_OK);
+    assert_int_equal(number, 7);
+    assert_int_equal(weir_get_u64(root, "readers_holding", &number), WEIR_OK);
+    assert_int_equal(number, 1);
+    assert_int_equal(weir_get_u64(root, "writers.0.pid", &number), WEIR_OK);
+    assert_int_equal(number, getpid());
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+    assert_int_equal(truncate(path_of("info.weir"), file_size("info.weir") - 3), 0);
+    assert_int_equal(weir_channel_info(address_of("info.weir", ""), doc, NULL), WEIR_OK);
+    root = weir_doc_root(doc);
+    assert_int_equal(weir_get_text(root, "state", &text), WEIR_OK);
+    assert_memory_equal(text.data, "idle", 4);
+    assert_int_equal(weir_get_u64(root, "torn_bytes", &number), WEIR_OK);
+    assert_true(number > 30);
+    weir_doc_free(doc);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_places_are_found),
+        TEST(test_big_messages_cross_blocks),
+        TEST(test_numbers_are_those_of_the_log),
+        TEST(test_exclusive),
+        TEST(test_every_cut_end_is_repaired),
+        TEST(test_zeros_at_the_end_are_cut_off),
+        TEST(test_cut_and_replaced_while_read),
+        TEST(test_every_flipped_bit_is_told_or_harmless),
+        TEST(test_runs_of_garbage),
+        TEST(test_readers_are_told_of_damage),
+        TEST(test_rotation_is_followed),
+        TEST(test_rotation_by_age),
+        TEST(test_half_a_rotation),
+        TEST(test_text_edited_by_hand),
+        TEST(test_a_log_of_others_has_numbers),
+        TEST(test_data_that_is_none_is_refused),
+        TEST(test_a_full_disk_takes_nothing),
+        TEST(test_sync),
+        TEST(test_what_is_refused),
+        TEST(test_modes),
+        TEST(test_a_reader_that_may_only_read),
+        TEST(test_state_is_replaced_as_a_whole),
+        TEST(test_state_in_every_framing),
+        TEST(test_info),
+    };
+    return cmocka_run_group_tests_name("file", tests, NULL, NULL);
+}

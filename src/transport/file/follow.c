@@ -1,0 +1,356 @@
+/* Reading a log as it grows, and from each file to the next one when it is rotated.
+ *
+ * What must stay true: a file that is not at the path any more is read to its end before its successor is begun, because who rotated it did
+ * so under the lock, after the last write. Which file follows is decided by where ours is now: PATH.3 is followed by PATH.2. When ours is
+ * gone, the oldest file with a message that we have not had is next, and what lay between is counted. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "transport/file/file.h"
+
+enum { NEAR = 64 << 10 };
+
+static int is_counted(const struct weir_file *file) {
+    return file->role == WEIR_ROLE_READER && !file->place.is_observer;
+}
+
+/* Read @fd from now on, which becomes ours. */
+static void adopt(struct weir_file *file, int fd) {
+    struct stat about;
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = fd;
+    weir_presence_take(fd, is_counted(file));
+    if (fstat(fd, &about) == 0)
+        file->uid = about.st_uid;
+    weir_watch_file(&file->watch, fd);
+}
+
+/* Open rotated file @number. */
+static int file_open(const struct weir_file *file, uint32_t number, int *ret_fd, weir_error *err) {
+    char path[WEIR_FILE_PATH_MAX];
+    weir_file_rotated(&file->place, number, path);
+    return weir_file_open(&file->place, path, 0, 0, ret_fd, NULL, err);
+}
+
+/* Begin at the beginning of the present file; what is missed from here on is counted from @seq. */
+static void begin(struct weir_file *file) {
+    int status = weir_log_rewind(&file->cursor, file->fd, NULL);
+    if (file->place.framing != WEIR_FRAMING_FRAMES || status != WEIR_OK)
+        weir_cursor_move(&file->cursor, file->fd, 0, file->is_seq_known ? file->seq : 0, 0);
+}
+
+/* ---- where to begin ---- */
+
+/* Have the file at the path open. Return: WEIR_OK, WEIR_EAGAIN (there is none yet), others. */
+static int newest_open(struct weir_file *file, weir_error *err) {
+    weir_error why;
+    int fd = -1;
+    if (file->fd >= 0 && weir_file_is_at(file->fd, file->place.name))
+        return WEIR_OK;
+    int status = file_open(file, 0, &fd, &why);
+    if (status == WEIR_OK)
+        adopt(file, fd);
+    else if (status == WEIR_ENOENT)
+        return WEIR_EAGAIN;
+    else if (err)
+        *err = why;
+    return status;
+}
+
+static void place_behind(struct weir_file *file, uint64_t seq, int is_known) {
+    file->seq = seq;
+    file->is_seq_known = is_known;
+}
+
+/* Only a little is unread: go over it rather than look for the end anew. */
+static int skip_near(struct weir_file *file) {
+    struct weir_passed passed;
+    struct stat about;
+    struct weir_cursor *cursor = &file->cursor;
+    int status;
+    if (cursor->fd != file->fd || file->fd < 0 || fstat(file->fd, &about) != 0 ||
+        (uint64_t)about.st_size < cursor->pos || (uint64_t)about.st_size - cursor->pos > NEAR || !cursor->pos)
+        return 0;
+    while ((status = weir_cursor_next(cursor, &passed, NULL)) == WEIR_OK || status == WEIR_ECORRUPT)
+        continue;
+    place_behind(file, cursor->seq, 1);
+    return status == WEIR_EAGAIN;
+}
+
+static int seek_now(struct weir_file *file, weir_error *err) {
+    struct weir_log_end end;
+    int status = newest_open(file, err);
+    if (status == WEIR_EAGAIN || (status == WEIR_OK && skip_near(file)))
+        return WEIR_OK;
+    if (status == WEIR_OK)
+        status = weir_log_end_find(&file->cursor, file->fd, &end, err);
+    if (status != WEIR_OK)
+        return status;
+    weir_cursor_move(&file->cursor, file->fd, end.end, end.seq, UINT64_MAX);
+    if (end.end == 0)
+        file->cursor.line = 0;
+    place_behind(file, end.seq, file->place.framing == WEIR_FRAMING_FRAMES || end.has_last);
+    return WEIR_OK;
+}
+
+/* The newest message may be the last of the file before, when the present one has only begun. */
+static int seek_last(struct weir_file *file, weir_error *err) {
+    struct weir_log_end end = {0};
+    int fd = -1, status = newest_open(file, err);
+    if (status == WEIR_OK)
+        status = weir_log_end_find(&file->cursor, file->fd, &end, err);
+    if (status == WEIR_OK && !end.has_last && file_open(file, 1, &fd, err) == WEIR_OK) {
+        adopt(file, fd);
+        status = weir_log_end_find(&file->cursor, fd, &end, err);
+    }
+    if (status == WEIR_OK && !end.has_last)
+        status = seek_now(file, err) == WEIR_OK ? WEIR_EAGAIN : WEIR_ESYSTEM;
+    else if (status == WEIR_OK)
+        status = weir_log_last(&file->cursor, file->fd, &end, err);
+    if (status == WEIR_OK)
+        place_behind(file, end.last.seq - 1, 1);
+    return status;
+}
+
+static int seek_oldest(struct weir_file *file, weir_error *err) {
+    int fd = -1;
+    for (uint32_t number = weir_file_rotated_count(&file->place) + 1; number-- > 0;) {
+        int status = file_open(file, number, &fd, err);
+        if (status == WEIR_OK) {
+            adopt(file, fd);
+            break;
+        }
+        if (status != WEIR_ENOENT)
+            return status;
+    }
+    place_behind(file, 0, 0);
+    if (file->fd < 0)
+        return WEIR_OK;
+    begin(file);
+    place_behind(file, file->cursor.seq, file->place.framing == WEIR_FRAMING_FRAMES && file->cursor.pos > 0);
+    return WEIR_OK;
+}
+
+/* Does the file begin before what is wanted? */
+static int begins_before(struct weir_file *file, int fd, int64_t wanted, int is_time) {
+    struct weir_passed first;
+    if (weir_log_first(&file->cursor, fd, &first, NULL) != WEIR_OK)
+        return 0;
+    return is_time ? first.time != 0 && first.time <= wanted : (int64_t)first.seq <= wanted;
+}
+
+/* In the newest file that begins before it, or else at the oldest message of all. */
+static int seek_to(struct weir_file *file, int64_t wanted, int is_time, weir_error *err) {
+    uint32_t count = weir_file_rotated_count(&file->place);
+    int fd = -1;
+    for (uint32_t number = 0; number <= count; number++) {
+        if (file_open(file, number, &fd, err) != WEIR_OK)
+            continue;
+        if (!begins_before(file, fd, wanted, is_time)) {
+            close(fd);
+            continue;
+        }
+        adopt(file, fd);
+        int status = weir_log_seek(&file->cursor, fd, wanted, is_time, err);
+        if (status == WEIR_OK)
+            place_behind(file, file->cursor.held.seq - 1, 1);
+        else if (status == WEIR_EAGAIN)
+            place_behind(file, file->cursor.seq, 1);
+        return status == WEIR_EAGAIN ? WEIR_OK : status;
+    }
+    return seek_oldest(file, err);
+}
+
+int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value, weir_error *err) {
+    switch (from) {
+    case WEIR_FROM_NOW: return seek_now(file, err);
+    case WEIR_FROM_LAST: return seek_last(file, err);
+    case WEIR_FROM_SEQ: return seek_to(file, value, 0, err);
+    case WEIR_FROM_AGO: return seek_to(file, weir_clock_realtime() - value, 1, err);
+    default: return seek_oldest(file, err);
+    }
+}
+
+/* ---- open and close ---- */
+
+int weir_follow_open(struct weir_file *file, weir_error *err) {
+    const struct weir_place *place = &file->place;
+    weir_error why;
+    int fd = -1, made = 0;
+    weir_cursor_init(&file->cursor, place->framing, place->size_max);
+    int status = weir_file_open(place, place->name, 0, place->may_create, &fd, &made, &why);
+    if (status == WEIR_OK) {
+        adopt(file, fd);
+    } else if (status == WEIR_ENOENT && place->may_create) {
+        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+    } else if (status != WEIR_EACCESS || !place->may_create || access(place->name, F_OK) == 0) {
+        if (err)
+            *err = why;
+        return status;
+    }
+    if (made && !place->is_kept)
+        status = weir_lease_keep_not(place, err);
+    else
+        status = WEIR_OK; /* who may not make the log waits for who may */
+    if (status != WEIR_OK || place->is_state)
+        return status;
+    status = weir_follow_seek(file, place->from, place->from_value, err);
+    return status == WEIR_EAGAIN ? WEIR_OK : status;
+}
+
+void weir_follow_close(struct weir_file *file) {
+    weir_watch_close(&file->watch);
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
+}
+
+/* ---- from file to file ---- */
+
+/* Where our file is now among the rotated; 0: nowhere. */
+static uint32_t own_number(const struct weir_file *file, uint32_t count) {
+    char path[WEIR_FILE_PATH_MAX];
+    for (uint32_t number = 1; number <= count; number++) {
+        weir_file_rotated(&file->place, number, path);
+        if (weir_file_is_at(file->fd, path))
+            return number;
+    }
+    return 0;
+}
+
+/* Has the file a message that we have not had? An empty one may still get some. */
+static int is_ahead(struct weir_file *file, int fd) {
+    struct weir_cursor cursor;
+    struct weir_passed first;
+    weir_cursor_init(&cursor, file->place.framing, file->place.size_max);
+    int status = weir_log_first(&cursor, fd, &first, NULL);
+    int is_ahead = status != WEIR_OK || first.seq > file->seq;
+    weir_cursor_fini(&cursor);
+    return is_ahead;
+}
+
+/* The file behind ours, which is at @own among the rotated; holes are what a rotation leaves that goes on or was broken off. */
+static int behind_open(const struct weir_file *file, uint32_t own) {
+    int fd = -1;
+    for (uint32_t number = own; fd < 0 && number-- > 0;)
+        if (file_open(file, number, &fd, NULL) != WEIR_OK)
+            fd = -1;
+    if (fd >= 0 && own_number(file, own) != own) { /* rotated again just now: the next call finds it */
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Ours is gone. The oldest file that has what we have not had, or else the newest. */
+static int ahead_open(struct weir_file *file, uint32_t count) {
+    int fd = -1;
+    for (uint32_t number = count + 1; number-- > 0;) {
+        if (file_open(file, number, &fd, NULL) != WEIR_OK)
+            continue;
+        int has_more = is_ahead(file, fd);
+        if (number == 0 && !has_more)
+            place_behind(file, 0, 0); /* somebody began anew */
+        if (number == 0 || has_more)
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+/* Go on with the next file. Return: 1, or 0 when there is none. */
+static int successor_open(struct weir_file *file) {
+    uint32_t count = weir_file_rotated_count(&file->place), own = own_number(file, count);
+    int fd = own ? behind_open(file, own) : ahead_open(file, count);
+    if (fd < 0)
+        return 0;
+    adopt(file, fd);
+    begin(file);
+    return 1;
+}
+
+/* Somebody has cut the file: begin again. Return: 1 if so. */
+static int is_cut(struct weir_file *file) {
+    struct stat about;
+    if (fstat(file->fd, &about) != 0 || (uint64_t)about.st_size >= file->cursor.pos)
+        return 0;
+    place_behind(file, 0, 0);
+    begin(file);
+    return about.st_size > 0;
+}
+
+/* ---- what comes next ---- */
+
+static int corrupt(const struct weir_file *file, const weir_error *why, weir_error *err) {
+    return weir_fail(err, WEIR_ECORRUPT, "%s: %.380s", file->place.text, why->text);
+}
+
+/* What is wrong at the end may be what a writer is about to replace. If nobody is, it is told of once. */
+static int bad_tail(struct weir_file *file, struct weir_passed *passed, weir_error *why) {
+    struct weir_cursor *cursor = &file->cursor;
+    if (cursor->told_at == cursor->pos + 1 || weir_lease_is_locked(&file->place) == 1)
+        return WEIR_EAGAIN;
+    int status = weir_cursor_next(cursor, passed, why);
+    if (status != WEIR_EAGAIN || cursor->tail != WEIR_TAIL_BAD)
+        return status;
+    cursor->told_at = cursor->pos + 1;
+    if (cursor->pos == 0 && cursor->framing == WEIR_FRAMING_FRAMES)
+        return weir_fail(why, WEIR_ECORRUPT, "the file does not begin as a weir log does; is another framing= meant?");
+    return weir_fail(why, WEIR_ECORRUPT, "the last message of the log, at byte %llu, is damaged",
+                     (unsigned long long)cursor->pos);
+}
+
+/* Nothing is behind the cursor. Look whether that has changed, or another file goes on. */
+static int next_late(struct weir_file *file, struct weir_passed *passed, weir_error *why) {
+    struct weir_cursor *cursor = &file->cursor;
+    weir_watch_drain(&file->watch);
+    for (;;) {
+        int is_current = weir_file_is_at(file->fd, file->place.name);
+        int status = weir_cursor_next(cursor, passed, why);
+        if (status != WEIR_EAGAIN)
+            return status;
+        if (cursor->tail == WEIR_TAIL_BAD && is_current)
+            return bad_tail(file, passed, why);
+        if (is_current ? !is_cut(file) : !successor_open(file))
+            return WEIR_EAGAIN;
+    }
+}
+
+int weir_follow_next(struct weir_file *file, struct weir_inbound *ret, weir_error *err) {
+    struct weir_passed passed;
+    weir_error why = {0};
+    if (file->fd < 0) {
+        weir_watch_drain(&file->watch);
+        int status = newest_open(file, err);
+        if (status != WEIR_OK) {
+            weir_watch_ready(&file->watch, 0);
+            return status;
+        }
+        begin(file);
+    }
+    int status = weir_cursor_next(&file->cursor, &passed, &why);
+    if (status == WEIR_EAGAIN)
+        status = next_late(file, &passed, &why);
+    weir_watch_ready(&file->watch, status != WEIR_EAGAIN);
+    if (status == WEIR_ECORRUPT)
+        return corrupt(file, &why, err);
+    if (status != WEIR_OK) {
+        if (err)
+            *err = why;
+        return status;
+    }
+    *ret = (struct weir_inbound){.bytes = file->cursor.frame.data,
+                                 .size = file->cursor.frame.size,
+                                 .gap = file->is_seq_known && passed.seq > file->seq ? passed.seq - file->seq - 1 : 0,
+                                 .writer = passed.writer,
+                                 .uid = file->uid};
+    memcpy(&ret->word, ret->bytes, sizeof(ret->word));
+    place_behind(file, passed.seq, 1);
+    return WEIR_OK;
+}

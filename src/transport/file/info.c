@@ -1,0 +1,124 @@
+/* The newest message of a log without an end, and what a log tells of itself.
+ *
+ * What must stay true: nothing is made, locked or changed; what cannot be known is null. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "transport/file/file.h"
+#include "transport/tell.h"
+
+/* A reader that holds nothing, on the stack of those who only look. */
+static int look_open(struct weir_file *file, const struct weir_place *place, weir_error *err) {
+    *file = (struct weir_file){.place = *place, .role = WEIR_ROLE_READER, .fd = -1, .append = {.fd = -1}};
+    file->place.may_create = 0;
+    file->place.is_observer = 1;
+    weir_watch_init(&file->watch);
+    weir_cursor_init(&file->cursor, place->framing, place->size_max);
+    int status = weir_file_open(&file->place, place->name, 0, 0, &file->fd, NULL, err);
+    if (status != WEIR_OK)
+        weir_cursor_fini(&file->cursor);
+    return status;
+}
+
+static void look_close(struct weir_file *file) {
+    weir_follow_close(file);
+    weir_cursor_fini(&file->cursor);
+}
+
+int weir_file_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
+                     weir_error *err) {
+    struct weir_file file;
+    int status = look_open(&file, place, err);
+    if (status != WEIR_OK)
+        return status;
+    if (place->is_state)
+        status = weir_state_next(&file, ret, err);
+    else
+        status = weir_follow_seek(&file, WEIR_FROM_LAST, 0, err);
+    if (status == WEIR_OK && !place->is_state)
+        status = weir_follow_next(&file, ret, err);
+    if (status == WEIR_EAGAIN)
+        status = weir_fail(err, WEIR_ENOENT, "%s: there is no message yet", place->text);
+    if (status == WEIR_OK) {
+        unsigned char *room = weir_buffer_room(out, ret->size);
+        if (room) {
+            ret->bytes = memcpy(room, ret->bytes, ret->size);
+            out->size += ret->size;
+        } else {
+            status =
+                weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message of %zu bytes", place->text, ret->size);
+        }
+    }
+    look_close(&file);
+    return status;
+}
+
+static void rotated_tell(const struct weir_place *place, uint64_t *bytes, weir_doc *doc) {
+    char path[WEIR_FILE_PATH_MAX];
+    struct stat about;
+    uint32_t count = weir_file_rotated_count(place);
+    weir_put_key(doc, "rotated");
+    weir_begin_array(doc);
+    for (uint32_t number = 1; number <= count; number++) {
+        weir_file_rotated(place, number, path);
+        if (lstat(path, &about) != 0)
+            continue;
+        *bytes += (uint64_t)about.st_size;
+        weir_begin_map(doc);
+        weir_tell_text(doc, "path", path);
+        weir_tell_number(doc, "bytes", (uint64_t)about.st_size);
+        weir_end(doc);
+    }
+    weir_end(doc);
+}
+
+static void log_tell(struct weir_file *file, int has_writers, weir_doc *doc) {
+    struct weir_log_end end;
+    weir_error err = {0};
+    int status = weir_log_end_find(&file->cursor, file->fd, &end, &err);
+    weir_tell_text(doc, "problem", status == WEIR_OK ? NULL : err.text);
+    if (status != WEIR_OK) {
+        weir_tell_null(doc, "last_seq");
+        weir_tell_null(doc, "last");
+        weir_tell_null(doc, "torn_bytes");
+        return;
+    }
+    weir_tell_number(doc, "last_seq", end.seq);
+    weir_tell_time(doc, "last", end.has_last ? end.last.time : 0);
+    /* While a writer is there, what is behind the end may be what he is writing. */
+    weir_tell_number(doc, "torn_bytes", has_writers == 0 && end.size > end.end ? end.size - end.end : 0);
+}
+
+int weir_file_info(const struct weir_place *place, weir_doc *doc, weir_error *err) {
+    struct weir_file file;
+    struct stat about;
+    int status = look_open(&file, place, err);
+    if (status != WEIR_OK)
+        return status;
+    if (fstat(file.fd, &about) != 0) {
+        status = weir_fail_errno(err, errno, "%s: cannot be looked at", place->text);
+        look_close(&file);
+        return status;
+    }
+    uint32_t readers = weir_presence_count(file.fd, 1), others = weir_presence_count(file.fd, 0);
+    int has_writers = weir_lease_has_writers(place, NULL);
+    uint64_t bytes = (uint64_t)about.st_size;
+    weir_tell_text(doc, "state", has_writers > 0 || readers > 0 || others > 0 ? "live" : "idle");
+    weir_tell_text(doc, "path", place->name);
+    weir_tell_text(doc, "framing", weir_framing_name(place->framing));
+    weir_tell_rights(doc, about.st_uid, about.st_gid, about.st_mode & 0777);
+    if (place->is_state)
+        weir_tell_time(doc, "last", (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec);
+    else
+        log_tell(&file, has_writers, doc);
+    rotated_tell(place, &bytes, doc);
+    weir_tell_number(doc, "bytes", bytes);
+    weir_lease_has_writers(place, doc);
+    weir_tell_number(doc, "readers_holding", readers);
+    weir_tell_number(doc, "observers", others);
+    look_close(&file);
+    return WEIR_OK;
+}

@@ -1,0 +1,414 @@
+/* The lock file, PATH.lock: who writes, who may write now, and where the log ended when that was last decided.
+ *
+ *     byte 0        the lock: who has it may append, cut and rotate
+ *     byte 1        who brings the log to the disk, for all who wait for that
+ *     byte 2        the server
+ *     byte 3        the one writer of exclusive=1
+ *     byte 64 + n   writer n is there
+ *
+ * All are OFD locks, so the kernel gives them back when their holder dies. The file holds a note of 64 bytes with a checksum, then the
+ * process numbers of the writers, which only sentences use.
+ *
+ * What must stay true: the lock is that of the file which stands at the path now, so whoever gets it looks, and who removes the file holds
+ * it. Who may not write the log cannot open the file, and so cannot hold up those who may. The note is a short cut: where it is
+ * missing or disagrees with the log, the log is looked at. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "os/lock.h"
+#include "os/process.h"
+#include "transport/file/file.h"
+#include "transport/tell.h"
+
+enum {
+    LOCK_BYTE = 0,
+    SYNC_BYTE = 1,
+    SERVER_BYTE = 2,
+    EXCLUSIVE_BYTE = 3,
+    LANES_AT = 64,
+    NOTE_SIZE = 64,
+    RACES_MAX = 100,
+    SPINS = 30,
+    COUNT_MAX = 4096,
+};
+static const int64_t NAP_MIN_NS = 50000, NAP_MAX_NS = 1000000, CLOSE_WAIT_NS = 1000000000;
+static const uint64_t PRESENCE_READERS = UINT64_C(1) << 60, PRESENCE_OTHERS = UINT64_C(1) << 61,
+                      PRESENCE_SIZE = UINT64_C(1) << 32;
+static const char magic[8] = "WEIRLOCK";
+
+static void lock_path(const struct weir_place *place, char *path) {
+    snprintf(path, WEIR_FILE_PATH_MAX, "%s.lock", place->name);
+}
+
+uint32_t weir_lease_mode(uint32_t mode) {
+    return 0600 | ((mode & 020) ? 060 : 0) | ((mode & 02) ? 06 : 0);
+}
+
+/* ---- counting locks of others ---- */
+
+/* The kernel tells of any one lock in a range; those on both sides of it are asked for again. */
+static void locks_count(int fd, uint64_t from, uint64_t to, uint32_t *count) {
+    while (from < to && *count < COUNT_MAX) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)from, .l_len = (off_t)(to - from)};
+        if (fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+            return;
+        uint64_t begin = (uint64_t)lock.l_start, end = lock.l_len ? begin + (uint64_t)lock.l_len : to;
+        ++*count;
+        if (begin > from)
+            locks_count(fd, from, begin, count);
+        from = end > from ? end : to;
+    }
+}
+
+static uint32_t writers_count(int fd) {
+    uint32_t count = 0;
+    locks_count(fd, LANES_AT, LANES_AT + WEIR_FILE_WRITERS_MAX, &count);
+    return count;
+}
+
+int weir_presence_take(int log_fd, int is_reader) {
+    uint32_t number;
+    weir_random(&number, sizeof(number));
+    return weir_lock_take(log_fd, (is_reader ? PRESENCE_READERS : PRESENCE_OTHERS) + number, 0);
+}
+
+uint32_t weir_presence_count(int log_fd, int is_reader) {
+    uint64_t from = is_reader ? PRESENCE_READERS : PRESENCE_OTHERS;
+    uint32_t count = 0;
+    locks_count(log_fd, from, from + PRESENCE_SIZE, &count);
+    return count;
+}
+
+/* ---- the note ---- */
+
+int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret) {
+    unsigned char bytes[NOTE_SIZE];
+    uint32_t crc;
+    if (pread(lease->fd, bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return 0;
+    memcpy(&crc, bytes + 60, 4);
+    if (memcmp(bytes, magic, 8) != 0 || crc != weir_crc32c(0, bytes, 60))
+        return 0;
+    memcpy(&ret->ino, bytes + 8, 8);
+    memcpy(&ret->end, bytes + 16, 8);
+    memcpy(&ret->seq, bytes + 24, 8);
+    memcpy(&ret->synced, bytes + 32, 8);
+    memcpy(&ret->flags, bytes + 40, 4);
+    memcpy(&ret->epoch, bytes + 44, 4);
+    return 1;
+}
+
+void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_note *note) {
+    unsigned char bytes[NOTE_SIZE] = {0};
+    memcpy(bytes, magic, 8);
+    memcpy(bytes + 8, &note->ino, 8);
+    memcpy(bytes + 16, &note->end, 8);
+    memcpy(bytes + 24, &note->seq, 8);
+    memcpy(bytes + 32, &note->synced, 8);
+    memcpy(bytes + 40, &note->flags, 4);
+    memcpy(bytes + 44, &note->epoch, 4);
+    uint32_t crc = weir_crc32c(0, bytes, 60);
+    memcpy(bytes + 60, &crc, 4);
+    /* When it cannot be written (a full disk), the next one looks at the log itself. */
+    (void)!pwrite(lease->fd, bytes, sizeof(bytes), 0);
+}
+
+/* ---- the lock ---- */
+
+/* Others hold it for microseconds, so look a few times before sleeping. */
+static int byte_lock(int fd, uint64_t byte, int64_t timeout_ns) {
+    int64_t deadline = 0, rest = NAP_MIN_NS;
+    for (int i = 0;; i++) {
+        int status = weir_lock_take(fd, byte, 1);
+        if (status != WEIR_EBUSY)
+            return status;
+        if (i < SPINS) {
+            sched_yield();
+            continue;
+        }
+        deadline = deadline ? deadline : weir_deadline(timeout_ns);
+        if (weir_deadline_left(deadline) == 0)
+            return WEIR_ETIMEOUT;
+        nanosleep(&(struct timespec){.tv_nsec = (long)rest}, NULL);
+        rest = rest * 2 < NAP_MAX_NS ? rest * 2 : NAP_MAX_NS;
+    }
+}
+
+int weir_lease_lock(struct weir_lease *lease, const struct weir_place *place, int64_t timeout_ns, weir_error *err) {
+    if (lease->is_locked)
+        return WEIR_OK;
+    int status = byte_lock(lease->fd, LOCK_BYTE, timeout_ns);
+    lease->is_locked = status == WEIR_OK;
+    if (status == WEIR_ETIMEOUT)
+        return weir_fail(err, status,
+                         "%s: another writer has held the lock of the log all the time; is it stopped? weir "
+                         "info shows who writes",
+                         place->text);
+    return status ? weir_fail_errno(err, errno, "%s: the log cannot be locked", place->text) : WEIR_OK;
+}
+
+void weir_lease_unlock(struct weir_lease *lease) {
+    if (lease->is_locked && !lease->is_exclusive) {
+        weir_lock_drop(lease->fd, LOCK_BYTE);
+        lease->is_locked = 0;
+    }
+}
+
+int weir_lease_sync_lock(const struct weir_lease *lease, int64_t timeout_ns) {
+    return byte_lock(lease->fd, SYNC_BYTE, timeout_ns);
+}
+
+void weir_lease_sync_unlock(const struct weir_lease *lease) {
+    weir_lock_drop(lease->fd, SYNC_BYTE);
+}
+
+/* ---- opening ---- */
+
+static int file_open(const struct weir_place *place, const char *path, int *ret_fd, weir_error *err) {
+    struct stat about;
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        int status = weir_file_rights(place, fd, weir_lease_mode(place->mode), err);
+        if (status != WEIR_OK) {
+            unlink(path);
+            close(fd);
+            return status;
+        }
+    } else if (errno == EEXIST) {
+        fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0 && errno == ENOENT)
+            return WEIR_EAGAIN; /* removed meanwhile */
+    }
+    if (fd < 0 && errno == ENOENT)
+        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+    if (fd < 0)
+        return weir_fail_errno(err, errno, "%s: its lock file %s cannot be opened", place->text, path);
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
+        close(fd);
+        return weir_fail(err, WEIR_EACCESS, "%s: %s is no regular file; remove it or choose another path", place->text,
+                         path);
+    }
+    *ret_fd = fd;
+    return WEIR_OK;
+}
+
+/* Open the file that stands at the path and take its lock. */
+static int open_locked(struct weir_lease *lease, const struct weir_place *place, int64_t timeout_ns, weir_error *err) {
+    char path[WEIR_FILE_PATH_MAX];
+    lock_path(place, path);
+    for (int race = 0; race < RACES_MAX; race++) {
+        int status = file_open(place, path, &lease->fd, err);
+        if (status == WEIR_EAGAIN)
+            continue;
+        if (status == WEIR_OK)
+            status = weir_lease_lock(lease, place, timeout_ns, err);
+        if (status == WEIR_OK && weir_file_is_at(lease->fd, path))
+            return WEIR_OK;
+        weir_lease_abandon(lease);
+        if (status != WEIR_OK)
+            return status;
+    }
+    return weir_fail(err, WEIR_EBUSY, "%s: somebody else keeps replacing %s", place->text, path);
+}
+
+static int lane_take(struct weir_lease *lease, const struct weir_place *place, weir_error *err) {
+    uint64_t pid = (uint64_t)getpid();
+    for (uint32_t lane = 0; lane < WEIR_FILE_WRITERS_MAX; lane++) {
+        int status = weir_lock_take(lease->fd, LANES_AT + lane, 1);
+        if (status == WEIR_ESYSTEM)
+            return weir_fail_errno(err, errno, "%s: its lock file cannot be locked", place->text);
+        if (status != WEIR_OK)
+            continue;
+        lease->lane = lane;
+        (void)!pwrite(lease->fd, &pid, sizeof(pid), NOTE_SIZE + 8 * (off_t)lane);
+        return WEIR_OK;
+    }
+    return weir_fail(err, WEIR_EBUSY, "%s: %d writers have the log open, that is the limit", place->text,
+                     WEIR_FILE_WRITERS_MAX);
+}
+
+/* What the roles exclude. */
+static int role_take(struct weir_lease *lease, const struct weir_place *place, enum weir_role role, weir_error *err) {
+    struct weir_lease_note note = {0};
+    if (weir_lock_is_held(lease->fd, EXCLUSIVE_BYTE))
+        return weir_fail(err, WEIR_EBUSY, "%s: another writer has it with exclusive=1; close that one first",
+                         place->text);
+    if (place->is_exclusive && role == WEIR_ROLE_WRITER) {
+        if (writers_count(lease->fd) > 0)
+            return weir_fail(err, WEIR_EBUSY, "%s: exclusive=1, and another writer is there; close it first",
+                             place->text);
+        if (weir_lock_take(lease->fd, EXCLUSIVE_BYTE, 1) != WEIR_OK)
+            return weir_fail(err, WEIR_EBUSY, "%s: another writer wants it with exclusive=1", place->text);
+    }
+    if (role != WEIR_ROLE_SERVER)
+        return WEIR_OK;
+    if (weir_lock_take(lease->fd, SERVER_BYTE, 1) != WEIR_OK)
+        return weir_fail(err, WEIR_EBUSY, "%s: another server is there already; close it first or choose another path",
+                         place->text);
+    weir_lease_read(lease, &note);
+    note.epoch++;
+    weir_lease_write(lease, &note);
+    return WEIR_OK;
+}
+
+int weir_lease_open(struct weir_lease *lease, const struct weir_place *place, enum weir_role role, weir_error *err) {
+    *lease = (struct weir_lease){.fd = -1};
+    int status = open_locked(lease, place, place->timeout_ns, err);
+    if (status == WEIR_OK)
+        status = role_take(lease, place, role, err);
+    if (status == WEIR_OK)
+        status = lane_take(lease, place, err);
+    if (status != WEIR_OK)
+        weir_lease_abandon(lease);
+    return status;
+}
+
+void weir_lease_abandon(struct weir_lease *lease) {
+    if (lease->fd >= 0)
+        close(lease->fd);
+    *lease = (struct weir_lease){.fd = -1};
+}
+
+/* ---- closing ---- */
+
+static void all_remove(const struct weir_place *place) {
+    char path[WEIR_FILE_PATH_MAX];
+    for (uint32_t number = weir_file_rotated_count(place) + 1; number-- > 0;) {
+        weir_file_rotated(place, number, path);
+        unlink(path);
+    }
+}
+
+/* Others are there: in other processes, or with descriptors of their own here. */
+static void last_leaves(struct weir_lease *lease, const struct weir_place *place, int log_fd) {
+    struct weir_lease_note note = {0};
+    char path[WEIR_FILE_PATH_MAX];
+    lock_path(place, path);
+    if (writers_count(lease->fd) > 0 || !weir_file_is_at(lease->fd, path))
+        return;
+    weir_lease_read(lease, &note);
+    if (!(note.flags & WEIR_LEASE_KEEPS_NOT)) {
+        unlink(path);
+        return;
+    }
+    if (log_fd >= 0 && (weir_presence_count(log_fd, 1) > 0 || weir_presence_count(log_fd, 0) > 0))
+        return;
+    all_remove(place);
+    unlink(path);
+}
+
+void weir_lease_close(struct weir_lease *lease, const struct weir_place *place, int log_fd) {
+    if (lease->fd < 0)
+        return;
+    if (weir_lease_lock(lease, place, CLOSE_WAIT_NS, NULL) == WEIR_OK) {
+        weir_lock_drop(lease->fd, LANES_AT + lease->lane);
+        last_leaves(lease, place, log_fd);
+    }
+    weir_lease_abandon(lease);
+}
+
+void weir_lease_reader_closes(const struct weir_place *place, int log_fd) {
+    struct weir_lease lease = {.fd = -1};
+    struct weir_lease_note note = {0};
+    char path[WEIR_FILE_PATH_MAX];
+    lock_path(place, path);
+    lease.fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (lease.fd >= 0 && weir_lease_read(&lease, &note) && note.flags & WEIR_LEASE_KEEPS_NOT &&
+        weir_lease_lock(&lease, place, CLOSE_WAIT_NS, NULL) == WEIR_OK)
+        last_leaves(&lease, place, log_fd);
+    weir_lease_abandon(&lease);
+}
+
+int weir_lease_keep_not(const struct weir_place *place, weir_error *err) {
+    struct weir_lease lease = {.fd = -1};
+    struct weir_lease_note note = {0};
+    int status = open_locked(&lease, place, place->timeout_ns, err);
+    if (status != WEIR_OK)
+        return status;
+    weir_lease_read(&lease, &note);
+    note.flags |= WEIR_LEASE_KEEPS_NOT;
+    weir_lease_write(&lease, &note);
+    weir_lease_abandon(&lease);
+    return WEIR_OK;
+}
+
+/* ---- asking ---- */
+
+int weir_lease_has_server(const struct weir_lease *lease, uint32_t *ret_epoch) {
+    struct weir_lease_note note = {0};
+    if (!weir_lock_is_held(lease->fd, SERVER_BYTE))
+        return 0;
+    weir_lease_read(lease, &note);
+    *ret_epoch = note.epoch;
+    return 1;
+}
+
+/* The lock file, for looking. Return: -1 when there is none, -2 when we may not. */
+static int look(const struct weir_place *place) {
+    char path[WEIR_FILE_PATH_MAX];
+    lock_path(place, path);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    return fd >= 0 ? fd : errno == ENOENT ? -1 : -2;
+}
+
+int weir_lease_is_locked(const struct weir_place *place) {
+    int fd = look(place);
+    if (fd < 0)
+        return fd == -1 ? 0 : -1;
+    int is_locked = weir_lock_is_held(fd, LOCK_BYTE);
+    close(fd);
+    return is_locked;
+}
+
+static void writer_tell(int fd, uint32_t lane, weir_doc *doc) {
+    uint64_t pid = 0;
+    uint32_t uid = 0;
+    if (pread(fd, &pid, sizeof(pid), NOTE_SIZE + 8 * (off_t)lane) != (ssize_t)sizeof(pid) || pid > INT32_MAX ||
+        weir_process_owner((int64_t)pid, &uid) != WEIR_OK)
+        pid = 0;
+    weir_begin_map(doc);
+    weir_tell_number(doc, "lane", lane);
+    weir_tell_process(doc, (int64_t)pid, uid);
+    weir_end(doc);
+}
+
+int weir_lease_has_writers(const struct weir_place *place, weir_doc *doc) {
+    int fd = look(place), has_writers = 0;
+    if (doc)
+        weir_put_key(doc, "writers");
+    if (fd == -2) {
+        if (doc)
+            weir_put_null(doc);
+        return -1;
+    }
+    if (doc)
+        weir_begin_array(doc);
+    for (uint32_t lane = 0; fd >= 0 && lane < WEIR_FILE_WRITERS_MAX; lane++) {
+        struct flock lock = {.l_type = F_WRLCK,
+                             .l_whence = SEEK_SET,
+                             .l_start = LANES_AT + (off_t)lane,
+                             .l_len = WEIR_FILE_WRITERS_MAX - (off_t)lane};
+        if (fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+            break; /* no more behind */
+        if (!weir_lock_is_held(fd, LANES_AT + lane))
+            continue;
+        has_writers = 1;
+        if (doc)
+            writer_tell(fd, lane, doc);
+    }
+    if (doc)
+        weir_end(doc);
+    if (fd >= 0)
+        close(fd);
+    return has_writers;
+}

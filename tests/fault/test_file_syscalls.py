@@ -1,0 +1,124 @@
+"""System calls of a log's writer fail one after the other, as strace makes them, and a small file system is full.
+
+What passes (a signal, a short write that goes on) must not show. What does not must end in one sentence that names the address, and
+leave the log as it was: every line of it whole, and the next writer goes on.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+COMMAND = os.path.join(os.environ.get("WEIR_BUILD", "."), "bin", "weir")
+
+PASSING = [
+    ("write:error=EINTR:when=1", ".jsonl", ""),
+    ("pwrite64:error=EINTR:when=2+2", ".weir", ""),
+    ("pread64:error=EINTR:when=1+2", ".weir", ""),
+    ("fcntl:error=EAGAIN:when=1..40", ".jsonl", ""),
+    ("fcntl:error=EAGAIN:when=1..40", ".weir", ""),
+]
+
+# What is told, and with sync what is known of the disk: a failed sync is no lost message, but nothing is written after it.
+FAILING = [
+    ("write:error=ENOSPC", ".jsonl", "full=fail", "no room"),
+    ("write:error=EDQUOT", ".bson", "full=fail", "no room"),
+    ("write:error=EIO", ".jsonl", "", "writing failed"),
+    ("fdatasync:error=EIO", ".jsonl", "sync=always", "to the disk failed"),
+    ("fdatasync:error=EIO", ".weir", "sync=interval:0s", "to the disk failed"),
+    ("rename:error=EIO", ".json", "state=1", "cannot be put in place"),
+    ("fsync:error=EIO", ".json", "state=1", "the old one stays"),
+]
+
+
+@pytest.fixture
+def place():
+    for program in ("strace", COMMAND):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not there")
+    probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
+    if probe.returncode:
+        pytest.skip(f"strace may not trace here: {probe.stderr.strip()}")
+    with tempfile.TemporaryDirectory(prefix="weir-fault-") as directory:
+        os.environ["WEIR_SHM_DIR"] = directory + "/shm"
+        os.mkdir(directory + "/shm")
+        yield directory
+
+
+def run(*args, inject=None, only=None, code=None):
+    trace = []
+    if inject:
+        trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + inject.split(":")[0], "-e", "inject=" + inject]
+        trace += ["-P", only] if only else []
+    done = subprocess.run([*trace, COMMAND, *args], capture_output=True, text=True, timeout=60)
+    assert code is None or done.returncode == code, done.stderr
+    return done
+
+
+def numbers(address):
+    out = run("sub", address, "--from", "oldest", "--json", "--timeout", "100ms", code=4).stdout
+    return [json.loads(line)["data"] for line in out.splitlines()]
+
+
+@pytest.mark.parametrize("inject,extension,options", PASSING)
+def test_what_passes_does_not_show(place, inject, extension, options):
+    address = f"file://{place}/log{extension}"
+    run("pub", address, "1", code=0)
+    done = run("pub", f"{address}?{options}" if options else address, "2", inject=inject, only=f"{place}/log{extension}")
+    assert (done.returncode, done.stderr) == (0, "")
+    run("pub", address, "3", code=0)
+    assert numbers(address) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("inject,extension,options,says", FAILING)
+def test_what_does_not_pass_is_told(place, inject, extension, options, says):
+    path = f"{place}/log{extension}"
+    address = f"file://{path}?{options}"
+    plain = f"file://{path}" + ("?state=1" if "state" in options else "")
+    run("pub", plain, "1", code=0)
+    with open(path, "rb") as file:
+        before = file.read()
+    traced = path if inject.startswith(("write", "fdatasync")) else None
+    done = run("pub", address, "2", inject=inject, only=traced)
+    assert done.returncode == 1
+    assert says in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    with open(path, "rb") as file:
+        after = file.read()
+    assert after == before or (inject.startswith("fdatasync") and after.startswith(before))
+    assert not [name for name in os.listdir(place) if name.endswith((".new", ".lock"))]
+    run("pub", plain, "3", code=0)
+    assert json.loads(run("get", plain, code=0).stdout) == 3
+
+
+@pytest.mark.parametrize("extension", [".weir", ".jsonl", ".cborseq"])
+def test_a_small_file_system(place, extension):
+    disk = f"{place}/disk"
+    os.mkdir(disk)
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", disk], capture_output=True, text=True)
+    if mount.returncode:
+        pytest.skip(f"no file system can be mounted here: {mount.stderr.strip()}")
+    try:
+        address = f"file://{disk}/log{extension}"
+        text = json.dumps("x" * 5000)
+        sent = 0
+        while sent < 200:
+            done = run("pub", f"{address}?full=fail", text)
+            if done.returncode:
+                break
+            sent += 1
+        assert 10 < sent < 100
+        assert "no room" in done.stderr
+        assert len(numbers(address)) == sent
+        # With files that were put aside, drop-oldest makes room for itself.
+        for _ in range(60):
+            run("pub", f"{address}?rotate=64K&files=100&full=drop-oldest", text, code=0)
+        assert 10 < len(numbers(address)) < sent + 60
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__]))
