@@ -1,5 +1,5 @@
-/* What comes out of a pipe: whatever the bytes, and wherever they are cut, each frame that is handed out is whole and aligned, and the reader
- * comes to an end. The first byte says how much is given at a time. */
+/* What comes out of a pipe: whatever the bytes, and wherever they are cut, each frame that is handed out is whole and
+ * aligned, and the reader comes to an end. The first byte says how much is given at a time. */
 #include "fuzz.h"
 
 #include "frame/frame.h"

@@ -1,7 +1,7 @@
 /* Forked children let go.
  *
- * What must stay true: fork takes place while every listed object's lock is held, so that the child finds the list and the objects whole.
- * Between fork and its return the child calls close(2) and unlocks, nothing else. */
+ * What must stay true: fork takes place while every listed object's lock is held, so that the child finds the list
+ * and the objects whole. Between fork and its return the child calls close(2) and unlocks, nothing else. */
 #include "os/child.h"
 
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* Objects that a forked child must let go of.
  *
- * A child inherits its parent's descriptors, and with them leases, connections and the ends of pipes. Would it keep them, then nobody could
- * tell when the parent dies. So objects that hold such descriptors are listed here, and the child closes them before fork returns
- * in it; what it inherits is then memory only, which close gives back. */
+ * A child inherits its parent's descriptors, and with them leases, connections and the ends of pipes. Would it keep
+ * them, then nobody could tell when the parent dies. So objects that hold such descriptors are listed here, and the
+ * child closes them before fork returns in it; what it inherits is then memory only, which close gives back. */
 #ifndef WEIR_OS_CHILD_H
 #define WEIR_OS_CHILD_H
 

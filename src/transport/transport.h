@@ -1,18 +1,19 @@
 /* The contract of a transport, and the table of them.
  *
- * A transport is one const ops table in its own folder, listed once in transport.c. tests/conformance/transport_test.c checks these
- * promises on every one of them:
+ * A transport is one const ops table in its own folder, listed once in transport.c.
+ * tests/conformance/transport_test.c checks these promises on every one of them:
  *   1. Ends open in any order; either side may restart and the other carries on.
  *   2. Frames of one writer arrive in order, whole or not at all, at most once per reader.
  *   3. A full channel does what place->full says; what a reader missed is in inbound.gap, exactly.
- *   4. kill -9 of any end at any instruction leaves the others working and the channel usable; kernel locks say who lives.
+ *   4. kill -9 of any end at any instruction leaves the others working and the channel usable; kernel locks say who
+ * lives.
  *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
  *   6. What lies in shared places is read once into a private copy and checked there before use.
  *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes with its writer,
  *      and which carries no calls.)
  *
- * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One state is used
- * by one thread at a time. State memory is zeroed by the core and aligned to 64 bytes.
+ * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One
+ * state is used by one thread at a time. State memory is zeroed by the core and aligned to 64 bytes.
  */
 #ifndef WEIR_TRANSPORT_H
 #define WEIR_TRANSPORT_H
@@ -37,7 +38,8 @@ enum weir_full { WEIR_FULL_BLOCK = 0, WEIR_FULL_DROP_OLDEST = 1, WEIR_FULL_DROP_
 enum weir_from { WEIR_FROM_NOW = 0, WEIR_FROM_OLDEST = 1, WEIR_FROM_LAST = 2, WEIR_FROM_SEQ = 3, WEIR_FROM_AGO = 4 };
 enum weir_wait_how { WEIR_WAIT_FUTEX = 0, WEIR_WAIT_SPIN = 1, WEIR_WAIT_POLL = 2, WEIR_WAIT_SEM = 3 };
 
-/* Options a transport understands besides those that mean the same everywhere; an address that names another is refused. */
+/* Options a transport understands besides those that mean the same everywhere; an address that names another is
+ * refused. */
 enum weir_option {
     WEIR_OPTION_WAIT = 1,     /* wait= */
     WEIR_OPTION_LISTEN = 2,   /* listen=, connect= */
@@ -51,8 +53,8 @@ enum weir_option {
 
 /* What the channels of a transport have in common, where transports differ. */
 enum weir_trait {
-    /* A channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps everything, no reader holds a
-     * writer back, and full= says what happens when the store is full. */
+    /* A channel holds capacity= bytes, so a reader that does not read makes it full. Without: it keeps everything, no
+     * reader holds a writer back, and full= says what happens when the store is full. */
     WEIR_TRAIT_BOUNDED = 1,
     WEIR_TRAIT_ONE_WRITER = 2, /* a second writer is refused (WEIR_EBUSY) */
     WEIR_TRAIT_ONE_READER = 4, /* a second reader is, observers included */
@@ -158,8 +160,9 @@ struct weir_transport_ops {
     int (*open)(void *state, const struct weir_place *place, enum weir_role role, weir_error *err);
     void (*close)(void *state);
 
-    /* Room for a frame of @size bytes, for @peer only (0: everybody). Return: WEIR_OK, WEIR_EAGAIN (no room now: the core waits
-     * for WEIR_READY_TO_WRITE, fails, or skips, as full= says), WEIR_ETOOBIG, WEIR_ENOSPC, WEIR_ECLOSED, WEIR_EFENCED. */
+    /* Room for a frame of @size bytes, for @peer only (0: everybody). Return: WEIR_OK, WEIR_EAGAIN (no room now: the
+     * core waits for WEIR_READY_TO_WRITE, fails, or skips, as full= says), WEIR_ETOOBIG, WEIR_ENOSPC, WEIR_ECLOSED,
+     * WEIR_EFENCED. */
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
     /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other writers must be
      * waited for, it waits for as long as place->timeout_ns.
@@ -180,27 +183,29 @@ struct weir_transport_ops {
     /* The next frame. Return: WEIR_OK, WEIR_EAGAIN, WEIR_ECLOSED, WEIR_ECORRUPT, WEIR_EFENCED, WEIR_ENOMEM. */
     int (*next)(void *state, struct weir_inbound *ret, weir_error *err);
     void (*release)(void *state);
-    /* Move to the newest frame (WEIR_FROM_LAST), behind it (WEIR_FROM_NOW) or to the oldest. Return: WEIR_OK, WEIR_EAGAIN (LAST: none
-     * there yet). */
+    /* Move to the newest frame (WEIR_FROM_LAST), behind it (WEIR_FROM_NOW) or to the oldest. Return: WEIR_OK,
+     * WEIR_EAGAIN (LAST: none there yet). */
     int (*seek)(void *state, enum weir_from from, int64_t value, weir_error *err);
 
-    /* Wait until the end is ready (or may be: spurious returns are fine). @what: enum weir_ready; @deadline: monotonic ns.
-     * Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_ESYSTEM. */
+    /* Wait until the end is ready (or may be: spurious returns are fine). @what: enum weir_ready; @deadline:
+     * monotonic ns. Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_ESYSTEM. */
     int (*wait)(void *state, uint32_t what, int64_t deadline, weir_error *err);
-    /* A descriptor that is readable while next has something; from then on a next that returns WEIR_EAGAIN re-arms it. */
+    /* A descriptor that is readable while next has something; from then on a next that returns WEIR_EAGAIN re-arms
+     * it. */
     int (*fd)(void *state, int *ret, weir_error *err);
 
-    /* For a client: WEIR_OK while a server is there, WEIR_ENOENT when there is none, WEIR_EPEER when the one that was there at
-     * the last request (commit) has gone since, which is said once. A client that is not connected tries to connect; it does not
-     * wait. Other roles: WEIR_OK. */
+    /* For a client: WEIR_OK while a server is there, WEIR_ENOENT when there is none, WEIR_EPEER when the one that was
+     * there at the last request (commit) has gone since, which is said once. A client that is not connected tries to
+     * connect; it does not wait. Other roles: WEIR_OK. */
     int (*peer_state)(void *state);
 
-    /* Append the newest frame, whole, to @out (empty, its data aligned to 64), without opening an end. *ret as for next, its bytes in @out.
-     * Return: WEIR_OK, WEIR_ENOENT, others as open. */
+    /* Append the newest frame, whole, to @out (empty, its data aligned to 64), without opening an end. *ret as for
+     * next, its bytes in @out. Return: WEIR_OK, WEIR_ENOENT, others as open. */
     int (*latest)(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret, weir_error *err);
 
-    /* Say why the channel is as it is: append pairs to the map that is open in @doc. Looks without opening an end, connecting, or
-     * changing anything. "state" is always among them. Return: WEIR_OK, WEIR_ENOENT (nothing was appended), others as open. */
+    /* Say why the channel is as it is: append pairs to the map that is open in @doc. Looks without opening an end,
+     * connecting, or changing anything. "state" is always among them. Return: WEIR_OK, WEIR_ENOENT (nothing was
+     * appended), others as open. */
     int (*info)(const struct weir_place *place, weir_doc *doc, weir_error *err);
 
     int (*list)(weir_listing_fn *listing_fn, void *user, weir_error *err);

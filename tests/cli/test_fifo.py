@@ -1,4 +1,4 @@
-"""The command on named pipes: with the shell's own tools at the other end, with other users, and with ends that go away."""
+"""The command on named pipes: with the shell's own tools at the other end, other users, and ends that go away."""
 import json
 import os
 import signal
@@ -23,7 +23,8 @@ def lines(weir, process, count):
 
 
 def shell(weir, command):
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=weir.environment, timeout=DEADLINE_S)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=weir.environment,
+                          timeout=DEADLINE_S)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -144,7 +145,8 @@ count = 0
 for start in range(0, len(stream), 4080):
     piece = stream[start:start + 4080]
     inside = [end - start + 16 for end in ends if start <= end < start + len(piece)]
-    os.write(pipe, b"\\xfeWP\\xf1" + struct.pack("<HHII", 16 + len(piece), inside[0] if inside else 0, 77, count) + piece)
+    head = struct.pack("<HHII", 16 + len(piece), inside[0] if inside else 0, 77, count)
+    os.write(pipe, b"\\xfeWP\\xf1" + head + piece)
     count += 1
 """
 
@@ -178,7 +180,7 @@ def test_a_peer_written_from_the_specification(weir, pipe):
 
 # ---- other users ----
 
-# mode, uid -> exit codes of reading (sub), of writing (pub), of info. 6: permission; 4: nothing came, which is what is waited for.
+# mode, uid -> exit codes of reading (sub) and of writing (pub). 6: permission; 4: nobody came in time; 3: nobody reads.
 @pytest.mark.parametrize("mode, uid, sub, pub", [
     ("0600", MEMBER, 6, 6),
     ("0600", STRANGER, 6, 6),

@@ -21,8 +21,8 @@ PASSING = [
     "poll:error=EINTR:when=1+2",
     "mknod,mknodat:error=EEXIST:when=1",
 ]
-# A short write that the kernel did not make: 5 bytes are said to be taken, and none were. A packet is sent again; a plain
-# stream would have lost them.
+# A short write that the kernel did not make: 5 bytes are said to be taken, and none were. A packet is sent again; a
+# plain stream would have lost them.
 PASSING_FRAMED = PASSING + ["writev:retval=5:when=2+5"]
 
 PASSING_READER = [

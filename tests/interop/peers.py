@@ -39,6 +39,8 @@ TRANSPORTS = {
     "sysv": lambda folder: f"sysv://0x{zlib.crc32(folder.encode()) or 1:x}",
     "unix": lambda folder: f"unix://{folder}/channel.sock",
     "tcp": lambda folder: f"tcp://{port_of(folder)}",
+    "file": lambda folder: f"file://{folder}/channel.weir",
+    "lines": lambda folder: f"file://{folder}/channel.jsonl",
 }
 
 

@@ -3,9 +3,10 @@
  *     client ──request──► PATH ──► server            everybody's packets mix; the session says whose they are
  *     client ◄── PATH.SESSION ◄──reply── server      a pipe that the client makes and takes away
  *
- * What must stay true: a client writes only while a server's note lies on the pipe, and remembers which note, so that it hears of a server that
- * went, even when another has come since. A client's pipe stands at its path only while the client has it open, or has just died: so who finds
- * one that nobody reads may remove it. A client that finds its new pipe removed makes it again. */
+ * What must stay true: a client writes only while a server's note lies on the pipe, and remembers which note, so that
+ * it hears of a server that went, even when another has come since. A client's pipe stands at its path only while the
+ * client has it open, or has just died: so who finds one that nobody reads may remove it. A client that finds its new
+ * pipe removed makes it again. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +91,8 @@ static int connect_try(struct weir_fifo *fifo) {
         weir_child_close(&fifo->out.fd);
         return WEIR_ENOENT;
     }
-    /* A server of another user must be able to write the replies. Nobody but us reads them; a forged one would have to know the id. */
+    /* A server of another user must be able to write the replies. Nobody but us reads them; a forged one would have
+     * to know the id. */
     if (about.st_uid != geteuid())
         (void)!fchmod(fifo->in.fd, 0622);
     fifo->server_note = note;

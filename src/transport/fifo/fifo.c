@@ -1,7 +1,8 @@
-/* fifo:///path.fifo: the ops table, and the life of an end from open to close. How the files divide the work stands in fifo.h.
+/* fifo:///path.fifo: the ops table, and the life of an end from open to close. How the files divide the work stands
+ * in fifo.h.
  *
- * What must stay true: whatever open has begun, close ends, in whatever state the end is; in a forked child, close gives back memory and
- * nothing else. An end claims the pipe before it reads or writes a byte. */
+ * What must stay true: whatever open has begun, close ends, in whatever state the end is; in a forked child, close
+ * gives back memory and nothing else. An end claims the pipe before it reads or writes a byte. */
 #include "transport/fifo/fifo.h"
 
 #include <errno.h>
@@ -42,7 +43,8 @@ static void descriptors_close(void *object) {
     weir_child_close(&fifo->ready_fd);
 }
 
-/* What a full pipe has not taken waits for a reader, if there is one. What is in the pipe stays there for as long as somebody has it open. */
+/* What a full pipe has not taken waits for a reader, if there is one. What is in the pipe stays there for as long as
+ * somebody has it open. */
 static void linger(struct weir_fifo *fifo) {
     int64_t wait = fifo->place.timeout_ns;
     int64_t deadline = weir_deadline(wait < 0 || wait > WEIR_FIFO_LINGER_MAX ? WEIR_FIFO_LINGER_MAX : wait);
@@ -61,9 +63,9 @@ static void fifo_close(void *state) {
         weir_child_unlist(&fifo->child);
         if (fifo->role == WEIR_ROLE_CLIENT)
             weir_client_pipe_close(fifo);
-        else if (!fifo->place.is_kept && (fifo->lock_fd >= 0 || fifo->out.fd >= 0))
-            weir_pipe_remove_last(&fifo->place, fifo->lock_fd, fifo->out.fd);
         descriptors_close(fifo);
+        if (fifo->role != WEIR_ROLE_CLIENT && !fifo->place.is_kept)
+            weir_pipe_remove_last(&fifo->place);
         pthread_mutex_destroy(&fifo->lock);
     }
     memory_free(fifo);

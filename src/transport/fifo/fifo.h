@@ -10,8 +10,9 @@
  *   look.c      the latest value and info, from outside
  *   fifo.c      the ops table, open and close
  *
- * A writer has the outlet, a reader the inlet. A server reads requests from PATH and writes replies to its clients' pipes; a client writes to
- * PATH and reads from a pipe of its own, PATH.SESSION, whose name the server knows from the session in the packets.
+ * A writer has the outlet, a reader the inlet. A server reads requests from PATH and writes replies to its clients'
+ * pipes; a client writes to PATH and reads from a pipe of its own, PATH.SESSION, whose name the server knows from the
+ * session in the packets.
  *
  * Outlets are under `lock`, as the pump's thread writes too. The inlet is the owner's alone. */
 #ifndef WEIR_FIFO_FIFO_H
@@ -113,7 +114,8 @@ int weir_fifo_readers(void *state, uint32_t *ret);
 int weir_fifo_wait_to_write(struct weir_fifo *fifo, int64_t deadline, weir_error *err);
 /* Give who reads a pipe that was full, with @full bytes inside, a moment to go on. */
 void weir_fifo_let_drain(int fd, int full);
-/* Write all that is queued, as far as the pipes take it. Return: 1 when something is left that somebody may still take. */
+/* Write all that is queued, as far as the pipes take it. Return: 1 when something is left that somebody may still
+ * take. */
 int weir_fifo_push(struct weir_fifo *fifo);
 /* Does anybody read who is not an observer? */
 int weir_fifo_is_held(struct weir_fifo *fifo);

@@ -1,8 +1,9 @@
 /* Out of the pipe.
  *
- * What must stay true: every field of a header is compared with what is there before it is used (packet.c), memory is taken for bytes that came,
- * and a frame is handed out only when all its packets came, one behind the other: anything else is dropped up to where a packet says
- * that a frame begins, and the seq of that frame says how many are missing. */
+ * What must stay true: every field of a header is compared with what is there before it is used (packet.c), memory is
+ * taken for bytes that came, and a frame is handed out only when all its packets came, one behind the other: anything
+ * else is dropped up to where a packet says that a frame begins, and the seq of that frame says how many are
+ * missing. */
 #include "transport/fifo/inlet.h"
 
 #include <errno.h>
@@ -88,7 +89,8 @@ static void source_begin(struct weir_inlet *inlet, struct weir_source *source, c
     stream_reset(inlet, source);
 }
 
-/* The session's source; the one not heard of for longest makes room for a new one. Return: NULL when there is no memory. */
+/* The session's source; the one not heard of for longest makes room for a new one. Return: NULL when there is no
+ * memory. */
 static struct weir_source *source_get(struct weir_inlet *inlet, const struct weir_packet *packet) {
     struct weir_source *oldest = NULL;
     if (!inlet->sources)
@@ -112,7 +114,8 @@ static struct weir_source *source_get(struct weir_inlet *inlet, const struct wei
     return source;
 }
 
-/* How many bytes the frame needs whose beginning is in the stream, with @more behind it. Return: 0 when it cannot be known. */
+/* How many bytes the frame needs whose beginning is in the stream, with @more behind it. Return: 0 when it cannot be
+ * known. */
 static size_t frame_left(const struct weir_source *source, const unsigned char *more, size_t more_size) {
     unsigned char word_bytes[8];
     uint64_t word;
@@ -211,8 +214,8 @@ static int source_next(struct weir_inlet *inlet, const char *place, struct weir_
 
 /* ---- plain messages ---- */
 
-/* What do bytes that are no packet look like? A BSON document begins with its length, of which no text has the fourth byte 0.
- * Return: enum weir_framing; 0: more is needed; -1: nothing known. */
+/* What do bytes that are no packet look like? A BSON document begins with its length, of which no text has the fourth
+ * byte 0. Return: enum weir_framing; 0: more is needed; -1: nothing known. */
 static int framing_guess(const unsigned char *bytes, size_t size, int is_end) {
     uint32_t length = 0;
     if (bytes[0] == ':')

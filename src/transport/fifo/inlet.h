@@ -1,5 +1,5 @@
-/* An inlet: frames out of a pipe, whoever wrote them. Packets are put together by session; other bytes are taken for messages of a plain
- * framing, told by the address or guessed from the first bytes. Used by one thread. */
+/* An inlet: frames out of a pipe, whoever wrote them. Packets are put together by session; other bytes are taken for
+ * messages of a plain framing, told by the address or guessed from the first bytes. Used by one thread. */
 #ifndef WEIR_FIFO_INLET_H
 #define WEIR_FIFO_INLET_H
 
@@ -60,11 +60,12 @@ struct weir_inlet {
     struct weir_buffer kept;
 };
 
-/* One read. Return: WEIR_OK (something came), WEIR_EAGAIN (nothing there), WEIR_ECLOSED (nor anybody who could write), WEIR_ENOMEM,
- * WEIR_ESYSTEM (with errno). */
+/* One read. Return: WEIR_OK (something came), WEIR_EAGAIN (nothing there), WEIR_ECLOSED (nor anybody who could
+ * write), WEIR_ENOMEM, WEIR_ESYSTEM (with errno). */
 int weir_inlet_read(struct weir_inlet *inlet);
 /* The next frame among the bytes that were read. ret->uid and peer: peer is the session, uid is the caller's to set.
- * Return: WEIR_OK, WEIR_EAGAIN (read more), WEIR_ECORRUPT, WEIR_ETOOBIG, WEIR_EVERSION (something was skipped; call again), WEIR_ENOMEM. */
+ * Return: WEIR_OK, WEIR_EAGAIN (read more), WEIR_ECORRUPT, WEIR_ETOOBIG, WEIR_EVERSION (something was skipped; call
+ * again), WEIR_ENOMEM. */
 int weir_inlet_next(struct weir_inlet *inlet, const char *place, struct weir_inbound *ret, weir_error *err);
 /* May weir_inlet_next have something without another read? */
 int weir_inlet_has(const struct weir_inlet *inlet);

@@ -1,8 +1,8 @@
 /* Looking at a pipe from outside: the latest value, and info.
  *
- * What must stay true: nothing is taken out of the pipe and no end is opened where that could be noticed. To open a pipe for reading lets go who
- * waits to write (the shell's >), so the latest value is looked for only where a writer of ours is there, as /proc/locks says; then
- * tee(2) doubles what is inside into a pipe of our own. */
+ * What must stay true: nothing is taken out of the pipe and no end is opened where that could be noticed. To open a
+ * pipe for reading lets go who waits to write (the shell's >), so the latest value is looked for only where a writer
+ * of ours is there, as /proc/locks says; then tee(2) doubles what is inside into a pipe of our own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

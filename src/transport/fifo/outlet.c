@@ -1,10 +1,12 @@
 /* What is queued goes into the pipe.
  *
- * What must stay true: a packet is written with one write that begins with it, and the kernel cuts longer writes at multiples of 4096, so
- * only packets of that size may be followed by another in the same call. Bytes leave the queue when the kernel has taken them; a packet that
- * it took in part (it does not do that) is sent again whole, and its reader passes over the part.
+ * What must stay true: a packet is written with one write that begins with it, and the kernel cuts longer writes at
+ * multiples of 4096, so only packets of that size may be followed by another in the same call. Bytes leave the queue
+ * when the kernel has taken them; a packet that it took in part (it does not do that) is sent again whole, and its
+ * reader passes over the part.
  *
- * A plain message stands in the queue behind a header like a frame's, of which only the size means something and which is not sent. */
+ * A plain message stands in the queue behind a header like a frame's, of which only the size means something and
+ * which is not sent. */
 #include "transport/fifo/outlet.h"
 
 #include <errno.h>
@@ -30,7 +32,7 @@ enum {
 /* ---- preparing ---- */
 
 static uint64_t pipe_size_max(void) {
-    static uint64_t known;
+    static _Atomic(uint64_t) known;
     unsigned long size = 0;
     if (known)
         return known;
@@ -51,7 +53,8 @@ int weir_outlet_prepare(struct weir_outlet *outlet, uint64_t capacity) {
         size /= 2;
     if (fcntl(outlet->fd, F_SETFL, O_NONBLOCK | (is_framed ? O_DIRECT : 0)) != 0)
         return errno;
-    /* Refused when the user's pipes take too much memory already, or when it is smaller than what is inside: then it stays. */
+    /* Refused when the user's pipes take too much memory already, or when it is smaller than what is inside: then it
+     * stays. */
     (void)!fcntl(outlet->fd, F_SETPIPE_SZ, (int)size);
     return 0;
 }
@@ -325,12 +328,16 @@ int weir_outlet_is_read(struct weir_outlet *outlet, const struct weir_place *pla
     struct pollfd item = {.fd = outlet->fd, .events = POLLOUT};
     if (outlet->fd < 0)
         return 0;
-    /* The kernel says whether anybody has it open for reading, ourselves included, so we let go for a moment. What is inside
-     * stays: it is open for writing. */
+    /* The kernel says whether anybody has it open for reading, ourselves included, so we let go for a moment. What is
+     * inside stays: it is open for writing. */
     if (had_hold)
         close(outlet->hold_fd);
     outlet->hold_fd = -1;
-    int is_read = poll(&item, 1, 0) < 0 || !(item.revents & POLLERR);
+    int count;
+    do
+        count = poll(&item, 1, 0);
+    while (count < 0 && errno == EINTR);
+    int is_read = !(item.revents & POLLERR);
     if (had_hold)
         outlet->hold_fd = weir_pipe_open_again(place, outlet->fd, O_RDONLY); /* without it, writes are made quietly */
     return is_read;

@@ -1,8 +1,8 @@
 /* An outlet: frames queued for one pipe, and how they leave.
  *
- * Framed, many frames go as one packet and many packets with one system call. Plain, each frame was made into a message of its framing
- * before it was queued. A write that would raise SIGPIPE is made with the signal blocked, unless the end itself holds the pipe open for
- * reading, when there can be none. */
+ * Framed, many frames go as one packet and many packets with one system call. Plain, each frame was made into a
+ * message of its framing before it was queued. A write that would raise SIGPIPE is made with the signal blocked,
+ * unless the end itself holds the pipe open for reading, when there can be none. */
 #ifndef WEIR_FIFO_OUTLET_H
 #define WEIR_FIFO_OUTLET_H
 
@@ -27,18 +27,18 @@ struct weir_outlet {
     struct weir_buffer text; /* a plain message while it is made */
 };
 
-/* Make @outlet->fd one for packets, or for bytes, as the framing wants, and let it hold up to @capacity bytes, as far as the system
- * lets. Return: 0, or errno (this system has no packets). */
+/* Make @outlet->fd one for packets, or for bytes, as the framing wants, and let it hold up to @capacity bytes, as far
+ * as the system lets. Return: 0, or errno (this system has no packets). */
 int weir_outlet_prepare(struct weir_outlet *outlet, uint64_t capacity);
 /* Queue the frame at [start, end) of @chunk. Return: WEIR_OK, WEIR_ENOMEM; plain also as weir_plain_write. */
 int weir_outlet_push(struct weir_outlet *outlet, struct weir_chunk *chunk, size_t start, size_t end, weir_error *err);
-/* Write what is queued. Return: WEIR_OK (all of it), WEIR_EAGAIN (the pipe is full), WEIR_ECLOSED (nobody reads), WEIR_ESYSTEM (with
- * errno). */
+/* Write what is queued. Return: WEIR_OK (all of it), WEIR_EAGAIN (the pipe is full), WEIR_ECLOSED (nobody reads),
+ * WEIR_ESYSTEM (with errno). */
 int weir_outlet_flush(struct weir_outlet *outlet);
 /* Bytes that are queued or in the pipe. */
 uint64_t weir_outlet_size(const struct weir_outlet *outlet);
-/* Throw away what lies longest in the pipe: a packet; plain, everything, so that who reads next does not begin in the middle of a
- * message. Return: 1, or 0 when there is nothing. */
+/* Throw away what lies longest in the pipe: a packet; plain, everything, so that who reads next does not begin in the
+ * middle of a message. Return: 1, or 0 when there is nothing. */
 int weir_outlet_drop(struct weir_outlet *outlet);
 /* Does anybody have the pipe open for reading but ourselves? */
 int weir_outlet_is_read(struct weir_outlet *outlet, const struct weir_place *place);

@@ -1,9 +1,10 @@
 /* Packets: how frames lie in a pipe. docs/spec/fifo.md is the standard.
  *
- * A framed pipe is written in packet mode (O_DIRECT): each write of at most 4096 bytes goes in whole or not at all, and each read takes
- * one such piece out. A packet begins with a header that says which stream of frames goes on in it and where in it the first frame begins.
- * So whoever begins to read in the middle of a frame finds the next one without guessing, packets of many clients may mix, and a
- * writer may take the oldest packet out of a full pipe: its reader sees that one is missing.
+ * A framed pipe is written in packet mode (O_DIRECT): each write of at most 4096 bytes goes in whole or not at all,
+ * and each read takes one such piece out. A packet begins with a header that says which stream of frames goes on in
+ * it and where in it the first frame begins. So whoever begins to read in the middle of a frame finds the next one
+ * without guessing, packets of many clients may mix, and a writer may take the oldest packet out of a full pipe: its
+ * reader sees that one is missing.
  *
  *      0  4 bytes  magic     FE 57 50 F1
  *      4  u16      size      of the packet, header included

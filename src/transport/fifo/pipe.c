@@ -1,8 +1,9 @@
 /* Named pipes: made, opened, claimed. Which locks mean what stands in pipe.h.
  *
- * What must stay true: nobody sees a FIFO with other rights than its address gives it, so it is made under another name (PATH.new) and linked
- * into place. What is opened is judged by its descriptor, never by its name. Whoever has claimed a pipe looks whether it is still the one
- * at the path, as the last end before may have taken it away between open and lock; who takes it away holds both claims. */
+ * What must stay true: nobody sees a FIFO with other rights than its address gives it, so it is made under another
+ * name (PATH.new) and linked into place. What is opened is judged by its descriptor, never by its name. Whoever has
+ * claimed a pipe looks whether it is still the one at the path, as the last end before may have taken it away between
+ * open and lock; who takes it away holds both claims. */
 #include "transport/fifo/pipe.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,8 +119,8 @@ int weir_pipe_make(const struct weir_place *place, weir_error *err) {
 
 /* ---- opening ---- */
 
-/* A FIFO of a stranger is good where only he, we or root may put files: then whoever gave the path has chosen him. Where everybody may,
- * anybody could have been faster than the one who is meant. */
+/* A FIFO of a stranger is good where only he, we or root may put files: then whoever gave the path has chosen him.
+ * Where everybody may, anybody could have been faster than the one who is meant. */
 static int owner_check(const struct weir_place *place, const struct stat *about, weir_error *err) {
     char path[PATH_SIZE], user[64];
     struct stat folder;
@@ -290,19 +292,26 @@ int weir_pipe_claim(const struct weir_place *place, int lock_fd, enum weir_note 
     return WEIR_OK;
 }
 
-void weir_pipe_remove_last(const struct weir_place *place, int read_fd, int write_fd) {
-    int own_read = -1, own_write = -1;
-    if (read_fd < 0)
-        read_fd = own_read = weir_pipe_open_again(place, write_fd, O_RDONLY);
-    if (write_fd < 0)
-        write_fd = own_write = weir_pipe_open_again(place, read_fd, O_WRONLY);
-    if (read_fd >= 0 && write_fd >= 0 && claim_try(read_fd, WEIR_NOTE_READER) == WEIR_OK &&
-        claim_try(write_fd, WEIR_NOTE_WRITER) == WEIR_OK && weir_pipe_is_current(place, read_fd))
+/* Does nobody have it open for reading? Asked with no reading descriptor of our own. */
+static int is_unread(int write_fd) {
+    struct pollfd item = {.fd = write_fd, .events = POLLOUT};
+    while (poll(&item, 1, 0) < 0 && errno == EINTR)
+        continue;
+    return (item.revents & POLLERR) != 0;
+}
+
+void weir_pipe_remove_last(const struct weir_place *place) {
+    struct stat about;
+    int read_fd = weir_pipe_open(place, O_RDONLY, &about, NULL);
+    int fd = read_fd >= 0 ? weir_pipe_open_again(place, read_fd, O_WRONLY) : -1;
+    if (read_fd >= 0)
+        close(read_fd);
+    /* Who has opened it and not claimed it yet may have been sent something already. */
+    if (fd >= 0 && claim_try(fd, WEIR_NOTE_READER) == WEIR_OK && claim_try(fd, WEIR_NOTE_WRITER) == WEIR_OK &&
+        is_unread(fd) && weir_pipe_is_current(place, fd))
         unlink(place->name);
-    if (own_read >= 0)
-        close(own_read);
-    if (own_write >= 0)
-        close(own_write);
+    if (fd >= 0)
+        close(fd);
 }
 
 /* ---- looking from outside ---- */

@@ -1,11 +1,15 @@
 /* The named pipe itself: making it, opening its ends, and who holds which.
  *
- * The FIFO is the only file there is. Locks on its inode say who is there; the kernel drops them when their holder dies:
+ * The FIFO is the only file there is. Locks on its inode say who is there; the kernel drops them when their holder
+ * dies:
  *
- *     flock LOCK_EX         the one end of ours that reads (a reader, an observer, a server); needs no right but to read
+ *     flock LOCK_EX         the one end of ours that reads (a reader, an observer, a server); needs no right but to
+ * read
  *     OFD lock on byte 0    the one writer
- *     OFD lock, a note      one byte at role << 60 | pid << 32 | session: what the holder is and who. Notes never conflict; they
- *                           are there to be asked for (F_OFD_GETLK), and /proc/locks shows them to who has not opened the pipe
+ *     OFD lock, a note      one byte at role << 60 | pid << 32 | session: what the holder is and who. Notes never
+ * conflict; they
+ *                           are there to be asked for (F_OFD_GETLK), and /proc/locks shows them to who has not opened
+ * the pipe
  */
 #ifndef WEIR_FIFO_PIPE_H
 #define WEIR_FIFO_PIPE_H
@@ -27,14 +31,15 @@ enum weir_note {
 
 /* Is the path one for a FIFO? */
 int weir_pipe_check(const struct weir_place *place, weir_error *err);
-/* Make the FIFO at place->name if nothing is there and place->may_create. Return: WEIR_OK, WEIR_ENOENT, WEIR_EADDRESS (something else
- * is there), WEIR_EACCESS, others. */
+/* Make the FIFO at place->name if nothing is there and place->may_create. Return: WEIR_OK, WEIR_ENOENT, WEIR_EADDRESS
+ * (something else is there), WEIR_EACCESS, others. */
 int weir_pipe_make(const struct weir_place *place, weir_error *err);
 /* Make a FIFO of mode 0600 at @path, which must not be there. Return: 0, or errno. */
 int weir_pipe_make_private(const char *path);
 
-/* Open an end of it without waiting. @flags: O_RDONLY, O_WRONLY or O_RDWR. What is there must be a FIFO of an owner who is to be trusted at
- * that place. Return: a descriptor, or -1 with errno and a sentence: ENXIO when there is nobody to write to. */
+/* Open an end of it without waiting. @flags: O_RDONLY, O_WRONLY or O_RDWR. What is there must be a FIFO of an owner
+ * who is to be trusted at that place. Return: a descriptor, or -1 with errno and a sentence: ENXIO when there is
+ * nobody to write to. */
 int weir_pipe_open(const struct weir_place *place, int flags, struct stat *ret, weir_error *err);
 /* Another end of the same pipe, whatever stands at its path now. Return: a descriptor, or -1 with errno. */
 int weir_pipe_open_again(const struct weir_place *place, int fd, int flags);
@@ -42,16 +47,17 @@ int weir_pipe_open_again(const struct weir_place *place, int fd, int flags);
 int weir_pipe_is_current(const struct weir_place *place, int fd);
 
 /* Become the one writer (or reader) of the pipe and leave a note. @lock_fd: open for writing (reading).
- * Return: WEIR_OK, WEIR_EBUSY (the sentence names who it is), WEIR_EAGAIN (the pipe at the path is another one by now: open again),
- * WEIR_ESYSTEM. */
+ * Return: WEIR_OK, WEIR_EBUSY (the sentence names who it is), WEIR_EAGAIN (the pipe at the path is another one by
+ * now: open again), WEIR_ESYSTEM. */
 int weir_pipe_claim(const struct weir_place *place, int lock_fd, enum weir_note note, uint32_t session,
                     weir_error *err);
 /* A note of that role. Return: where it lies (says who and which one), 0 for none. */
 uint64_t weir_pipe_note(int fd, enum weir_note note);
 /* The sentence for a place that is taken: who is there and as what. Return: WEIR_EBUSY. */
 int weir_pipe_busy(const struct weir_place *place, uint64_t note, weir_error *err);
-/* The last end takes the pipe away: only when nobody else is there. @read_fd, @write_fd: -1, or the end's own. */
-void weir_pipe_remove_last(const struct weir_place *place, int read_fd, int write_fd);
+/* Take the pipe away if nobody has it. The caller has given up his claim before: of two that go at the same time,
+ * each with a claim, neither would be the last. */
+void weir_pipe_remove_last(const struct weir_place *place);
 
 /* Notes of the pipe at the path, found without opening it. ret[0] says whether any was found. */
 void weir_pipe_look(const struct stat *about, uint64_t ret[WEIR_NOTE_LAST + 1]);

@@ -1,10 +1,11 @@
 /* A thread that goes on writing.
  *
- * The owner writes by himself whenever he sends or waits. What a full pipe did not take would stay when he has nothing more to say, so from
- * the first time on that something is left, a thread looks after it: it waits for room and writes, unless the owner is at it.
+ * The owner writes by himself whenever he sends or waits. What a full pipe did not take would stay when he has
+ * nothing more to say, so from the first time on that something is left, a thread looks after it: it waits for room
+ * and writes, unless the owner is at it.
  *
- * What must stay true: outlets are written under the lock. The thread blocks all signals, never calls the user, and touches nothing after
- * weir_fifo_pump_stop. An end that never left anything has no thread. */
+ * What must stay true: outlets are written under the lock. The thread blocks all signals, never calls the user, and
+ * touches nothing after weir_fifo_pump_stop. An end that never left anything has no thread. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

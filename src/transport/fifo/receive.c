@@ -1,10 +1,11 @@
 /* The operations of readers: also a server's requests and a client's replies.
  *
- * A pipe has no history: what is in it is under way, and the next to read gets it. So where a reader begins means: what of that he passes
- * over.
+ * A pipe has no history: what is in it is under way, and the next to read gets it. So where a reader begins means:
+ * what of that he passes over.
  *
- * What must stay true: the frame delivered last stays (`last`) until a newer one comes, for seek. A pipe that nobody writes any more ends (read gives 0) and stays ended for the descriptor that saw it, so the descriptor
- * is replaced by a fresh one, which waits for the next writer. */
+ * What must stay true: the frame delivered last stays (`last`) until a newer one comes, for seek. A pipe that nobody
+ * writes any more ends (read gives 0) and stays ended for the descriptor that saw it, so the descriptor is replaced
+ * by a fresh one, which waits for the next writer. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -167,9 +168,9 @@ static int wait_to_read(struct weir_fifo *fifo, int64_t deadline, weir_error *er
         int count = ppoll(&item, 1, left == INT64_MAX ? NULL : &timeout, NULL);
         if (count < 0 && errno != EINTR)
             return weir_fail_errno(err, errno, "%s: waiting failed", fifo->place.text);
-        if (count > 0 && (item.revents & POLLIN))
-            return WEIR_OK;
-        if (count <= 0)
+        if (count < 0 || (count > 0 && (item.revents & POLLIN)))
+            return WEIR_OK; /* after a signal too: however many come, what is there is read */
+        if (count == 0)
             continue;
         int status = weir_inlet_read(&fifo->in);
         if (status == WEIR_OK)

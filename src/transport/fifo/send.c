@@ -1,8 +1,9 @@
 /* The operations of writers: also a client's requests and a server's replies.
  *
- * What must stay true: reserve and commit never block. A frame that was accepted leaves by the owner's own system call, at once when the pipe
- * takes it, else by the pump. The limit counts what is queued and what lies in the pipe. A pipe that nobody reads, or only an observer,
- * holds no writer back: it keeps the newest, as a ring does, and the writer takes the oldest out of it. */
+ * What must stay true: reserve and commit never block. A frame that was accepted leaves by the owner's own system
+ * call, at once when the pipe takes it, else by the pump. The limit counts what is queued and what lies in the pipe.
+ * A pipe that nobody reads, or only an observer, holds no writer back: it keeps the newest, as a ring does, and the
+ * writer takes the oldest out of it. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -39,8 +40,8 @@ static int is_lossy(struct weir_fifo *fifo) {
     return fifo->role == WEIR_ROLE_WRITER && (fifo->place.full == WEIR_FULL_DROP_OLDEST || !weir_fifo_is_held(fifo));
 }
 
-/* Make room by forgetting what is oldest: in the pipe, then in the queue. A message that has gone out in part stays, and the new one is
- * taken all the same. */
+/* Make room by forgetting what is oldest: in the pipe, then in the queue. A message that has gone out in part stays,
+ * and the new one is taken all the same. */
 static void room_make(struct weir_fifo *fifo, size_t size) {
     struct weir_outlet *out = &fifo->out;
     while (!fits(fifo, out, size)) {
@@ -219,8 +220,8 @@ static int may_send(struct weir_fifo *fifo) {
     return fits(fifo, out, fifo->refused_size);
 }
 
-/* The pipe has room for one packet again. To fill that at once would wake us for each packet that the reader takes; so as long as he goes
- * on reading, he is let read a quarter of it. */
+/* The pipe has room for one packet again. To fill that at once would wake us for each packet that the reader takes;
+ * so as long as he goes on reading, he is let read a quarter of it. */
 void weir_fifo_let_drain(int fd, int full) {
     int inside = 0, before = full;
     for (int i = 0; i < DRAIN_NAPS && ioctl(fd, FIONREAD, &inside) == 0; i++) {

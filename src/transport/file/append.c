@@ -141,18 +141,30 @@ static int generation_read(struct weir_file *file, weir_error *err) {
                                  : status;
 }
 
-/* Step 1 and 2. The lock is held. */
+/* Have the file at the path open; @about: of it. */
+static int current_open(struct weir_file *file, struct stat *about, weir_error *err) {
+    struct weir_append *append = &file->append;
+    if (append->fd >= 0 && lstat(file->place.name, about) == 0 && about->st_ino == append->ino &&
+        about->st_dev == append->dev)
+        return WEIR_OK;
+    int status = reopen(file, err);
+    if (status == WEIR_OK && fstat(append->fd, about) != 0)
+        status = weir_fail_errno(err, errno, "%s: cannot be looked at", file->place.text);
+    if (status == WEIR_OK) {
+        append->ino = about->st_ino;
+        append->dev = about->st_dev;
+    }
+    return status;
+}
+
+/* Step 1 and 2. The lock is held. With exclusive=1 nobody else writes a note, so ours need not be read. */
 static int end_find(struct weir_file *file, struct weir_lease_note *note, weir_error *err) {
     struct weir_append *append = &file->append;
     struct stat about;
-    int status = WEIR_OK;
-    if (append->fd < 0 || !weir_file_is_at(append->fd, file->place.name))
-        status = reopen(file, err);
-    if (status != WEIR_OK)
-        return status;
-    if (fstat(append->fd, &about) != 0)
-        return weir_fail_errno(err, errno, "%s: cannot be looked at", file->place.text);
+    int status = current_open(file, &about, err);
     *note = (struct weir_lease_note){0};
+    if (status != WEIR_OK || (append->lease.is_exclusive && append->end == (uint64_t)about.st_size))
+        return status;
     int is_noted = weir_lease_read(&append->lease, note);
     if (is_noted && note->ino == about.st_ino && note->end == (uint64_t)about.st_size && note->end > 0) {
         append->end = note->end;
@@ -169,7 +181,10 @@ static int end_find(struct weir_file *file, struct weir_lease_note *note, weir_e
     return status;
 }
 
+/* Whoever is alone needs none before he goes; if he is killed, the log is looked at. */
 static void note_write(struct weir_file *file, struct weir_lease_note *note) {
+    if (file->append.lease.is_exclusive)
+        return;
     note->end = file->append.end;
     note->seq = file->append.seq;
     weir_lease_write(&file->append.lease, note);
@@ -238,6 +253,8 @@ static int rotate(struct weir_file *file, struct weir_lease_note *note, weir_err
     uint64_t seq = append->seq, generation = append->generation;
     status = reopen(file, err);
     append->generation = generation;
+    append->ino = about.st_ino;
+    append->dev = about.st_dev;
     append->seq = seq;
     append->end = file->place.framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_HEADER_SIZE : 0;
     note->ino = about.st_ino;
@@ -485,7 +502,11 @@ int weir_append_open(struct weir_file *file, weir_error *err) {
         if (status == WEIR_OK)
             note_write(file, &note);
     }
-    append->lease.is_exclusive = file->place.is_exclusive && file->role == WEIR_ROLE_WRITER;
+    if (status == WEIR_OK && file->place.is_exclusive && file->role == WEIR_ROLE_WRITER) {
+        note.ino = 0; /* from here on it is not kept up */
+        weir_lease_write(&append->lease, &note);
+        append->lease.is_exclusive = 1;
+    }
     weir_lease_unlock(&append->lease);
     return status;
 }
@@ -496,6 +517,13 @@ void weir_append_close(struct weir_file *file) {
         weir_append_flush(file, NULL);
         if (append->is_dirty && file->place.sync != WEIR_SYNC_NONE && !append->is_poisoned)
             (void)!fdatasync(append->fd);
+    }
+    if (append->lease.is_exclusive && append->lease.fd >= 0 && !file->place.is_state) {
+        struct weir_lease_note note = {0};
+        append->lease.is_exclusive = 0;
+        weir_lease_read(&append->lease, &note);
+        note.ino = append->ino;
+        note_write(file, &note);
     }
     append->lease.is_exclusive = 0;
     weir_lease_close(&append->lease, &file->place, append->fd);
