@@ -25,6 +25,10 @@
  *                      system call per wake, and it is refused (WEIR_ENOTSUP) where other users may write the channel
  *   framing=weir|jsonl|cborseq|smile|bson      pipes: how a writer's messages lie in the pipe, and what a reader takes other bytes
  *                      for (default: frames, and what the bytes look like)
+ *                      sockets: what others are taken for that say no hello; connecting, what the listener speaks
+ *   psk=FILE           tcp: TLS 1.3 between those who have this secret, 32 bytes or 64 hexadecimal digits
+ *   cert=FILE key=FILE ca=FILE                 tcp: TLS 1.3 with certificates: our own, its key, who must have signed the others'
+ *   insecure=1         tcp: beyond loopback without TLS
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
  *   framing=weir|jsonl|cborseq|smile|bson      files: what is in them (default: what the name ends in)
  *   sync=none|interval:D|always                files: when what is written must be on the disk (default none: when the kernel likes)

@@ -228,6 +228,23 @@ static int framing_option(weir_view value, struct weir_place *place) {
     return place->framing < 0 ? WEIR_EINVAL : WEIR_OK;
 }
 
+static int file_read(weir_view value, char *ret) {
+    if (value.size == 0 || value.size >= WEIR_FILE_MAX || value.data[0] != '/')
+        return WEIR_EINVAL;
+    memcpy(ret, value.data, value.size);
+    ret[value.size] = '\0';
+    return WEIR_OK;
+}
+
+#define FILE_OPTION(option, field)                                                                                     \
+    static int option(weir_view value, struct weir_place *place) {                                                     \
+        return file_read(value, place->field);                                                                         \
+    }
+FILE_OPTION(cert_option, cert)
+FILE_OPTION(key_option, key)
+FILE_OPTION(ca_option, ca)
+FILE_OPTION(psk_option, psk)
+
 static int sync_option(weir_view value, struct weir_place *place) {
     static const char interval[] = "interval:";
     size_t prefix = sizeof(interval) - 1;
@@ -270,6 +287,7 @@ SWITCH_OPTION(stamp_option, is_stamped)
 SWITCH_OPTION(listen_option, must_listen)
 SWITCH_OPTION(connect_option, must_connect)
 SWITCH_OPTION(sealed_option, is_sealed)
+SWITCH_OPTION(insecure_option, is_insecure)
 SWITCH_OPTION(state_option, is_state)
 SWITCH_OPTION(anyfs_option, may_any_fs)
 
@@ -300,6 +318,11 @@ static const struct {
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"framing", framing_option, WEIR_OPTION_FRAMING, "weir, jsonl, cborseq, smile or bson"},
+    {"cert", cert_option, WEIR_OPTION_TLS, "the absolute path of a certificate (PEM)"},
+    {"key", key_option, WEIR_OPTION_TLS, "the absolute path of the certificate's key (PEM)"},
+    {"ca", ca_option, WEIR_OPTION_TLS, "the absolute path of the certificates of who signs (PEM)"},
+    {"psk", psk_option, WEIR_OPTION_TLS, "the absolute path of a file with 32 bytes, or 64 hexadecimal digits"},
+    {"insecure", insecure_option, WEIR_OPTION_TLS, "0 or 1"},
     {"sync", sync_option, WEIR_OPTION_FILE, "none, always or interval:D with a duration, such as interval:1s"},
     {"rotate", rotate_option, WEIR_OPTION_FILE, "a size from 64K on, such as 64M"},
     {"age", age_option, WEIR_OPTION_FILE, "a duration, such as 24h"},

@@ -137,11 +137,8 @@ static int process_has(const char *pid, const char *link) {
     return has;
 }
 
-int64_t weir_process_listens(const char *path, const char *other, uint32_t *ret_uid) {
+int64_t weir_process_of_socket(unsigned long inode, uint32_t *ret_uid) {
     char link[64];
-    unsigned long inode = listener_inode(path, other);
-    if (inode == 0)
-        return 0;
     snprintf(link, sizeof(link), "socket:[%lu]", inode);
     DIR *listing = opendir("/proc");
     const struct dirent *entry;
@@ -195,4 +192,9 @@ void weir_random(void *data, size_t size) {
         seed = (seed ^ (uint64_t)now.tv_nsec) * 6364136223846793005u + 1442695040888963407u;
         *at++ = (unsigned char)(seed >> 56);
     }
+}
+
+int64_t weir_process_listens(const char *path, const char *other, uint32_t *ret_uid) {
+    unsigned long inode = listener_inode(path, other);
+    return inode == 0 ? 0 : weir_process_of_socket(inode, ret_uid);
 }

@@ -20,6 +20,8 @@ int weir_process_owner(int64_t pid, uint32_t *ret_uid);
 /* The process that listens at the socket which was bound as @path or @other, and its user, as far as /proc shows it to us; nobody
  * is connected to. Return: its pid; 0: nobody; -1: somebody whom we may not see. */
 int64_t weir_process_listens(const char *path, const char *other, uint32_t *ret_uid);
+/* The process that has the socket of that inode open, and its user. Return: its pid; -1: none that we may see. */
+int64_t weir_process_of_socket(unsigned long inode, uint32_t *ret_uid);
 /* Start time in clock ticks since boot (/proc/PID/stat); 0 when there is no such process. */
 uint64_t weir_process_start(int64_t pid);
 /* Fill with bytes nobody can guess (getrandom). */

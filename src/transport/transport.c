@@ -7,6 +7,7 @@ static const struct weir_transport_ops *const transports[] = {
     &weir_transport_shm,
     &weir_transport_sysv,
     &weir_transport_unix,
+    &weir_transport_tcp,
     &weir_transport_fifo,
     &weir_transport_file,
 };

@@ -47,7 +47,8 @@ enum weir_option {
     WEIR_OPTION_SEALED = 8,   /* sealed= */
     WEIR_OPTION_KEY = 16,     /* no option: a name ends in a number, and all ways to write it are one name */
     WEIR_OPTION_FRAMING = 32, /* framing= */
-    WEIR_OPTION_FILE = 64     /* sync=, rotate=, age=, files=, state=, anyfs= */
+    WEIR_OPTION_FILE = 64,    /* sync=, rotate=, age=, files=, state=, anyfs= */
+    WEIR_OPTION_TLS = 128     /* cert=, key=, ca=, psk=, insecure= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -63,7 +64,7 @@ enum weir_trait {
 
 enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 2 };
 
-enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
+enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256, WEIR_FILE_MAX = 200 };
 
 struct weir_transport_ops;
 
@@ -97,14 +98,19 @@ struct weir_place {
     uint8_t must_connect;
     uint8_t is_codec_given;
     uint8_t is_from_given;
+    uint8_t is_insecure;
     uint8_t is_state;
     uint8_t may_any_fs;
     int framing; /* enum weir_framing; -1: not given */
     enum weir_sync sync;
-    int64_t sync_ns;      /* INTERVAL */
-    uint64_t rotate_size; /* 0: never */
-    int64_t rotate_ns;    /* age=; 0: never */
-    uint32_t files;       /* rotated ones that are kept */
+    int64_t sync_ns;          /* INTERVAL */
+    uint64_t rotate_size;     /* 0: never */
+    int64_t rotate_ns;        /* age=; 0: never */
+    uint32_t files;           /* rotated ones that are kept */
+    char cert[WEIR_FILE_MAX]; /* files of TLS; empty: not given */
+    char key[WEIR_FILE_MAX];
+    char ca[WEIR_FILE_MAX];
+    char psk[WEIR_FILE_MAX];
 };
 
 /* Room for one frame, given by reserve. */
@@ -209,6 +215,7 @@ struct weir_transport_ops {
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
 extern const struct weir_transport_ops weir_transport_sysv; /* transport/sysv/sysv.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
+extern const struct weir_transport_ops weir_transport_tcp;  /* transport/socket/tcp.c */
 extern const struct weir_transport_ops weir_transport_fifo; /* transport/fifo/fifo.c */
 extern const struct weir_transport_ops weir_transport_file; /* transport/file/file.c */
 

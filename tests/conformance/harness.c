@@ -26,6 +26,8 @@ static const struct form forms[] = {
     {"shm", "sealed=1", "", "call", "a sealed channel carries no calls"},
     {"sysv", "", "", NULL, NULL},
     {"unix", "", ".sock", NULL, NULL},
+    {"tcp", "", "", NULL, NULL},
+    {"tcp", "psk=KEY", "", NULL, NULL},
     {"fifo", "", ".fifo", NULL, NULL},
     {"file", "", ".weir", NULL, NULL},
     {"file", "", ".jsonl", NULL, NULL},
@@ -46,6 +48,31 @@ static int count_fds(void) {
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
     (void)info, (void)type, (void)walk;
     return remove(path);
+}
+
+/* A secret for psk=; not among the files that count_files counts. */
+static int key_make(struct scratch *scratch) {
+    static const char digits[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n";
+    char path[80];
+    snprintf(path, sizeof(path), "%s/.key", scratch->directory);
+    snprintf(scratch->keyed, sizeof(scratch->keyed), "psk=%s", path);
+    scratch->options = scratch->keyed;
+    FILE *file = fopen(path, "w");
+    if (!file || chmod(path, 0600) != 0)
+        return -1;
+    fputs(digits, file);
+    return fclose(file);
+}
+
+/* A place at a port: no two scratch places have the same, as all of 127.0.0.0/8 is loopback. */
+static void port_write(const struct scratch *scratch, const char *name, char *text, size_t size) {
+    uint64_t hash = UINT64_C(1469598103934665603);
+    for (const char *parts[] = {scratch->directory, name, NULL}, **part = parts; *part; part++)
+        for (const char *at = *part; *at; at++)
+            hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    hash ^= hash >> 29;
+    snprintf(text, size, "127.%u.%u.%u:%u", 1 + (unsigned)(hash % 250), (unsigned)(hash >> 8) % 250,
+             1 + (unsigned)(hash >> 16) % 250, 10000 + (unsigned)(hash >> 32) % 20000);
 }
 
 /* The keys of a test: KEYS from key_base on. Parts of channels have random keys, and tell the channel's at byte 56. */
@@ -110,6 +137,8 @@ static int setup(void **state) {
     if (!mkdtemp(scratch->directory))
         return -1;
     setenv("WEIR_SHM_DIR", scratch->directory, 1);
+    if (strstr(form->options, "psk=") && key_make(scratch) != 0)
+        return -1;
     if (getrandom(&scratch->key_base, sizeof(scratch->key_base), 0) != sizeof(scratch->key_base))
         return -1;
     scratch->key_base = (scratch->key_base & 0x7fffff00) | 0x1000;
@@ -172,14 +201,19 @@ const char *address(const struct scratch *scratch, const char *name, const char 
     char *text = buffers[next++ % ADDRESS_BUFFERS];
     const char *more = *options ? options + 1 : ""; /* behind the '?' */
     const char *question = *more || *scratch->options ? "?" : "", *and = *more && *scratch->options ? "&" : "";
-    if (strcmp(scratch->scheme, "shm") == 0)
+    if (strcmp(scratch->scheme, "shm") == 0) {
         snprintf(text, sizeof(buffers[0]), "shm://%s%s%s%s%s", name, question, scratch->options, and, more);
-    else if (strcmp(scratch->scheme, "sysv") == 0)
+    } else if (strcmp(scratch->scheme, "tcp") == 0) {
+        char port[64];
+        port_write(scratch, name, port, sizeof(port));
+        snprintf(text, sizeof(buffers[0]), "tcp://%s%s%s%s%s", port, question, scratch->options, and, more);
+    } else if (strcmp(scratch->scheme, "sysv") == 0) {
         snprintf(text, sizeof(buffers[0]), "sysv://%u%s%s%s%s", scratch->key_base + (unsigned char)*name, question,
                  scratch->options, and, more);
-    else
+    } else {
         snprintf(text, sizeof(buffers[0]), "%s://%s/%s%s%s%s%s%s", scratch->scheme, scratch->directory, name,
                  scratch->extension, question, scratch->options, and, more);
+    }
     return text;
 }
 

@@ -31,6 +31,7 @@ struct scratch {
     const char *options;
     const char *extension;
     char directory[64];
+    char keyed[96]; /* options with a secret of this place */
     int fd_count;      /* open before the test */
     uint32_t key_base; /* sysv://: names are keys, this one plus a number of the name */
 };

@@ -108,6 +108,9 @@ struct weir_plain_writer {
  * Return: WEIR_OK, WEIR_EPARSE, WEIR_EENCODE, WEIR_ELIMIT, WEIR_ENOTSUP (a control frame), WEIR_ENOMEM. */
 int weir_plain_write(struct weir_plain_writer *writer, int framing, const struct weir_frame *frame,
                      struct weir_buffer *out, weir_error *err);
+/* The data of a frame as a value, in the writer's memory; NULL when there is none. Return: as weir_plain_write. */
+int weir_plain_data(struct weir_plain_writer *writer, const struct weir_frame *frame, const weir_value **ret,
+                    weir_error *err);
 /* Append a value alone, as a message that is nothing but data: for state files. @is_pretty: JSON for people, over several lines. */
 int weir_plain_write_value(const weir_value *value, int framing, int is_pretty, struct weir_buffer *out,
                            weir_error *err);

@@ -52,6 +52,14 @@ static int decode(struct weir_plain_writer *writer, const struct weir_frame *fra
     return status;
 }
 
+int weir_plain_data(struct weir_plain_writer *writer, const struct weir_frame *frame, const weir_value **ret,
+                    weir_error *err) {
+    int status = decode(writer, frame, err);
+    if (status == WEIR_OK)
+        *ret = frame->codec == 0 ? NULL : weir_doc_root(writer->data);
+    return status;
+}
+
 /* ---- the map ---- */
 
 static void id_put(weir_doc *doc, const char *key, uint64_t id) {

@@ -81,7 +81,7 @@ static int connect_failed(const struct weir_place *place, int sys_errno, weir_er
     return weir_fail_errno(err, sys_errno, "%s: cannot connect", place->text);
 }
 
-static int local_connect(const struct weir_place *place, int *ret_fd, weir_error *err) {
+static int path_connect(const struct weir_place *place, int *ret_fd, weir_error *err) {
     struct stat there;
     int status = path_look(place, &there, err);
     if (status != WEIR_OK)
@@ -102,6 +102,18 @@ static int local_connect(const struct weir_place *place, int *ret_fd, weir_error
     return WEIR_OK;
 }
 
+static int local_connect(const struct weir_place *place, struct weir_endpoints *to, struct weir_link *ret,
+                         weir_error *err) {
+    (void)to;
+    ret->is_underway = 0;
+    return path_connect(place, &ret->fd, err);
+}
+
+static int local_resolve(const struct weir_place *place, struct weir_endpoints *ret, weir_error *err) {
+    (void)place, (void)ret, (void)err;
+    return WEIR_OK;
+}
+
 /* ---- listening ---- */
 
 static int group_find(const struct weir_place *place, gid_t *ret, weir_error *err) {
@@ -116,7 +128,7 @@ static int group_find(const struct weir_place *place, gid_t *ret, weir_error *er
 static int stranger_wait(const struct weir_place *place, weir_error *err) {
     int64_t deadline = place->must_listen ? weir_deadline(DYING_NS) : 0;
     for (;;) {
-        int fd, status = local_connect(place, &fd, NULL);
+        int fd, status = path_connect(place, &fd, NULL);
         if (status == WEIR_ENOENT)
             return WEIR_OK;
         if (status == WEIR_OK)
@@ -218,7 +230,9 @@ static int listening(const struct weir_place *place, struct weir_claim *claim, w
     return WEIR_OK;
 }
 
-static int local_claim(const struct weir_place *place, const char *what, struct weir_claim *ret, weir_error *err) {
+static int local_claim(const struct weir_place *place, const struct weir_endpoints *at, const char *what,
+                       struct weir_claim *ret, weir_error *err) {
+    (void)at;
     struct weir_claim claim = {.listen_fd = -1};
     int status = weir_lease_take(place->name, what, &claim.lease_fd, err);
     if (status != WEIR_OK)
@@ -275,6 +289,8 @@ static int local_admit(const struct weir_place *place, int fd, struct weir_crede
 }
 
 const struct weir_socket_family weir_socket_local = {
+    .is_one_machine = 1,
+    .resolve = local_resolve,
     .claim = local_claim,
     .unclaim = local_unclaim,
     .connect = local_connect,

@@ -126,10 +126,15 @@ static void thread_wake(struct weir_pump *pump) {
     (void)!write(pump->control_fd, &one, sizeof(one));
 }
 
+/* A listener elsewhere that goes says so, and a writer must hear it though its owner only sends. */
+static int must_hear(const struct weir_socket *socket) {
+    return socket->role == WEIR_ROLE_WRITER && !socket->family->is_one_machine;
+}
+
 /* Does somebody have to act while the owner is away? */
 static int thread_is_needed(const struct weir_socket *socket) {
     return (socket->mode == WEIR_MODE_LISTENING && socket->role != WEIR_ROLE_SERVER) ||
-           weir_socket_has_leftover(socket);
+           (socket->mode == WEIR_MODE_CONNECTED && must_hear(socket)) || weir_socket_has_leftover(socket);
 }
 
 void weir_pump_rouse(struct weir_socket *socket) {

@@ -363,7 +363,8 @@ static int is_ready(const struct weir_socket *socket, uint32_t what) {
 static int is_direct(const struct weir_socket *socket, uint32_t what) {
     const struct weir_peer *upstream = &socket->upstream;
     return what == WEIR_READY_TO_READ && socket->mode == WEIR_MODE_CONNECTED && upstream->phase == WEIR_PHASE_READY &&
-           !socket->pump.has_thread && upstream->out.count == 0 && !upstream->has_ended;
+           !socket->pump.has_thread && !weir_peer_has_output(upstream) && !upstream->has_ended && !upstream->tls &&
+           !upstream->plain;
 }
 
 /* Wait for input with one system call when it comes soon; *is_idle says that it has not. */

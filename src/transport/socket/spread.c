@@ -53,11 +53,12 @@ static void history_push(struct weir_socket *socket, const struct weir_run *run)
     }
 }
 
-void weir_spread(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop) {
+void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struct weir_chunk *chunk, size_t start,
+                 size_t stop) {
     struct weir_run run = {chunk, start, stop};
     for (size_t i = 0; i < socket->peer_count; i++) {
         struct weir_peer *peer = socket->peers[i];
-        if (weir_peer_reads(peer) && stop - start <= peer->hello.size_max + WEIR_STREAM_SLACK)
+        if (peer != from && weir_peer_reads(peer) && stop - start <= peer->hello.size_max + WEIR_STREAM_SLACK)
             offer(socket, &peer->out, weir_peer_holds(peer), &run);
     }
     history_push(socket, &run);
@@ -231,7 +232,7 @@ static int position(struct weir_socket *socket, struct weir_peer *peer, enum wei
     int status = history_choose(socket, &choice);
     if (status == WEIR_OK)
         status = introduce_all(socket, &peer->out);
-    if (status == WEIR_OK && from == WEIR_FROM_NOW)
+    if (status == WEIR_OK && from == WEIR_FROM_NOW && !peer->plain) /* it would be a message like any other to him */
         status = keepsake(socket, peer);
     for (size_t i = 0; status == WEIR_OK && i < chosen.count; i++) {
         const struct weir_run *run = weir_queue_run(&chosen, i);
@@ -267,6 +268,11 @@ void weir_spread_refill(struct weir_socket *socket, enum weir_from from, int64_t
 void weir_spread_owed(struct weir_socket *socket, struct weir_peer *peer) {
     struct weir_control control = {.op = "readers", .seq = weir_spread_readers(socket)};
     peer->owes_count = 0;
+    (void)tell(socket, &peer->out, &control);
+}
+
+void weir_spread_leave(struct weir_socket *socket, struct weir_peer *peer) {
+    struct weir_control control = {.op = "leave"};
     (void)tell(socket, &peer->out, &control);
 }
 
