@@ -402,6 +402,30 @@ static void test_discarded_bytes_are_never_a_message(void **state) {
     weir_writer_close(writer);
 }
 
+/* A batch that ends with a reservation given back: nothing of it, nor of what lies unread before it, is harmed. */
+static void test_a_batch_that_ends_with_a_discard(void **state) {
+    void *data;
+    size_t size;
+    weir_reader *reader = open_reader(address(*state, "a", ""));
+    weir_writer *writer = open_writer(address(*state, "a", "?readers=1"));
+    int64_t sent = 0, got = 0;
+    for (int round = 1; round <= 20; round++) {
+        for (int i = 0; i < round; i++)
+            assert_int_equal(send_number(writer, ++sent, (size_t)i * 30), WEIR_OK);
+        weir_writer_cork(writer);
+        assert_int_equal(send_number(writer, ++sent, 10), WEIR_OK);
+        assert_int_equal(weir_writer_reserve(writer, NULL, NULL, "u8[300]", &data, &size, NULL), WEIR_OK);
+        memset(data, 0x11, size);
+        weir_writer_discard(writer);
+        assert_int_equal(weir_writer_uncork(writer, NULL), WEIR_OK);
+        while (got < sent)
+            assert_int_equal(next_number(reader), ++got);
+    }
+    assert_int_equal(weir_reader_gaps(reader), 0);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 static void test_corked_messages_come_in_order(void **state) {
     weir_reader *reader = open_reader(address(*state, "a", ""));
     weir_writer *writer = open_writer(address(*state, "a", "?readers=1"));
@@ -703,6 +727,7 @@ int main(void) {
         CASE(test_ndarrays_arrive_aligned),
         CASE(test_reserve_and_commit_in_place),
         CASE(test_discarded_bytes_are_never_a_message),
+        CASE(test_a_batch_that_ends_with_a_discard),
         CASE(test_corked_messages_come_in_order),
         CASE(test_killed_writers_leave_whole_messages),
         CASE_OF(test_a_killed_reader_holds_nobody_back, WEIR_TRAIT_BOUNDED, 0),
