@@ -89,7 +89,9 @@ static void channel_put(weir_doc *doc, struct weir_listing *channel, const struc
     weir_begin_map(doc);
     weir_tell_text(doc, "address", channel->address);
     weir_tell_text(doc, "transport", scheme);
-    weir_tell_text(doc, "state", channel->has_ends ? "live" : "idle");
+    weir_tell_text(doc, "state", channel->problem ? "bad" : channel->has_ends ? "live" : "idle");
+    if (channel->problem)
+        weir_tell_text(doc, "problem", channel->problem);
     weir_tell_number(doc, "bytes", channel->bytes);
     weir_tell_number(doc, "messages", channel->messages);
     weir_tell_time(doc, "last", channel->last_time);
@@ -111,7 +113,9 @@ static int find_all(struct found *found, weir_error *err) {
     int status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && (transport = weir_transport_at(i)) != NULL; i++)
         status = transport->list(channel_found, found, err);
-    return status ? status : weir_record_each(end_found, NULL, 0, found);
+    if (status == WEIR_OK && weir_record_each(end_found, NULL, 0, found) != WEIR_OK)
+        status = weir_fail(err, WEIR_ESYSTEM, "the directory of live ends cannot be read");
+    return status;
 }
 
 int weir_directory_list(weir_doc *doc, weir_error *err) {
@@ -127,8 +131,6 @@ int weir_directory_list(weir_doc *doc, weir_error *err) {
     weir_end(doc);
     if (status == WEIR_OK)
         status = weir_doc_finish(doc, &root, err);
-    else
-        weir_fail(err, status, "the directory of live ends cannot be read");
     free(found.channels);
     free(found.ends);
     return status;

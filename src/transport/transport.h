@@ -133,10 +133,11 @@ enum { WEIR_COMMIT_MORE = 1 }; /* more follows at once: publishing and waking ma
 /* Called for each channel that is there, with or without ends. */
 struct weir_listing {
     char address[WEIR_PLACE_TEXT_MAX];
-    uint64_t bytes;    /* store used */
-    uint64_t messages; /* sent so far by all writers */
-    int64_t last_time; /* ns since the epoch of the newest message, 0 when none */
-    int has_ends;      /* a living process holds it */
+    uint64_t bytes;      /* store used */
+    uint64_t messages;   /* sent so far by all writers */
+    int64_t last_time;   /* ns since the epoch of the newest message, 0 when none */
+    int has_ends;        /* a living process holds it */
+    const char *problem; /* why nobody can open it; NULL: none is known */
 };
 typedef int weir_listing_fn(const struct weir_listing *listing, void *user);
 /* Called for each thing clean removes (or would). */
