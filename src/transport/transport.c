@@ -4,11 +4,7 @@
 #include <string.h>
 
 static const struct weir_transport_ops *const transports[] = {
-    &weir_transport_shm,
-    &weir_transport_sysv,
-    &weir_transport_unix,
-    &weir_transport_fifo,
-    &weir_transport_file,
+    &weir_transport_shm, &weir_transport_sysv, &weir_transport_unix, &weir_transport_fifo, &weir_transport_file,
 };
 
 enum { TRANSPORT_COUNT = sizeof(transports) / sizeof(transports[0]) };
@@ -44,4 +40,10 @@ int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_e
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err) {
     (void)is_dry_run, (void)clean_fn, (void)user, (void)err;
     return WEIR_OK;
+}
+
+int weir_transport_no_remove(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                             weir_error *err) {
+    (void)is_dry_run, (void)clean_fn, (void)user;
+    return weir_fail(err, WEIR_ENOTSUP, "%s is a file like any other; remove it with rm", place->text);
 }

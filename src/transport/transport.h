@@ -205,6 +205,9 @@ struct weir_transport_ops {
 
     int (*list)(weir_listing_fn *listing_fn, void *user, weir_error *err);
     int (*clean)(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+    /* Take one channel away that no process has open; @clean_fn is told of it. Return: WEIR_OK, WEIR_EBUSY, WEIR_ENOENT, WEIR_EACCESS,
+     * WEIR_ENOTSUP, others. */
+    int (*remove)(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
 };
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
@@ -224,5 +227,7 @@ uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, si
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+int weir_transport_no_remove(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                             weir_error *err);
 
 #endif

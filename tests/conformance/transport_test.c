@@ -272,6 +272,22 @@ static void test_from(void **state) {
     weir_writer_close(writer);
 }
 
+/* Who names a seq learns how many messages there are no more from it on. */
+static void test_from_a_seq_that_is_gone(void **state) {
+    weir_message *message;
+    weir_writer *writer = open_writer(address(*state, "a", "?capacity=64K&full=drop-oldest"));
+    for (int64_t i = 1; i <= MANY; i++)
+        assert_int_equal(send_number(writer, i, 1000), WEIR_OK);
+    weir_reader *reader = open_reader(address(*state, "a", "?from=seq:2&capacity=64K"));
+    assert_int_equal(weir_reader_next(reader, 10 * SECOND, &message, NULL), WEIR_OK);
+    int64_t first = message_number(message);
+    assert_true(first >= 2 && (uint64_t)first == weir_message_seq(message));
+    assert_int_equal(weir_message_gap(message), first - 2);
+    assert_int_equal(weir_reader_gaps(reader), first - 2);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 /* A second writer or reader is refused with a sentence that names the first. */
 static void test_one_of_each_where_there_can_be_only_one(void **state) {
     weir_error err = {0};
@@ -721,6 +737,7 @@ int main(void) {
         CASE_OF(test_a_slow_reader_misses_nothing, 0, WEIR_TRAIT_BOUNDED),
         CASE(test_observers_hold_nobody_back),
         CASE(test_from),
+        CASE(test_from_a_seq_that_is_gone),
         CASE(test_one_of_each_where_there_can_be_only_one),
         CASE(test_latest),
         CASE(test_sizes_from_one_byte_to_four_mebibytes),

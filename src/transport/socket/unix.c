@@ -12,6 +12,7 @@
 #include "os/fork.h"
 #include "os/process.h"
 #include "transport/socket/child.h"
+#include "transport/socket/lease.h"
 #include "transport/socket/local.h"
 #include "transport/socket/socket.h"
 
@@ -219,4 +220,5 @@ const struct weir_transport_ops weir_transport_unix = {
     .info = weir_socket_local_info,
     .list = weir_transport_no_list,
     .clean = weir_transport_no_clean,
+    .remove = weir_lease_clear,
 };
