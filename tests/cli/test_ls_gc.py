@@ -54,6 +54,9 @@ def test_what_nobody_can_open_is_listed_and_stays(weir):
     channels = {channel["address"]: channel for channel in weir.channels()}
     assert channels["shm://lab/damaged"]["state"] == channels["shm://lab/newer"]["state"] == "bad"
     assert "damaged" in channels["shm://lab/damaged"]["problem"] and "version" in channels["shm://lab/newer"]["problem"]
+    for name in ("lab/damaged", "lab/newer"):
+        assert "weir gc shm://" + name in weir.error(1, "info", name)
+    assert "weir gc shm://lab/newer" in weir.error(1, "get", "lab/newer")
     assert weir.out("gc") == "" and len(weir.channels()) == 2
     weir.run("gc", "lab/damaged")
     weir.run("gc", "lab/newer")

@@ -25,6 +25,11 @@ int weir_backing_unseen(const struct weir_backing *backing, int status, weir_err
     case WEIR_EACCESS:
         return weir_fail(err, status, "%s is closed to you; its owner can %s", backing->text,
                          backing->ops->way_in ? backing->ops->way_in : "make it anew with mode= and group=");
+    case WEIR_EVERSION:
+        return weir_fail(err, status, "%s was made by another version of weir; upgrade the older one, or weir gc %s",
+                         backing->text, backing->text);
+    case WEIR_ECORRUPT:
+        return weir_fail(err, status, "%s is damaged; weir gc %s removes it", backing->text, backing->text);
     default: return weir_fail_errno(err, errno, "%s cannot be opened", backing->text);
     }
 }

@@ -78,7 +78,7 @@ int weir_backing_latest(const struct weir_backing_ops *ops, const struct weir_pl
     ops->abandon(&backing);
     if (status == WEIR_ENOENT)
         return weir_fail(err, status, "%s: there is no message yet", place->text);
-    if (status == WEIR_EACCESS)
+    if (status == WEIR_EACCESS || status == WEIR_EVERSION)
         return weir_backing_unseen(&backing, status, err);
     return status
                ? weir_fail(err, status, "%s: its newest message cannot be read: %s", place->text, weir_err_text(status))

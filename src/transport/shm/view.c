@@ -24,8 +24,7 @@ static uint64_t load_oldest(const struct weir_lane_view *view) {
 
 /* Does our cursor keep the writer from what is at the position? (Others may have changed it where they may write the channel.) */
 static int is_held(const struct weir_lane_view *view) {
-    return view->cursor && !(view->segment.flags & WEIR_LANE_LOSSY) &&
-           atomic_load_explicit(view->cursor, memory_order_relaxed) <= view->position;
+    return view->may_hold && atomic_load_explicit(view->cursor, memory_order_relaxed) <= view->position;
 }
 
 /* Has the writer gone on beyond the position? For who holds it `oldest` says nothing: the writer moves it before it looks for who has
@@ -91,6 +90,8 @@ static void segment_adopt(struct weir_lane_view *view, const struct weir_shm_cha
     view->is_given_up = 0;
     view->is_in_place =
         view->cursor && channel->is_private && !(segment->flags & WEIR_LANE_LOSSY) && segment->uid == geteuid();
+    /* Where lanes have wakes of their own, the writer may have put us out, which we learn later. */
+    view->may_hold = view->cursor && !(segment->flags & WEIR_LANE_LOSSY) && !channel->wakes;
 }
 
 /* Where the segment leads on to; 0: it is the newest. */
