@@ -11,9 +11,10 @@ extern "C" {
 #endif
 
 /* Fill @doc with the channels this user can see, an array of
- *   {"address", "transport", "state": "live" | "idle", "bytes", "messages", "last": ns since the epoch or null,
+ *   {"address", "transport", "state": "live" | "idle" | "bad", "bytes", "messages", "last": ns since the epoch or null,
  *    "ends": [{"role", "pid", "user", "program", "address", "since", "messages", "bytes", "waits", "gaps", "refused"}]}.
- * "refused": how many others an end that listens on a socket has not let in. A channel is idle when it is there and no living process has it open.
+ * "refused": how many others an end that listens on a socket has not let in. A channel is idle when it is there and no living process has it open;
+ * bad when nobody can open it, and "problem" says why.
  * Return: WEIR_OK, WEIR_ENOMEM, WEIR_ESYSTEM. */
 WEIR_API int weir_directory_list(weir_doc *doc, weir_error *err);
 
@@ -41,6 +42,12 @@ WEIR_API int weir_channel_info(const char *address, weir_doc *doc, weir_error *e
  * {"path", "what", "size"}; with @dry_run nothing is removed. Idle channels that are to be kept stay.
  * Return: WEIR_OK, WEIR_ENOMEM, WEIR_ESYSTEM. */
 WEIR_API int weir_directory_clean(weir_doc *doc, int dry_run, weir_error *err);
+
+/* Take one channel away with its messages, whatever keep= says of it, when nobody has it open: shared memory, System V segments, or what a
+ * killed process that listened left of a socket. @doc and @dry_run as above.
+ * Return: WEIR_OK, WEIR_EBUSY (the sentence says who has it open), WEIR_ENOENT, WEIR_EACCESS (another user's), WEIR_EADDRESS,
+ * WEIR_ENOTSUP (a log or a pipe is a file: remove it as one), WEIR_ENOMEM, WEIR_ESYSTEM. */
+WEIR_API int weir_channel_remove(const char *address, weir_doc *doc, int dry_run, weir_error *err);
 
 #ifdef __cplusplus
 }

@@ -46,3 +46,9 @@ int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user,
     (void)is_dry_run, (void)clean_fn, (void)user, (void)err;
     return WEIR_OK;
 }
+
+int weir_transport_no_remove(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                             weir_error *err) {
+    (void)is_dry_run, (void)clean_fn, (void)user;
+    return weir_fail(err, WEIR_ENOTSUP, "%s is a file like any other; remove it with rm", place->text);
+}

@@ -139,10 +139,11 @@ enum { WEIR_COMMIT_MORE = 1 }; /* more follows at once: publishing and waking ma
 /* Called for each channel that is there, with or without ends. */
 struct weir_listing {
     char address[WEIR_PLACE_TEXT_MAX];
-    uint64_t bytes;    /* store used */
-    uint64_t messages; /* sent so far by all writers */
-    int64_t last_time; /* ns since the epoch of the newest message, 0 when none */
-    int has_ends;      /* a living process holds it */
+    uint64_t bytes;      /* store used */
+    uint64_t messages;   /* sent so far by all writers */
+    int64_t last_time;   /* ns since the epoch of the newest message, 0 when none */
+    int has_ends;        /* a living process holds it */
+    const char *problem; /* why nobody can open it; NULL: none is known */
 };
 typedef int weir_listing_fn(const struct weir_listing *listing, void *user);
 /* Called for each thing clean removes (or would). */
@@ -210,6 +211,9 @@ struct weir_transport_ops {
 
     int (*list)(weir_listing_fn *listing_fn, void *user, weir_error *err);
     int (*clean)(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+    /* Take one channel away that no process has open; @clean_fn is told of it. Return: WEIR_OK, WEIR_EBUSY, WEIR_ENOENT, WEIR_EACCESS,
+     * WEIR_ENOTSUP, others. */
+    int (*remove)(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
 };
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
@@ -230,5 +234,7 @@ uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, si
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+int weir_transport_no_remove(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                             weir_error *err);
 
 #endif

@@ -148,5 +148,9 @@ def test_full_store(weir):
 
 def test_store_that_cannot_be(weir):
     weir.environment["WEIR_SHM_DIR"] = os.path.join(weir.folder, "missing")
-    said = weir.error(3, "pub", "lab/a", "1")
-    assert "missing" in said
+    for arguments in (["pub", "lab/a", "1"], ["sub", "lab/a"], ["get", "lab/a"], ["info", "lab/a"], ["ls"], ["gc"]):
+        said = weir.error(2, *arguments)
+        assert "missing" in said and "WEIR_SHM_DIR" in said
+    weir.environment["WEIR_SHM_DIR"] = "here"
+    for arguments in (["pub", "lab/a", "1"], ["get", "lab/a"], ["ls"]):
+        assert '"here"' in weir.error(2, *arguments)

@@ -30,6 +30,8 @@ MUTANTS = [
     ("the word behind is not cleared", "lane.c", [
         ("    zero_put(lane, position);\n    lane->zero_from", "    lane->zero_from"),
         ("        zero_put(lane, lane->zero_to);\n", "        (void)zero_put;\n")]),
+    ("a batch that ends with a discard clears the ring", "lane.c", [
+        ("    zero_at(lane, lane->head); /* a reservation given back since may have had us forget what is clear */\n", "")]),
     ("words are cleared that readers need", "lane.c", [
         ("    if (__builtin_expect(end > lane->limit, 0))\n        return;\n", "")]),
     ("oldest is stored only after the bytes were overwritten", "lane.c", [
@@ -102,9 +104,7 @@ MUTANTS = [
         ("        atomic_store(&channel->page->keep, wanted);\n", "        (void)wanted;\n"),
         ("        atomic_compare_exchange_strong(&channel->page->keep, &undecided, wanted);\n", "        (void)undecided;\n")]),
     ("clean takes away what is kept", "files_clean.c", [
-        ("    if (fd >= 0 && weir_channel_kept(backing) != WEIR_CHANNEL_KEEP &&\n", "    if (fd >= 0 &&\n"),
-        ("        if (weir_channel_kept(backing) != WEIR_CHANNEL_KEEP)\n            status", "            status"),
-        ("!to->is_dry_run && weir_channel_kept(backing) != WEIR_CHANNEL_KEEP)", "!to->is_dry_run)")]),
+        ("    return !is_sealed(weir_files_of(backing)) && weir_channel_kept(backing) == WEIR_CHANNEL_KEEP;\n", "    (void)backing;\n    return 0;\n")]),
     ("clean leaves what is half made", "files_clean.c", [
         ("            hidden_remove(&files->store, files->entry);\n", "            (void)hidden_remove;\n")]),
 ]

@@ -183,4 +183,5 @@ const struct weir_transport_ops weir_transport_file = {
     .info = weir_file_info,
     .list = weir_transport_no_list,
     .clean = weir_transport_no_clean,
+    .remove = weir_transport_no_remove,
 };

@@ -178,7 +178,7 @@ int weir_backing_look(struct weir_backing *backing, const struct weir_backing_op
 
 /* ---- for backings ---- */
 
-/* What look says, with the sentences that belong to it: WEIR_ENOENT, WEIR_EACCESS, others with errno. */
+/* What look says, with the sentences that belong to it: WEIR_ENOENT, WEIR_EACCESS, WEIR_EVERSION, WEIR_ECORRUPT, others with errno. */
 int weir_backing_unseen(const struct weir_backing *backing, int status, weir_error *err);
 
 /* The first bytes of a new channel's parts: both pages of the channel (WEIR_SHM_CHANNEL_SIZE), the head of the cursors. */

@@ -96,7 +96,8 @@ static int ends_open(struct shm *shm, const struct weir_place *place, weir_error
         status = server_lease(shm, err);
     if (status == WEIR_OK && has_lane(shm->role))
         status = weir_lane_open(&shm->lane, &shm->channel, place, err);
-    if (status == WEIR_OK && has_lane(shm->role))
+    /* A client decides nothing: the channel that a mistyped name made goes with it. */
+    if (status == WEIR_OK && has_lane(shm->role) && (shm->role != WEIR_ROLE_CLIENT || place->is_kept_given))
         weir_channel_settle(&shm->channel, place);
     if (status == WEIR_OK && has_slot(shm->role)) {
         int is_holding = shm->role == WEIR_ROLE_SERVER || (shm->role == WEIR_ROLE_READER && !place->is_observer);

@@ -375,7 +375,7 @@ static int join_once(struct weir_backing *backing, const struct weir_place *plac
     int status = weir_store_open(&files->store, place, place->may_create, err);
     backing->uid = files->store.uid;
     int may_create = place->may_create && backing->uid == geteuid();
-    if (status == WEIR_ENOENT && !may_create) /* otherwise it is WEIR_SHM_DIR that is missing, and err says so */
+    if (status == WEIR_ENOENT && !may_create)
         return weir_fail(err, WEIR_ENOENT, "%s: there is no such channel, and %s", place->text,
                          place->may_create ? "its user has none" : "create=0 forbids making it");
     if (status)
@@ -423,7 +423,7 @@ static int lock_open(const struct weir_backing *backing, enum weir_channel_acces
         return WEIR_OK;
     return errno == EACCES
                ? weir_fail_errno(err, errno, "%s does not let you %s", backing->text,
-                                 access == WEIR_CHANNEL_WRITE ? "write"
+                                 access == WEIR_CHANNEL_WRITE ? "write; its owner can, with mode=0660 and group="
                                                               : "hold its writers back; observe=1 may be allowed")
                : weir_fail_errno(err, errno, "%s: its file \"%s\" cannot be opened", backing->text, name);
 }

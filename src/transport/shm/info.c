@@ -377,7 +377,7 @@ int weir_backing_info(const struct weir_backing_ops *ops, const struct weir_plac
     status = survey_take(survey);
     if (status == WEIR_OK)
         survey_tell(survey, doc);
-    else if (status == WEIR_ENOENT || status == WEIR_EACCESS)
+    else if (status != WEIR_ENOMEM)
         weir_backing_unseen(&survey->backing, status, err);
     else
         weir_fail(err, status, "%s cannot be examined: %s", place->text, weir_err_text(status));

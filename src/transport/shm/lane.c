@@ -169,7 +169,8 @@ static inline void zero_at(struct weir_lane *lane, uint64_t position) {
     lane->zero_to = position + WEIR_SHM_LINE;
 }
 
-/* Small frames are followed by frames of any small size, large ones mostly by one as large. */
+/* Small frames are followed by frames of any small size, large ones mostly by one as large. What is clear must reach beyond head, or
+ * published frames would be cleared: zero_at comes first. */
 static inline void zero_ahead(struct weir_lane *lane, uint64_t span) {
     uint64_t end = lane->head + (span > AHEAD_SPAN_MAX ? span + WEIR_SHM_LINE : (uint64_t)AHEAD_SIZE);
     if (__builtin_expect(end > lane->limit, 0))
@@ -410,6 +411,7 @@ int weir_lane_flush(struct weir_lane *lane, weir_error *err) {
     lane->cork_word = 0;
     page_update(lane, lane->cork_last);
     weir_waker_look(&lane->waker, lane->channel);
+    zero_at(lane, lane->head); /* a reservation given back since may have had us forget what is clear */
     zero_ahead(lane, span);
     return WEIR_OK;
 }

@@ -37,6 +37,9 @@ int weir_peek_lanes(const struct weir_backing *backing, uint32_t generation[WEIR
         status = backing->ops->part_read(&part, WEIR_SHM_PAGE + offsetof(struct weir_channel_page, generation),
                                          generation, size);
     backing->ops->part_close(&part);
+    if (status == WEIR_OK && memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) == 0 &&
+        header.version != WEIR_SHM_VERSION)
+        return WEIR_EVERSION;
     if (status || memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
         return WEIR_ECORRUPT;
     return header.version == WEIR_SHM_VERSION && header.lanes == WEIR_SHM_LANES ? WEIR_OK : WEIR_EVERSION;

@@ -384,7 +384,12 @@ static int seek_lane(struct weir_shm_reader *reader, struct weir_lane_view *view
         return status;
     uint64_t seq = from == WEIR_FROM_SEQ ? (uint64_t)value : 0;
     int64_t time = from == WEIR_FROM_AGO ? weir_clock_realtime() - value : INT64_MIN;
-    return weir_view_forward(view, reader->channel, seq, time, err);
+    status = weir_view_forward(view, reader->channel, seq, time, err);
+    /* Who names a seq learns how many there are no more from it on. */
+    uint64_t first = seq > 0 ? seq : 1;
+    if (status == WEIR_OK && from == WEIR_FROM_SEQ && (view->expected == 0 || view->expected > first))
+        view->expected = first;
+    return status;
 }
 
 int weir_shm_reader_seek(struct weir_shm_reader *reader, enum weir_from from, int64_t value, weir_error *err) {

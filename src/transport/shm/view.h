@@ -14,6 +14,7 @@ struct weir_lane_view {
     _Atomic(uint64_t) *cursor; /* ours for this lane, everything before it is free; NULL: we hold nothing back */
     uint8_t is_open;
     uint8_t is_in_place; /* frames are handed out where they lie */
+    uint8_t may_hold;    /* our cursor keeps the writer from what is behind it */
     uint8_t is_given_up; /* damaged */
 };
 

@@ -194,12 +194,21 @@ void weir_spread_introduce(struct weir_socket *socket, uint64_t writer, uint64_t
     owner_introduce(socket, writer, seq, uid);
 }
 
-/* Tell a reader of all writers, each with the seq before the first frame he will get of it. */
-static int introduce_all(struct weir_socket *socket, struct weir_queue *queue) {
+/* The seq from which a reader's gaps of one writer are counted: that before the first frame he gets of it; who names a seq learns also
+ * how many there are no more from it on. */
+static uint64_t seq_before(const struct weir_socket *socket, const struct weir_origin *origin, enum weir_from from,
+                           int64_t value) {
+    uint64_t seq = origin->mark ? origin->mark - 2 : origin->writer == socket->writer ? socket->own_seq : origin->seq;
+    uint64_t asked = value > 0 ? (uint64_t)value - 1 : 0;
+    return from == WEIR_FROM_SEQ && asked < seq ? asked : seq;
+}
+
+/* Tell a reader of all writers. */
+static int introduce_all(struct weir_socket *socket, struct weir_queue *queue, enum weir_from from, int64_t value) {
     for (size_t i = 0; i < socket->passed.count; i++) {
         const struct weir_origin *origin = &socket->passed.items[i];
-        uint64_t seq = origin->writer == socket->writer ? socket->own_seq : origin->seq;
-        struct weir_control control = introduction(origin->writer, origin->mark ? origin->mark - 2 : seq, origin->uid);
+        struct weir_control control =
+            introduction(origin->writer, seq_before(socket, origin, from, value), origin->uid);
         if (tell(socket, queue, &control) != WEIR_OK)
             return WEIR_ENOMEM;
     }
@@ -231,7 +240,7 @@ static int position(struct weir_socket *socket, struct weir_peer *peer, enum wei
     struct choice choice = {.from = from, .value = value, .size_max = peer->hello.size_max, .to = &chosen};
     int status = history_choose(socket, &choice);
     if (status == WEIR_OK)
-        status = introduce_all(socket, &peer->out);
+        status = introduce_all(socket, &peer->out, from, value);
     if (status == WEIR_OK && from == WEIR_FROM_NOW && !peer->plain) /* it would be a message like any other to him */
         status = keepsake(socket, peer);
     for (size_t i = 0; status == WEIR_OK && i < chosen.count; i++) {
@@ -263,6 +272,14 @@ void weir_spread_refill(struct weir_socket *socket, enum weir_from from, int64_t
     struct choice choice = {.from = from, .value = value, .size_max = UINT64_MAX / 2, .to = &socket->inbox};
     weir_queue_clear(&socket->inbox);
     (void)history_choose(socket, &choice); /* no memory: fewer frames, which is counted as a gap */
+    for (size_t i = 0; from == WEIR_FROM_SEQ && i < socket->passed.count; i++) {
+        const struct weir_origin *passed = &socket->passed.items[i];
+        struct weir_origin *origin = weir_origins_find(&socket->seen, passed->writer);
+        if (!origin)
+            continue;
+        origin->seq = seq_before(socket, passed, from, value);
+        origin->is_fresh = 0;
+    }
 }
 
 void weir_spread_owed(struct weir_socket *socket, struct weir_peer *peer) {

@@ -11,6 +11,13 @@ static int inet_latest(const struct weir_place *place, struct weir_buffer *out, 
     return weir_socket_latest(place, &weir_socket_inet, out, ret, err);
 }
 
+static int inet_remove(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                       weir_error *err) {
+    (void)is_dry_run, (void)clean_fn, (void)user;
+    return weir_fail(err, WEIR_ENOENT, "%s: a port is gone with who listens there, and leaves nothing to remove",
+                     place->text);
+}
+
 const struct weir_transport_ops weir_transport_tcp = {
     .scheme = "tcp",
     .options = WEIR_OPTION_LISTEN | WEIR_OPTION_FRAMING | WEIR_OPTION_TLS,
@@ -19,4 +26,5 @@ const struct weir_transport_ops weir_transport_tcp = {
     WEIR_SOCKET_END_OPS,
     .latest = inet_latest,
     .info = weir_inet_info,
+    .remove = inet_remove,
 };

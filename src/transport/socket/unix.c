@@ -1,4 +1,5 @@
 /* unix:///path.sock: the ops table. */
+#include "transport/socket/lease.h"
 #include "transport/socket/local.h"
 #include "transport/socket/socket.h"
 
@@ -19,4 +20,5 @@ const struct weir_transport_ops weir_transport_unix = {
     WEIR_SOCKET_END_OPS,
     .latest = local_latest,
     .info = weir_socket_local_info,
+    .remove = weir_lease_clear,
 };

@@ -78,6 +78,7 @@ struct clean_user {
     weir_clean_fn *fn;
     void *user;
     int is_dry_run;
+    int is_named; /* this one, also when it is to be kept */
 };
 
 static int tell(const struct clean_user *to, const char *path, const char *what, uint64_t size) {
@@ -93,23 +94,37 @@ static int set_open(struct weir_backing *backing) {
     return status;
 }
 
-/* With membership alone, so that nobody comes in between. */
+/* We are its only member. */
+static int channel_remove(const struct clean_user *to, struct weir_backing *backing) {
+    struct weir_sysv *sysv = weir_sysv_of(backing);
+    int is_ready = atomic_load(&weir_sysv_page(sysv)->is_ready) != 0;
+    if (is_ready && !to->is_named && weir_channel_kept(backing) == WEIR_CHANNEL_KEEP)
+        return WEIR_OK;
+    int status = tell(to, backing->path,
+                      !is_ready      ? "half-made or half-removed channel"
+                      : to->is_named ? "idle channel"
+                                     : "channel with keep=0 and no ends",
+                      weir_sysv_used(backing));
+    if (status || to->is_dry_run)
+        return status;
+    status = weir_sysv_remove(backing);
+    if (status == WEIR_OK)
+        weir_ipc_remove(WEIR_IPC_SEM, sysv->set);
+    return to->is_named ? status : WEIR_OK;
+}
+
+/* With membership alone, so that nobody comes in between. Return: of one that is named also WEIR_EBUSY, WEIR_ENOENT. */
 static int channel_clean(const struct clean_user *to, uint32_t key) {
     struct weir_backing backing;
     backing_begin(&backing, key);
     struct weir_sysv *sysv = weir_sysv_of(&backing);
     int status = WEIR_OK;
-    if (set_open(&backing) == WEIR_OK && weir_sysv_alone(sysv) == WEIR_OK &&
-        weir_sysv_find_channel(&backing, 1, NULL) == WEIR_OK) {
-        int is_ready = atomic_load(&weir_sysv_page(sysv)->is_ready) != 0;
-        if (!is_ready || weir_channel_kept(&backing) != WEIR_CHANNEL_KEEP) {
-            status = tell(to, backing.path,
-                          is_ready ? "channel with keep=0 and no ends" : "half-made or half-removed channel",
-                          weir_sysv_used(&backing));
-            if (status == WEIR_OK && !to->is_dry_run && weir_sysv_remove(&backing) == WEIR_OK)
-                weir_ipc_remove(WEIR_IPC_SEM, sysv->set);
-        }
-    }
+    if (set_open(&backing) != WEIR_OK || weir_sysv_alone(sysv) != WEIR_OK)
+        status = to->is_named ? WEIR_EBUSY : WEIR_OK;
+    else if (weir_sysv_find_channel(&backing, 1, NULL) != WEIR_OK)
+        status = to->is_named ? WEIR_ENOENT : WEIR_OK;
+    else
+        status = channel_remove(to, &backing);
     weir_sysv_close(sysv);
     return status;
 }
@@ -204,10 +219,31 @@ static int sets_clean(const struct clean_user *to) {
 }
 
 int weir_sysv_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err) {
-    struct clean_user to = {clean_fn, user, is_dry_run};
+    struct clean_user to = {clean_fn, user, is_dry_run, 0};
     (void)err;
     int status = channels_clean(&to);
     if (status == WEIR_OK)
         status = segments_clean(&to);
     return status ? status : sets_clean(&to);
+}
+
+int weir_sysv_take_away(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                        weir_error *err) {
+    struct clean_user to = {clean_fn, user, is_dry_run, 1};
+    struct weir_ipc_about about;
+    uint32_t key, uid;
+    int status = weir_sysv_name(place, &key, &uid, err);
+    if (status)
+        return status;
+    if (uid != geteuid())
+        return weir_fail(err, WEIR_EACCESS, "%s is another user's, who alone can remove it", place->text);
+    int id = shmget((key_t)key, 0, 0);
+    int is_there = id >= 0 && weir_ipc_about(WEIR_IPC_SHM, id, &about) == 0 && is_channel(&about);
+    status = is_there ? channel_clean(&to, key) : WEIR_ENOENT;
+    switch (status) {
+    case WEIR_OK: return status;
+    case WEIR_ENOENT: return weir_fail(err, status, "%s: there is no such channel of yours", place->text);
+    case WEIR_EBUSY: return weir_fail(err, status, "%s is in use; end its programs first", place->text);
+    default: return weir_fail(err, status, "%s cannot be removed", place->text);
+    }
 }

@@ -138,6 +138,8 @@ void weir_sysv_wake_remove(const struct weir_backing *backing);
 uint64_t weir_sysv_used(const struct weir_backing *backing);
 int weir_sysv_each(weir_backing_fn *fn, void *user, weir_error *err);
 int weir_sysv_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+int weir_sysv_take_away(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                        weir_error *err);
 
 /* ---- backing.c ---- */
 
