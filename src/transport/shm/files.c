@@ -108,6 +108,27 @@ static int group_give(const struct weir_part_wish *wish, int fd) {
                : WEIR_ESYSTEM;
 }
 
+static int ranges_allocate(int fd, const struct weir_part_range *ranges, unsigned count, const char *text,
+                           weir_error *err) {
+    int status = WEIR_OK;
+    for (unsigned i = 0; status == WEIR_OK && i < count; i++)
+        status = weir_store_allocate(fd, ranges[i].offset, ranges[i].size, text, err);
+    return status;
+}
+
+static int files_part_allocate(const struct weir_backing *backing, struct weir_part_id id,
+                               const struct weir_part_range *ranges, unsigned count, weir_error *err) {
+    struct weir_part part;
+    int status = files_part_open(backing, id, 1, &part);
+    if (status == WEIR_ENOENT)
+        return weir_fail(err, WEIR_ECLOSED, "%s was taken away", backing->text);
+    if (status)
+        return weir_fail_errno(err, errno, "%s: a lane cannot be opened", backing->text);
+    status = ranges_allocate(part.id, ranges, count, backing->text, err);
+    files_part_close(&part);
+    return status;
+}
+
 static int files_part_make(struct weir_backing *backing, const struct weir_part_wish *wish, weir_error *err) {
     char name[NAME_SIZE], hidden[NAME_SIZE + 1];
     int at = weir_files_of(backing)->fd;
@@ -117,7 +138,9 @@ static int files_part_make(struct weir_backing *backing, const struct weir_part_
     int fd = openat(at, hidden, O_RDWR | O_CREAT | O_EXCL | FILE_FLAGS, 0600);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
-    int status = weir_store_allocate(fd, wish->size, backing->text, err);
+    int status = ftruncate(fd, (off_t)wish->size) == 0
+                     ? ranges_allocate(fd, wish->needed, wish->needed_count, backing->text, err)
+                     : weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
     if (status == WEIR_OK && (put(fd, wish->head, wish->head_size, 0) || group_give(wish, fd) ||
                               fchmod(fd, wish->mode) != 0 || renameat(at, hidden, at, name) != 0))
         status = weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
@@ -209,7 +232,7 @@ static int make_file(const struct making *making, const char *name, mode_t mode,
     if (fd < 0 || !owned(making, fd, mode))
         *status = weir_fail_errno(making->err, errno, "%s: its file \"%s\" cannot be made", place->text, name);
     else
-        *status = size ? weir_store_allocate(fd, size, place->text, making->err) : WEIR_OK;
+        *status = size ? weir_store_allocate(fd, 0, size, place->text, making->err) : WEIR_OK;
     if (*status == WEIR_OK && head_size && put(fd, head, head_size, 0))
         *status = weir_fail_errno(making->err, errno, "%s cannot be written", place->text);
     return *status ? file_close(fd, 0) : fd;
@@ -521,6 +544,7 @@ const struct weir_backing_ops weir_backing_files = {
     .part_map = files_part_map,
     .part_map_ring = files_part_map_ring,
     .part_make = files_part_make,
+    .part_allocate = files_part_allocate,
     .part_remove = files_part_remove,
     .part_exists = files_part_exists,
     .wake_open = files_wake_open,

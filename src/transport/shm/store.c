@@ -182,10 +182,10 @@ int weir_store_remove(int at, const char *entry) {
     return unlinkat(at, entry, AT_REMOVEDIR) == 0 ? WEIR_OK : WEIR_ESYSTEM;
 }
 
-int weir_store_allocate(int fd, uint64_t size, const char *path, weir_error *err) {
+int weir_store_allocate(int fd, uint64_t offset, uint64_t size, const char *path, weir_error *err) {
     int failed;
     do
-        failed = posix_fallocate(fd, 0, (off_t)size);
+        failed = posix_fallocate(fd, (off_t)offset, (off_t)size);
     while (failed == EINTR);
     if (failed == 0)
         return WEIR_OK;
