@@ -66,12 +66,12 @@ static void record_fill(struct weir_record *record, uint32_t role, const char *p
     record->version = WEIR_RECORD_VERSION;
     record->role = role;
     record->pid = getpid();
-    record->start = weir_process_start(record->pid);
+    record->start = weir_process_start_own();
     record->since = weir_clock_realtime();
     record->uid = geteuid();
     snprintf(record->place, sizeof(record->place), "%s", place);
     snprintf(record->address, sizeof(record->address), "%s", address);
-    weir_process_program(record->pid, record->program, sizeof(record->program));
+    weir_process_program_own(record->program, sizeof(record->program));
 }
 
 /* Lock, size, map and fill a file just made. Return: the mapping, NULL when any of it fails. */

@@ -151,7 +151,7 @@ static int size_try(size_t size, int *ret_full, int *ret_refused) {
     if (mount("none", base, "tmpfs", 0, options) != 0)
         return fail("mount", errno);
     int status = end_open(&pair.writer, WEIR_ROLE_WRITER, &pair.wish, &err);
-    int failed = 0;
+    int failed = 0, has_channel = status == WEIR_OK; /* there may be memory for a writer, and none for a reader */
     if (status == WEIR_OK)
         status = end_open(&pair.reader, WEIR_ROLE_READER, &pair.wish, &err);
     *ret_full = status == WEIR_OK;
@@ -161,7 +161,7 @@ static int size_try(size_t size, int *ret_full, int *ret_refused) {
         failed = fail(err.text, status);
     end_close(&pair.reader);
     end_close(&pair.writer);
-    if (!*ret_full && tree_count(base) != 0)
+    if (!has_channel && tree_count(base) != 0)
         failed = fail("files are left of a channel that could not be made", tree_count(base));
     umount2(base, MNT_DETACH);
     return failed;

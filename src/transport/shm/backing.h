@@ -7,8 +7,8 @@
  *
  * Nothing here is called while messages pass: only when ends come and go, lanes come and grow, somebody is in the way, or somebody
  * looks from outside. What every backing promises:
- *   1. A part is seen complete or not at all, and has its memory: no later access to it fails. A lane's segment may be given it step by
- *      step (part_allocate); what has none yet nobody touches.
+ *   1. A part is seen complete or not at all, and has its memory: no later access to it fails. Lanes and slots may be given
+ *      it as they come to be used (part_allocate); what has none yet nobody touches.
  *   2. A lease goes back when its process dies, whatever kills it. It is taken without waiting.
  *   3. Who owns a part, its mode and its size are the kernel's word. The bytes are not: they are others', to be checked.
  *   4. part_read never faults, whatever happens to the part meanwhile.
@@ -164,7 +164,7 @@ struct weir_backing_ops {
     void *(*part_map_ring)(const struct weir_part *part, size_t head_size, size_t ring_size, unsigned flags);
     /* Make a lane's segment; the caller has the lane's lease. What a dead writer left in its place is replaced. */
     int (*part_make)(struct weir_backing *backing, const struct weir_part_wish *wish, weir_error *err);
-    /* Give memory to what has none in these ranges of a lane's segment, all or nothing; the caller has the lane's lease. NULL: parts have
+    /* Give memory to what has none in these ranges of a part, one range whole or not at all; the caller has the lease of what is there. NULL: parts have
      * all of it from the beginning. Return: WEIR_OK; WEIR_ENOSPC, WEIR_ECLOSED (it was taken away), WEIR_ESYSTEM. */
     int (*part_allocate)(const struct weir_backing *backing, struct weir_part_id id,
                          const struct weir_part_range *ranges, unsigned count, weir_error *err);

@@ -521,7 +521,7 @@ static int lane_settle(struct weir_lane *lane, unsigned index, const struct weir
     lane->epoch = atomic_load(&mine->epoch) + 1;
     atomic_store(&mine->epoch, lane->epoch);
     atomic_store(&mine->pid, (uint32_t)getpid());
-    atomic_store(&mine->start, weir_process_start(getpid()));
+    atomic_store(&mine->start, weir_process_start_own());
     status = lane_recover(lane);
     if (status) {
         weir_segment_close(&lane->segment);
