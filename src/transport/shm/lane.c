@@ -502,8 +502,9 @@ static int lane_make(struct weir_lane *lane, unsigned index, const struct weir_p
         .next_seq = 1,
     };
     int status = weir_segment_make(lane->channel, &wish, err);
-    if (status == WEIR_OK)
-        status = weir_segment_open(lane->channel, index, 1, 1, &lane->segment, err);
+    if (status)
+        return status;
+    status = weir_segment_open(lane->channel, index, 1, 1, &lane->segment, err);
     if (status == WEIR_OK)
         weir_segment_know(&lane->segment, wish.room);
     return status;
