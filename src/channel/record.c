@@ -36,9 +36,10 @@ static int directory_path(char *path, size_t size, int is_ends) {
 /* A directory that is ours alone: refuse one that somebody else planted. */
 static int directory_make(const char *path) {
     struct stat info;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    int is_there = lstat(path, &info) == 0;
+    if (!is_there && mkdir(path, 0700) != 0 && errno != EEXIST)
         return WEIR_ESYSTEM;
-    if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid())
+    if ((!is_there && lstat(path, &info) != 0) || !S_ISDIR(info.st_mode) || info.st_uid != geteuid())
         return WEIR_EACCESS;
     return WEIR_OK;
 }

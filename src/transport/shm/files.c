@@ -136,8 +136,10 @@ static int files_part_make(struct weir_backing *backing, const struct weir_part_
     int at = weir_files_of(backing)->fd;
     part_name(wish->id, name);
     snprintf(hidden, sizeof(hidden), ".%s", name);
-    unlinkat(at, hidden, 0); /* we hold the lane's lease: whoever made it is dead */
     int fd = openat(at, hidden, O_RDWR | O_CREAT | O_EXCL | FILE_FLAGS, 0600);
+    if (fd < 0 && errno == EEXIST &&
+        unlinkat(at, hidden, 0) == 0) /* we hold the lane's lease: whoever made it is dead */
+        fd = openat(at, hidden, O_RDWR | O_CREAT | O_EXCL | FILE_FLAGS, 0600);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
     int status = ftruncate(fd, (off_t)wish->size) == 0

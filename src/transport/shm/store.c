@@ -100,11 +100,15 @@ static int directory_check(const struct weir_store *store, weir_error *err) {
 }
 
 static int directory_open(struct weir_store *store, int may_create, weir_error *err) {
-    if (may_create && mkdirat(store->base_fd, store->directory, 0700) != 0 && errno != EEXIST)
-        return weir_fail_errno(err, errno, "%s cannot be made", store->path);
-    store->fd = openat(store->base_fd, store->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    store->fd = openat(store->base_fd, store->directory, O_RDONLY | flags);
+    if (store->fd < 0 && errno == ENOENT && may_create) {
+        if (mkdirat(store->base_fd, store->directory, 0700) != 0 && errno != EEXIST)
+            return weir_fail_errno(err, errno, "%s cannot be made", store->path);
+        store->fd = openat(store->base_fd, store->directory, O_RDONLY | flags);
+    }
     if (store->fd < 0 && errno == EACCES) /* 0711: we may pass but not look */
-        store->fd = openat(store->base_fd, store->directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        store->fd = openat(store->base_fd, store->directory, O_PATH | flags);
     if (store->fd >= 0)
         return directory_check(store, err);
     if (errno == ENOENT)
