@@ -64,8 +64,8 @@ WEIR_API weir_writer *weir_writer_close(weir_writer *writer);
  * @op: NUL-terminated, at most WEIR_OP_MAX bytes; NULL for none.
  * @meta: a map, or NULL. @data: any value, or NULL. An ndarray as data is sent raw, others in the channel's codec=.
  * Return: WEIR_OK, WEIR_EAGAIN (full=fail), WEIR_ETIMEOUT (full=block), WEIR_ETOOBIG, WEIR_ECLOSED, WEIR_EENCODE, WEIR_ENOMEM,
- * WEIR_ENOSPC (the lane cannot grow, the disk is full), WEIR_EPARSE (data that is not what its codec says, in a plain log), WEIR_ESYSTEM (a log
- * that cannot be written, or was not brought to the disk), WEIR_EFENCED, WEIR_EFORKED. Nothing is sent unless WEIR_OK. */
+ * WEIR_ENOSPC (no memory for the lane to grow or to go on in its first lap, the disk is full), WEIR_EPARSE (data that is not what its
+ * codec says, in a plain log), WEIR_ESYSTEM (a log that cannot be written, or was not brought to the disk), WEIR_EFENCED, WEIR_EFORKED. Nothing is sent unless WEIR_OK. */
 WEIR_API int weir_writer_send(weir_writer *writer, const char *op, const weir_value *meta, const weir_value *data,
                               weir_error *err);
 /* Send an array as it lies in memory. Return: as weir_writer_send, WEIR_EINVAL (shape and size disagree). */

@@ -9,14 +9,18 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <weir/error.h>
+
+#include "os/fork.h"
 
 enum { STAT_MAX = 1024, PASSWD_MAX = 4096 };
 
@@ -43,6 +47,14 @@ void weir_process_program(int64_t pid, char *name, size_t size) {
         snprintf(text, sizeof(text), "?");
     text[strcspn(text, "\n")] = '\0';
     snprintf(name, size, "%s", text);
+}
+
+void weir_process_program_own(char *name, size_t size) {
+    char own[16]; /* TASK_COMM_LEN */
+    if (gettid() == getpid() && prctl(PR_GET_NAME, own) == 0)
+        snprintf(name, size, "%.*s", (int)sizeof(own), own);
+    else /* a thread may have a name of its own */
+        weir_process_program(getpid(), name, size);
 }
 
 void weir_process_user(uint32_t uid, char *name, size_t size) {
@@ -170,6 +182,17 @@ uint64_t weir_process_start(int64_t pid) {
         at++;
     }
     return strtoull(at, NULL, 10);
+}
+
+uint64_t weir_process_start_own(void) {
+    static _Atomic(uint64_t) known, known_in; /* the start, and the fork generation of which it is */
+    uint64_t generation = weir_fork_generation();
+    if (atomic_load(&known_in) == generation)
+        return atomic_load(&known);
+    uint64_t start = weir_process_start(getpid());
+    atomic_store(&known, start);
+    atomic_store(&known_in, generation);
+    return start;
 }
 
 void weir_random(void *data, size_t size) {

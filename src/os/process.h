@@ -7,6 +7,8 @@
 
 /* The program's name as `ps` shows it; "?" when it cannot be read. */
 void weir_process_program(int64_t pid, char *name, size_t size);
+/* Our own. */
+void weir_process_program_own(char *name, size_t size);
 /* The user's login name, or the number as text. */
 void weir_process_user(uint32_t uid, char *name, size_t size);
 /* The other way round: a login name, or the number as text. Return: WEIR_OK, WEIR_ENOENT (no such user). */
@@ -24,6 +26,8 @@ int64_t weir_process_listens(const char *path, const char *other, uint32_t *ret_
 int64_t weir_process_of_socket(unsigned long inode, uint32_t *ret_uid);
 /* Start time in clock ticks since boot (/proc/PID/stat); 0 when there is no such process. */
 uint64_t weir_process_start(int64_t pid);
+/* Of our own; it is asked for only once. */
+uint64_t weir_process_start_own(void);
 /* Fill with bytes nobody can guess (getrandom). */
 void weir_random(void *data, size_t size);
 

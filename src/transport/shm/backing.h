@@ -7,7 +7,8 @@
  *
  * Nothing here is called while messages pass: only when ends come and go, lanes come and grow, somebody is in the way, or somebody
  * looks from outside. What every backing promises:
- *   1. A part is seen complete or not at all, and has its memory: no later access to it fails.
+ *   1. A part is seen complete or not at all, and has its memory: no later access to it fails. Lanes and slots may be given
+ *      it as they come to be used (part_allocate); what has none yet nobody touches.
  *   2. A lease goes back when its process dies, whatever kills it. It is taken without waiting.
  *   3. Who owns a part, its mode and its size are the kernel's word. The bytes are not: they are others', to be checked.
  *   4. part_read never faults, whatever happens to the part meanwhile.
@@ -63,12 +64,21 @@ struct weir_part {
     uint32_t mode; /* 0640 */
 };
 
+/* Bytes of a part. */
+struct weir_part_range {
+    uint64_t offset, size;
+};
+enum { WEIR_PART_RANGES = 3 };
+
 /* A segment of a lane that is to be. */
 struct weir_part_wish {
     struct weir_part_id id;
     uint64_t size;
     const void *head; /* its first bytes; all others are 0 */
     size_t head_size;
+    struct weir_part_range
+        needed[WEIR_PART_RANGES]; /* what must have its memory at once; backings without part_allocate give all */
+    unsigned needed_count;
     uint32_t mode;
     uint32_t gid;
 };
@@ -154,6 +164,10 @@ struct weir_backing_ops {
     void *(*part_map_ring)(const struct weir_part *part, size_t head_size, size_t ring_size, unsigned flags);
     /* Make a lane's segment; the caller has the lane's lease. What a dead writer left in its place is replaced. */
     int (*part_make)(struct weir_backing *backing, const struct weir_part_wish *wish, weir_error *err);
+    /* Give memory to what has none in these ranges of a part, one range whole or not at all; the caller has the lease of what is there. NULL: parts have
+     * all of it from the beginning. Return: WEIR_OK; WEIR_ENOSPC, WEIR_ECLOSED (it was taken away), WEIR_ESYSTEM. */
+    int (*part_allocate)(const struct weir_backing *backing, struct weir_part_id id,
+                         const struct weir_part_range *ranges, unsigned count, weir_error *err);
     /* Take one away; who has it mapped keeps it. Return: 1, or 0 when there was none to take. */
     int (*part_remove)(struct weir_backing *backing, struct weir_part_id id);
     int (*part_exists)(const struct weir_backing *backing, struct weir_part_id id);

@@ -154,7 +154,8 @@ static int cursors_open(struct weir_shm_channel *channel, weir_error *err) {
     int status = part_open(channel, WEIR_PART_CURSORS, WEIR_SHM_CURSORS_SIZE, 1, &part, err);
     if (status)
         return status;
-    channel->cursors = ops->part_map(&part, WEIR_MAPPING_WRITE | WEIR_MAPPING_POPULATE);
+    channel->cursors =
+        ops->part_map(&part, WEIR_MAPPING_WRITE); /* few of its pages are ever used, some have no memory */
     channel->cursors_map_size = part.size;
     status =
         channel->cursors ? WEIR_OK : weir_fail_errno(err, errno, "%s cannot be mapped", weir_channel_text(channel));

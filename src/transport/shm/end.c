@@ -71,7 +71,7 @@ static int server_lease(struct shm *shm, weir_error *err) {
         return busy(shm, "somebody without the right to holds the server's lease", 0, 0, err);
     atomic_store(&page->server_pid, (uint32_t)getpid());
     atomic_store(&page->server_uid, geteuid());
-    atomic_store(&page->server_start, weir_process_start(getpid()));
+    atomic_store(&page->server_start, weir_process_start_own());
     shm->is_serving = 1;
     return WEIR_OK;
 }
@@ -130,7 +130,6 @@ int weir_shm_open(void *state, const struct weir_backing_ops *backing, const str
     shm->generation = weir_fork_generation();
     shm->role = role;
     shm->how = place->wait;
-    weir_spin_init(&shm->spin);
     enum weir_channel_access access = has_lane(role) ? WEIR_CHANNEL_WRITE : WEIR_CHANNEL_READ;
     int status = weir_channel_join(&shm->channel, backing, place, access, err);
     if (status == WEIR_EACCESS && role == WEIR_ROLE_READER && place->is_observer && !backing->wakes)
@@ -227,6 +226,9 @@ static int has_room(void *user) {
 static int room_wait(struct shm *shm, int64_t deadline) {
     if (shm->how == WEIR_WAIT_SPIN)
         return weir_spin_long(has_room, shm, deadline) ? WEIR_OK : WEIR_ETIMEOUT;
+    if (!shm->has_spin)
+        weir_spin_init(&shm->spin);
+    shm->has_spin = 1;
     if (weir_spin_until(&shm->spin, has_room, shm))
         return WEIR_OK;
     for (;;) {

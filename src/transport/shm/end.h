@@ -11,6 +11,7 @@ struct shm {
     struct weir_shm_reader reader;
     struct weir_shm_channel channel;
     struct weir_spin spin; /* of a writer that waits for room */
+    uint8_t has_spin;      /* it is made by the first wait: to count processors is a question to the system */
     uint64_t generation;   /* of fork */
     uint64_t server_found; /* client: the epoch of the server that peer_state found last; 0: none */
     uint64_t server_asked; /* client: the epoch of the server that the last request went to; 0: none */

@@ -10,6 +10,7 @@
  *   knows that the copy is whole.
  * - No byte is overwritten that a holding reader may still look at (weir_slot_held), unless the segment is LOSSY, where nobody
  *   looks in place. `freed` <= `oldest` is how far that goes; `limit` = freed + capacity.
+ * - No byte is written, and no frame made that has its next word, where the ring has no memory yet (segment.c): limit <= backed.
  * - The newest frame is never given up, so the latest value can always be read.
  * - tail, last and next_seq in the page may lag behind the frames by what was being committed; lane_recover catches up. */
 #include "transport/shm/lane.h"
@@ -67,6 +68,11 @@ static int is_lossy(const struct weir_lane *lane) {
     return lane->segment.flags & WEIR_LANE_LOSSY;
 }
 
+static void limit_set(struct weir_lane *lane) {
+    uint64_t limit = lane->freed + lane->segment.capacity;
+    lane->limit = limit < lane->segment.backed ? limit : lane->segment.backed;
+}
+
 static uint64_t held_by_readers(const struct weir_lane *lane, unsigned *ret_slot) {
     *ret_slot = WEIR_SHM_SLOTS;
     if (is_lossy(lane))
@@ -103,7 +109,7 @@ static int room_make(struct weir_lane *lane, uint64_t span, unsigned *ret_slot) 
     uint64_t freed = oldest < held ? oldest : held;
     if (freed > lane->freed) {
         lane->freed = freed;
-        lane->limit = freed + capacity;
+        limit_set(lane);
     }
     return needed <= lane->limit;
 }
@@ -206,7 +212,7 @@ static void retired_remove(struct weir_lane *lane) {
 
 /* Go on in a new segment. The old one is closed only when the new one is complete, so that readers and the next holder find one of the
  * two states. */
-static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flags, weir_error *err) {
+static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint64_t room, uint32_t flags, weir_error *err) {
     struct weir_channel_page *page = lane->channel->page;
     struct weir_segment_wish wish = {
         .lane = lane->segment.lane,
@@ -215,6 +221,7 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
         .capacity = capacity,
         .base = lane->head,
         .next_seq = lane->seq,
+        .room = room,
     };
     struct weir_segment next;
     if (lane->has_retired)
@@ -236,7 +243,8 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
     lane->segment = next;
     zero_forget(lane);
     lane->freed = wish.base;
-    lane->limit = wish.base + next.capacity;
+    weir_segment_know(&lane->segment, wish.base + wish.room);
+    limit_set(lane);
     lane->has_retired = 1;
     return WEIR_OK;
 }
@@ -258,14 +266,25 @@ static int too_big(const struct weir_lane *lane, size_t size, weir_error *err) {
                      weir_channel_text(lane->channel), size, lane->size_max);
 }
 
-/* The frame does not fit between head and limit: publish what is held back, grow, or free old frames. */
+/* The frame does not fit between head and limit: publish what is held back, grow, take memory, or free old frames. */
 __attribute__((noinline)) static int room_search(struct weir_lane *lane, size_t size, weir_error *err) {
     uint64_t span = weir_shm_span(size);
     if (size > lane->size_max || size < WEIR_FRAME_HEADER_SIZE)
         return too_big(lane, size, err);
     if (span > lane->segment.span_max) {
         int status = weir_lane_flush(lane, err);
-        return status ? status : segment_grow(lane, GROW_FACTOR * (span + WEIR_SHM_LINE), lane->segment.flags, err);
+        return status ? status
+                      : segment_grow(lane, GROW_FACTOR * (span + WEIR_SHM_LINE), span + WEIR_SHM_LINE,
+                                     lane->segment.flags, err);
+    }
+    uint64_t needed = lane->head + span + WEIR_SHM_LINE;
+    if (needed > lane->segment.backed) {
+        int status = weir_segment_extend(lane->channel, &lane->segment, needed, err);
+        if (status)
+            return status;
+        limit_set(lane);
+        if (needed <= lane->limit)
+            return WEIR_OK;
     }
     if (lane->has_retired)
         retired_remove(lane);
@@ -452,7 +471,8 @@ static int lane_recover(struct weir_lane *lane) {
     uint64_t surely_gone =
         tail + WEIR_SHM_LINE > lane->segment.capacity ? tail + WEIR_SHM_LINE - lane->segment.capacity : 0;
     lane->freed = clamp(held < oldest ? held : oldest, surely_gone, oldest > surely_gone ? oldest : surely_gone);
-    lane->limit = lane->freed + lane->segment.capacity;
+    weir_segment_know(&lane->segment, tail + WEIR_SHM_LINE); /* there it ends, so its writer has been there */
+    limit_set(lane);
     return WEIR_OK;
 }
 
@@ -484,7 +504,12 @@ static int lane_make(struct weir_lane *lane, unsigned index, const struct weir_p
         .next_seq = 1,
     };
     int status = weir_segment_make(lane->channel, &wish, err);
-    return status ? status : weir_segment_open(lane->channel, index, 1, 1, &lane->segment, err);
+    if (status)
+        return status;
+    status = weir_segment_open(lane->channel, index, 1, 1, &lane->segment, err);
+    if (status == WEIR_OK)
+        weir_segment_know(&lane->segment, wish.room);
+    return status;
 }
 
 /* The lease on lane @index is ours: make the lane, or take it over. Return: WEIR_OK; WEIR_EACCESS, WEIR_ECORRUPT, WEIR_ENOENT: not this one. */
@@ -499,7 +524,7 @@ static int lane_settle(struct weir_lane *lane, unsigned index, const struct weir
     lane->epoch = atomic_load(&mine->epoch) + 1;
     atomic_store(&mine->epoch, lane->epoch);
     atomic_store(&mine->pid, (uint32_t)getpid());
-    atomic_store(&mine->start, weir_process_start(getpid()));
+    atomic_store(&mine->start, weir_process_start_own());
     status = lane_recover(lane);
     if (status) {
         weir_segment_close(&lane->segment);
@@ -512,7 +537,7 @@ static int lane_settle(struct weir_lane *lane, unsigned index, const struct weir
     uint32_t flags = place->full == WEIR_FULL_DROP_OLDEST ? WEIR_LANE_LOSSY : 0;
     if (flags != lane->segment.flags || weir_segment_capacity(place->capacity) > lane->segment.capacity) {
         uint64_t capacity = place->capacity > lane->segment.capacity ? place->capacity : lane->segment.capacity;
-        status = segment_grow(lane, capacity, flags, err);
+        status = segment_grow(lane, capacity, 0, flags, err);
         if (status)
             weir_segment_close(&lane->segment);
     }

@@ -37,11 +37,24 @@ static int lease_take(struct weir_shm_channel *channel, unsigned *ret) {
     return WEIR_EBUSY;
 }
 
+/* A slot gets its memory when somebody takes it; only slots whose joined bit is set are ever looked at. */
+static int slot_allocate(const struct weir_shm_channel *channel, unsigned slot) {
+    const struct weir_backing *backing = &channel->backing;
+    struct weir_part_range range = {WEIR_SHM_PAGE + (uint64_t)slot * channel->slot_stride, channel->slot_stride};
+    struct weir_part_id id = {.kind = WEIR_PART_CURSORS};
+    return backing->ops->part_allocate ? backing->ops->part_allocate(backing, id, &range, 1, NULL) : WEIR_OK;
+}
+
 int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret) {
     unsigned slot;
     int status = lease_take(channel, &slot);
     if (status)
         return status;
+    status = slot_allocate(channel, slot);
+    if (status) {
+        weir_lease_drop(channel, WEIR_LEASE_SLOT + slot);
+        return status;
+    }
     slot_clear(channel, slot);
     struct weir_reader_slot *mine = weir_channel_slot(channel, slot);
     for (unsigned lane = 0; lane < WEIR_SHM_LANES; lane++)

@@ -100,13 +100,17 @@ static int directory_check(const struct weir_store *store, weir_error *err) {
 }
 
 static int directory_open(struct weir_store *store, int may_create, weir_error *err) {
-    if (may_create && mkdirat(store->base_fd, store->directory, 0700) != 0 && errno != EEXIST)
-        return weir_fail_errno(err, errno, "%s cannot be made; %sset WEIR_SHM_DIR to a directory of your own",
-                               store->path,
-                               errno == EACCES ? "who may make names there must be let (chmod 1777), or " : "");
-    store->fd = openat(store->base_fd, store->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    store->fd = openat(store->base_fd, store->directory, O_RDONLY | flags);
+    if (store->fd < 0 && errno == ENOENT && may_create) {
+        if (mkdirat(store->base_fd, store->directory, 0700) != 0 && errno != EEXIST)
+            return weir_fail_errno(err, errno, "%s cannot be made; %sset WEIR_SHM_DIR to a directory of your own",
+                                   store->path,
+                                   errno == EACCES ? "who may make names there must be let (chmod 1777), or " : "");
+        store->fd = openat(store->base_fd, store->directory, O_RDONLY | flags);
+    }
     if (store->fd < 0 && errno == EACCES) /* 0711: we may pass but not look */
-        store->fd = openat(store->base_fd, store->directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        store->fd = openat(store->base_fd, store->directory, O_PATH | flags);
     if (store->fd >= 0)
         return directory_check(store, err);
     if (errno == ENOENT)
@@ -202,10 +206,10 @@ int weir_store_remove(int at, const char *entry) {
     return unlinkat(at, entry, AT_REMOVEDIR) == 0 ? WEIR_OK : WEIR_ESYSTEM;
 }
 
-int weir_store_allocate(int fd, uint64_t size, const char *path, weir_error *err) {
+int weir_store_allocate(int fd, uint64_t offset, uint64_t size, const char *path, weir_error *err) {
     int failed;
     do
-        failed = posix_fallocate(fd, 0, (off_t)size);
+        failed = posix_fallocate(fd, (off_t)offset, (off_t)size);
     while (failed == EINTR);
     if (failed == 0)
         return WEIR_OK;

@@ -42,6 +42,6 @@ void weir_store_dot_name(const char *kind, char name[40]);
 
 /* Give a new file its bytes, so that no access to a mapping of it can fail later. Sentences name the store, the bytes needed and
  * those that are free. */
-int weir_store_allocate(int fd, uint64_t size, const char *path, weir_error *err);
+int weir_store_allocate(int fd, uint64_t offset, uint64_t size, const char *path, weir_error *err);
 
 #endif
