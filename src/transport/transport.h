@@ -47,7 +47,8 @@ enum weir_option {
     WEIR_OPTION_SEALED = 8,   /* sealed= */
     WEIR_OPTION_KEY = 16,     /* no option: a name ends in a number, and all ways to write it are one name */
     WEIR_OPTION_FRAMING = 32, /* framing= */
-    WEIR_OPTION_FILE = 64     /* sync=, rotate=, age=, files=, state=, anyfs= */
+    WEIR_OPTION_FILE = 64,    /* sync=, rotate=, age=, files=, state=, anyfs= */
+    WEIR_OPTION_FAULT = 128   /* fault= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -66,6 +67,12 @@ enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
 
 struct weir_transport_ops;
+
+/* How likely each fault is at each operation, 0 to 1 (transport/fault/). */
+struct weir_faults {
+    uint64_t seed;
+    double error, again, delay, disconnect, shortness;
+};
 
 /* A parsed address (channel/address.c makes it). */
 struct weir_place {
@@ -105,6 +112,7 @@ struct weir_place {
     uint64_t rotate_size; /* 0: never */
     int64_t rotate_ns;    /* age=; 0: never */
     uint32_t files;       /* rotated ones that are kept */
+    struct weir_faults fault;
 };
 
 /* Room for one frame, given by reserve. */
@@ -214,7 +222,7 @@ extern const struct weir_transport_ops weir_transport_file; /* transport/file/fi
 
 /* The i-th transport of the table, NULL behind the last. */
 const struct weir_transport_ops *weir_transport_at(size_t index);
-/* The transport of @scheme (need not be NUL-terminated); NULL for none. */
+/* The transport of @scheme (need not be NUL-terminated), also "fault+shm" where that is allowed; NULL for none. */
 const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t size);
 
 /* For ops tables: operations that do not apply. */

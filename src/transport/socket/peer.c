@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "os/short.h"
 #include "transport/socket/socket.h"
 
 enum { PIECES_MAX = 64 };
@@ -37,6 +38,7 @@ int weir_peer_flush(struct weir_peer *peer, const void *head, size_t head_size) 
         size_t wanted = 0;
         for (size_t i = 0; i < count; i++)
             wanted += pieces[i].iov_len;
+        message.msg_iovlen = weir_short_pieces(pieces, count, head_size + 1);
         ssize_t sent = sendmsg(peer->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
