@@ -11,6 +11,8 @@ import weir
 
 
 def forward(message, writer):
+    if message.codec == "?":  # no data, or in a form from the future: no reading
+        return
     writer.send_bytes(message.bytes, codec=message.codec, type=message.type or None, op=message.op or None, meta=message.meta or None)
     if message.gap:
         print(f"bridge.py: {message.gap} lost before seq {message.seq}", file=sys.stderr)
