@@ -107,6 +107,9 @@ void cli_readable(const weir_value *value, weir_buffer *out);
 void cli_readable_text(weir_view text, weir_buffer *out);
 /* A value as JSON of the plain form, with a line end, to stdout; NULL prints null. Return: exit code. */
 int cli_print_value(const weir_value *value, uint32_t flags);
+/* Append JSON for a terminal: characters that it lets stand and that could command one, U+007F to U+009F, escaped.
+ * Return: WEIR_OK, WEIR_ENOMEM. */
+int cli_json_guard(weir_view json, weir_buffer *out);
 /* JSON as a line, and clear the buffer; on a terminal nothing in it can command the terminal. Return: WEIR_OK, WEIR_ENOMEM. */
 int cli_print_json(weir_buffer *json);
 /* The whole message as one JSON object, with a line end, to stdout. Return: exit code. */

@@ -116,7 +116,6 @@ static int messages_print(weir_reader *reader, const char *address, weir_buffer 
         int status = message_next(reader, &message, &err);
         if (status == WEIR_ECORRUPT) { /* one writer is given up, or one message; the others go on */
             cli_error(status, &err);
-            count--;
             continue;
         }
         if (status == WEIR_ETIMEOUT)

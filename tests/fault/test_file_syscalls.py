@@ -112,6 +112,8 @@ def test_a_small_file_system(place, extension):
         assert 10 < sent < 100
         assert "no room" in done.stderr
         assert len(numbers(address)) == sent
+        # The part that still went in was taken back at once.
+        assert json.loads(run("info", address, "--json", code=0).stdout)["torn_bytes"] == 0
         # With files that were put aside, drop-oldest makes room for itself.
         for _ in range(60):
             run("pub", f"{address}?rotate=64K&files=100&full=drop-oldest", text, code=0)

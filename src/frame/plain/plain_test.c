@@ -95,7 +95,7 @@ static void test_json_lines_are_read(void **state) {
             weir_plain_read(&reader, WEIR_FRAMING_JSON, (const unsigned char *)c->line, strlen(c->line), &frame, NULL),
             WEIR_OK);
         const char *data = c->data ? c->data : "";
-        if (frame.data.size != strlen(data) || memcmp(frame.data.data, data, strlen(data)) != 0)
+        if (frame.data.size != strlen(data) || memcmp(frame.data.data ? frame.data.data : "", data, strlen(data)) != 0)
             fail_msg("%s: data is %.*s", c->line, (int)frame.data.size, frame.data.data);
         assert_int_equal(frame.kind, c->kind);
         assert_int_equal(frame.codec, c->data ? WEIR_CODEC_JSON : 0);

@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,17 +292,26 @@ int weir_pipe_claim(const struct weir_place *place, int lock_fd, enum weir_note 
     return WEIR_OK;
 }
 
+/* Does nobody have it open for reading? Asked with no reading descriptor of our own. */
+static int is_unread(int write_fd) {
+    struct pollfd item = {.fd = write_fd, .events = POLLOUT};
+    while (poll(&item, 1, 0) < 0 && errno == EINTR)
+        continue;
+    return (item.revents & POLLERR) != 0;
+}
+
 void weir_pipe_remove_last(const struct weir_place *place) {
     struct stat about;
     int read_fd = weir_pipe_open(place, O_RDONLY, &about, NULL);
-    int write_fd = read_fd >= 0 ? weir_pipe_open_again(place, read_fd, O_WRONLY) : -1;
-    if (write_fd >= 0 && claim_try(read_fd, WEIR_NOTE_READER) == WEIR_OK &&
-        claim_try(write_fd, WEIR_NOTE_WRITER) == WEIR_OK && weir_pipe_is_current(place, read_fd))
-        unlink(place->name);
-    if (write_fd >= 0)
-        close(write_fd);
+    int fd = read_fd >= 0 ? weir_pipe_open_again(place, read_fd, O_WRONLY) : -1;
     if (read_fd >= 0)
         close(read_fd);
+    /* Who has opened it and not claimed it yet may have been sent something already. */
+    if (fd >= 0 && claim_try(fd, WEIR_NOTE_READER) == WEIR_OK && claim_try(fd, WEIR_NOTE_WRITER) == WEIR_OK &&
+        is_unread(fd) && weir_pipe_is_current(place, fd))
+        unlink(place->name);
+    if (fd >= 0)
+        close(fd);
 }
 
 /* ---- looking from outside ---- */

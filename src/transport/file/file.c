@@ -67,15 +67,17 @@ static int file_open(void *state, const struct weir_place *place, enum weir_role
                          place->text);
     if (!place->is_from_given && place->is_state)
         file->place.from = WEIR_FROM_LAST; /* a configuration is wanted as it is, and then its changes */
-    int status = file->writes ? weir_append_open(file, err) : WEIR_OK;
-    /* A server reads from before it is seen to be there, so it misses no request. */
-    if (status == WEIR_OK && file->reads && !place->is_state)
-        status = weir_follow_open(file, err);
-    if (status == WEIR_OK && file->reads && place->is_state) {
+    int status = WEIR_OK;
+    if (file->reads && place->is_state) {
         weir_cursor_init(&file->cursor, place->framing, place->size_max);
         status = weir_state_seek(file, file->place.from, err);
         status = status == WEIR_EAGAIN ? WEIR_OK : status;
+    } else if (file->reads) {
+        status = weir_follow_open(file, err);
     }
+    /* A server has its place in the log before it is seen to be there, so it misses no request. */
+    if (status == WEIR_OK && file->writes)
+        status = weir_append_open(file, err);
     if (status != WEIR_OK)
         file_close(file);
     return status;

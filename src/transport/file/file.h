@@ -177,7 +177,8 @@ struct weir_lease_note {
 enum weir_lease_flags { WEIR_LEASE_KEEPS_NOT = 1 };
 
 struct weir_lease {
-    int fd; /* -1: not open */
+    struct weir_lease *next; /* of all that this process has open */
+    int fd;                  /* -1: not open */
     int is_locked;
     int is_exclusive; /* nobody else may write, so the lock is kept */
     uint32_t lane;    /* our number among the writers */
@@ -278,6 +279,7 @@ struct weir_file {
     /* follow.c, state.c */
     int fd; /* the file that is read; -1: there is none yet */
     uint32_t uid;
+    int is_announced; /* others may know that we are there */
     struct weir_cursor cursor;
     uint64_t seq; /* of the message delivered last, or of the one before where we began */
     int is_seq_known;

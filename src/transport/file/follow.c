@@ -25,7 +25,8 @@ static void adopt(struct weir_file *file, int fd) {
     if (file->fd >= 0)
         close(file->fd);
     file->fd = fd;
-    weir_presence_take(fd, is_counted(file));
+    if (file->is_announced)
+        weir_presence_take(fd, is_counted(file));
     if (fstat(fd, &about) == 0)
         file->uid = about.st_uid;
     weir_watch_file(&file->watch, fd);
@@ -201,6 +202,10 @@ int weir_follow_open(struct weir_file *file, weir_error *err) {
     if (status != WEIR_OK || place->is_state)
         return status;
     status = weir_follow_seek(file, place->from, place->from_value, err);
+    /* Not before we have a place: what is sent to us because we are there is behind it. */
+    file->is_announced = 1;
+    if (file->fd >= 0)
+        weir_presence_take(file->fd, is_counted(file));
     return status == WEIR_EAGAIN ? WEIR_OK : status;
 }
 

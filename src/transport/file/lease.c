@@ -14,6 +14,7 @@
  * missing or disagrees with the log, the log is looked at. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,55 @@ static const int64_t NAP_MIN_NS = 50000, NAP_MAX_NS = 1000000, CLOSE_WAIT_NS = 1
 static const uint64_t PRESENCE_READERS = UINT64_C(1) << 60, PRESENCE_OTHERS = UINT64_C(1) << 61,
                       PRESENCE_SIZE = UINT64_C(1) << 32;
 static const char magic[8] = "WEIRLOCK";
+
+/* ---- children of fork ---- */
+
+/* A forked child shares its parent's locks for as long as it has the file open, and would keep them when the parent has died. So it closes
+ * the lock files before fork returns in it. */
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct weir_lease *open_leases;
+
+static void fork_begins(void) {
+    pthread_mutex_lock(&open_lock);
+}
+
+static void parent_goes_on(void) {
+    pthread_mutex_unlock(&open_lock);
+}
+
+static void child_begins(void) {
+    for (struct weir_lease *lease = open_leases; lease; lease = lease->next) {
+        close(lease->fd);
+        lease->fd = -1;
+    }
+    open_leases = NULL;
+    pthread_mutex_unlock(&open_lock);
+}
+
+static void fork_watch(void) {
+    pthread_atfork(fork_begins, parent_goes_on, child_begins);
+}
+
+static void list_add(struct weir_lease *lease) {
+    pthread_once(&once, fork_watch);
+    pthread_mutex_lock(&open_lock);
+    lease->next = open_leases;
+    open_leases = lease;
+    pthread_mutex_unlock(&open_lock);
+}
+
+static void list_remove(struct weir_lease *lease) {
+    pthread_mutex_lock(&open_lock);
+    for (struct weir_lease **at = &open_leases; *at; at = &(*at)->next)
+        if (*at == lease) {
+            *at = lease->next;
+            break;
+        }
+    pthread_mutex_unlock(&open_lock);
+}
+
+/* ---- the file ---- */
 
 static void lock_path(const struct weir_place *place, char *path) {
     snprintf(path, WEIR_FILE_PATH_MAX, "%s.lock", place->name);
@@ -270,10 +320,13 @@ int weir_lease_open(struct weir_lease *lease, const struct weir_place *place, en
         status = lane_take(lease, place, err);
     if (status != WEIR_OK)
         weir_lease_abandon(lease);
+    else
+        list_add(lease);
     return status;
 }
 
 void weir_lease_abandon(struct weir_lease *lease) {
+    list_remove(lease);
     if (lease->fd >= 0)
         close(lease->fd);
     *lease = (struct weir_lease){.fd = -1};
