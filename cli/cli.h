@@ -29,7 +29,14 @@ enum cli_kind {
     CLI_COUNT,    /* uint64_t, at least 1 */
     CLI_PORT,     /* uint64_t, 0 to 65535 */
     CLI_DURATION, /* int64_t, ns */
-    CLI_NUMBER    /* double, above 0 */
+    CLI_NUMBER,   /* double, above 0 */
+    CLI_LIST      /* struct cli_list; may be given more than once */
+};
+
+enum { CLI_LIST_MAX = 256 };
+struct cli_list {
+    size_t count;
+    const char *items[CLI_LIST_MAX];
 };
 
 struct cli_option {
@@ -53,7 +60,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_pub, cli_sub, cli_get, cli_call, cli_serve, cli_ls, cli_info, cli_gc, cli_convert,
-    cli_dump, cli_guess, cli_exec, cli_demo;
+    cli_dump, cli_guess, cli_exec, cli_record, cli_play, cli_demo;
 
 /* ---- options.c ---- */
 

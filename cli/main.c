@@ -5,8 +5,8 @@
 #include "cli.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_pub,  &cli_sub, &cli_get,     &cli_call, &cli_serve, &cli_ls,
-    &cli_info, &cli_gc,  &cli_convert, &cli_dump, &cli_guess, &cli_exec,
+    &cli_pub,  &cli_sub,     &cli_get,  &cli_call,  &cli_serve, &cli_ls,     &cli_info,
+    &cli_gc,   &cli_convert, &cli_dump, &cli_guess, &cli_exec,  &cli_record, &cli_play,
 #ifdef WEIR_HAS_DEMO
     &cli_demo,
 #endif

@@ -95,6 +95,10 @@ WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
 WEIR_API void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns);
 /* What it is now: what the address said, or what was set; WEIR_FOREVER for no end. */
 WEIR_API int64_t weir_writer_timeout(const weir_writer *writer);
+/* The time of the messages from the next one on, ns since the epoch, in place of the clock's: for who sends what was measured, or sent by
+ * somebody else, before. 0: they have none. WEIR_TIME_NOW: the clock's again. */
+#define WEIR_TIME_NOW INT64_MIN
+WEIR_API void weir_writer_set_time(weir_writer *writer, int64_t time_ns);
 /* Wait until @count readers are there. Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_EFORKED. */
 WEIR_API int weir_writer_wait_readers(weir_writer *writer, uint32_t count, int64_t timeout_ns, weir_error *err);
 /* seq of the message sent last; 0 before the first. In a log that others write too, that of a corked message is known when it is uncorked. */

@@ -276,6 +276,40 @@ static int files_option(weir_view value, struct weir_place *place) {
     return WEIR_OK;
 }
 
+/* "seed:7,delay:0.01,error:0.5" */
+static int fault_option(weir_view value, struct weir_place *place) {
+    struct weir_faults *fault = &place->fault;
+    const struct {
+        const char *name;
+        double *odds;
+    } kinds[] = {{"error:", &fault->error},
+                 {"again:", &fault->again},
+                 {"delay:", &fault->delay},
+                 {"disconnect:", &fault->disconnect},
+                 {"short:", &fault->shortness}};
+    for (const char *end = value.data + value.size, *at = value.data; at <= end;) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        size_t size = (size_t)((comma ? comma : end) - at), i = 0;
+        if (size > 5 && memcmp(at, "seed:", 5) == 0) {
+            if (digits_parse(at + 5, size - 5, &fault->seed))
+                return WEIR_EINVAL;
+            at += size + 1;
+            continue;
+        }
+        for (; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+            if (size > strlen(kinds[i].name) && memcmp(at, kinds[i].name, strlen(kinds[i].name)) == 0)
+                break;
+        size_t skip = i < sizeof(kinds) / sizeof(kinds[0]) ? strlen(kinds[i].name) : 0;
+        if (skip == 0 || decimal_length(at + skip, size - skip) != size - skip || size - skip > NUMBER_TEXT_MAX)
+            return WEIR_EINVAL;
+        *kinds[i].odds = weir_f64_read(at + skip, size - skip);
+        if (*kinds[i].odds > 1)
+            return WEIR_EINVAL;
+        at += size + 1;
+    }
+    return WEIR_OK;
+}
+
 #define SWITCH_OPTION(option, field)                                                                                   \
     static int option(weir_view value, struct weir_place *place) {                                                     \
         return switch_read(value, &place->field);                                                                      \
@@ -329,6 +363,8 @@ static const struct {
     {"files", files_option, WEIR_OPTION_FILE, "a number from 1 to 1000"},
     {"state", state_option, WEIR_OPTION_FILE, "0 or 1"},
     {"anyfs", anyfs_option, WEIR_OPTION_FILE, "0 or 1"},
+    {"fault", fault_option, WEIR_OPTION_FAULT,
+     "seed:N, and error:P, again:P, delay:P, disconnect:P, short:P from 0 to 1, with commas between"},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -395,6 +431,12 @@ static int unknown_scheme(const char *address, size_t size, weir_error *err) {
                      (int)(size < 40 ? size : 40), address, known);
 }
 
+/* Of fault+shm://lab/imu everybody but this end sees shm://lab/imu. */
+static const char *scheme_told(const struct weir_place *place) {
+    const char *plus = strchr(place->transport->scheme, '+');
+    return plus ? plus + 1 : place->transport->scheme;
+}
+
 /* "24301" becomes "0x5eed", so that sentences, listings and records of ends know the channel by one name. What is no number of 32 bits
  * stays as it is, and the transport refuses it. */
 static void key_unify(struct weir_place *place) {
@@ -412,7 +454,7 @@ static void key_unify(struct weir_place *place) {
     if (number == 0 || number > UINT32_MAX)
         return;
     snprintf(key, sizeof(place->name) - (size_t)(key - place->name), "0x%llx", (unsigned long long)number);
-    snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, WEIR_NAME_MAX, place->name);
+    snprintf(place->text, sizeof(place->text), "%s://%.*s", scheme_told(place), WEIR_NAME_MAX, place->name);
 }
 
 static int place_parse(const char *address, struct weir_place *place, weir_error *err) {
@@ -435,7 +477,7 @@ static int place_parse(const char *address, struct weir_place *place, weir_error
         return weir_fail(err, WEIR_EADDRESS, "%.60s...: a channel's name has at most %d bytes and no line end", address,
                          WEIR_NAME_MAX);
     snprintf(place->name, sizeof(place->name), "%.*s", (int)name_size, name);
-    snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, (int)name_size, name);
+    snprintf(place->text, sizeof(place->text), "%s://%.*s", scheme_told(place), (int)name_size, name);
     if (place->transport->options & WEIR_OPTION_KEY)
         key_unify(place);
     return WEIR_OK;

@@ -31,6 +31,8 @@ struct weir_end {
     uint8_t is_reserved;
     uint8_t is_corked;
     uint8_t awaits_readers; /* readers=N and the first send has not been made */
+    uint8_t is_time_given;  /* frames get .time and not the clock's; 0: none */
+    int64_t time;
     uint64_t seq;
     uint64_t dropped;
 };

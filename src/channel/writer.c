@@ -218,6 +218,11 @@ int weir_writer_wait_readers(weir_writer *writer, uint32_t count, int64_t timeou
     return status ? status : weir_end_await_readers(&writer->end, count, weir_deadline(timeout_ns), err);
 }
 
+void weir_writer_set_time(weir_writer *writer, int64_t time_ns) {
+    writer->end.is_time_given = time_ns != WEIR_TIME_NOW;
+    writer->end.time = time_ns;
+}
+
 uint64_t weir_writer_seq(const weir_writer *writer) {
     return writer->end.seq;
 }

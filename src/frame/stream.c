@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "frame/frame.h"
+#include "os/short.h"
 
 static struct weir_buffer *current(struct weir_stream *stream) {
     return &stream->buffers[stream->turn];
@@ -88,7 +89,7 @@ int weir_stream_read(struct weir_stream *stream, int fd, int flags) {
     if (!to)
         return WEIR_ENOMEM;
     do
-        got = recv(fd, to, room, flags);
+        got = recv(fd, to, weir_short(room, 1), flags);
     while (got < 0 && errno == EINTR && (flags & MSG_DONTWAIT));
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? WEIR_EAGAIN : WEIR_ECLOSED;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "transport/fault/fault.h"
+
 static const struct weir_transport_ops *const transports[] = {
     &weir_transport_shm,
     &weir_transport_sysv,
@@ -22,7 +24,7 @@ const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t 
     for (size_t i = 0; i < TRANSPORT_COUNT; i++)
         if (strlen(transports[i]->scheme) == size && memcmp(transports[i]->scheme, scheme, size) == 0)
             return transports[i];
-    return NULL;
+    return size > 6 && memcmp(scheme, "fault+", 6) == 0 ? weir_fault_find(scheme + 6, size - 6) : NULL;
 }
 
 uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, size_t size, int64_t time,

@@ -48,7 +48,8 @@ enum weir_option {
     WEIR_OPTION_KEY = 16,     /* no option: a name ends in a number, and all ways to write it are one name */
     WEIR_OPTION_FRAMING = 32, /* framing= */
     WEIR_OPTION_FILE = 64,    /* sync=, rotate=, age=, files=, state=, anyfs= */
-    WEIR_OPTION_TLS = 128     /* cert=, key=, ca=, psk=, insecure= */
+    WEIR_OPTION_TLS = 128,    /* cert=, key=, ca=, psk=, insecure= */
+    WEIR_OPTION_FAULT = 256   /* fault= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -67,6 +68,12 @@ enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256, WEIR_FILE_MAX = 200 };
 
 struct weir_transport_ops;
+
+/* How likely each fault is at each operation, 0 to 1 (transport/fault/). */
+struct weir_faults {
+    uint64_t seed;
+    double error, again, delay, disconnect, shortness;
+};
 
 /* A parsed address (channel/address.c makes it). */
 struct weir_place {
@@ -111,6 +118,7 @@ struct weir_place {
     char key[WEIR_FILE_MAX];
     char ca[WEIR_FILE_MAX];
     char psk[WEIR_FILE_MAX];
+    struct weir_faults fault;
 };
 
 /* Room for one frame, given by reserve. */
@@ -225,7 +233,7 @@ extern const struct weir_transport_ops weir_transport_file; /* transport/file/fi
 
 /* The i-th transport of the table, NULL behind the last. */
 const struct weir_transport_ops *weir_transport_at(size_t index);
-/* The transport of @scheme (need not be NUL-terminated); NULL for none. */
+/* The transport of @scheme (need not be NUL-terminated), also "fault+shm" where that is allowed; NULL for none. */
 const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t size);
 
 /* For ops tables: operations that do not apply. */

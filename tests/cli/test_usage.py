@@ -8,7 +8,8 @@ import pytest
 from conftest import COMMAND
 
 SOURCE = os.environ["WEIR_SOURCE"]
-VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "exec", "demo"]
+VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "exec", "record",
+         "play", "demo"]
 
 
 def test_version(weir):

@@ -32,6 +32,9 @@ static const struct form forms[] = {
     {"file", "", ".weir", NULL, NULL},
     {"file", "", ".jsonl", NULL, NULL},
     {"file", "", ".bson", NULL, NULL},
+    {"fault+shm", "fault=seed:1,delay:0.01", "", NULL, NULL},
+    {"fault+unix", "fault=seed:2,delay:0.01,short:0.3", ".sock", NULL, NULL},
+    {"fault+fifo", "fault=seed:3,delay:0.01,short:0.3", ".fifo", NULL, NULL},
 };
 enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 512, ADDRESS_BUFFERS = 6 };
 
@@ -168,6 +171,7 @@ int conformance_run(const char *suite, const struct conformance_case *cases, siz
     static char names[CASE_MAX][96];
     size_t used = 0;
     const char *only = getenv("WEIR_TEST_SCHEME");
+    setenv("WEIR_FAULTS", "1", 1);
     for (size_t i = 0; i < FORM_COUNT; i++) {
         if (only && strcmp(only, forms[i].scheme) != 0)
             continue;
@@ -201,8 +205,9 @@ const char *address(const struct scratch *scratch, const char *name, const char 
     char *text = buffers[next++ % ADDRESS_BUFFERS];
     const char *more = *options ? options + 1 : ""; /* behind the '?' */
     const char *question = *more || *scratch->options ? "?" : "", *and = *more && *scratch->options ? "&" : "";
-    if (strcmp(scratch->scheme, "shm") == 0) {
-        snprintf(text, sizeof(buffers[0]), "shm://%s%s%s%s%s", name, question, scratch->options, and, more);
+    if (strcmp(scratch->scheme + strlen(scratch->scheme) - 3, "shm") == 0) {
+        snprintf(text, sizeof(buffers[0]), "%s://%s%s%s%s%s", scratch->scheme, name, question, scratch->options, and,
+                 more);
     } else if (strcmp(scratch->scheme, "tcp") == 0) {
         char port[64];
         port_write(scratch, name, port, sizeof(port));

@@ -396,6 +396,28 @@ static void test_reserve_and_commit_in_place(void **state) {
 }
 
 /* What was written into a reservation that was given back must be nobody's message: not the bytes behind the next, smaller one. */
+/* Who passes a message on keeps its time; 0 is none, also where the address stamps. */
+static void test_times_that_are_given(void **state) {
+    const char *place = address(*state, "times", "");
+    weir_reader *reader = open_reader(place);
+    weir_writer *writer = open_writer(place);
+    static const int64_t given[] = {1234567890123456789, 0, -5, WEIR_TIME_NOW};
+    int64_t before = (int64_t)time(NULL) * SECOND;
+    for (int i = 0; i < 4; i++) {
+        weir_message *message = NULL;
+        weir_writer_set_time(writer, given[i]);
+        assert_int_equal(weir_writer_send_bytes(writer, i % 2 ? "x" : NULL, NULL, WEIR_CODEC_JSON, NULL, "1", 1, NULL),
+                         WEIR_OK);
+        assert_int_equal(weir_reader_next(reader, 10 * SECOND, &message, NULL), WEIR_OK);
+        if (i < 3)
+            assert_int_equal(weir_message_time(message), given[i]);
+        else
+            assert_true(weir_message_time(message) >= before);
+    }
+    weir_writer_close(writer);
+    weir_reader_close(reader);
+}
+
 static void test_discarded_bytes_are_never_a_message(void **state) {
     void *data;
     size_t size;
@@ -719,8 +741,10 @@ static void test_the_directory_shows_ends(void **state) {
     weir_doc_free(doc);
 }
 
-#define CASE(function) {#function, function, 0, 0}
-#define CASE_OF(function, needs, lacks) {#function, function, needs, lacks}
+#define CASE(function)                                                                                                 \
+    { #function, function, 0, 0 }
+#define CASE_OF(function, needs, lacks)                                                                                \
+    { #function, function, needs, lacks }
 
 int main(void) {
     const struct conformance_case cases[] = {
@@ -743,6 +767,7 @@ int main(void) {
         CASE(test_sizes_from_one_byte_to_four_mebibytes),
         CASE(test_ndarrays_arrive_aligned),
         CASE(test_reserve_and_commit_in_place),
+        CASE(test_times_that_are_given),
         CASE(test_discarded_bytes_are_never_a_message),
         CASE(test_a_batch_that_ends_with_a_discard),
         CASE(test_corked_messages_come_in_order),

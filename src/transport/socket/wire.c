@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "os/short.h"
 #include "transport/socket/plain.h"
 #include "transport/socket/socket.h"
 
@@ -52,6 +53,7 @@ static int frames_send(struct weir_peer *peer, const void *head, size_t head_siz
         size_t wanted = 0;
         for (size_t i = 0; i < count; i++)
             wanted += pieces[i].iov_len;
+        message.msg_iovlen = weir_short_pieces(pieces, count, head_size + 1);
         ssize_t sent = sendmsg(peer->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
