@@ -1,7 +1,8 @@
-/* weir demo: the whole story, running. Python sensors, a C++ and Fortran computation, and a PHP page, joined by channels.
+/* weir demo: the whole story, running. Python sensors, a C++ and Fortran computation, and a PHP page, joined by
+ * channels.
  *
- * This file says what the parts are and what each is told; demo_parts.c finds and tries them, supervisor.c keeps them running. The
- * mechanism is chosen here and nowhere else: the programs get addresses. */
+ * This file says what the parts are and what each is told; demo_parts.c finds and tries them, supervisor.c keeps them
+ * running. The mechanism is chosen here and nowhere else: the programs get addresses. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -195,8 +196,8 @@ static void addresses_make(struct demo *demo) {
     }
 }
 
-/* The page's scripts find their addresses in the environment. On a socket they never listen: a script that is busy with a
- * browser would hold up everybody else. */
+/* The page's scripts find their addresses in the environment. On a socket they never listen: a script that is busy with
+ * a browser would hold up everybody else. */
 static void environment_set(const struct demo *demo) {
     char name[64], text[ADDRESS_SIZE + 16];
     for (int i = 0; i < CHANNELS; i++) {

@@ -1,7 +1,7 @@
 /* weir play: send what `weir record` has kept into its channels again, with the pauses that were between the messages.
  *
- * The moment of every message is counted from the first one's, so that being late once makes no later message late. A channel is opened
- * when its first message is due. */
+ * The moment of every message is counted from the first one's, so that being late once makes no later message late. A
+ * channel is opened when its first message is due. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

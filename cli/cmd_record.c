@@ -1,7 +1,7 @@
 /* weir record: the messages of any channels, as they are, in one log that `weir play` sends again.
  *
- * Messages are taken from all channels that have some, the one that was sent first before the others, and brought to the log in batches:
- * what one batch holds is in the log once it is written, whoever is killed afterwards. */
+ * Messages are taken from all channels that have some, the one that was sent first before the others, and brought to
+ * the log in batches: what one batch holds is in the log once it is written, whoever is killed afterwards. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

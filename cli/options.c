@@ -1,7 +1,7 @@
 /* Options: one loop over argv, driven by the command's table.
  *
- * Options and positional arguments may stand in any order. What begins with '-' and a digit, or is just "-", is positional, so
- * that `weir pub lab/x -5` sends a number. */
+ * Options and positional arguments may stand in any order. What begins with '-' and a digit, or is just "-", is
+ * positional, so that `weir pub lab/x -5` sends a number. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>

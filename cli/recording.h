@@ -1,7 +1,8 @@
-/* Recordings: messages of any channels in one log, as docs/spec/record.md says. What `weir record` writes and `weir play` reads.
+/* Recordings: messages of any channels in one log, as docs/spec/record.md says. What `weir record` writes and `weir
+ * play` reads.
  *
- * A recorded message has the op, codec, type and bytes of data that it came with; its metadata is a map that says where it came from
- * and holds the metadata that it had. */
+ * A recorded message has the op, codec, type and bytes of data that it came with; its metadata is a map that says where
+ * it came from and holds the metadata that it had. */
 #ifndef WEIR_CLI_RECORDING_H
 #define WEIR_CLI_RECORDING_H
 
@@ -26,10 +27,12 @@ int recording_forward(weir_writer *writer, weir_message *message, const weir_val
 /* 1 when a message that failed so cannot be sent on at all, and the next may. */
 int recording_is_hopeless(int status);
 
-/* The address of the log at @path, with room for options: "file:///x/y.weir?max=2G". The caller frees it. Return: exit code (said why).
+/* The address of the log at @path, with room for options: "file:///x/y.weir?max=2G". The caller frees it. Return: exit
+ * code (said why).
  */
 int recording_address(const char *path, char **ret);
-/* An address as recordings name channels: without options, and with its scheme. The caller frees it; NULL: no memory. */
+/* An address as recordings name channels: without options, and with its scheme. The caller frees it; NULL: no
+ * memory. */
 char *recording_name(const char *address);
 
 #endif

@@ -1,6 +1,6 @@
-/* What a peer without frames says at a socket: recognised by its first bytes, made into frames, its requests answered. Whatever the bytes
- * and wherever they are cut: frames are whole, each request gets at most one answer, and all comes to an end. The first byte chooses
- * hub or server, and how much comes at a time. */
+/* What a peer without frames says at a socket: recognised by its first bytes, made into frames, its requests answered.
+ * Whatever the bytes and wherever they are cut: frames are whole, each request gets at most one answer, and all comes
+ * to an end. The first byte chooses hub or server, and how much comes at a time. */
 #include "fuzz.h"
 
 #include "frame/frame.h"

@@ -1,4 +1,5 @@
-/* Addresses. One table holds every option: its name, which transports know it, and how its value is read into the place.
+/* Addresses. One table holds every option: its name, which transports know it, and how its value is read into the
+ * place.
  *
  * What must stay true: nothing in an address is ignored. What is not understood is refused with the list of what is. */
 #include "channel/address.h"
@@ -95,7 +96,8 @@ int weir_duration_parse(const char *text, size_t size, int64_t *ret_ns) {
 
 /* ---- options ---- */
 
-/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL, WEIR_ENOENT (it names somebody whom this machine does not know). */
+/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL, WEIR_ENOENT (it names somebody whom this machine does not
+ * know). */
 typedef int option_fn(weir_view value, struct weir_place *place);
 
 static int view_is(weir_view view, const char *text) {
@@ -437,8 +439,8 @@ static const char *scheme_told(const struct weir_place *place) {
     return plus ? plus + 1 : place->transport->scheme;
 }
 
-/* "24301" becomes "0x5eed", so that sentences, listings and records of ends know the channel by one name. What is no number of 32 bits
- * stays as it is, and the transport refuses it. */
+/* "24301" becomes "0x5eed", so that sentences, listings and records of ends know the channel by one name. What is no
+ * number of 32 bits stays as it is, and the transport refuses it. */
 static void key_unify(struct weir_place *place) {
     char *slash = strrchr(place->name, '/');
     char *key = slash ? slash + 1 : place->name;

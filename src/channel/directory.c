@@ -1,5 +1,5 @@
-/* The directory: what is there, as one document. Channels come from the transports that can list theirs and from the records of live ends,
- * joined by their address without options. */
+/* The directory: what is there, as one document. Channels come from the transports that can list theirs and from the
+ * records of live ends, joined by their address without options. */
 #include <weir/directory.h>
 
 #include <stdlib.h>

@@ -1,8 +1,9 @@
-/* The end: opening, sending, receiving. Everything here is the same for every transport; what differs is behind end->ops.
+/* The end: opening, sending, receiving. Everything here is the same for every transport; what differs is behind
+ * end->ops.
  *
- * What must stay true: a message is sent whole or not at all, so nothing is reserved before everything that can fail (encoding, layout)
- * has been done; a frame's bytes are used only while end->is_holding; no clock is read and no system call made unless there is
- * something to wait for. */
+ * What must stay true: a message is sent whole or not at all, so nothing is reserved before everything that can fail
+ * (encoding, layout) has been done; a frame's bytes are used only while end->is_holding; no clock is read and no system
+ * call made unless there is something to wait for. */
 #include "channel/end.h"
 
 #include <stdio.h>
@@ -101,7 +102,8 @@ static int has_time(const struct weir_end *end) {
     return end->is_time_given ? end->time != 0 : end->place.is_stamped;
 }
 
-/* Fill end->frame from @out and work out its size. Field by field: clearing the whole struct first costs as much as sending. */
+/* Fill end->frame from @out and work out its size. Field by field: clearing the whole struct first costs as much as
+ * sending. */
 static int frame_lay_out(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
     struct weir_frame *frame = &end->frame;
     frame->kind = (uint8_t)out->kind;
@@ -149,7 +151,8 @@ static int no_room(const struct weir_end *end, weir_error *err) {
         end->place.text);
 }
 
-/* The reservation found no room: do what full= says. Return: WEIR_OK to try again; WEIR_EAGAIN when the message was skipped. */
+/* The reservation found no room: do what full= says. Return: WEIR_OK to try again; WEIR_EAGAIN when the message was
+ * skipped. */
 static int full_handle(struct weir_end *end, int64_t *deadline, weir_error *err) {
     if (end->role == WEIR_ROLE_WRITER && end->place.full == WEIR_FULL_FAIL)
         return weir_fail(err, WEIR_EAGAIN, "%s: no room now, because a reader is not reading fast enough",

@@ -1,6 +1,6 @@
-/* Records of live ends. A record is made under a temporary name before its end is opened, so that the end can count in it from its
- * first moment, and renamed when it is open, so nobody reads half of one; the owner holds an OFD lock on its first byte until it
- * closes or dies. A forked child closes without touching its parent's record. */
+/* Records of live ends. A record is made under a temporary name before its end is opened, so that the end can count in
+ * it from its first moment, and renamed when it is open, so nobody reads half of one; the owner holds an OFD lock on
+ * its first byte until it closes or dies. A forked child closes without touching its parent's record. */
 #include "channel/record.h"
 
 #include <dirent.h>

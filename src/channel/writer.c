@@ -130,7 +130,8 @@ int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value
     return weir_end_send(&writer->end, &out, err);
 }
 
-/* The size of raw data of @type, and the type as the frame names it. Who reserves in a loop names the same type again and again. */
+/* The size of raw data of @type, and the type as the frame names it. Who reserves in a loop names the same type again
+ * and again. */
 static int reserve_type(weir_writer *writer, const char *type, struct weir_outgoing *out, weir_error *err) {
     weir_ndarray array;
     size_t length = strlen(type);
@@ -165,7 +166,8 @@ int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *m
                          writer->end.place.text);
     if (status)
         return status;
-    /* The header goes in front of the data at commit, when the seq and time are known; its parts must not move until then. */
+    /* The header goes in front of the data at commit, when the seq and time are known; its parts must not move until
+     * then. */
     if (out.type.data != writer->type) {
         memcpy(writer->type, out.type.data, out.type.size);
         writer->type_size = out.type.size;

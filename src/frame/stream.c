@@ -1,9 +1,10 @@
 /* Frames out of a byte stream.
  *
- * What must stay true: no memory is taken because a header claims a size; the buffer at most doubles, and only when it is full of
- * bytes that really came. A frame that weir_stream_next shows has a header that is all there and a size within the limit, so
- * that stepping over it cannot leave the buffer. A frame that did not come whole moves to the front of the other buffer, which is
- * aligned to 64: whatever is big arrives aligned, and what was taken last is still there for who wants to see it again. */
+ * What must stay true: no memory is taken because a header claims a size; the buffer at most doubles, and only when it
+ * is full of bytes that really came. A frame that weir_stream_next shows has a header that is all there and a size
+ * within the limit, so that stepping over it cannot leave the buffer. A frame that did not come whole moves to the
+ * front of the other buffer, which is aligned to 64: whatever is big arrives aligned, and what was taken last is still
+ * there for who wants to see it again. */
 #include "frame/stream.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Mappings. MAP_POPULATE fills the page tables for all three parts of a ring: the same page costs a fault in each place. */
+/* Mappings. MAP_POPULATE fills the page tables for all three parts of a ring: the same page costs a fault in each
+ * place. */
 #include "os/mapping.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Processes as /proc tells about them. Everything here is for sentences and listings: who is alive is decided by kernel locks
- * (os/lock.h), never by process numbers. */
+/* Processes as /proc tells about them. Everything here is for sentences and listings: who is alive is decided by kernel
+ * locks (os/lock.h), never by process numbers. */
 #include "os/process.h"
 
 #include <ctype.h>
@@ -206,8 +206,8 @@ void weir_random(void *data, size_t size) {
         at += count;
         size -= (size_t)count;
     }
-    /* Without the system call (a strict seccomp filter) the clock and our stack's place must do: names stay distinct, only the
-     * guess becomes easier, and every use also takes a lock or creates exclusively. */
+    /* Without the system call (a strict seccomp filter) the clock and our stack's place must do: names stay distinct,
+     * only the guess becomes easier, and every use also takes a lock or creates exclusively. */
     struct timespec now;
     uint64_t seed = (uint64_t)(uintptr_t)&now ^ (uint64_t)getpid() << 32;
     for (; size > 0; size--) {

@@ -1,4 +1,5 @@
-/* Short reads and writes on purpose. One stream of random numbers for the process, as its threads share the connections. */
+/* Short reads and writes on purpose. One stream of random numbers for the process, as its threads share the
+ * connections. */
 #include "os/short.h"
 
 _Atomic(uint64_t) weir_short_odds;

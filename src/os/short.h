@@ -1,6 +1,7 @@
 /* Short reads and writes on purpose, for tests: what a kernel may do at any time and hardly ever does.
  *
- * Off in every process that has not opened an end with fault=short:P (transport/fault/); then all of its streams are meant. */
+ * Off in every process that has not opened an end with fault=short:P (transport/fault/); then all of its streams are
+ * meant. */
 #ifndef WEIR_OS_SHORT_H
 #define WEIR_OS_SHORT_H
 

@@ -9,7 +9,8 @@
  * lives.
  *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
  *   6. What lies in shared places is read once into a private copy and checked there before use.
- *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes with its writer,
+ *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes
+ *   with its writer,
  *      and which carries no calls.)
  *
  * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One
@@ -173,12 +174,14 @@ struct weir_transport_ops {
      * core waits for WEIR_READY_TO_WRITE, fails, or skips, as full= says), WEIR_ETOOBIG, WEIR_ENOSPC, WEIR_ECLOSED,
      * WEIR_EFENCED. */
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
-    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other writers must be
-     * waited for, it waits for as long as place->timeout_ns.
-     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others: not sent. */
+    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other
+     * writers must be waited for, it waits for as long as place->timeout_ns.
+     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others:
+     * not sent. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
-    /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says so, a time, and
-     * nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and commit then, which say why. */
+    /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says
+     * so, a time, and nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and
+     * commit then, which say why. */
     uint64_t (*post)(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
     /* Give the reservation back unused. */
     void (*discard)(void *state);
@@ -219,8 +222,8 @@ struct weir_transport_ops {
 
     int (*list)(weir_listing_fn *listing_fn, void *user, weir_error *err);
     int (*clean)(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
-    /* Take one channel away that no process has open; @clean_fn is told of it. Return: WEIR_OK, WEIR_EBUSY, WEIR_ENOENT, WEIR_EACCESS,
-     * WEIR_ENOTSUP, others. */
+    /* Take one channel away that no process has open; @clean_fn is told of it. Return: WEIR_OK, WEIR_EBUSY,
+     * WEIR_ENOENT, WEIR_EACCESS, WEIR_ENOTSUP, others. */
     int (*remove)(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
 };
 

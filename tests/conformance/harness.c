@@ -122,7 +122,8 @@ static int count_ipc(const struct scratch *scratch, int must_remove) {
     return count;
 }
 
-/* System V names are the whole machine's: where we may, have some of our own, so that nobody's weir ls or gc is disturbed, nor ours. */
+/* System V names are the whole machine's: where we may, have some of our own, so that nobody's weir ls or gc is
+ * disturbed, nor ours. */
 static void namespace_take(void) {
     static int is_done;
     if (!is_done && unshare(CLONE_NEWIPC) != 0)

@@ -395,7 +395,8 @@ static void test_reserve_and_commit_in_place(void **state) {
     weir_writer_close(writer);
 }
 
-/* What was written into a reservation that was given back must be nobody's message: not the bytes behind the next, smaller one. */
+/* What was written into a reservation that was given back must be nobody's message: not the bytes behind the next,
+ * smaller one. */
 /* Who passes a message on keeps its time; 0 is none, also where the address stamps. */
 static void test_times_that_are_given(void **state) {
     const char *place = address(*state, "times", "");

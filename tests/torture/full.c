@@ -1,7 +1,8 @@
-/* A store without room. On small tmpfs mounts of every size from too little to enough, and with a store that fills up while ends are open,
- * every operation succeeds or says WEIR_ENOSPC; no memory that an end touches is missing (SIGBUS), what was sent stays, and
- * what failed leaves nothing behind. A lane takes its memory in its first lap: a send that is refused for want of it loses nothing and
- * succeeds when there is room again, also by another writer; after the lap a lane needs no more.
+/* A store without room. On small tmpfs mounts of every size from too little to enough, and with a store that fills up
+ * while ends are open, every operation succeeds or says WEIR_ENOSPC; no memory that an end touches is missing (SIGBUS),
+ * what was sent stays, and what failed leaves nothing behind. A lane takes its memory in its first lap: a send that is
+ * refused for want of it loses nothing and succeeds when there is room again, also by another writer; after the lap a
+ * lane needs no more.
  *
  *     full
  *
@@ -105,8 +106,8 @@ static int writer_change(struct pair *pair) {
     return status == WEIR_OK ? 0 : fail(err.text, status);
 }
 
-/* Ends that are open go on, whatever the store has left; a message that needs a larger lane is refused, smaller ones only while the lane
- * has not all of its memory yet. @ret_refused: that has happened. */
+/* Ends that are open go on, whatever the store has left; a message that needs a larger lane is refused, smaller ones
+ * only while the lane has not all of its memory yet. @ret_refused: that has happened. */
 static int use_full(struct pair *pair, int *ret_refused) {
     int fd, status;
     store_fill();

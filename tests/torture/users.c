@@ -1,5 +1,6 @@
-/* Four users: the owner of a channel, a member of its group, a stranger, and somebody who was at the place first. What each may do is tried on
- * channels of several modes, and the exact outcome is compared with what docs/spec/shm.md says of modes. Needs root, to become them.
+/* Four users: the owner of a channel, a member of its group, a stranger, and somebody who was at the place first. What
+ * each may do is tried on channels of several modes, and the exact outcome is compared with what docs/spec/shm.md says
+ * of modes. Needs root, to become them.
  *
  *     users
  *

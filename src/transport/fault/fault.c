@@ -1,9 +1,10 @@
 /* A transport around another, with faults drawn from a seed.
  *
- * What must stay true: with delays and short I/O alone every promise of the inner transport holds. An error that is injected has no effect
- * but itself: nothing was sent, nothing was taken. A lost connection is closed and opened again in one step, and what a reader missed
- * meanwhile is in inbound.gap: the wrapper knows what came last of each writer. A writer's end is not lost between reserve and
- * commit, nor while a batch is under way, nor a reader's whose descriptor somebody waits on. */
+ * What must stay true: with delays and short I/O alone every promise of the inner transport holds. An error that is
+ * injected has no effect but itself: nothing was sent, nothing was taken. A lost connection is closed and opened again
+ * in one step, and what a reader missed meanwhile is in inbound.gap: the wrapper knows what came last of each writer. A
+ * writer's end is not lost between reserve and commit, nor while a batch is under way, nor a reader's whose descriptor
+ * somebody waits on. */
 #include "transport/fault/fault.h"
 
 #include <pthread.h>

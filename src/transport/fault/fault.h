@@ -1,5 +1,6 @@
-/* fault+SCHEME://: a transport around any other, which does to its end what accidents do: errors, delays, lost connections, short reads
- * and writes. A tool for tests, there only when the environment says WEIR_FAULTS=1; HACKING.md describes it. */
+/* fault+SCHEME://: a transport around any other, which does to its end what accidents do: errors, delays, lost
+ * connections, short reads and writes. A tool for tests, there only when the environment says WEIR_FAULTS=1; HACKING.md
+ * describes it. */
 #ifndef WEIR_FAULT_H
 #define WEIR_FAULT_H
 

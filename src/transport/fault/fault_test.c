@@ -1,5 +1,6 @@
-/* The faults themselves: that they happen, that nobody meets them by accident, and that what they lose is counted. That promises hold
- * under delays and short I/O is in tests/conformance, which runs on fault+shm, fault+unix and fault+fifo. */
+/* The faults themselves: that they happen, that nobody meets them by accident, and that what they lose is counted. That
+ * promises hold under delays and short I/O is in tests/conformance, which runs on fault+shm, fault+unix and
+ * fault+fifo. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -216,8 +217,9 @@ static void finish(pid_t child) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* Read up to the last number, or with a @patience below LONG to what may be the last: a pipe has no history, and what was lost at the end shows in
- * no later message. Every number comes once or is counted as missed. Return: how many were missed. */
+/* Read up to the last number, or with a @patience below LONG to what may be the last: a pipe has no history, and what
+ * was lost at the end shows in no later message. Every number comes once or is counted as missed. Return: how many were
+ * missed. */
 static uint64_t read_all(weir_reader *reader, int64_t patience) {
     weir_message *message = NULL;
     weir_error err = {0};

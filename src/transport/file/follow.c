@@ -1,8 +1,9 @@
 /* Reading a log as it grows, and from each file to the next one when it is rotated.
  *
- * What must stay true: a file that is not at the path any more is read to its end before its successor is begun, because who rotated it did
- * so under the lock, after the last write. Which file follows is decided by where ours is now: PATH.3 is followed by PATH.2. When ours is
- * gone, the oldest file with a message that we have not had is next, and what lay between is counted. */
+ * What must stay true: a file that is not at the path any more is read to its end before its successor is begun,
+ * because who rotated it did so under the lock, after the last write. Which file follows is decided by where ours is
+ * now: PATH.3 is followed by PATH.2. When ours is gone, the oldest file with a message that we have not had is next,
+ * and what lay between is counted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -254,7 +255,8 @@ static int is_ahead(struct weir_file *file, int fd) {
     return is_ahead;
 }
 
-/* The file behind ours, which is at @own among the rotated; holes are what a rotation leaves that goes on or was broken off. */
+/* The file behind ours, which is at @own among the rotated; holes are what a rotation leaves that goes on or was broken
+ * off. */
 static int behind_open(const struct weir_file *file, uint32_t own) {
     int fd = -1;
     for (uint32_t number = own; fd < 0 && number-- > 0;)

@@ -1,5 +1,5 @@
-/* Channels, as their ends have them. What is read from a part is checked here, once; where it lies and who is a member is the backing's
- * affair. */
+/* Channels, as their ends have them. What is read from a part is checked here, once; where it lies and who is a member
+ * is the backing's affair. */
 #include "transport/shm/channel.h"
 
 #include <errno.h>
@@ -51,7 +51,8 @@ void weir_channel_head(const struct weir_place *place, enum weir_channel_access 
         .cursors_size = WEIR_SHM_CURSORS_SIZE,
     };
     memcpy(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic));
-    /* A writer decides when it has its lane (weir_channel_settle), so that one which fails to open leaves nothing behind. */
+    /* A writer decides when it has its lane (weir_channel_settle), so that one which fails to open leaves nothing
+     * behind. */
     int decides = access != WEIR_CHANNEL_WRITE && place->is_kept_given;
     uint32_t keep = !decides ? WEIR_CHANNEL_UNDECIDED : place->is_kept ? WEIR_CHANNEL_KEEP : WEIR_CHANNEL_GO;
     memset(head, 0, WEIR_SHM_CHANNEL_SIZE);

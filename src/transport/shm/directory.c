@@ -10,8 +10,8 @@ enum { ATTEMPTS = 16 };
 
 /* ---- latest ---- */
 
-/* The lane with the newest frame, by time. Return: WEIR_OK, WEIR_ENOENT (no frame), failures. *ret_is_stale: a lane has grown and
- * taken old segments away while we looked, and the newest frame may be in its new one. */
+/* The lane with the newest frame, by time. Return: WEIR_OK, WEIR_ENOENT (no frame), failures. *ret_is_stale: a lane has
+ * grown and taken old segments away while we looked, and the newest frame may be in its new one. */
 static int newest_find(const struct weir_backing *backing, struct weir_peek *ret, int *ret_is_stale) {
     uint32_t generation[WEIR_SHM_LANES];
     int status = weir_peek_lanes(backing, generation);

@@ -56,8 +56,8 @@ static int writers_lease(struct shm *shm, const struct weir_place *place, weir_e
                 pid, uid, err);
 }
 
-/* The epoch that a killed server left odd is closed before the server's lease is taken, so that a held lease and an odd epoch together
- * mean a server that lives and reads. */
+/* The epoch that a killed server left odd is closed before the server's lease is taken, so that a held lease and an odd
+ * epoch together mean a server that lives and reads. */
 static int server_lease(struct shm *shm, weir_error *err) {
     struct weir_channel_page *page = shm->channel.page;
     if (shm->role != WEIR_ROLE_SERVER)
@@ -276,8 +276,8 @@ static int lease_is_held(struct shm *shm) {
     return shm->server_seen != 0;
 }
 
-/* The epoch of the server that is there; 0 for none. The second look tells that the lease found held is of the epoch first seen; one
- * that closes in order says so in its epoch at once. */
+/* The epoch of the server that is there; 0 for none. The second look tells that the lease found held is of the epoch
+ * first seen; one that closes in order says so in its epoch at once. */
 static uint64_t server_find(struct shm *shm) {
     struct weir_channel_page *page = shm->channel.page;
     uint64_t epoch = atomic_load(&page->server_epoch);

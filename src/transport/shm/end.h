@@ -1,4 +1,5 @@
-/* The ends of a channel of rings: what every transport whose channels lie in a backing (backing.h) puts into its ops table. */
+/* The ends of a channel of rings: what every transport whose channels lie in a backing (backing.h) puts into its ops
+ * table. */
 #ifndef WEIR_SHM_END_H
 #define WEIR_SHM_END_H
 

@@ -1,11 +1,14 @@
 /* The files backing: a directory per channel, in the store of its user (store.c).
  *
  * What must stay true:
- * - A channel is seen complete or not at all: it is made under a dot name and renamed into place; to go, it is renamed to a dot name
- *   first. What a maker or remover that was killed leaves behind has a dot name and is nobody's channel (files_clean.c cleans it).
- * - Every end holds byte 0 of members.lock shared for its whole life, the maker already before the rename. Only who holds it exclusively,
- *   and so is alone, may take the channel away. Having got the lock, an end looks whether the name still means the directory that it
- *   opened; if not, it came too late and begins again.
+ * - A channel is seen complete or not at all: it is made under a dot name and renamed into place; to go, it is renamed
+ * to a dot name
+ *   first. What a maker or remover that was killed leaves behind has a dot name and is nobody's channel (files_clean.c
+ *   cleans it).
+ * - Every end holds byte 0 of members.lock shared for its whole life, the maker already before the rename. Only who
+ * holds it exclusively,
+ *   and so is alone, may take the channel away. Having got the lock, an end looks whether the name still means the
+ *   directory that it opened; if not, it came too late and begins again.
  * - So a keep=0 channel whose ends were killed is recognised by the next one to come: it gets the byte exclusively. */
 #include "transport/shm/files.h"
 
@@ -103,7 +106,8 @@ static int put(int fd, const void *data, size_t size, off_t offset) {
     return pwrite(fd, data, size, offset) == (ssize_t)size ? WEIR_OK : WEIR_ESYSTEM;
 }
 
-/* The file gets the channel's group. Who is not in that group got here by the rights of others, and then others may read it too. */
+/* The file gets the channel's group. Who is not in that group got here by the rights of others, and then others may
+ * read it too. */
 static int group_give(const struct weir_part_wish *wish, int fd) {
     return !(wish->mode & 077) || fchown(fd, (uid_t)-1, wish->gid) == 0 || (errno == EPERM && wish->mode & 04)
                ? WEIR_OK
@@ -229,8 +233,8 @@ static int owned(const struct making *making, int fd, mode_t mode) {
     return (making->gid == (gid_t)-1 || fchown(fd, (uid_t)-1, making->gid) == 0) && fchmod(fd, mode) == 0;
 }
 
-/* A file of the channel that is being made: @size bytes that begin with @head, which has its memory; what is behind it is given memory by
- * who uses it (weir_slot_take). Return: its descriptor, or -1 with *status. */
+/* A file of the channel that is being made: @size bytes that begin with @head, which has its memory; what is behind it
+ * is given memory by who uses it (weir_slot_take). Return: its descriptor, or -1 with *status. */
 static int make_file(const struct making *making, const char *name, mode_t mode, uint64_t size, const void *head,
                      size_t head_size, int *status) {
     const struct weir_place *place = making->place;
@@ -278,7 +282,8 @@ static int make_parts(struct making *making, enum weir_channel_access access) {
 static int make_content(struct making *making, enum weir_channel_access access, int *ret_members) {
     const struct weir_place *place = making->place;
     int status;
-    /* Nobody may find the lock free: it would say that we are dead, and what we make would be cleaned away under our hands. */
+    /* Nobody may find the lock free: it would say that we are dead, and what we make would be cleaned away under our
+     * hands. */
     int members = make_file(making, ".members.lock", 0600 | (place->mode & 066), 0, NULL, 0, &status);
     if (members < 0)
         return status;
@@ -298,8 +303,8 @@ static int make_content(struct making *making, enum weir_channel_access access, 
     return status;
 }
 
-/* Make the channel under a dot name and put it in its place. Return: WEIR_OK, WEIR_EAGAIN (another was faster, or the store has gone),
- * failures. */
+/* Make the channel under a dot name and put it in its place. Return: WEIR_OK, WEIR_EAGAIN (another was faster, or the
+ * store has gone), failures. */
 static int channel_make(struct weir_files *files, const struct weir_place *place, enum weir_channel_access access,
                         weir_error *err) {
     struct making making = {.place = place, .directory = -1, .writers_fd = -1, .readers_fd = -1, .err = err};
@@ -523,8 +528,8 @@ void weir_files_go(struct weir_backing *backing) {
     struct weir_files *files = weir_files_of(backing);
     if (files->members_fd < 0 || backing->uid != geteuid())
         return;
-    /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it, both would
-     * be refused and nobody would do it. This way whoever gives up last is not refused. */
+    /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it,
+     * both would be refused and nobody would do it. This way whoever gives up last is not refused. */
     weir_lock_drop(files->members_fd, WEIR_SHM_LOCK_MEMBERS);
     if (weir_lock_take(files->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK)
         weir_files_remove(&files->store, files->entry, files->fd);

@@ -123,7 +123,8 @@ static int is_abandoned(int directory) {
     return weir_clock_realtime() - ((int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec) > MAKING_NS;
 }
 
-/* Under another name first: a maker that was stopped for very long then fails to put in its place what we take apart. */
+/* Under another name first: a maker that was stopped for very long then fails to put in its place what we take
+ * apart. */
 static void hidden_remove(const struct weir_store *store, const char *entry) {
     char name[40];
     weir_store_dot_name("gone", name);

@@ -1,7 +1,8 @@
-/* Lanes read through part_read, which never faults: a file that shrinks gives a short read where a mapping would give SIGBUS, and a value
- * that is wanted once is had for less than a mapping and its page faults cost.
+/* Lanes read through part_read, which never faults: a file that shrinks gives a short read where a mapping would give
+ * SIGBUS, and a value that is wanted once is had for less than a mapping and its page faults cost.
  *
- * The rule that makes it safe is the observers': read the bytes, then read `oldest`; when it has not passed them, they were whole. */
+ * The rule that makes it safe is the observers': read the bytes, then read `oldest`; when it has not passed them, they
+ * were whole. */
 #include "transport/shm/peek.h"
 
 #include <stdatomic.h>
@@ -115,7 +116,8 @@ static int glance_at(struct weir_peek *peek, uint64_t position) {
     return status;
 }
 
-/* Look at the frame that the page calls the newest. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile, or none), WEIR_ECORRUPT. */
+/* Look at the frame that the page calls the newest. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile, or none),
+ * WEIR_ECORRUPT. */
 static int glance(struct weir_peek *peek, struct page_copy *page) {
     int status = page_read(peek, page);
     if (status || page->last == WEIR_SHM_NO_FRAME)

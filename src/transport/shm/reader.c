@@ -1,7 +1,7 @@
 /* The merge of lanes, and waiting for them.
  *
- * What must stay true: a lane that is damaged, or whose writer is stopped or dead, holds up no other; no lane gets more than BURST frames
- * in a row while others have some; looking for a frame makes no system call and reads no clock. */
+ * What must stay true: a lane that is damaged, or whose writer is stopped or dead, holds up no other; no lane gets more
+ * than BURST frames in a row while others have some; looking for a frame makes no system call and reads no clock. */
 #include "transport/shm/reader.h"
 
 #include <string.h>
@@ -31,7 +31,8 @@ static int slot_find(struct weir_shm_reader *reader, weir_error *err) {
 
 /* ---- lanes that are damaged ---- */
 
-/* What a lane's writer can bring about. It must not keep us from the other lanes, so it is never what opening or seeking returns. */
+/* What a lane's writer can bring about. It must not keep us from the other lanes, so it is never what opening or
+ * seeking returns. */
 static int is_damage(int status) {
     return status == WEIR_ECORRUPT || status == WEIR_EACCESS;
 }
@@ -184,8 +185,8 @@ static inline void held_release(struct weir_shm_reader *reader) {
     reader->held = NULL;
     uint64_t span = view->next - view->position;
     reader->untold += span;
-    /* The next position comes out of the frame's own line. Frames mostly have the size of the one before: with that as a guess, the
-     * processor fetches the lines of several frames at once instead of one after the other. */
+    /* The next position comes out of the frame's own line. Frames mostly have the size of the one before: with that as
+     * a guess, the processor fetches the lines of several frames at once instead of one after the other. */
     uint64_t guess = view->span;
     __asm__("" : "+r"(guess));
     if (__builtin_expect(span == view->span, 1)) {

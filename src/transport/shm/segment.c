@@ -1,9 +1,10 @@
-/* Segments. The header is read once into a private copy and checked against the part's size; nobody looks at the mapped one
- * afterwards, so that its owner cannot change the geometry under a reader.
+/* Segments. The header is read once into a private copy and checked against the part's size; nobody looks at the mapped
+ * one afterwards, so that its owner cannot change the geometry under a reader.
  *
- * What must stay true: memory is taken step by step, as the writer first comes there, but always before anybody comes there. So at every
- * moment the ring has its memory from base up to the word behind the newest frame, which is as far as a reader or the next holder looks:
- * to touch what has none would take memory by a fault, and end in SIGBUS in a full store. */
+ * What must stay true: memory is taken step by step, as the writer first comes there, but always before anybody comes
+ * there. So at every moment the ring has its memory from base up to the word behind the newest frame, which is as far
+ * as a reader or the next holder looks: to touch what has none would take memory by a fault, and end in SIGBUS in a
+ * full store. */
 #include "transport/shm/segment.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
-/* Reader slots. The lease of a slot says who may use slot S; the bit in cursors.joined says that writers must look at it.
+/* Reader slots. The lease of a slot says who may use slot S; the bit in cursors.joined says that writers must look at
+ * it.
  *
- * What must stay true: bytes of a slot are changed only by who holds its lease. So a writer that finds a dead reader in its way first
- * takes the lease, and by that knows that no new reader is just moving in. */
+ * What must stay true: bytes of a slot are changed only by who holds its lease. So a writer that finds a dead reader in
+ * its way first takes the lease, and by that knows that no new reader is just moving in. */
 #include "transport/shm/slot.h"
 
 #include <unistd.h>
@@ -62,7 +63,8 @@ int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *r
     atomic_store_explicit(&mine->flags, is_holding ? WEIR_SLOT_HOLDING : 0, memory_order_relaxed);
     atomic_store_explicit(&mine->pid, (uint32_t)getpid(), memory_order_relaxed);
     atomic_fetch_or(&channel->cursors->joined, bit(slot));
-    /* From here on a writer that wants room either sees us or has said in `oldest`, which we read next, what it took before. */
+    /* From here on a writer that wants room either sees us or has said in `oldest`, which we read next, what it took
+     * before. */
     atomic_thread_fence(memory_order_seq_cst);
     *ret = slot;
     return WEIR_OK;

@@ -1,8 +1,8 @@
-/* The store. Its directory is the one gate between users: it is made 0700 and widened to 0711 (pass through, see nothing) only when a
- * channel in it is opened to others; each channel's own mode then says who may do what.
+/* The store. Its directory is the one gate between users: it is made 0700 and widened to 0711 (pass through, see
+ * nothing) only when a channel in it is opened to others; each channel's own mode then says who may do what.
  *
- * What must stay true: nothing is opened through a symbolic link, and what was opened is compared with what it should be, because BASE
- * may be a place where everybody can make names (/dev/shm is). */
+ * What must stay true: nothing is opened through a symbolic link, and what was opened is compared with what it should
+ * be, because BASE may be a place where everybody can make names (/dev/shm is). */
 #include "transport/shm/store.h"
 
 #include <dirent.h>
@@ -130,7 +130,8 @@ static int widen(const struct weir_store *store, weir_error *err) {
                                         : weir_fail_errno(err, errno, "%s cannot be opened to others", store->path);
 }
 
-/* Open BASE. That it is not there is a mistake in what was set, which is another thing than a channel that is not there. */
+/* Open BASE. That it is not there is a mistake in what was set, which is another thing than a channel that is not
+ * there. */
 static int base_open(int *ret_fd, const char **ret_base, weir_error *err) {
     const char *base = secure_getenv("WEIR_SHM_DIR");
     if (!base || !*base)

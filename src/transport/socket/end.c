@@ -1,8 +1,9 @@
 /* The life of an end on a socket from open to close. How the files divide the work stands in socket.h.
  *
- * What must stay true: whatever open has begun, close ends, in whatever mode the end is; in a forked child, close gives back memory and
- * nothing else. A listener that closes loses nothing: it first gives up the place, so that others can take over; then it stops
- * its writers, takes what they have sent so far, hands it on, and closes the connections last. */
+ * What must stay true: whatever open has begun, close ends, in whatever mode the end is; in a forked child, close gives
+ * back memory and nothing else. A listener that closes loses nothing: it first gives up the place, so that others can
+ * take over; then it stops its writers, takes what they have sent so far, hands it on, and closes the connections
+ * last. */
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,8 @@ static int run_until(struct weir_socket *socket, int64_t deadline) {
     return weir_deadline_left(deadline) > 0 && weir_pump_run(socket, deadline, NULL) == WEIR_OK;
 }
 
-/* Elsewhere a shut socket stops nobody: who speaks frames is told, and shuts his side; of others what has come so far is taken. */
+/* Elsewhere a shut socket stops nobody: who speaks frames is told, and shuts his side; of others what has come so far
+ * is taken. */
 static void writer_stop(struct weir_socket *socket, struct weir_peer *peer) {
     if (socket->family->is_one_machine || peer->plain)
         shutdown(peer->fd, SHUT_RD);
@@ -85,7 +87,8 @@ static void retire(struct weir_socket *socket) {
     weir_hub_settle(socket);
 }
 
-/* Is a connection still needed? A writer until all he has sent is taken, others until they have what is queued for them. */
+/* Is a connection still needed? A writer until all he has sent is taken, others until they have what is queued for
+ * them. */
 static int has_work(const struct weir_socket *socket) {
     for (size_t i = 0; i < socket->peer_count; i++) {
         const struct weir_peer *peer = socket->peers[i];
@@ -106,7 +109,8 @@ static int is_on_its_way(const struct weir_socket *socket, const struct weir_pee
     return ioctl(peer->fd, SIOCOUTQ, &left) == 0 && left > 0;
 }
 
-/* What the kernel still holds when a socket is closed is lost if the other end says another word. No event tells when it has left. */
+/* What the kernel still holds when a socket is closed is lost if the other end says another word. No event tells when
+ * it has left. */
 static void settle(struct weir_socket *socket, int64_t deadline) {
     int is_waiting = 1;
     while (is_waiting && weir_deadline_left(deadline) > 0) {

@@ -38,8 +38,8 @@ struct weir_socket_family {
     uint8_t is_one_machine; /* shutdown(SHUT_RD) here stops the other end; what was sent has arrived */
     /* Return: WEIR_OK, WEIR_EADDRESS (no such place, or not one that may be used), WEIR_ESYSTEM. */
     int (*resolve)(const struct weir_place *place, struct weir_endpoints *ret, weir_error *err);
-    /* Return: WEIR_OK, WEIR_EBUSY (somebody else listens), WEIR_ENOTSUP (the place is not on this machine), WEIR_EACCESS,
-     * WEIR_EADDRESS, others. */
+    /* Return: WEIR_OK, WEIR_EBUSY (somebody else listens), WEIR_ENOTSUP (the place is not on this machine),
+     * WEIR_EACCESS, WEIR_EADDRESS, others. */
     int (*claim)(const struct weir_place *place, const struct weir_endpoints *at, const char *what,
                  struct weir_claim *ret, weir_error *err);
     /* Stop listening and take away what claim made. */

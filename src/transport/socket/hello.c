@@ -1,7 +1,8 @@
 /* Hellos: writing, reading, and telling them from anything else. The layout is drawn in hello.h.
  *
- * What must stay true: every field that selects something later is checked here, so that nothing behind this file meets a role
- * or a policy that does not exist; texts end inside their fields and hold no control characters, as they are shown to people. */
+ * What must stay true: every field that selects something later is checked here, so that nothing behind this file meets
+ * a role or a policy that does not exist; texts end inside their fields and hold no control characters, as they are
+ * shown to people. */
 #include "transport/socket/hello.h"
 
 #include <string.h>

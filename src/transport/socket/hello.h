@@ -1,7 +1,7 @@
 /* The hello: the first bytes of a connection, in both directions. docs/spec/socket.md is the standard.
  *
- * Little-endian, always WEIR_HELLO_SIZE bytes, in every version; magic, version, status, pid, program and text stay where they are in all
- * versions, so that two that do not understand each other can still say so.
+ * Little-endian, always WEIR_HELLO_SIZE bytes, in every version; magic, version, status, pid, program and text stay
+ * where they are in all versions, so that two that do not understand each other can still say so.
  *
  *      0  4   "WEIR"
  *      4  u16 version     1

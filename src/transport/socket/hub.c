@@ -1,12 +1,13 @@
 /* The listener: letting ends in, reading what they send, relaying it.
  *
- * A connection is first pending: it must say hello within WEIR_HELLO_WAIT, and be a user who may. Then it is a writer, whose
- * frames are given the writer field and spread; a reader, who only sends control frames; or, at a server, a client.
+ * A connection is first pending: it must say hello within WEIR_HELLO_WAIT, and be a user who may. Then it is a writer,
+ * whose frames are given the writer field and spread; a reader, who only sends control frames; or, at a server, a
+ * client.
  *
- * What must stay true: nothing is believed of a peer but what the kernel says of its user; every frame it sends is parsed whole
- * before anything is done with it, and what is no frame ends the connection, not the channel. A writer's next frame is taken
- * only when there is room for it everywhere it must go: until then the connection is paused, and the writer feels it as a
- * full socket. Places in `peers` are used again, never moved. */
+ * What must stay true: nothing is believed of a peer but what the kernel says of its user; every frame it sends is
+ * parsed whole before anything is done with it, and what is no frame ends the connection, not the channel. A writer's
+ * next frame is taken only when there is room for it everywhere it must go: until then the connection is paused, and
+ * the writer feels it as a full socket. Places in `peers` are used again, never moved. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,7 +267,8 @@ static void writer_join(struct weir_socket *socket, struct weir_peer *peer) {
     weir_spread_introduce(socket, peer->hello.writer, peer->hello.seq, peer->credentials.uid);
 }
 
-/* Let the end in: our answer goes out together with all a reader gets at once. Return: 0 when the connection is gone. */
+/* Let the end in: our answer goes out together with all a reader gets at once. Return: 0 when the connection is
+ * gone. */
 static int welcome(struct weir_socket *socket, struct weir_peer *peer) {
     unsigned char bytes[WEIR_HELLO_SIZE];
     struct weir_hello answer;
@@ -453,8 +455,8 @@ static void pause_set(struct weir_socket *socket, struct weir_peer *peer, int is
     peer->is_paused = (uint8_t)is_paused;
 }
 
-/* A weir end that was so slow to say hello that it was taken for a plain reader. If it got nothing yet, that can be undone; else it
- * comes again by itself. Return: 0 when the connection is gone. */
+/* A weir end that was so slow to say hello that it was taken for a plain reader. If it got nothing yet, that can be
+ * undone; else it comes again by itself. Return: 0 when the connection is gone. */
 static int late_hello(struct weir_socket *socket, struct weir_peer *peer) {
     int held = weir_peer_holds(peer);
     if (!weir_plain_undo(peer)) {
@@ -471,8 +473,9 @@ static int late_hello(struct weir_socket *socket, struct weir_peer *peer) {
     return hello_take(socket, peer, 0) && peer->phase == WEIR_PHASE_READY;
 }
 
-/* Take all frames that are there and have room; plain messages become frames first. Return: WEIR_EAGAIN (all are taken), WEIR_EBUSY (no
- * room yet), WEIR_ECLOSED (the connection is gone, or has gone back to its hello), others: it is no good. */
+/* Take all frames that are there and have room; plain messages become frames first. Return: WEIR_EAGAIN (all are
+ * taken), WEIR_EBUSY (no room yet), WEIR_ECLOSED (the connection is gone, or has gone back to its hello), others: it is
+ * no good. */
 static int frames_work(struct weir_socket *socket, struct weir_peer *peer) {
     struct weir_stream_frame frame;
     for (;;) {

@@ -1,11 +1,13 @@
 /* Sockets at a port: looking up, listening, connecting, and what may be used.
  *
- * The port itself is the lease: the kernel lets one socket listen at it, and frees it when its process dies. SO_REUSEADDR lets the next
- * one listen although connections of the last one still linger; two that have both bound are told apart by listen.
+ * The port itself is the lease: the kernel lets one socket listen at it, and frees it when its process dies.
+ * SO_REUSEADDR lets the next one listen although connections of the last one still linger; two that have both bound are
+ * told apart by listen.
  *
- * What must stay true: nothing beyond loopback is listened at or connected to unless the address says how it is protected, or
- * that it is not. Of a name's addresses those of IPv4 come first, in every end, so that all meet at the same one. A socket that has
- * connected to itself (the kernel picks our side's port, and may pick the one we look for) is nobody. */
+ * What must stay true: nothing beyond loopback is listened at or connected to unless the address says how it is
+ * protected, or that it is not. Of a name's addresses those of IPv4 come first, in every end, so that all meet at the
+ * same one. A socket that has connected to itself (the kernel picks our side's port, and may pick the one we look for)
+ * is nobody. */
 #include "transport/socket/inet.h"
 
 #include <arpa/inet.h>
@@ -143,7 +145,8 @@ static void option_set(int fd, int level, int option, int value) {
     (void)!setsockopt(fd, level, option, &value, sizeof(value)); /* it works without, only not as well */
 }
 
-/* On this machine a socket holds about as much as a local one does, so that a full channel feels full; beyond it the kernel knows best. */
+/* On this machine a socket holds about as much as a local one does, so that a full channel feels full; beyond it the
+ * kernel knows best. */
 static void tune(int fd, const struct sockaddr_storage *endpoint) {
     option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (is_loopback(endpoint)) {
@@ -279,8 +282,8 @@ static int listen_any(const struct weir_place *place, const struct weir_endpoint
     return sys_errno;
 }
 
-/* A listener that was killed may take a moment to be torn down. Only an end that must listen waits for it: any other connects to who is
- * there, and then finds out. */
+/* A listener that was killed may take a moment to be torn down. Only an end that must listen waits for it: any other
+ * connects to who is there, and then finds out. */
 static int inet_claim(const struct weir_place *place, const struct weir_endpoints *at, const char *what,
                       struct weir_claim *ret, weir_error *err) {
     int64_t deadline = place->must_listen ? weir_deadline(DYING_NS) : 0;
@@ -302,7 +305,8 @@ static void inet_unclaim(const struct weir_place *place, struct weir_claim *clai
 
 /* ---- who may connect ---- */
 
-/* The kernel does not say who is behind a port: everybody on this machine may connect to loopback. psk= or ca= keeps strangers out. */
+/* The kernel does not say who is behind a port: everybody on this machine may connect to loopback. psk= or ca= keeps
+ * strangers out. */
 static int inet_admit(const struct weir_place *place, int fd, struct weir_credentials *ret, weir_error *err) {
     struct sockaddr_storage there = {0};
     socklen_t size = sizeof(there);

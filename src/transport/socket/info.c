@@ -1,7 +1,7 @@
 /* info of a socket: whose it is, who may connect, and who listens.
  *
- * What must stay true: nobody is connected to and the lease is not touched; the kernel's list of sockets says who listens. What the
- * peers do is not in any file but their records, which the directory of live ends adds. */
+ * What must stay true: nobody is connected to and the lease is not touched; the kernel's list of sockets says who
+ * listens. What the peers do is not in any file but their records, which the directory of live ends adds. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

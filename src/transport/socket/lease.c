@@ -1,8 +1,9 @@
 /* Leases on lock files.
  *
- * What must stay true: the holder is whoever has the exclusive lock on the file that stands at PATH.lock now. The file is
- * removed only by its holder, and whoever gets the lock looks whether the file is still the one at the path, as it may have been
- * removed between his open and his lock. The note inside names the holder in sentences; nothing is decided by it. */
+ * What must stay true: the holder is whoever has the exclusive lock on the file that stands at PATH.lock now. The file
+ * is removed only by its holder, and whoever gets the lock looks whether the file is still the one at the path, as it
+ * may have been removed between his open and his lock. The note inside names the holder in sentences; nothing is
+ * decided by it. */
 #include "transport/socket/lease.h"
 
 #include <errno.h>

@@ -9,8 +9,8 @@
 enum { WEIR_LEASE_TEXT_MAX = 160 };
 
 /* Take the lease of @path, and note in the lock file who we are: @what ("writer", "server"), our pid and program.
- * Return: WEIR_OK, WEIR_EBUSY (the sentence names who holds it), WEIR_EACCESS, WEIR_ENOENT (no such directory), WEIR_ENOSPC,
- * WEIR_ESYSTEM. */
+ * Return: WEIR_OK, WEIR_EBUSY (the sentence names who holds it), WEIR_EACCESS, WEIR_ENOENT (no such directory),
+ * WEIR_ENOSPC, WEIR_ESYSTEM. */
 int weir_lease_take(const char *path, const char *what, int *ret_fd, weir_error *err);
 /* Give it back and remove the lock file. */
 void weir_lease_drop(const char *path, int fd);

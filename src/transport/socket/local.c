@@ -1,9 +1,9 @@
 /* Sockets at a path: listening under the lease, connecting, and who may.
  *
- * What must stay true: nothing is ever unlinked or replaced that is not a socket of ours, and only while we hold the lease. The
- * socket is made under another name (PATH.new), gets its owner and mode there, and is renamed into place when it already listens, so
- * that at no moment anybody can connect who may not, or finds a socket that does not answer. Abstract names are not used: they
- * have no permissions. */
+ * What must stay true: nothing is ever unlinked or replaced that is not a socket of ours, and only while we hold the
+ * lease. The socket is made under another name (PATH.new), gets its owner and mode there, and is renamed into place
+ * when it already listens, so that at no moment anybody can connect who may not, or finds a socket that does not
+ * answer. Abstract names are not used: they have no permissions. */
 #include "transport/socket/local.h"
 
 #include <errno.h>
@@ -53,7 +53,8 @@ static struct sockaddr_un address_of(const char *path, const char *suffix) {
 
 /* ---- connecting ---- */
 
-/* What stands at the path? Return: WEIR_OK (a socket), WEIR_ENOENT, WEIR_EADDRESS (something that is not ours to touch). */
+/* What stands at the path? Return: WEIR_OK (a socket), WEIR_ENOENT, WEIR_EADDRESS (something that is not ours to
+ * touch). */
 static int path_look(const struct weir_place *place, struct stat *ret, weir_error *err) {
     if (lstat(place->name, ret) != 0)
         return weir_fail_errno(err, errno, "%s: nobody listens", place->text);
@@ -86,7 +87,8 @@ static int path_connect(const struct weir_place *place, int *ret_fd, weir_error 
     int status = path_look(place, &there, err);
     if (status != WEIR_OK)
         return status;
-    /* Not blocking while it connects, as a full backlog would hold us; blocking afterwards, as a lone reader waits in recv. */
+    /* Not blocking while it connects, as a full backlog would hold us; blocking afterwards, as a lone reader waits in
+     * recv. */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: no socket can be made", place->text);
@@ -258,8 +260,8 @@ static void local_unclaim(const struct weir_place *place, struct weir_claim *cla
 
 /* ---- who may connect ---- */
 
-/* The file's mode has let him connect; this is asked again here, of the kernel, because a directory or mode may have been
- * widened by somebody else than the channel's address. allow= replaces what the mode would say. */
+/* The file's mode has let him connect; this is asked again here, of the kernel, because a directory or mode may have
+ * been widened by somebody else than the channel's address. allow= replaces what the mode would say. */
 static int is_admitted(const struct weir_place *place, int fd, const struct ucred *peer) {
     gid_t group = getegid();
     if (peer->uid == geteuid() || peer->uid == 0)

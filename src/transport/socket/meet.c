@@ -1,13 +1,13 @@
 /* Finding each other, and again when the listener has gone.
  *
- * An end first tries to connect. When nobody listens it takes the lease and listens itself, unless it may not (a client,
- * connect=1); a server, and listen=1, only ever listen. When a listener goes, all its ends see the end of their connection, and
- * each does the same again: one gets the lease, the others connect to it and say that they resume, so that they get what the
- * new listener has kept since, and tell it how many readers to wait for.
+ * An end first tries to connect. When nobody listens it takes the lease and listens itself, unless it may not (a
+ * client, connect=1); a server, and listen=1, only ever listen. When a listener goes, all its ends see the end of their
+ * connection, and each does the same again: one gets the lease, the others connect to it and say that they resume, so
+ * that they get what the new listener has kept since, and tell it how many readers to wait for.
  *
- * What must stay true: what has arrived from a listener is delivered before another is looked for, so that order and count
- * hold across listeners; a frame that went out in part goes out again whole, as nobody can have passed on a part. A client's
- * request dies with the connection: nothing is ever asked twice. */
+ * What must stay true: what has arrived from a listener is delivered before another is looked for, so that order and
+ * count hold across listeners; a frame that went out in part goes out again whole, as nobody can have passed on a part.
+ * A client's request dies with the connection: nothing is ever asked twice. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -493,7 +493,8 @@ void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_
     }
 }
 
-/* Writers have nothing to deliver: control frames are all that may come. Return: 0 when the connection is to be given up. */
+/* Writers have nothing to deliver: control frames are all that may come. Return: 0 when the connection is to be given
+ * up. */
 static int controls_take(struct weir_socket *socket) {
     struct weir_stream_frame frame;
     int status;
@@ -518,7 +519,8 @@ void weir_upstream_event(struct weir_socket *socket, uint32_t events) {
     struct weir_stream_frame frame;
     if (upstream->phase == WEIR_PHASE_READY && socket->role == WEIR_ROLE_WRITER && !controls_take(socket))
         upstream->has_ended = 1;
-    /* What has come whole is next's to deliver; until it has, nothing more is read, and another listener is not looked for. */
+    /* What has come whole is next's to deliver; until it has, nothing more is read, and another listener is not looked
+     * for. */
     int is_pending =
         upstream->phase == WEIR_PHASE_READY && weir_stream_next(&upstream->in, &frame, NULL) != WEIR_EAGAIN;
     upstream->is_paused = is_pending && socket->pump.has_thread;
@@ -548,7 +550,8 @@ void weir_meet_timers(struct weir_socket *socket, int64_t now) {
     int status = weir_meet_try(socket, &err);
     if (status == WEIR_OK || status == WEIR_EAGAIN)
         return;
-    /* Somebody else's lock file or socket: not ours to listen at, but one day someone will. Anything else the owner is told. */
+    /* Somebody else's lock file or socket: not ours to listen at, but one day someone will. Anything else the owner is
+     * told. */
     if (status != WEIR_EACCESS)
         socket->failure = err;
     socket->seek_at = now + WEIR_REFUSED_WAIT;

@@ -1,7 +1,7 @@
 /* One connection: the pump watches for what can happen next.
  *
- * What must stay true: a connection that is paused or has ended is not watched for reading (a hang-up cannot be masked, and would
- * wake the pump for ever). A connection is shut down before it is closed,
+ * What must stay true: a connection that is paused or has ended is not watched for reading (a hang-up cannot be masked,
+ * and would wake the pump for ever). A connection is shut down before it is closed,
  * because a forked child may hold it too. */
 #include <errno.h>
 #include <string.h>

@@ -3,10 +3,11 @@
  *     bytes -> raw -> [splitter] -> a message -> [reader] -> a frame in peer->in
  *     a frame in peer->out -> [writer] -> a message in peer->said
  *
- * What must stay true: a peer's messages are numbered by us from 1, whatever seq they carry, so that nobody can make others believe
- * that something is missing. Garbage ends the connection: a browser that was made to post JSON lines to a port begins with a line of HTTP,
- * and so does not get to the second. Neither side is converted further ahead than WEIR_PLAIN_AHEAD, but for one message. The
- * number of unanswered calls is bounded; an answer to none of them is dropped. */
+ * What must stay true: a peer's messages are numbered by us from 1, whatever seq they carry, so that nobody can make
+ * others believe that something is missing. Garbage ends the connection: a browser that was made to post JSON lines to
+ * a port begins with a line of HTTP, and so does not get to the second. Neither side is converted further ahead than
+ * WEIR_PLAIN_AHEAD, but for one message. The number of unanswered calls is bounded; an answer to none of them is
+ * dropped. */
 #include "transport/socket/plain.h"
 
 #include <stdio.h>
@@ -234,7 +235,8 @@ static int odd_request_take(struct weir_peer *peer, const weir_value *root) {
     return status ? status : weir_plain_deliver(peer, &frame);
 }
 
-/* Of a listener that speaks plainly all but requests comes to us; of others no answers, as nobody asks them anything. */
+/* Of a listener that speaks plainly all but requests comes to us; of others no answers, as nobody asks them
+ * anything. */
 static int frame_take(struct weir_peer *peer, const weir_value *root, struct weir_frame *frame) {
     struct weir_plain_peer *plain = peer->plain;
     if (plain->is_upstream)

@@ -1,7 +1,8 @@
-/* Peers that speak no frames but plain messages (frame/plain): JSON lines, a CBOR sequence, Smile, BSON; and JSON-RPC 2.0 on the
- * same connection. docs/spec/socket.md is the standard.
+/* Peers that speak no frames but plain messages (frame/plain): JSON lines, a CBOR sequence, Smile, BSON; and JSON-RPC
+ * 2.0 on the same connection. docs/spec/socket.md is the standard.
  *
- * What they say becomes frames in peer->in, and frames queued for them become text in peer->said, so that nothing else needs to know. */
+ * What they say becomes frames in peer->in, and frames queued for them become text in peer->said, so that nothing else
+ * needs to know. */
 #ifndef WEIR_SOCKET_PLAIN_H
 #define WEIR_SOCKET_PLAIN_H
 
@@ -20,7 +21,8 @@ struct weir_batch {
     struct weir_buffer text;
 };
 
-/* A request that waits for its answer. Inside it has a number of ours; the caller's own id is given back to him as it came. */
+/* A request that waits for its answer. Inside it has a number of ours; the caller's own id is given back to him as it
+ * came. */
 struct weir_call {
     uint64_t id;
     uint8_t is_rpc;
@@ -54,13 +56,14 @@ struct weir_plain_peer {
     size_t call_capacity;
 };
 
-/* From now on the peer speaks @framing (a connected end sets is_upstream behind it); what has come so far is taken over. Return: WEIR_OK, WEIR_ENOMEM. */
+/* From now on the peer speaks @framing (a connected end sets is_upstream behind it); what has come so far is taken
+ * over. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_plain_attach(struct weir_peer *peer, int framing);
 void weir_plain_detach(struct weir_peer *peer);
 /* Where bytes of the connection go. */
 struct weir_stream *weir_plain_input(struct weir_peer *peer);
-/* Make frames of what has come. Return: WEIR_OK (some, or an answer of ours), WEIR_EAGAIN (more bytes are needed), WEIR_EBUSY (too much
- * waits to be sent to him), others: it is garbage, and he was told. */
+/* Make frames of what has come. Return: WEIR_OK (some, or an answer of ours), WEIR_EAGAIN (more bytes are needed),
+ * WEIR_EBUSY (too much waits to be sent to him), others: it is garbage, and he was told. */
 int weir_plain_take(struct weir_socket *socket, struct weir_peer *peer);
 /* Make text of some frames that are queued. Return: WEIR_OK, WEIR_ECLOSED (no memory). */
 int weir_plain_fill(struct weir_peer *peer);

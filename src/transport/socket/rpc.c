@@ -1,12 +1,13 @@
-/* JSON-RPC 2.0 on a plain connection: a call is a request, a notification is a message (at a server: a request whose answer nobody
- * waits for), an array of them is a batch, whose answers come in one array.
+/* JSON-RPC 2.0 on a plain connection: a call is a request, a notification is a message (at a server: a request whose
+ * answer nobody waits for), an array of them is a batch, whose answers come in one array.
  *
  *     {"jsonrpc":"2.0","method":"double","params":21,"id":1}   ->  op "double", data 21
  *     {"jsonrpc":"2.0","result":42,"id":1}                     <-  data 42
  *     {"jsonrpc":"2.0","error":{"code":-32601,"message":"..."},"id":1}
  *
- * What must stay true: each call gets one answer, with its id as it came; a batch gives its answers away when the last one is there,
- * and nothing if it held no calls. Params may be any value here, not only arrays and objects: being stricter would help nobody. */
+ * What must stay true: each call gets one answer, with its id as it came; a batch gives its answers away when the last
+ * one is there, and nothing if it held no calls. Params may be any value here, not only arrays and objects: being
+ * stricter would help nobody. */
 #include <stdlib.h>
 #include <string.h>
 

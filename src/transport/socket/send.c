@@ -1,11 +1,11 @@
 /* The operations of writers: also a client's requests and a server's replies.
  *
- * The owner writes a frame straight into a chunk of his own; commit moves a small one next to the frame before it, so that many leave
- * as one piece. A frame leaves at once, by the owner's own system call; what the socket does not take stays queued, and our
- * thread sends it when the owner is away.
+ * The owner writes a frame straight into a chunk of his own; commit moves a small one next to the frame before it, so
+ * that many leave as one piece. A frame leaves at once, by the owner's own system call; what the socket does not take
+ * stays queued, and our thread sends it when the owner is away.
  *
- * What must stay true: reserve and commit never block. Between them only the owner touches the bytes behind own->size, so the
- * thread may publish other frames meanwhile. */
+ * What must stay true: reserve and commit never block. Between them only the owner touches the bytes behind own->size,
+ * so the thread may publish other frames meanwhile. */
 #include <string.h>
 #include <sys/epoll.h>
 

@@ -1,7 +1,7 @@
 /* An end on a socket: what it holds, and how its files divide the work.
  *
- *   meet.c     finding each other: connect to who listens, or take the lease and listen; again when the listener has gone
- *   hub.c      the listener: lets ends in, reads what they send, relays it
+ *   meet.c     finding each other: connect to who listens, or take the lease and listen; again when the listener has
+ *   gone hub.c      the listener: lets ends in, reads what they send, relays it
  *   spread.c   the listener: history, readers' queues, who is told what
  *   send.c, receive.c   the operations of writers and of readers
  *   pump.c     waiting for events, by the owner's thread or by a thread of our own
@@ -9,13 +9,15 @@
  *   wire.c     its bytes: as they are, inside TLS (tls.c), or as plain messages
  *   plain.c, rpc.c   who speaks no frames: messages, calls, JSON-RPC
  *   child.c    forked children let go
- *   end.c      the life of an end; unix.c and tcp.c are its two ops tables, local.c and inet.c what differs between them
+ *   end.c      the life of an end; unix.c and tcp.c are its two ops tables, local.c and inet.c what differs between
+ *   them
  *
- * An end is at any moment in one mode: seeking, connected to a listener (`upstream`), or listening (`peers`). Everything but the fields
- * marked "owner" is under `lock`, as the pump's thread works on it too. No function here calls the user.
+ * An end is at any moment in one mode: seeking, connected to a listener (`upstream`), or listening (`peers`).
+ * Everything but the fields marked "owner" is under `lock`, as the pump's thread works on it too. No function here
+ * calls the user.
  *
- * A listener that is a writer or reader is the hub: what connected writers send goes to all connected readers and to the owner,
- * if he reads. A server only takes requests and sends replies. */
+ * A listener that is a writer or reader is the hub: what connected writers send goes to all connected readers and to
+ * the owner, if he reads. A server only takes requests and sends replies. */
 #ifndef WEIR_SOCKET_SOCKET_H
 #define WEIR_SOCKET_SOCKET_H
 
@@ -221,7 +223,8 @@ int weir_control_is(const struct weir_frame *frame, const char *op);
 
 /* ---- wire.c ---- */
 
-/* Fetch what is there: into peer->in, or where plain messages are made from. Return: as weir_stream_read; WEIR_EACCESS when TLS fails. */
+/* Fetch what is there: into peer->in, or where plain messages are made from. Return: as weir_stream_read; WEIR_EACCESS
+ * when TLS fails. */
 int weir_peer_read(struct weir_peer *peer, int flags);
 /* Send what is queued until the socket is full, behind @head if there is one. Return: WEIR_OK, WEIR_ECLOSED. */
 int weir_peer_flush(struct weir_socket *socket, struct weir_peer *peer, const void *head, size_t head_size);
@@ -242,10 +245,12 @@ int weir_pump_start_thread(struct weir_socket *socket, weir_error *err);
 void weir_pump_hand_over(struct weir_socket *socket);
 /* Wake the thread if it sleeps longer than what there is to do now allows. */
 void weir_pump_rouse(struct weir_socket *socket);
-/* A timer in the pump's set, for an owner who waits with a descriptor; armed for what is due next. Return: WEIR_OK, WEIR_ESYSTEM. */
+/* A timer in the pump's set, for an owner who waits with a descriptor; armed for what is due next. Return: WEIR_OK,
+ * WEIR_ESYSTEM. */
 int weir_pump_open_timer(struct weir_socket *socket);
 void weir_pump_arm(struct weir_socket *socket);
-/* Handle what happens until @deadline (0: what has happened), as the owner. Unlocks while it waits. Return: WEIR_OK, WEIR_ESYSTEM. */
+/* Handle what happens until @deadline (0: what has happened), as the owner. Unlocks while it waits. Return: WEIR_OK,
+ * WEIR_ESYSTEM. */
 int weir_pump_run(struct weir_socket *socket, int64_t deadline, weir_error *err);
 /* Watch @fd for @events (0: not at all); *watched is what it is watched for. */
 void weir_pump_watch(struct weir_socket *socket, int fd, uint64_t key, uint32_t events, uint32_t *watched);
@@ -254,7 +259,8 @@ enum { WEIR_KEY_LISTENER = 1, WEIR_KEY_TIMER = 2, WEIR_KEY_UPSTREAM = 3, WEIR_KE
 
 /* ---- meet.c ---- */
 
-/* Try once to connect or to listen. Return: WEIR_OK, WEIR_EAGAIN (tried in vain; seek_at says when again), others: for good. */
+/* Try once to connect or to listen. Return: WEIR_OK, WEIR_EAGAIN (tried in vain; seek_at says when again), others: for
+ * good. */
 int weir_meet_try(struct weir_socket *socket, weir_error *err);
 /* Connect to who listens or begin to listen; waits for the listener's answer. */
 int weir_meet_open(struct weir_socket *socket, weir_error *err);
@@ -350,7 +356,8 @@ int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *e
 int weir_socket_fd(void *state, int *ret, weir_error *err);
 /* After events: make the owner's descriptor readable if next has something. */
 void weir_socket_show(struct weir_socket *socket);
-/* A frame of @writer comes for the owner: fill in gap, writer and uid. Return: 1 to deliver it; 0 when it was seen before. */
+/* A frame of @writer comes for the owner: fill in gap, writer and uid. Return: 1 to deliver it; 0 when it was seen
+ * before. */
 int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq, struct weir_inbound *ret);
 
 /* For the ops tables: what is the same for every family. */

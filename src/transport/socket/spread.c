@@ -1,9 +1,10 @@
 /* The hub's memory: the history, the readers' queues, and who is told what.
  *
- * What must stay true: a frame of a writer with full=drop-oldest lies in a droppable chunk, any other in one that is not; only
- * the first kind is ever taken out of the queue of a reader who holds writers back. Whoever publishes the second kind has asked
- * weir_spread_has_room first. A reader is told of a writer (control frame "writer": number, user, seq) before its first frame, so
- * that the first gap is counted exactly, too. Frames without a writer field are the owner's. */
+ * What must stay true: a frame of a writer with full=drop-oldest lies in a droppable chunk, any other in one that is
+ * not; only the first kind is ever taken out of the queue of a reader who holds writers back. Whoever publishes the
+ * second kind has asked weir_spread_has_room first. A reader is told of a writer (control frame "writer": number, user,
+ * seq) before its first frame, so that the first gap is counted exactly, too. Frames without a writer field are the
+ * owner's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,8 +195,8 @@ void weir_spread_introduce(struct weir_socket *socket, uint64_t writer, uint64_t
     owner_introduce(socket, writer, seq, uid);
 }
 
-/* The seq from which a reader's gaps of one writer are counted: that before the first frame he gets of it; who names a seq learns also
- * how many there are no more from it on. */
+/* The seq from which a reader's gaps of one writer are counted: that before the first frame he gets of it; who names a
+ * seq learns also how many there are no more from it on. */
 static uint64_t seq_before(const struct weir_socket *socket, const struct weir_origin *origin, enum weir_from from,
                            int64_t value) {
     uint64_t seq = origin->mark ? origin->mark - 2 : origin->writer == socket->writer ? socket->own_seq : origin->seq;
@@ -215,8 +216,8 @@ static int introduce_all(struct weir_socket *socket, struct weir_queue *queue, e
     return WEIR_OK;
 }
 
-/* The newest frame for a reader who begins behind it: he keeps it for when the latest value is asked for. The control frame
- * names it, as it may be dropped before it is sent. */
+/* The newest frame for a reader who begins behind it: he keeps it for when the latest value is asked for. The control
+ * frame names it, as it may be dropped before it is sent. */
 static int keepsake(struct weir_socket *socket, struct weir_peer *peer) {
     size_t start;
     uint64_t word;

@@ -1,14 +1,15 @@
-/* TLS by OpenSSL, which is loaded when the first address asks for it: nobody else pays for it, and a program that has an OpenSSL of its own
- * gets the same one.
+/* TLS by OpenSSL, which is loaded when the first address asks for it: nobody else pays for it, and a program that has
+ * an OpenSSL of its own gets the same one.
  *
- * Both sides say the same in their addresses. psk=: one secret of 32 bytes that both know, nothing else. cert= and key=: this
- * end shows a certificate; ca=: it asks the other side for one that this authority has signed, which at a listener means that
- * every end needs one. A connecting end always checks the listener's certificate, and that it is made out to the address's host.
+ * Both sides say the same in their addresses. psk=: one secret of 32 bytes that both know, nothing else. cert= and
+ * key=: this end shows a certificate; ca=: it asks the other side for one that this authority has signed, which at a
+ * listener means that every end needs one. A connecting end always checks the listener's certificate, and that it is
+ * made out to the address's host.
  *
- * What must stay true: TLS 1.3 and nothing older; before both are sure of each other nothing is passed on and no more than
- * WEIR_TLS_UNKNOWN_MAX bytes are taken; OpenSSL never asks for a pass phrase. After weir_tls_read nothing that came whole is left inside
- * OpenSSL, because no descriptor would tell of it. What waits to be sent is bounded: bytes are taken only while less than OUTPUT_MAX
- * waits. */
+ * What must stay true: TLS 1.3 and nothing older; before both are sure of each other nothing is passed on and no more
+ * than WEIR_TLS_UNKNOWN_MAX bytes are taken; OpenSSL never asks for a pass phrase. After weir_tls_read nothing that
+ * came whole is left inside OpenSSL, because no descriptor would tell of it. What waits to be sent is bounded: bytes
+ * are taken only while less than OUTPUT_MAX waits. */
 #include "transport/socket/tls.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* TLS 1.3 over a connection's bytes. tls.c is the only file that knows OpenSSL.
  *
- * OpenSSL never touches a socket: it is given what has come and asked for what is to go, so that everything is sent and received in
- * one way (never blocking, never SIGPIPE). */
+ * OpenSSL never touches a socket: it is given what has come and asked for what is to go, so that everything is sent and
+ * received in one way (never blocking, never SIGPIPE). */
 #ifndef WEIR_SOCKET_TLS_H
 #define WEIR_SOCKET_TLS_H
 
@@ -24,7 +24,8 @@ static inline int weir_tls_is_wanted(const struct weir_place *place) {
 }
 /* Do its options fit together, and can this build do it? Return: WEIR_OK, WEIR_EADDRESS, WEIR_ENOTSUP. */
 int weir_tls_check(const struct weir_place *place, weir_error *err);
-/* Read keys and certificates. *ret: NULL when no TLS is wanted. @host: the name that the listener's certificate must have.
+/* Read keys and certificates. *ret: NULL when no TLS is wanted. @host: the name that the listener's certificate must
+ * have.
  * Return: WEIR_OK, WEIR_ENOENT, WEIR_EACCESS, WEIR_EADDRESS, WEIR_ENOTSUP, WEIR_ENOMEM. */
 int weir_tls_setup(const struct weir_place *place, const char *host, struct weir_tls_context **ret, weir_error *err);
 /* NULL is fine. Return: NULL. */
@@ -43,7 +44,8 @@ int weir_tls_is_up(const struct weir_tls *tls);
 int weir_tls_read(struct weir_tls *tls, int fd, struct weir_stream *stream);
 /* Nothing more will come, though the connection may still stand. */
 int weir_tls_has_ended(const struct weir_tls *tls);
-/* Take bytes to send, if not too many wait already. Return: how many were taken; 0: none now; -1: the connection is gone. */
+/* Take bytes to send, if not too many wait already. Return: how many were taken; 0: none now; -1: the connection is
+ * gone. */
 ssize_t weir_tls_write(struct weir_tls *tls, int fd, const void *bytes, size_t size);
 /* Send what waits, until the socket is full. Return: WEIR_OK, WEIR_ECLOSED. */
 int weir_tls_flush(struct weir_tls *tls, int fd);

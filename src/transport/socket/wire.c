@@ -1,9 +1,10 @@
-/* The bytes of a connection. Frames go as they are, in few system calls; inside TLS; or as plain messages, which may go inside TLS, too.
+/* The bytes of a connection. Frames go as they are, in few system calls; inside TLS; or as plain messages, which may go
+ * inside TLS, too.
  *
  *     queue of frames -> [plain messages] -> said -> [TLS] -> socket
  *
- * What must stay true: a socket is only ever written with MSG_DONTWAIT and MSG_NOSIGNAL. What was taken from the queue is as
- * good as sent; so no more is taken than SAID_MAX bytes ahead of the socket. */
+ * What must stay true: a socket is only ever written with MSG_DONTWAIT and MSG_NOSIGNAL. What was taken from the queue
+ * is as good as sent; so no more is taken than SAID_MAX bytes ahead of the socket. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -1,8 +1,9 @@
 /* System V channels from outside: which there are, the memory they take, and what the dead left.
  *
- * What must stay true: nothing is taken away that is not certainly ours and certainly of no use. A segment is known by its size, its maker
- * and its mark; one without a mark yet is only taken when its maker is dead. Whoever makes one is attached to it from before its mark
- * until its key is told, so one that has a mark, is attached by nobody and is told of by no channel, is nobody's. */
+ * What must stay true: nothing is taken away that is not certainly ours and certainly of no use. A segment is known by
+ * its size, its maker and its mark; one without a mark yet is only taken when its maker is dead. Whoever makes one is
+ * attached to it from before its mark until its key is told, so one that has a mark, is attached by nobody and is told
+ * of by no channel, is nobody's. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -138,7 +139,8 @@ static int channels_clean(const struct clean_user *to) {
     return status;
 }
 
-/* Does the channel of @mark tell of the segment with @key? The channel may be another user's: then who cannot see it does not know. */
+/* Does the channel of @mark tell of the segment with @key? The channel may be another user's: then who cannot see it
+ * does not know. */
 static int is_told_of(const struct weir_sysv_mark *mark, uint32_t key) {
     struct weir_ipc_about about;
     int id = shmget((key_t)mark->key, 0, 0);
