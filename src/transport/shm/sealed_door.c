@@ -354,7 +354,8 @@ static void guest_wake(struct weir_sealed *sealed, unsigned slot, uint32_t armin
 
 void weir_door_wake(const struct weir_backing *backing) {
     struct weir_sealed *sealed = weir_sealed_of(backing);
-    uint64_t joined = atomic_load_explicit(&sealed->cursors->joined, memory_order_relaxed);
+    /* Acquire: the page of a slot was mapped before its bit. */
+    uint64_t joined = atomic_load_explicit(&sealed->cursors->joined, memory_order_acquire);
     for (; joined; joined &= joined - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(joined);
         uint32_t arming = atomic_load_explicit(&weir_sealed_slot(sealed, slot)->arming, memory_order_relaxed);
