@@ -36,7 +36,7 @@ static struct {
 
 static const struct cli_option options[] = {
     {"transport", CLI_TEXT, &args.transport, "T",
-     "what the sensors send through: shm (default), sysv, unix, fifo or file"},
+     "what the sensors send through: shm (default), sysv, unix, tcp, fifo or file"},
     {"port", CLI_PORT, &args.port, "N", "the page's port on 127.0.0.1 (default 8080; 0: any that is free)"},
     {"dir", CLI_TEXT, &args.copy, "DIR", "run copies of the programs, put there for you to edit"},
     {"restart-after", CLI_DURATION, &args.delay_ns, "D", "how long a part that died stays down (default 5s)"},
@@ -137,6 +137,14 @@ static void unix_address(const struct demo *demo, enum channel channel, char *re
     snprintf(ret, ADDRESS_SIZE, "unix://%s/%s.sock", demo->folder, names[channel]);
 }
 
+/* A port that is free now; 0 is refused by who opens it, with a sentence. */
+static void tcp_address(const struct demo *demo, enum channel channel, char *ret) {
+    unsigned port = 0;
+    (void)demo, (void)channel;
+    demo_port(0, &port);
+    snprintf(ret, ADDRESS_SIZE, "tcp://127.0.0.1:%u", port);
+}
+
 static void fifo_address(const struct demo *demo, enum channel channel, char *ret) {
     snprintf(ret, ADDRESS_SIZE, "fifo://%s/%s.fifo", demo->folder, names[channel]);
 }
@@ -146,8 +154,8 @@ static void file_address(const struct demo *demo, enum channel channel, char *re
 }
 
 static const struct mechanism mechanisms[] = {
-    {"shm", shm_address, 0},   {"sysv", sysv_address, 0}, {"unix", unix_address, 0},
-    {"fifo", fifo_address, 1}, {"file", file_address, 0},
+    {"shm", shm_address, 0}, {"sysv", sysv_address, 0}, {"unix", unix_address, 0},
+    {"tcp", tcp_address, 0}, {"fifo", fifo_address, 1}, {"file", file_address, 0},
 };
 enum { MECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]) };
 
@@ -192,7 +200,8 @@ static void addresses_make(struct demo *demo) {
 static void environment_set(const struct demo *demo) {
     char name[64], text[ADDRESS_SIZE + 16];
     for (int i = 0; i < CHANNELS; i++) {
-        int must_connect = i != CONTROL && strncmp(demo->addresses[i], "unix:", 5) == 0;
+        int is_socket = strncmp(demo->addresses[i], "unix:", 5) == 0 || strncmp(demo->addresses[i], "tcp:", 4) == 0;
+        int must_connect = i != CONTROL && is_socket;
         snprintf(name, sizeof(name), "WEIR_DEMO_%s", names[i]);
         for (char *c = name; *c; c++)
             *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
@@ -386,10 +395,11 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_demo = {
     .name = "demo",
     .summary = "the whole story: Python sensors, C++ and Fortran, a live PHP page",
-    .usage = "[--transport shm|sysv|unix|fifo|file] [--port N] [--dir DIR] [--restart-after D]",
-    .examples = "  weir demo                        then open http://127.0.0.1:8080/\n"
-                "  weir demo --transport unix       the same programs, the sensors on sockets; or sysv, fifo, file\n"
-                "  weir demo --dir mine             copies of the programs in ./mine, to edit\n",
+    .usage = "[--transport shm|sysv|unix|tcp|fifo|file] [--port N] [--dir DIR] [--restart-after D]",
+    .examples =
+        "  weir demo                        then open http://127.0.0.1:8080/\n"
+        "  weir demo --transport unix       the same programs, the sensors on sockets; or sysv, tcp, fifo, file\n"
+        "  weir demo --dir mine             copies of the programs in ./mine, to edit\n",
     .options = options,
     .arguments_max = 0,
     .run = run,

@@ -136,7 +136,7 @@ def test_control_characters_in_arguments_do_not_reach_the_terminal(weir):
 
 def test_full_store(weir):
     """A store without room refuses a channel, says so, and leaves nothing behind."""
-    script = ('mount -t tmpfs -o size=64k none "$WEIR_SHM_DIR" || exit 99\n'
+    script = ('mount -t tmpfs -o size=16k none "$WEIR_SHM_DIR" || exit 99\n'
               '"$0" pub lab/a "1"; code=$?; find "$WEIR_SHM_DIR" -type f -size +0 >&2; exit $code')
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     done = subprocess.run(unshare + ["sh", "-c", script, COMMAND], capture_output=True, text=True, env=weir.environment)

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import WEIR, until
 
-SENT = {"shm": "shm://demo/host", "sysv": "sysv://0x", "unix": "unix:///", "fifo": "fifo:///", "file": "file:///"}
+SENT = {"shm": "shm://demo/host", "sysv": "sysv://0x", "unix": "unix:///", "tcp": "tcp://127.0.0.1:", "fifo": "fifo:///", "file": "file:///"}
 
 
 def is_live(demo):
@@ -34,7 +34,7 @@ def left_of_the_demo(before):
     return segments() - before
 
 
-@pytest.mark.parametrize("transport", ["sysv", "fifo", "file"])
+@pytest.mark.parametrize("transport", ["sysv", "tcp", "fifo", "file"])
 def test_on_every_transport(start_demo, transport):
     before = segments()
     demo = start_demo("--transport", transport)
@@ -49,7 +49,7 @@ def test_on_every_transport(start_demo, transport):
         until(lambda: not left_of_the_demo(before), "no segments of the demo")
 
 
-@pytest.mark.parametrize("transport", ["sysv", "fifo", "file"])
+@pytest.mark.parametrize("transport", ["sysv", "tcp", "fifo", "file"])
 def test_sensors_killed_on_every_transport(start_demo, transport):
     """kill -9 of a sensor: it comes back, and goes on in the same channel."""
     demo = start_demo("--transport", transport, "--restart-after", "200ms")
