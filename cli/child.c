@@ -1,10 +1,11 @@
-/* Running programs. A shell command's three pipes are served from one poll loop, so that neither side waits for the other for ever; a
- * child that does not read its input is no error.
+/* Running programs. A shell command's three pipes are served from one poll loop, so that neither side waits for the
+ * other for ever; a child that does not read its input is no error.
  *
- * Between us and the program stands a guard, a copy of this process that only waits: it leads a process group of its own, in which the
- * program and all that it starts live, and the kernel tells it when we die (PR_SET_PDEATHSIG). What must stay true: whether we are
- * interrupted or killed, the whole group is asked to end, and what has not ended GRACE_S seconds later is killed. As the guard is
- * forked and does not exec, it calls only what a signal handler may, and keeps no descriptor of ours: one would hold our locks. */
+ * Between us and the program stands a guard, a copy of this process that only waits: it leads a process group of its
+ * own, in which the program and all that it starts live, and the kernel tells it when we die (PR_SET_PDEATHSIG). What
+ * must stay true: whether we are interrupted or killed, the whole group is asked to end, and what has not ended GRACE_S
+ * seconds later is killed. As the guard is forked and does not exec, it calls only what a signal handler may, and keeps
+ * no descriptor of ours: one would hold our locks. */
 #include "child.h"
 
 #include <errno.h>

@@ -12,14 +12,14 @@ struct cli_child {
     int fds[CLI_CHILD_PIPES]; /* our ends of its stdin (never blocks), stdout, stderr; -1 when closed, or when it has ours */
 };
 
-/* Start the program @argv, NULL-terminated, found in PATH. @pipes: 1 << CLI_CHILD_..., or-ed; the others it has from us. Our end, by
- * whatever means, ends it and all that it has started. Return: exit code (said why). */
+/* Start the program @argv, NULL-terminated, found in PATH. @pipes: 1 << CLI_CHILD_..., or-ed; the others it has from
+ * us. Our end, by whatever means, ends it and all that it has started. Return: exit code (said why). */
 int cli_child_start(struct cli_child *child, const char *const *argv, unsigned pipes);
 void cli_child_close(struct cli_child *child, int which);
 /* 1 while the program runs. */
 int cli_child_is_there(const struct cli_child *child);
-/* Close all pipes and wait for its end; ask it to end at once with @must_end, and as soon as we are interrupted. Return: its exit
- * code, 128 + the signal's number when one ended it, 127 when there was none to run. */
+/* Close all pipes and wait for its end; ask it to end at once with @must_end, and as soon as we are interrupted.
+ * Return: its exit code, 128 + the signal's number when one ended it, 127 when there was none to run. */
 int cli_child_finish(struct cli_child *child, int must_end);
 
 /* Run `sh -c command` with @input on its stdin; append its stdout to @out and its stderr to @talk.

@@ -1,8 +1,8 @@
 /* What the commands share: their table's shape, options, exit codes, output, and waits that Ctrl-C ends.
  *
- * A command is one file cmd_NAME.c with one `const struct cli_command cli_NAME`, listed once in main.c. Its options are read into
- * the targets before run is called with what is left, the positional arguments. Data goes to stdout through cli_print and
- * cli_print_line, talk to stderr through cli_say and cli_fail. */
+ * A command is one file cmd_NAME.c with one `const struct cli_command cli_NAME`, listed once in main.c. Its options are
+ * read into the targets before run is called with what is left, the positional arguments. Data goes to stdout through
+ * cli_print and cli_print_line, talk to stderr through cli_say and cli_fail. */
 #ifndef WEIR_CLI_H
 #define WEIR_CLI_H
 
@@ -29,7 +29,14 @@ enum cli_kind {
     CLI_COUNT,    /* uint64_t, at least 1 */
     CLI_PORT,     /* uint64_t, 0 to 65535 */
     CLI_DURATION, /* int64_t, ns */
-    CLI_NUMBER    /* double, above 0 */
+    CLI_NUMBER,   /* double, above 0 */
+    CLI_LIST      /* struct cli_list; may be given more than once */
+};
+
+enum { CLI_LIST_MAX = 256 };
+struct cli_list {
+    size_t count;
+    const char *items[CLI_LIST_MAX];
 };
 
 struct cli_option {
@@ -53,15 +60,17 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_pub, cli_sub, cli_get, cli_call, cli_serve, cli_ls, cli_info, cli_gc, cli_convert,
-    cli_dump, cli_guess, cli_exec, cli_demo;
+    cli_dump, cli_guess, cli_exec, cli_record, cli_play, cli_demo;
 
 /* ---- options.c ---- */
 
-/* Read the options in argv[0..argc-1] and move what is positional to the front. Return: CLI_OK, or CLI_USAGE (said why). */
+/* Read the options in argv[0..argc-1] and move what is positional to the front. Return: CLI_OK, or CLI_USAGE (said
+ * why). */
 int cli_options(const struct cli_command *command, int argc, char **argv, int *ret_argc);
 /* "1.5s", "200ms", "forever". Return: 0, or -1. */
 int cli_duration(const char *text, int64_t *ret_ns);
-/* @address with an option added, or replaced, as in "shm://x?from=last"; the caller frees it. NULL when there is no memory. */
+/* @address with an option added, or replaced, as in "shm://x?from=last"; the caller frees it. NULL when there is no
+ * memory. */
 char *cli_address(const char *address, const char *option, const char *value);
 
 /* ---- talk.c: stderr ---- */
@@ -100,7 +109,11 @@ void cli_readable(const weir_value *value, weir_buffer *out);
 void cli_readable_text(weir_view text, weir_buffer *out);
 /* A value as JSON of the plain form, with a line end, to stdout; NULL prints null. Return: exit code. */
 int cli_print_value(const weir_value *value, uint32_t flags);
-/* JSON as a line, and clear the buffer; on a terminal nothing in it can command the terminal. Return: WEIR_OK, WEIR_ENOMEM. */
+/* Append JSON for a terminal: characters that it lets stand and that could command one, U+007F to U+009F, escaped.
+ * Return: WEIR_OK, WEIR_ENOMEM. */
+int cli_json_guard(weir_view json, weir_buffer *out);
+/* JSON as a line, and clear the buffer; on a terminal nothing in it can command the terminal. Return: WEIR_OK,
+ * WEIR_ENOMEM. */
 int cli_print_json(weir_buffer *json);
 /* The whole message as one JSON object, with a line end, to stdout. Return: exit code. */
 int cli_print_message(weir_message *message);
@@ -109,7 +122,8 @@ int cli_view_is(weir_view view, const char *text);
 
 /* ---- signals.c: Ctrl-C and waiting ---- */
 
-/* From now on SIGINT and SIGTERM only set a flag, the second one ends the process at once; before, they end it at once. */
+/* From now on SIGINT and SIGTERM only set a flag, the second one ends the process at once; before, they end it at
+ * once. */
 void cli_signals_begin(void);
 /* 0, or the number of the signal that came. */
 int cli_is_interrupted(void);
@@ -137,11 +151,11 @@ int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, con
 
 /* ---- csv.c: RFC 4180 ---- */
 
-/* Append a value's rows: of a scalar one field, of an array or map its items, of an array of arrays a row for each. What is no number or
- * text stands in its field as JSON. Return: as weir_encode. */
+/* Append a value's rows: of a scalar one field, of an array or map its items, of an array of arrays a row for each.
+ * What is no number or text stands in its field as JSON. Return: as weir_encode. */
 int cli_csv_write(const weir_value *value, weir_buffer *out, weir_error *err);
-/* Make @doc the array of a row's fields: what looks like a number of JSON is one, all else is text; an empty field is null. A field in
- * quotes is text and may not go on in the next line.
+/* Make @doc the array of a row's fields: what looks like a number of JSON is one, all else is text; an empty field is
+ * null. A field in quotes is text and may not go on in the next line.
  * Return: WEIR_OK, WEIR_EPARSE (no UTF-8, quotes that do not end), WEIR_ENOMEM. */
 int cli_csv_read(weir_view line, weir_doc *doc, const weir_value **ret, weir_error *err);
 

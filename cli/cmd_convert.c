@@ -143,8 +143,13 @@ static int convert(const struct conversion *conversion, weir_view input, weir_bu
     return status ? cli_error(status, &err) : CLI_OK;
 }
 
+/* Whether a path means standard input or output. */
+static int is_standard(const char *path) {
+    return !path || strcmp(path, "-") == 0;
+}
+
 static int input_read(const char *path, weir_buffer *input) {
-    int is_stdin = !path || strcmp(path, "-") == 0;
+    int is_stdin = is_standard(path);
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return cli_fail(errno == EACCES ? CLI_ACCESS : CLI_FAILURE, "%s: %s", path, strerror(errno));
@@ -154,8 +159,22 @@ static int input_read(const char *path, weir_buffer *input) {
     return exit;
 }
 
+/* Show JSON on a terminal, which no text in it shall command. */
+static int output_show(weir_view output) {
+    weir_buffer *guarded = NULL;
+    int status = weir_buffer_new(&guarded);
+    if (status == WEIR_OK)
+        status = cli_json_guard(output, guarded);
+    if (status == WEIR_OK)
+        cli_print(weir_buffer_view(guarded).data, weir_buffer_view(guarded).size);
+    weir_buffer_free(guarded);
+    return status == WEIR_OK ? CLI_OK : cli_fail(CLI_FAILURE, "out of memory");
+}
+
 static int output_write(const char *path, weir_view output) {
-    if (!path || strcmp(path, "-") == 0) {
+    if (is_standard(path) && cli_is_terminal())
+        return output_show(output);
+    if (is_standard(path)) {
         cli_print(output.data, output.size);
         return CLI_OK;
     }
@@ -170,6 +189,14 @@ static int output_write(const char *path, weir_view output) {
     if (fd < 0 || done < output.size || close(fd) != 0)
         return cli_fail(errno == EACCES ? CLI_ACCESS : CLI_FAILURE, "%s: %s", path, strerror(errno));
     return CLI_OK;
+}
+
+/* Bytes that are no text may command a terminal, and say nothing to a person. */
+static int output_check(const struct conversion *conversion, const char *path) {
+    if (conversion->to == WEIR_CODEC_JSON || !is_standard(path) || !cli_is_terminal())
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "convert: %s is nothing for a terminal; name a file, or pipe it into weir dump",
+                    weir_codec_name(conversion->to));
 }
 
 /* The type, where one is given, and whether it makes sense. */
@@ -194,7 +221,9 @@ static int run(int argc, char **argv) {
     int status = conversion_read(&conversion, &err);
     if (status)
         return cli_error(status, &err);
-    int exit = type_read(&conversion);
+    int exit = output_check(&conversion, argc > 1 ? argv[1] : NULL);
+    if (exit == CLI_OK)
+        exit = type_read(&conversion);
     if (exit == CLI_OK && (weir_buffer_new(&input) || weir_buffer_new(&output)))
         exit = cli_fail(CLI_FAILURE, "out of memory");
     if (exit == CLI_OK)

@@ -1,7 +1,8 @@
-/* weir demo: the whole story, running. Python sensors, a C++ and Fortran computation, and a PHP page, joined by channels.
+/* weir demo: the whole story, running. Python sensors, a C++ and Fortran computation, and a PHP page, joined by
+ * channels.
  *
- * This file says what the parts are and what each is told; demo_parts.c finds and tries them, supervisor.c keeps them running. The
- * mechanism is chosen here and nowhere else: the programs get addresses. */
+ * This file says what the parts are and what each is told; demo_parts.c finds and tries them, supervisor.c keeps them
+ * running. The mechanism is chosen here and nowhere else: the programs get addresses. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -35,7 +36,8 @@ static struct {
 } args = {.transport = "shm", .port = 8080, .delay_ns = 5 * SECOND};
 
 static const struct cli_option options[] = {
-    {"transport", CLI_TEXT, &args.transport, "T", "what the sensors send through: shm (default) or unix"},
+    {"transport", CLI_TEXT, &args.transport, "T",
+     "what the sensors send through: shm (default), sysv, unix, tcp, fifo or file"},
     {"port", CLI_PORT, &args.port, "N", "the page's port on 127.0.0.1 (default 8080; 0: any that is free)"},
     {"dir", CLI_TEXT, &args.copy, "DIR", "run copies of the programs, put there for you to edit"},
     {"restart-after", CLI_DURATION, &args.delay_ns, "D", "how long a part that died stays down (default 5s)"},
@@ -46,14 +48,26 @@ enum channel { HOST, JITTER, SPECTRUM, VITALS, ALARMS, RECENT, CONTROL, CHANNELS
 static const char *const names[CHANNELS] = {"host", "jitter", "spectrum", "vitals", "alarms", "recent", "control"};
 
 /* In the order of their start; a sensor has the number of its channel. */
-enum part { PART_HOST = HOST, PART_JITTER = JITTER, PART_ANALYSE, PART_PAGE, PARTS };
+enum part { PART_HOST = HOST, PART_JITTER = JITTER, PART_ANALYSE, PART_PAGE, PART_BRIDGE, PARTS };
+
+struct demo;
+
+/* What can carry the sensors' messages. Everything else goes through shared memory. */
+struct mechanism {
+    const char *name;
+    void (*address_make)(const struct demo *demo, enum channel channel, char *ret); /* ADDRESS_SIZE bytes */
+    int has_one_reader; /* and the readings have two: a bridge takes them on to shared memory */
+};
 
 struct demo {
     struct demo_parts found;
     unsigned port;
     char folder[64]; /* sockets and logs */
-    char addresses[CHANNELS][ADDRESS_SIZE];
-    char host[PROGRAM_SIZE], jitter[PROGRAM_SIZE], router[PROGRAM_SIZE], listen[32], extension[PROGRAM_SIZE];
+    const struct mechanism *mechanism;
+    char addresses[CHANNELS][ADDRESS_SIZE]; /* where they are read */
+    char sent[2][ADDRESS_SIZE];             /* where a sensor sends: the same, but for a bridge */
+    char host[PROGRAM_SIZE], jitter[PROGRAM_SIZE], bridge[PROGRAM_SIZE], router[PROGRAM_SIZE], listen[32],
+        extension[PROGRAM_SIZE];
     const char *arguments[PARTS][ARGUMENTS_MAX];
     struct supervisor supervisor;
 };
@@ -107,10 +121,54 @@ static int store_check(void) {
     return cli_fail(CLI_FAILURE, "WEIR_SHM_DIR is %s: %s; mkdir it, or choose another", store, strerror(errno));
 }
 
-static int transport_check(void) {
-    if (strcmp(args.transport, "shm") == 0 || strcmp(args.transport, "unix") == 0)
-        return CLI_OK;
-    return cli_fail(CLI_USAGE, "demo: there is no transport %s here; there are: shm, unix", args.transport);
+static void shm_address(const struct demo *demo, enum channel channel, char *ret) {
+    (void)demo;
+    snprintf(ret, ADDRESS_SIZE, "shm://demo/%s?keep=0", names[channel]);
+}
+
+/* Keys are numbers of the whole machine: those of this demo are made from its folder's name, which is random. */
+static void sysv_address(const struct demo *demo, enum channel channel, char *ret) {
+    uint32_t key = 2166136261; /* FNV-1a */
+    for (const char *c = demo->folder; *c; c++)
+        key = (key ^ (unsigned char)*c) * 16777619;
+    snprintf(ret, ADDRESS_SIZE, "sysv://0x%x?keep=0", (unsigned)((key & 0x7ffffff0) | (unsigned)(channel + 1)));
+}
+
+static void unix_address(const struct demo *demo, enum channel channel, char *ret) {
+    snprintf(ret, ADDRESS_SIZE, "unix://%s/%s.sock", demo->folder, names[channel]);
+}
+
+/* A port that is free now; 0 is refused by who opens it, with a sentence. */
+static void tcp_address(const struct demo *demo, enum channel channel, char *ret) {
+    unsigned port = 0;
+    (void)demo, (void)channel;
+    demo_port(0, &port);
+    snprintf(ret, ADDRESS_SIZE, "tcp://127.0.0.1:%u", port);
+}
+
+static void fifo_address(const struct demo *demo, enum channel channel, char *ret) {
+    snprintf(ret, ADDRESS_SIZE, "fifo://%s/%s.fifo", demo->folder, names[channel]);
+}
+
+static void file_address(const struct demo *demo, enum channel channel, char *ret) {
+    snprintf(ret, ADDRESS_SIZE, "file://%s/%s.weir?rotate=16M&files=1", demo->folder, names[channel]);
+}
+
+static const struct mechanism mechanisms[] = {
+    {"shm", shm_address, 0}, {"sysv", sysv_address, 0}, {"unix", unix_address, 0},
+    {"tcp", tcp_address, 0}, {"fifo", fifo_address, 1}, {"file", file_address, 0},
+};
+enum { MECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]) };
+
+static int transport_find(const struct mechanism **ret) {
+    char known[128] = "";
+    for (size_t i = 0; i < MECHANISMS; i++) {
+        *ret = &mechanisms[i];
+        if (strcmp(args.transport, mechanisms[i].name) == 0)
+            return CLI_OK;
+        snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i ? ", " : "", mechanisms[i].name);
+    }
+    return cli_fail(CLI_USAGE, "demo: there is no transport %s here; there are: %s", args.transport, known);
 }
 
 /* A folder of our own; short, because it becomes part of socket paths. */
@@ -125,21 +183,26 @@ static int folder_make(struct demo *demo) {
 /* ---- what each part is told ---- */
 
 static void addresses_make(struct demo *demo) {
-    int is_unix = strcmp(args.transport, "unix") == 0;
-    for (int i = 0; i < CHANNELS; i++) {
-        if (i == CONTROL || (is_unix && (i == HOST || i == JITTER)))
-            snprintf(demo->addresses[i], ADDRESS_SIZE, "unix://%s/%s.sock", demo->folder, names[i]);
+    for (enum channel i = 0; i < CHANNELS; i++) {
+        int is_reading = i == HOST || i == JITTER;
+        if (i == CONTROL)
+            unix_address(demo, i, demo->addresses[i]);
+        else if (is_reading && !demo->mechanism->has_one_reader)
+            demo->mechanism->address_make(demo, i, demo->addresses[i]);
         else
-            snprintf(demo->addresses[i], ADDRESS_SIZE, "shm://demo/%s?keep=0", names[i]);
+            shm_address(demo, i, demo->addresses[i]);
+        if (is_reading)
+            demo->mechanism->address_make(demo, i, demo->sent[i]);
     }
 }
 
-/* The page's scripts find their addresses in the environment. On a socket they never listen: a script that is busy with a
- * browser would hold up everybody else. */
+/* The page's scripts find their addresses in the environment. On a socket they never listen: a script that is busy with
+ * a browser would hold up everybody else. */
 static void environment_set(const struct demo *demo) {
     char name[64], text[ADDRESS_SIZE + 16];
     for (int i = 0; i < CHANNELS; i++) {
-        int must_connect = i != CONTROL && strncmp(demo->addresses[i], "unix:", 5) == 0;
+        int is_socket = strncmp(demo->addresses[i], "unix:", 5) == 0 || strncmp(demo->addresses[i], "tcp:", 4) == 0;
+        int must_connect = i != CONTROL && is_socket;
         snprintf(name, sizeof(name), "WEIR_DEMO_%s", names[i]);
         for (char *c = name; *c; c++)
             *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
@@ -163,8 +226,20 @@ static void sensor_add(struct demo *demo, enum channel channel, char *program) {
     snprintf(program, PROGRAM_SIZE, "%s/sensors/%s.py", demo->found.folder, names[channel]);
     arguments[0] = demo->found.python;
     arguments[1] = program;
-    arguments[2] = demo->addresses[channel];
+    arguments[2] = demo->sent[channel];
     part_add(demo, names[channel], arguments);
+}
+
+static void bridge_add(struct demo *demo) {
+    const char **next = demo->arguments[PART_BRIDGE];
+    snprintf(demo->bridge, PROGRAM_SIZE, "%s/sensors/bridge.py", demo->found.folder);
+    *next++ = demo->found.python;
+    *next++ = demo->bridge;
+    for (int i = HOST; i <= JITTER; i++) {
+        *next++ = demo->sent[i];
+        *next++ = demo->addresses[i];
+    }
+    part_add(demo, "bridge", demo->arguments[PART_BRIDGE]);
 }
 
 static void analyse_add(struct demo *demo) {
@@ -206,6 +281,8 @@ static void parts_make(struct demo *demo) {
     sensor_add(demo, JITTER, demo->jitter);
     analyse_add(demo);
     page_add(demo);
+    if (demo->mechanism->has_one_reader)
+        bridge_add(demo);
 }
 
 /* ---- what the person at the terminal is told ---- */
@@ -220,22 +297,34 @@ static void line(const char *format, ...) {
     cli_print(text, size < (int)sizeof(text) ? (size_t)size : sizeof(text) - 1);
 }
 
-/* An address as it is typed: without options, and without what a bare name means anyway. */
-static const char *typed(const struct demo *demo, enum channel channel) {
-    static char texts[CHANNELS][ADDRESS_SIZE];
-    const char *address = demo->addresses[channel];
+/* An address as it is typed: without options, and without what a bare name means anyway. @text: ADDRESS_SIZE bytes. */
+static const char *address_typed(const char *address, char *text) {
     if (strncmp(address, "shm://", 6) == 0)
         address += 6;
-    snprintf(texts[channel], ADDRESS_SIZE, "%.*s", (int)strcspn(address, "?"), address);
-    return texts[channel];
+    snprintf(text, ADDRESS_SIZE, "%.*s", (int)strcspn(address, "?"), address);
+    return text;
+}
+
+static const char *typed(const struct demo *demo, enum channel channel) {
+    static char texts[CHANNELS][ADDRESS_SIZE];
+    return address_typed(demo->addresses[channel], texts[channel]);
+}
+
+static const char *typed_sent(const struct demo *demo, enum channel channel) {
+    static char texts[2][ADDRESS_SIZE];
+    return address_typed(demo->sent[channel], texts[channel]);
 }
 
 static void parts_tell(const struct demo *demo) {
     const struct supervisor_part *parts = demo->supervisor.parts;
     line("%sweir demo%s  the programs are in %s\n\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN), demo->found.folder);
-    line("  %-8s pid %-7d Python        10 a second    -> %s\n", "host", (int)parts[PART_HOST].pid, typed(demo, HOST));
+    line("  %-8s pid %-7d Python        10 a second    -> %s\n", "host", (int)parts[PART_HOST].pid,
+         typed_sent(demo, HOST));
     line("  %-8s pid %-7d Python        1000 a second  -> %s\n", "jitter", (int)parts[PART_JITTER].pid,
-         typed(demo, JITTER));
+         typed_sent(demo, JITTER));
+    if (demo->mechanism->has_one_reader)
+        line("  %-8s pid %-7d Python        both           -> %s, %s\n", "bridge", (int)parts[PART_BRIDGE].pid,
+             typed(demo, HOST), typed(demo, JITTER));
     line("  %-8s pid %-7d C++, Fortran  both           -> %s, vitals, alarms, recent\n", "analyse",
          (int)parts[PART_ANALYSE].pid, typed(demo, SPECTRUM));
     line("  %-8s pid %-7d PHP           all            -> your browser\n\n", "page", (int)parts[PART_PAGE].pid);
@@ -281,7 +370,7 @@ static int demo_run(struct demo *demo) {
 static int run(int argc, char **argv) {
     static struct demo demo;
     (void)argc, (void)argv;
-    int exit = transport_check();
+    int exit = transport_find(&demo.mechanism);
     if (exit == CLI_OK)
         exit = demo_port((unsigned)args.port, &demo.port);
     if (exit == CLI_OK)
@@ -307,10 +396,11 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_demo = {
     .name = "demo",
     .summary = "the whole story: Python sensors, C++ and Fortran, a live PHP page",
-    .usage = "[--transport shm|unix] [--port N] [--dir DIR] [--restart-after D]",
-    .examples = "  weir demo                        then open http://127.0.0.1:8080/\n"
-                "  weir demo --transport unix       the same programs, the sensors on sockets\n"
-                "  weir demo --dir mine             copies of the programs in ./mine, to edit\n",
+    .usage = "[--transport shm|sysv|unix|tcp|fifo|file] [--port N] [--dir DIR] [--restart-after D]",
+    .examples =
+        "  weir demo                        then open http://127.0.0.1:8080/\n"
+        "  weir demo --transport unix       the same programs, the sensors on sockets; or sysv, tcp, fifo, file\n"
+        "  weir demo --dir mine             copies of the programs in ./mine, to edit\n",
     .options = options,
     .arguments_max = 0,
     .run = run,

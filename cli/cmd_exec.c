@@ -1,8 +1,8 @@
 /* weir exec: a program that has never heard of weir as a node between two channels.
  *
- * Messages of -i go to the program's standard input, what it prints goes to -o as messages, in the form that it speaks. One poll loop
- * serves both, so that neither waits for the other for ever: while the program does not read, we take no messages, and their writers
- * are held up as full= says; while -o has no room, we do not read what it prints. */
+ * Messages of -i go to the program's standard input, what it prints goes to -o as messages, in the form that it speaks.
+ * One poll loop serves both, so that neither waits for the other for ever: while the program does not read, we take no
+ * messages, and their writers are held up as full= says; while -o has no room, we do not read what it prints. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-/* weir gc: take away what the dead left, and say what it was. */
+/* weir gc: take away what the dead left, or one idle channel, and say what it was. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -65,12 +65,12 @@ static int items_print(const weir_value *items) {
 }
 
 static int run(int argc, char **argv) {
-    (void)argc, (void)argv;
     weir_doc *doc = NULL;
     weir_error err = {0};
     int status = weir_doc_new(&doc);
     if (status == WEIR_OK)
-        status = weir_directory_clean(doc, args.is_dry_run, &err);
+        status = argc > 0 ? weir_channel_remove(argv[0], doc, args.is_dry_run, &err)
+                          : weir_directory_clean(doc, args.is_dry_run, &err);
     int exit = status ? cli_error(status, &err) : items_print(weir_doc_root(doc));
     if (exit == CLI_OK && cli_is_terminal() && weir_value_count(weir_doc_root(doc)) == 0)
         cli_say("nothing to remove");
@@ -81,10 +81,11 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_gc = {
     .name = "gc",
     .summary = "remove what dead programs left behind",
-    .usage = "[--dry-run] [--json]",
+    .usage = "[ADDRESS] [--dry-run] [--json]",
     .examples = "  weir gc --dry-run    what would go\n"
-                "  weir gc              idle channels that are to be kept stay\n",
+                "  weir gc              idle channels that are to be kept stay\n"
+                "  weir gc lab/imu      take this one away, with its messages, when nobody has it open\n",
     .options = options,
-    .arguments_max = 0,
+    .arguments_max = 1,
     .run = run,
 };

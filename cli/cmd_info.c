@@ -1,7 +1,8 @@
-/* weir info: why one channel is as it is. Tables on a terminal, lines of tab-separated fields into a pipe, one object with --json.
+/* weir info: why one channel is as it is. Tables on a terminal, lines of tab-separated fields into a pipe, one object
+ * with --json.
  *
- * The pipe's form is for scripts: the first field of a line says what the line is (channel, lane, reader, lag, end), the others stand
- * in a fixed order, and "-" is what is not known. */
+ * The pipe's form is for scripts: the first field of a line says what the line is (channel, lane, reader, lag, end),
+ * the others stand in a fixed order, and "-" is what is not known. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* weir pub: send messages, from the command line or from standard input.
  *
- * A send that finds no room waits in slices of 100 ms, so that Ctrl-C ends it; nothing is sent unless the library says so, so trying
- * again never sends twice. */
+ * A send that finds no room waits in slices of 100 ms, so that Ctrl-C ends it; nothing is sent unless the library says
+ * so, so trying again never sends twice. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,8 +222,8 @@ static int publisher_init(struct publisher *publisher) {
     return exit;
 }
 
-/* The address with what the command adds to it. A pipe keeps nothing for who comes later, so there the first message waits for its
- * reader, as the shell's > does. Return: NULL when there is no memory. */
+/* The address with what the command adds to it. A pipe keeps nothing for who comes later, so there the first message
+ * waits for its reader, as the shell's > does. Return: NULL when there is no memory. */
 static char *address_complete(const char *address) {
     char *complete = args.codec ? cli_address(address, "codec", args.codec) : strdup(address);
     const char *question = strchr(address, '?');

@@ -1,7 +1,8 @@
 /* weir serve: answer calls with a shell command.
  *
- * Each request runs the command once: the request's data as JSON on its stdin, its operation in $WEIR_OP. What it prints is the
- * reply, as JSON where it is JSON and as text otherwise; a command that fails makes the call fail with its last line of stderr. */
+ * Each request runs the command once: the request's data as JSON on its stdin, its operation in $WEIR_OP. What it
+ * prints is the reply, as JSON where it is JSON and as text otherwise; a command that fails makes the call fail with
+ * its last line of stderr. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,8 +110,8 @@ static void served_print(struct service *service, const char *op, int status) {
     cli_flush();
 }
 
-/* Run the command for a request and answer with what it says. *ret_status: how the command ended, or why it was not run. Return:
- * exit code. */
+/* Run the command for a request and answer with what it says. *ret_status: how the command ended, or why it was not
+ * run. Return: exit code. */
 static int request_execute(struct service *service, weir_message *request, const char *op, int *ret_status) {
     weir_error err = {0};
     int failure = request_encode(service, request, &err);

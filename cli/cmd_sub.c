@@ -85,7 +85,8 @@ static int message_print(weir_message *message, weir_buffer *line, weir_error *e
     return status;
 }
 
-/* The next message. What is printed already leaves before we sleep, so that a fast stream is written in large pieces. */
+/* The next message. What is printed already leaves before we sleep, so that a fast stream is written in large
+ * pieces. */
 static int message_next(weir_reader *reader, weir_message **ret, weir_error *err) {
     int status = weir_reader_next(reader, 0, ret, err);
     if (status != WEIR_ETIMEOUT)

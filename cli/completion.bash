@@ -8,6 +8,7 @@ _weir() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(weir help "$verb" | sed -n 's/^  \(--*[a-z-]*\) .*/\1/p')" -- "$word")
     elif [[ $verb = exec && ${COMP_WORDS[COMP_CWORD-1]} == -[io] ]] ||
+        [[ $verb = record && ${COMP_WORDS[COMP_CWORD-1]} != -* || $verb = play && ${COMP_WORDS[COMP_CWORD-1]} == --only ]] ||
         { [ "$COMP_CWORD" -eq 2 ] && [[ " pub sub get call serve info " == *" $verb "* ]]; }; then
         mapfile -t COMPREPLY < <(compgen -W "$(weir ls | cut -f1 | sed 's|^shm://||')" -- "$word")
     else

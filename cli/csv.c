@@ -105,7 +105,8 @@ int cli_csv_write(const weir_value *value, weir_buffer *out, weir_error *err) {
 
 /* ---- reading ---- */
 
-/* Append a field in quotes to @text, "" as one quote. Return: bytes of the line that it takes, 0 when it does not end. */
+/* Append a field in quotes to @text, "" as one quote. Return: bytes of the line that it takes, 0 when it does not
+ * end. */
 static size_t quoted_read(weir_view line, weir_buffer *text) {
     for (size_t i = 1; i < line.size; i++) {
         int is_quote = line.data[i] == '"';

@@ -1,8 +1,8 @@
 /* Finding the demo's programs, and trying whether this machine can run them, before anything is started.
  *
- * In a build tree the sources stand where they were compiled from, and the compiled program, the Python package and the PHP
- * extension in the build tree; installed, all of it stands below the prefix. Both are found from where this command's own
- * file is, so a moved tree works. */
+ * In a build tree the sources stand where they were compiled from, and the compiled program, the Python package and the
+ * PHP extension in the build tree; installed, all of it stands below the prefix. Both are found from where this
+ * command's own file is, so a moved tree works. */
 #include "demo_parts.h"
 
 #include <arpa/inet.h>

@@ -11,8 +11,8 @@ struct demo_parts {
     char extension[PATH_MAX]; /* for php -d extension=; "" when PHP knows weir by itself */
 };
 
-/* Find everything and try it. @copy: a folder to run the programs from, filled with copies of them when it is new; NULL: run
- * them where they are. Sets PYTHONPATH where that is needed.
+/* Find everything and try it. @copy: a folder to run the programs from, filled with copies of them when it is new;
+ * NULL: run them where they are. Sets PYTHONPATH where that is needed.
  * Return: exit code; what is missing is said in one sentence with the way out. */
 int demo_find(struct demo_parts *parts, const char *copy);
 

@@ -5,8 +5,8 @@
 #include "cli.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_pub,  &cli_sub, &cli_get,     &cli_call, &cli_serve, &cli_ls,
-    &cli_info, &cli_gc,  &cli_convert, &cli_dump, &cli_guess, &cli_exec,
+    &cli_pub,  &cli_sub,     &cli_get,  &cli_call,  &cli_serve, &cli_ls,     &cli_info,
+    &cli_gc,   &cli_convert, &cli_dump, &cli_guess, &cli_exec,  &cli_record, &cli_play,
 #ifdef WEIR_HAS_DEMO
     &cli_demo,
 #endif
@@ -33,7 +33,7 @@ static void help_all(FILE *to) {
         fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(to,
             "\nAn address is a name such as lab/imu (shared memory), or shm://lab/imu, sysv://0x5eed, unix:///run/imu.sock,\n"
-            "fifo:///run/imu.fifo.\n"
+            "tcp://127.0.0.1:5555, fifo:///run/imu.fifo, file:///var/log/imu.jsonl.\n"
             "weir help COMMAND   options and examples          weir --version\n"
             "Exit codes: 0 ok, 1 failure, 2 usage, 3 no such channel, 4 timeout, 5 type or encoding, 6 permission,\n"
             "7 data lost under --strict, 8 peer dead, 130 Ctrl-C.\n");

@@ -1,7 +1,7 @@
 /* Options: one loop over argv, driven by the command's table.
  *
- * Options and positional arguments may stand in any order. What begins with '-' and a digit, or is just "-", is positional, so
- * that `weir pub lab/x -5` sends a number. */
+ * Options and positional arguments may stand in any order. What begins with '-' and a digit, or is just "-", is
+ * positional, so that `weir pub lab/x -5` sends a number. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -65,6 +65,14 @@ static int number_read(const char *text, double *ret) {
     return end == text || *end || !isfinite(*ret) || *ret <= 0 ? -1 : 0;
 }
 
+static int list_add(const struct cli_command *command, const struct cli_option *option, const char *text) {
+    struct cli_list *list = option->target;
+    if (list->count == CLI_LIST_MAX)
+        return cli_fail(CLI_USAGE, "%s: --%s at most %d times", command->name, option->name, CLI_LIST_MAX);
+    list->items[list->count++] = text;
+    return CLI_OK;
+}
+
 static int value_store(const struct cli_command *command, const struct cli_option *option, const char *text) {
     const char *dashes = strlen(option->name) == 1 ? "-" : "--";
     switch (option->kind) {
@@ -89,6 +97,7 @@ static int value_store(const struct cli_command *command, const struct cli_optio
         if (number_read(text, option->target) == 0)
             return CLI_OK;
         return cli_fail(CLI_USAGE, "%s: %s%s %s is no number above 0", command->name, dashes, option->name, text);
+    case CLI_LIST: return list_add(command, option, text);
     }
     return CLI_USAGE;
 }

@@ -1,5 +1,5 @@
-/* Stdout: data only. A reader that goes away (`weir sub x | head -1`) is the normal end of a pipe and makes no noise; any other
- * failure to write is told once, at the end. */
+/* Stdout: data only. A reader that goes away (`weir sub x | head -1`) is the normal end of a pipe and makes no noise;
+ * any other failure to write is told once, at the end. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -90,8 +90,7 @@ const char *cli_size(uint64_t bytes, char *text) {
     return text;
 }
 
-/* On a terminal, characters of a text that JSON lets stand and that could command it are escaped: U+007F to U+009F. */
-static int json_guard(weir_view json, weir_buffer *out) {
+int cli_json_guard(weir_view json, weir_buffer *out) {
     int status = WEIR_OK;
     size_t begin = 0;
     char escape[8];
@@ -116,7 +115,7 @@ int cli_print_json(weir_buffer *json) {
     if (cli_is_terminal()) {
         status = weir_buffer_new(&guarded);
         if (status == WEIR_OK)
-            status = json_guard(weir_buffer_view(json), guarded);
+            status = cli_json_guard(weir_buffer_view(json), guarded);
     }
     if (status == WEIR_OK)
         cli_print_line(guarded ? guarded : json);

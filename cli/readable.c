@@ -1,5 +1,5 @@
-/* Values for people, on one line: what a terminal shows. Long arrays, maps and texts are shortened, ndarrays are summed up, and
- * nothing in them can command the terminal. */
+/* Values for people, on one line: what a terminal shows. Long arrays, maps and texts are shortened, ndarrays are summed
+ * up, and nothing in them can command the terminal. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Ctrl-C, and waits that it ends. The library's waits survive signals, so the commands wait in slices and look at a flag. */
+/* Ctrl-C, and waits that it ends. The library's waits survive signals, so the commands wait in slices and look at a
+ * flag. */
 #include <errno.h>
 #include <signal.h>
 #include <time.h>

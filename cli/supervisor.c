@@ -1,7 +1,8 @@
-/* Keeping programs running. One thread; signals are blocked and taken with sigtimedwait, so there are no handlers and no races.
+/* Keeping programs running. One thread; signals are blocked and taken with sigtimedwait, so there are no handlers and
+ * no races.
  *
- * A dead part is first looked at without being reaped: while its process number is still taken, the rest of its group can be killed
- * without hitting a stranger, and the guard's note of it is erased. */
+ * A dead part is first looked at without being reaped: while its process number is still taken, the rest of its group
+ * can be killed without hitting a stranger, and the guard's note of it is erased. */
 #include "supervisor.h"
 
 #include <dirent.h>

@@ -1,8 +1,8 @@
 /* Keeping programs running: started together, each started again after a while when it dies, all ended together.
  *
- * Each part is a process group of its own, and counts as dead when its first process is, or one of the workers that it has. Nothing outlives the supervisor:
- * the parts are killed by the kernel when it dies, and a guard, a second process that waits for just that, ends what they had
- * started in turn and cleans up. */
+ * Each part is a process group of its own, and counts as dead when its first process is, or one of the workers that it
+ * has. Nothing outlives the supervisor: the parts are killed by the kernel when it dies, and a guard, a second process
+ * that waits for just that, ends what they had started in turn and cleans up. */
 #ifndef WEIR_CLI_SUPERVISOR_H
 #define WEIR_CLI_SUPERVISOR_H
 
@@ -32,7 +32,8 @@ struct supervisor {
 
 /* Start the guard and all parts. Return: exit code (said why); after a failure nothing is left running. */
 int supervisor_start(struct supervisor *supervisor);
-/* Keep the parts running until a signal asks for the end or @moment (monotonic ns) has come. Return: the signal, or 0. */
+/* Keep the parts running until a signal asks for the end or @moment (monotonic ns) has come. Return: the signal, or
+ * 0. */
 int supervisor_run(struct supervisor *supervisor, int64_t moment);
 /* End all parts, kindly first, and leave nothing behind. */
 void supervisor_stop(struct supervisor *supervisor);

@@ -7,9 +7,13 @@
 static void say(const char *format, va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof(text), format, arguments);
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) /* U+0080 to U+009F */
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        int is_c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F, two bytes */
+        if (is_c1)
+            *c++ = '?';
+        if (is_c1 || *c < 0x20 || *c == 0x7f)
             *c = '?';
+    }
     fflush(stdout);
     fprintf(stderr, "weir: %s\n", text);
 }

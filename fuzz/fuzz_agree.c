@@ -1,7 +1,8 @@
 /* Agreement of the codecs: what one of them takes, all can say, and say alike.
  *
- * The input's first byte names the codec of the rest, and the order of a chain through all four: a document that has gone from
- * each to the next is still the one it was. Its readable form may lose what the form cannot say, but is always accepted again. */
+ * The input's first byte names the codec of the rest, and the order of a chain through all four: a document that has
+ * gone from each to the next is still the one it was. Its readable form may lose what the form cannot say, but is
+ * always accepted again. */
 #include "fuzz.h"
 
 static const int codecs[] = {WEIR_CODEC_JSON, WEIR_CODEC_CBOR, WEIR_CODEC_SMILE, WEIR_CODEC_BSON};

@@ -1,5 +1,5 @@
-/* CBOR: no input may crash the decoder or make it read outside; what it accepts comes back from every form it is written in, and
- * from JSON too; a refusal names a byte inside the input and leaves the document empty. */
+/* CBOR: no input may crash the decoder or make it read outside; what it accepts comes back from every form it is
+ * written in, and from JSON too; a refusal names a byte inside the input and leaves the document empty. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,4 +1,5 @@
-/* Frames: whatever the bytes, a parsed frame's parts lie inside them, and it can be written again and read back the same. */
+/* Frames: whatever the bytes, a parsed frame's parts lie inside them, and it can be written again and read back the
+ * same. */
 #include "fuzz.h"
 
 #include "frame/frame.h"

@@ -1,5 +1,5 @@
-/* JSON: no input may crash the decoder or make it read outside; what it accepts comes back from every form it is written in, and
- * from CBOR too; a refusal names a byte inside the input and leaves the document empty. */
+/* JSON: no input may crash the decoder or make it read outside; what it accepts comes back from every form it is
+ * written in, and from CBOR too; a refusal names a byte inside the input and leaves the document empty. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

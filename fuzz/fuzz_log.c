@@ -1,6 +1,7 @@
-/* Logs: whatever is in the file, walking through it ends, what is passed lies one behind the other, and the end and places that are looked for
- * are found within it. The first byte names the framing. For records of frames the rest is first written as a log of its own, whose bytes
- * are then changed where the input says so: with checksums over everything, bytes made up would not come far. */
+/* Logs: whatever is in the file, walking through it ends, what is passed lies one behind the other, and the end and
+ * places that are looked for are found within it. The first byte names the framing. For records of frames the rest is
+ * first written as a log of its own, whose bytes are then changed where the input says so: with checksums over
+ * everything, bytes made up would not come far. */
 #include "fuzz.h"
 
 #include <sys/mman.h>

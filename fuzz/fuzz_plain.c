@@ -1,5 +1,6 @@
-/* Plain framings: whatever the bytes, splitting ends, uses every byte once, and finds the same messages when the bytes come in two pieces;
- * what can be read can be written again, and is then read the same. The first byte names the framing. */
+/* Plain framings: whatever the bytes, splitting ends, uses every byte once, and finds the same messages when the bytes
+ * come in two pieces; what can be read can be written again, and is then read the same. The first byte names the
+ * framing. */
 #include "fuzz.h"
 
 #include "frame/plain/plain.h"

@@ -1,8 +1,9 @@
-/* The bare forms: what two processes that trust each other, never die and agree on everything beforehand can do at best. No header but
- * a number, no deadline, no counter, no check. They are what weir's ratios are against, so each is written as fast as we know how: a
- * faster one is always welcome here.
+/* The bare forms: what two processes that trust each other, never die and agree on everything beforehand can do at
+ * best. No header but a number, no deadline, no counter, no check. They are what weir's ratios are against, so each is
+ * written as fast as we know how: a faster one is always welcome here.
  *
- * All live in zeroed shared memory and are used by one writer; sizes are fixed when they are opened, the same on both sides. */
+ * All live in zeroed shared memory and are used by one writer; sizes are fixed when they are opened, the same on both
+ * sides. */
 #ifndef BENCH_BARE_H
 #define BENCH_BARE_H
 
@@ -23,8 +24,9 @@ static inline void bare_pause(void) {
 
 /* ---- a ring of slots ----
  *
- * Each slot begins with its sequence number, in the first line of the payload: a reader that polls it touches nothing else, and a message
- * of up to 56 bytes is one line. Readers tell the writer every quarter of a round how far they are. */
+ * Each slot begins with its sequence number, in the first line of the payload: a reader that polls it touches nothing
+ * else, and a message of up to 56 bytes is one line. Readers tell the writer every quarter of a round how far they
+ * are. */
 struct bare_slots_shared {
     _Alignas(BARE_LINE) struct { _Alignas(BARE_LINE) _Atomic(uint64_t) taken; } readers[BARE_READERS_MAX];
     _Alignas(BARE_LINE) _Atomic(uint32_t) wake; /* futex of readers that sleep */
@@ -78,14 +80,16 @@ static inline void bare_slots_receive(struct bare_slots *slots, unsigned char *b
     bare_slots_take(slots, bytes, size);
 }
 
-/* The same with readers that sleep on a futex when there is nothing for @spins looks. Call wake after each message or batch. */
+/* The same with readers that sleep on a futex when there is nothing for @spins looks. Call wake after each message or
+ * batch. */
 void bare_slots_wake(struct bare_slots *slots);
 void bare_slots_sleep(struct bare_slots *slots, int spins);
 
 /* ---- a ring of bytes, published in batches ----
  *
- * Messages lie one behind the other, each with its length before it, padded to 8 bytes. The writer tells of a whole batch by
- * one store of `tail`, the reader gives a whole batch back by one store of `head`; each keeps its own copy of what the other said last. */
+ * Messages lie one behind the other, each with its length before it, padded to 8 bytes. The writer tells of a whole
+ * batch by one store of `tail`, the reader gives a whole batch back by one store of `head`; each keeps its own copy of
+ * what the other said last. */
 struct bare_bytes_shared {
     _Alignas(BARE_LINE) _Atomic(uint64_t) tail;
     _Alignas(BARE_LINE) _Atomic(uint64_t) head;

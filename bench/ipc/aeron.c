@@ -1,5 +1,6 @@
-/* Aeron runs in two JVMs of its own (aeron/Aeron.java): an embedded media driver, a publication and a subscription over ipc on each
- * side. They warm up, do all rounds and print a line for each sample, so Aeron is the one peer whose rounds are not interleaved. */
+/* Aeron runs in two JVMs of its own (aeron/Aeron.java): an embedded media driver, a publication and a subscription over
+ * ipc on each side. They warm up, do all rounds and print a line for each sample, so Aeron is the one peer whose rounds
+ * are not interleaved. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

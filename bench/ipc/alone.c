@@ -1,5 +1,5 @@
-/* What has no other to be against: what a send costs as readers and channels become many, what opening costs, what waiting costs. Each is
- * measured in fresh processes. */
+/* What has no other to be against: what a send costs as readers and channels become many, what opening costs, what
+ * waiting costs. Each is measured in fresh processes. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -85,8 +85,8 @@ static void add(struct bench *bench, const char *name, const char *unit, double 
 
 /* ---- a send, with many readers or many channels ----
  *
- * The writer sends a burst, the readers then take all of it. So they are there and alive, but neither wait nor read while it sends: what
- * is measured is what the writer does for them. */
+ * The writer sends a burst, the readers then take all of it. So they are there and alive, but neither wait nor read
+ * while it sends: what is measured is what the writer does for them. */
 
 static void readers_run(struct talk *talk, int count) {
     static weir_reader *readers[READERS_MOST];

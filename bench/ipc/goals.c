@@ -1,6 +1,7 @@
-/* What is wanted, as ratios within the same run, and whether it was reached. A ratio is how many times as fast as the other weir is: for
- * round trips the other's time over weir's, for one way weir's messages over the other's; the median of the rounds' ratios, as both
- * samples of a round were taken one after the other. Goals that have no other are a figure that must not be passed. */
+/* What is wanted, as ratios within the same run, and whether it was reached. A ratio is how many times as fast as the
+ * other weir is: for round trips the other's time over weir's, for one way weir's messages over the other's; the median
+ * of the rounds' ratios, as both samples of a round were taken one after the other. Goals that have no other are a
+ * figure that must not be passed. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* iceoryx, through its C binding: a publisher and a subscriber that lose nothing (the publisher waits), chunks loaned, published,
- * taken and released. Polled, which is its fastest way, and with a WaitSet, which is its way to sleep. Its daemon, RouDi, is started
- * here and ended here. */
+/* iceoryx, through its C binding: a publisher and a subscriber that lose nothing (the publisher waits), chunks loaned,
+ * published, taken and released. Polled, which is its fastest way, and with a WaitSet, which is its way to sleep. Its
+ * daemon, RouDi, is started here and ended here. */
 #include "mechanism.h"
 
 #if !BENCH_HAS_ICEORYX

@@ -1,4 +1,5 @@
-/* iceoryx2: it is written in Rust, so what calls it is too (iceoryx2/src/lib.rs), built by fetch-peers and loaded here. */
+/* iceoryx2: it is written in Rust, so what calls it is too (iceoryx2/src/lib.rs), built by fetch-peers and loaded
+ * here. */
 #include <dlfcn.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* Small messages sent and received by one process in turns of a quarter of a lane: what the library itself does for each, without waiting
- * for another core. bench/profile runs it under callgrind.
+/* Small messages sent and received by one process in turns of a quarter of a lane: what the library itself does for
+ * each, without waiting for another core. bench/profile runs it under callgrind.
  *
  *     bench_loop [MESSAGES] */
 #include <stdio.h>

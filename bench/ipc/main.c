@@ -2,9 +2,9 @@
  *
  *     bench_ipc [--rounds N] [--json] [--no-jvm] [--only WORD]
  *
- * Every figure is the median of N rounds (default 7); in a round all mechanisms of a scenario follow each other. --only measures what has
- * the word in its mechanism's or scenario's name, and the bare forms. Goals are ratios within the run; bench/README.md says what each
- * means. */
+ * Every figure is the median of N rounds (default 7); in a round all mechanisms of a scenario follow each other. --only
+ * measures what has the word in its mechanism's or scenario's name, and the bare forms. Goals are ratios within the
+ * run; bench/README.md says what each means. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* One sample: fork the driver and its partners, open, wait until all are there, work, and take the time. The clock is the same in all
- * processes, so one way ends when the last partner says that it has the last message. Every process is a fresh one, so that nothing that
- * a peer keeps for a process (threads, pools, registrations) outlives its sample. */
+/* One sample: fork the driver and its partners, open, wait until all are there, work, and take the time. The clock is
+ * the same in all processes, so one way ends when the last partner says that it has the last message. Every process is
+ * a fresh one, so that nothing that a peer keeps for a process (threads, pools, registrations) outlives its sample. */
 #include "bench.h"
 
 #include <errno.h>

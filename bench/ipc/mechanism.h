@@ -1,11 +1,12 @@
-/* What a mechanism is: one file with a `const struct mechanism` array, listed in mechanisms.c. Each sample has fresh processes; each
- * of them calls open, works, and calls close.
+/* What a mechanism is: one file with a `const struct mechanism` array, listed in mechanisms.c. Each sample has fresh
+ * processes; each of them calls open, works, and calls close.
  *
  *     index 0                              partners (1 .. readers)
  *     trips: send, receive, timed          receive, send
  *     one way: send_many                   receive_many
  *
- * A mechanism is used in its fastest documented way. What is received is copied out, unless the name says that it is loaned. */
+ * A mechanism is used in its fastest documented way. What is received is copied out, unless the name says that it is
+ * loaned. */
 #ifndef BENCH_MECHANISM_H
 #define BENCH_MECHANISM_H
 
@@ -78,7 +79,8 @@ struct mechanism {
     void (*send_many)(struct link *link, unsigned char *bytes, long count);
     /* Return: the number of the last one. */
     uint64_t (*receive_many)(struct link *link, unsigned char *bytes, long count);
-    /* Prepare what all samples share. Return: WHY it cannot be measured; NULL when it can. Called once, before anything is forked. */
+    /* Prepare what all samples share. Return: WHY it cannot be measured; NULL when it can. Called once, before anything
+     * is forked. */
     const char *(*prepare)(const char *directory);
     void (*finish)(void);
 };

@@ -1,4 +1,5 @@
-/* What was measured and what it means: figures by scenario, weir's own, and the table of goals; or all of it as JSON. */
+/* What was measured and what it means: figures by scenario, weir's own, and the table of goals; or all of it as
+ * JSON. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* weir: channels on the transport that the argument names. Options: stamp=0, as no peer stamps; "stamped" rows show the default. */
+/* weir: channels on the transport that the argument names. Options: stamp=0, as no peer stamps; "stamped" rows show the
+ * default. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* ZeroMQ over ipc: a PAIR for round trips, PUSH and PULL one way, XPUB and SUB to several, without limits on its queues (for SUB: blocking
- * when they are full, as nothing may be lost). */
+/* ZeroMQ over ipc: a PAIR for round trips, PUSH and PULL one way, XPUB and SUB to several, without limits on its queues
+ * (for SUB: blocking when they are full, as nothing may be lost). */
 #include <stdio.h>
 
 #include <zmq.h>

@@ -22,15 +22,16 @@ WEIR_API weir_client *weir_client_close(weir_client *client);
 /* Ask, and wait for the reply. A reply that comes after the deadline is thrown away.
  * @op, @meta, @data: as for weir_writer_send.
  * @ret: the reply, borrowed until the client's next call.
- * Return: WEIR_OK, WEIR_EREMOTE (err->text is the server's sentence), WEIR_ETIMEOUT (the sentence says whether anybody serves),
- * WEIR_EPEER (the server died), or as weir_writer_send. */
+ * Return: WEIR_OK, WEIR_EREMOTE (err->text is the server's sentence), WEIR_ETIMEOUT (the sentence says whether anybody
+ * serves), WEIR_EPEER (the server died), or as weir_writer_send. */
 WEIR_API int weir_client_call(weir_client *client, const char *op, const weir_value *meta, const weir_value *data,
                               int64_t timeout_ns, weir_message **ret, weir_error *err);
 
-/* The two halves of a call, for event loops and for waits that must notice other things: send the request, then receive its
- * reply, again and again until that returns something other than WEIR_ETIMEOUT. A client has one call under way: sending the
- * next, in whichever way, gives the earlier one up.
- * Return: weir_client_send as weir_writer_send; weir_client_receive as weir_client_call, and WEIR_EINVAL (nothing was sent). */
+/* The two halves of a call, for event loops and for waits that must notice other things: send the request, then receive
+ * its reply, again and again until that returns something other than WEIR_ETIMEOUT. A client has one call under way:
+ * sending the next, in whichever way, gives the earlier one up.
+ * Return: weir_client_send as weir_writer_send; weir_client_receive as weir_client_call, and WEIR_EINVAL (nothing was
+ * sent). */
 WEIR_API int weir_client_send(weir_client *client, const char *op, const weir_value *meta, const weir_value *data,
                               weir_error *err);
 WEIR_API int weir_client_receive(weir_client *client, int64_t timeout_ns, weir_message **ret, weir_error *err);

@@ -1,8 +1,8 @@
 /* Writers and readers: the ends of a channel.
  *
  * Ends come and go in any order. Messages of one writer arrive in order, whole or not at all, at most once per reader;
- * what a reader missed is counted. A pipe (fifo://) has one writer and one reader, and no history: from= means what of that which is
- * still in the pipe is passed over (default: nothing). Options stand in the address, as in "shm://lab/imu?capacity=4M&full=drop-oldest":
+ * what a reader missed is counted. A pipe (fifo://) has one writer and one reader, and no history: from= means what of
+ * that which is still in the pipe is passed over (default: nothing). Options stand in the address, as in "shm://lab/imu?capacity=4M&full=drop-oldest":
  *
  *   capacity=SIZE      bytes a writer's lane or a peer's queue holds (default 1M); K, M, G
  *   max=SIZE           largest one message (default 16M); the lane grows as far as it must
@@ -17,23 +17,32 @@
  *   create=0           fail when the channel is not there yet
  *   exclusive=1        refuse a second writer
  *   mode=0640 group=G  who may open it (default 0600)
- *   allow=uid:imu,uid:1000,group:lab           besides our own user. shm: who may read. unix: who may connect to the end that listens
- *   sealed=1           shm: for users who do not trust each other. Only the owner writes; his memory is handed to those whom allow= (or mode=
- *                      with r) lets in, and can be neither changed nor cut by either side. It goes with its writer, and carries no calls
- *   wait=futex|spin|poll|sem                   shm, sysv: how a reader waits (default futex, after a short spin). sem: a POSIX
- *                      semaphore per reader, the classic way, for teaching and comparing; each sleeping reader costs the writer a
- *                      system call per wake, and it is refused (WEIR_ENOTSUP) where other users may write the channel
- *   framing=weir|jsonl|cborseq|smile|bson      pipes: how a writer's messages lie in the pipe, and what a reader takes other bytes
+ *   allow=uid:imu,uid:1000,group:lab           besides our own user. shm: who may read. unix: who may connect to the
+ *   end that listens sealed=1           shm: for users who do not trust each other. Only the owner writes; his memory
+ *   is handed to those whom allow= (or mode=
+ *                      with r) lets in, and can be neither changed nor cut by either side. It goes with its writer, and
+ *                      carries no calls
+ *   wait=futex|spin|poll|sem                   shm, sysv: how a reader waits (default futex, after a short spin). sem:
+ *   a POSIX
+ *                      semaphore per reader, the classic way, for teaching and comparing; each sleeping reader costs
+ *                      the writer a system call per wake, and it is refused (WEIR_ENOTSUP) where other users may write
+ *                      the channel
+ *   framing=weir|jsonl|cborseq|smile|bson      pipes: how a writer's messages lie in the pipe, and what a reader takes
+ *   other bytes
  *                      for (default: frames, and what the bytes look like)
+ *                      sockets: what others are taken for that say no hello; connecting, what the listener speaks
+ *   psk=FILE           tcp: TLS 1.3 between those who have this secret, 32 bytes or 64 hexadecimal digits
+ *   cert=FILE key=FILE ca=FILE                 tcp: TLS 1.3 with certificates: our own, its key, who must have signed
+ *   the others' insecure=1         tcp: beyond loopback without TLS
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
  *   framing=weir|jsonl|cborseq|smile|bson      files: what is in them (default: what the name ends in)
- *   sync=none|interval:D|always                files: when what is written must be on the disk (default none: when the kernel likes)
- *   rotate=SIZE age=DURATION files=N           files: put the log aside as PATH.1 when it gets so large or old; keep N (default 4)
- *   state=1                                    files: one value, replaced as a whole; readers get it, and then each change
- *   anyfs=1                                    files: also on network file systems
+ *   sync=none|interval:D|always                files: when what is written must be on the disk (default none: when the
+ *   kernel likes) rotate=SIZE age=DURATION files=N           files: put the log aside as PATH.1 when it gets so large
+ *   or old; keep N (default 4) state=1                                    files: one value, replaced as a whole;
+ *   readers get it, and then each change anyfs=1                                    files: also on network file systems
  *
- * A log (file://) keeps everything: no reader holds its writers back, and full= says what happens when the disk is full. Its
- * messages are counted in one row, whoever sent them.
+ * A log (file://) keeps everything: no reader holds its writers back, and full= says what happens when the disk is
+ * full. Its messages are counted in one row, whoever sent them.
  */
 #ifndef WEIR_CHANNEL_H
 #define WEIR_CHANNEL_H
@@ -51,17 +60,18 @@ typedef struct weir_writer weir_writer;
 typedef struct weir_reader weir_reader;
 
 /* Open a writer.
- * Return: WEIR_OK, WEIR_EADDRESS, WEIR_EACCESS, WEIR_EBUSY, WEIR_ENOENT (create=0), WEIR_ENOSPC, WEIR_EVERSION, WEIR_ENOMEM,
- * WEIR_ESYSTEM. */
+ * Return: WEIR_OK, WEIR_EADDRESS, WEIR_EACCESS, WEIR_EBUSY, WEIR_ENOENT (create=0), WEIR_ENOSPC, WEIR_EVERSION,
+ * WEIR_ENOMEM, WEIR_ESYSTEM. */
 WEIR_API int weir_writer_open(const char *address, weir_writer **ret, weir_error *err);
 WEIR_API weir_writer *weir_writer_close(weir_writer *writer);
 
 /* Send a message.
  * @op: NUL-terminated, at most WEIR_OP_MAX bytes; NULL for none.
  * @meta: a map, or NULL. @data: any value, or NULL. An ndarray as data is sent raw, others in the channel's codec=.
- * Return: WEIR_OK, WEIR_EAGAIN (full=fail), WEIR_ETIMEOUT (full=block), WEIR_ETOOBIG, WEIR_ECLOSED, WEIR_EENCODE, WEIR_ENOMEM,
- * WEIR_ENOSPC (the lane cannot grow, the disk is full), WEIR_EPARSE (data that is not what its codec says, in a plain log), WEIR_ESYSTEM (a log
- * that cannot be written, or was not brought to the disk), WEIR_EFENCED, WEIR_EFORKED. Nothing is sent unless WEIR_OK. */
+ * Return: WEIR_OK, WEIR_EAGAIN (full=fail), WEIR_ETIMEOUT (full=block), WEIR_ETOOBIG, WEIR_ECLOSED, WEIR_EENCODE,
+ * WEIR_ENOMEM, WEIR_ENOSPC (no memory for the lane to grow or to go on in its first lap, the disk is full), WEIR_EPARSE
+ * (data that is not what its codec says, in a plain log), WEIR_ESYSTEM (a log that cannot be written, or was not
+ * brought to the disk), WEIR_EFENCED, WEIR_EFORKED. Nothing is sent unless WEIR_OK. */
 WEIR_API int weir_writer_send(weir_writer *writer, const char *op, const weir_value *meta, const weir_value *data,
                               weir_error *err);
 /* Send an array as it lies in memory. Return: as weir_writer_send, WEIR_EINVAL (shape and size disagree). */
@@ -91,9 +101,14 @@ WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
 WEIR_API void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns);
 /* What it is now: what the address said, or what was set; WEIR_FOREVER for no end. */
 WEIR_API int64_t weir_writer_timeout(const weir_writer *writer);
+/* The time of the messages from the next one on, ns since the epoch, in place of the clock's: for who sends what was
+ * measured, or sent by somebody else, before. 0: they have none. WEIR_TIME_NOW: the clock's again. */
+#define WEIR_TIME_NOW INT64_MIN
+WEIR_API void weir_writer_set_time(weir_writer *writer, int64_t time_ns);
 /* Wait until @count readers are there. Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_EFORKED. */
 WEIR_API int weir_writer_wait_readers(weir_writer *writer, uint32_t count, int64_t timeout_ns, weir_error *err);
-/* seq of the message sent last; 0 before the first. In a log that others write too, that of a corked message is known when it is uncorked. */
+/* seq of the message sent last; 0 before the first. In a log that others write too, that of a corked message is known
+ * when it is uncorked. */
 WEIR_API uint64_t weir_writer_seq(const weir_writer *writer);
 /* Messages that full=drop-newest threw away. */
 WEIR_API uint64_t weir_writer_dropped(const weir_writer *writer);
@@ -104,12 +119,13 @@ WEIR_API int weir_reader_open(const char *address, weir_reader **ret, weir_error
 WEIR_API weir_reader *weir_reader_close(weir_reader *reader);
 
 /* The next message, borrowed until the reader's next call.
- * Return: WEIR_OK, WEIR_ETIMEOUT (WEIR_EAGAIN is never returned), WEIR_ECLOSED, WEIR_ECORRUPT (one writer's lane is given up, or
- * damage in a log was passed over: call again for the others), WEIR_ENOMEM, WEIR_EFENCED, WEIR_EFORKED. */
+ * Return: WEIR_OK, WEIR_ETIMEOUT (WEIR_EAGAIN is never returned), WEIR_ECLOSED, WEIR_ECORRUPT (one writer's lane is
+ * given up, or damage in a log was passed over: call again for the others), WEIR_ENOMEM, WEIR_EFENCED, WEIR_EFORKED. */
 WEIR_API int weir_reader_next(weir_reader *reader, int64_t timeout_ns, weir_message **ret, weir_error *err);
 /* Give the message back before the next call, so that the writer may use its room. */
 WEIR_API void weir_reader_release(weir_reader *reader);
-/* Skip to the newest message, also when it was read before. Return: WEIR_OK, WEIR_ENOENT (none yet), as weir_reader_next. */
+/* Skip to the newest message, also when it was read before. Return: WEIR_OK, WEIR_ENOENT (none yet), as
+ * weir_reader_next. */
 WEIR_API int weir_reader_latest(weir_reader *reader, weir_message **ret, weir_error *err);
 /* A file descriptor for poll, epoll and event loops: readable while weir_reader_next has something to do. Call
  * weir_reader_next with timeout 0 until WEIR_ETIMEOUT, then poll. Owned by the reader; never read or close it.
@@ -118,8 +134,8 @@ WEIR_API int weir_reader_fd(weir_reader *reader, int *ret_fd, weir_error *err);
 /* Messages this reader has missed in all. */
 WEIR_API uint64_t weir_reader_gaps(const weir_reader *reader);
 
-/* The latest message of a channel without opening a reader: what a web page wants. The copy in *ret is the caller's, freed
- * with weir_message_free.
+/* The latest message of a channel without opening a reader: what a web page wants. The copy in *ret is the caller's,
+ * freed with weir_message_free.
  * Return: WEIR_OK, WEIR_ENOENT (no such channel, or no message in it yet), WEIR_EADDRESS, WEIR_EACCESS, WEIR_EVERSION,
  * WEIR_ECORRUPT, WEIR_ENOMEM, WEIR_ESYSTEM. */
 WEIR_API int weir_latest(const char *address, weir_message **ret, weir_error *err);

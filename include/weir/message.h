@@ -1,7 +1,7 @@
 /* Messages: an operation, metadata, data, and what the library stamps. Decoded only when asked for.
  *
- * A message handed out by a reader, client or server is borrowed: it, and every value, view and array got from it, lives
- * until that reader's, client's or server's next call. weir_message_copy makes one that lives until it is freed.
+ * A message handed out by a reader, client or server is borrowed: it, and every value, view and array got from it,
+ * lives until that reader's, client's or server's next call. weir_message_copy makes one that lives until it is freed.
  */
 #ifndef WEIR_MESSAGE_H
 #define WEIR_MESSAGE_H
@@ -53,8 +53,9 @@ WEIR_API int weir_message_ndarray(weir_message *message, weir_ndarray *ret, weir
  * WEIR_ELIMIT, WEIR_ENOMEM. */
 WEIR_API int weir_message_raw(weir_message *message, const char *type, weir_view *ret, weir_error *err);
 
-/* The message as one JSON object without a line end, {"v":1,"seq":…,"time":…,"op":…,"meta":…,"data":…}, appended to @out: the
- * plain form for people and web pages. "gap" stands there when it is not 0; absent op, meta and data are null.
+/* The message as one JSON object without a line end, {"v":1,"seq":…,"time":…,"op":…,"meta":…,"data":…}, appended to
+ * @out: the plain form for people and web pages. "gap" stands there when it is not 0; absent op, meta and data are
+ * null.
  * Return: WEIR_OK, WEIR_EPARSE, WEIR_ELIMIT, WEIR_ENOMEM. */
 WEIR_API int weir_message_json(weir_message *message, weir_buffer *out, weir_error *err);
 

@@ -129,8 +129,8 @@ WEIR_API void weir_put_time(weir_doc *doc, int64_t ns_since_epoch);
 /* put copies the elements; refer borrows them for as long as the document is used. */
 WEIR_API void weir_put_ndarray(weir_doc *doc, const weir_ndarray *array);
 WEIR_API void weir_refer_ndarray(weir_doc *doc, const weir_ndarray *array);
-/* The next value put is the tag's content. @space: enum weir_tag_space. What a CBOR tag has a kind of its own for (a time, a bigint, a
- * decimal, an ndarray) is put as that kind: sent as a tag, it comes back as the kind. */
+/* The next value put is the tag's content. @space: enum weir_tag_space. What a CBOR tag has a kind of its own for (a
+ * time, a bigint, a decimal, an ndarray) is put as that kind: sent as a tag, it comes back as the kind. */
 WEIR_API void weir_put_tag(weir_doc *doc, uint32_t space, uint64_t number);
 /* A copy of a value of another document. */
 WEIR_API void weir_put_value(weir_doc *doc, const weir_value *value);
@@ -143,8 +143,8 @@ WEIR_API void weir_end(weir_doc *doc);
 
 /* Build a whole document in one call, printf-like. Blanks, ',' and ':' are ignored.
  *   {} map   [] array   s text (const char *)   S text (const char *, size_t)   y bytes (const void *, size_t)
- *   i int64 (long)   u uint64 (unsigned long)   d int (int)   f float64 (double)   b bool (int)   n null   t time (long, ns)
- *   A ndarray (const weir_ndarray *)   v a value (const weir_value *)
+ *   i int64 (long)   u uint64 (unsigned long)   d int (int)   f float64 (double)   b bool (int)   n null   t time
+ *   (long, ns) A ndarray (const weir_ndarray *)   v a value (const weir_value *)
  * Return: WEIR_OK, WEIR_EINVAL (the format), WEIR_ELIMIT, WEIR_ENOMEM. */
 WEIR_API int weir_pack(weir_doc *doc, const weir_value **ret, weir_error *err, const char *format, ...);
 
@@ -157,8 +157,8 @@ WEIR_API const char *weir_value_type(const weir_value *value, char *text, size_t
 /* Items of an array, pairs of a map, bytes of text or bytes, elements of an ndarray; 0 otherwise. */
 WEIR_API uint64_t weir_value_count(const weir_value *value);
 
-/* The value at @path below @value: keys and 0-based indices joined by '.', as "accel.0"; a '.' in a key is written "\.".
- * NULL or "" is the value itself. The first of repeated keys is found.
+/* The value at @path below @value: keys and 0-based indices joined by '.', as "accel.0"; a '.' in a key is written
+ * "\.". NULL or "" is the value itself. The first of repeated keys is found.
  * Return: WEIR_OK, WEIR_ENOENT. */
 WEIR_API int weir_get(const weir_value *value, const char *path, const weir_value **ret);
 
@@ -233,9 +233,9 @@ WEIR_API int weir_as_ndarray(const weir_value *value, const char *path, uint32_t
 /* ---- inline ----
  *
  * What a walk over a document does for each value is here for the compiler to see, and in the library under the same
- * names for those who cannot include this file. Both read the cell that a value is: 16 bytes, one value behind the other
- * in depth-first order (docs/design/0005-cells-in-the-header.md). The layout is a part of the ABI; programs use the
- * functions. */
+ * names for those who cannot include this file. Both read the cell that a value is: 16 bytes, one value behind the
+ * other in depth-first order (docs/design/0005-cells-in-the-header.md). The layout is a part of the ABI; programs use
+ * the functions. */
 struct weir_value {
     uint8_t kind;   /* enum weir_kind */
     uint8_t flags;  /* the library's own */

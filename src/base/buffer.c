@@ -1,5 +1,5 @@
-/* The growing buffer. Its memory is aligned to 64 bytes, so that a frame read into one keeps its data aligned, and at least
- * doubles when it grows. */
+/* The growing buffer. Its memory is aligned to 64 bytes, so that a frame read into one keeps its data aligned, and at
+ * least doubles when it grows. */
 #include "base/buffer.h"
 
 #include <stdlib.h>

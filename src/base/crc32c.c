@@ -1,11 +1,12 @@
-/* CRC-32C. The register holds the polynomial reflected (bit 31 is x^0), as the processors' instructions have it; it starts and
- * ends inverted.
+/* CRC-32C. The register holds the polynomial reflected (bit 31 is x^0), as the processors' instructions have it; it
+ * starts and ends inverted.
  *
- * The instruction takes 3 cycles but a new one can start in each, so long data is read as three lanes side by side, and the
- * three checksums are joined: moving one over the lanes behind it is a carry-less product with a power of x, done with 16-entry
- * tables and reduced by the instruction itself (V. Gopal and others, "Fast CRC computation for iSCSI polynomial using CRC32
- * instruction", Intel, 2011). Other processors take eight bytes at a time through tables (M. Kounavis and F. Berry, "A
- * systematic approach to building high performance, software-based, CRC generators", ISCC 2005). */
+ * The instruction takes 3 cycles but a new one can start in each, so long data is read as three lanes side by side, and
+ * the three checksums are joined: moving one over the lanes behind it is a carry-less product with a power of x, done
+ * with 16-entry tables and reduced by the instruction itself (V. Gopal and others, "Fast CRC computation for iSCSI
+ * polynomial using CRC32 instruction", Intel, 2011). Other processors take eight bytes at a time through tables (M.
+ * Kounavis and F. Berry, "A systematic approach to building high performance, software-based, CRC generators", ISCC
+ * 2005). */
 #include "base/crc32c.h"
 
 #include <string.h>

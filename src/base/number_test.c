@@ -1,5 +1,6 @@
-/* Numbers and text: the C library's strtod, strtof and printf are the oracles, over borders, a seeded sample of all bit patterns,
- * decimals near the points half way between floats, and the published numbers of the corpora when they are there.
+/* Numbers and text: the C library's strtod, strtof and printf are the oracles, over borders, a seeded sample of all bit
+ * patterns, decimals near the points half way between floats, and the published numbers of the corpora when they are
+ * there.
  *
  * WEIR_SEED chooses another sample, WEIR_ROUNDS a longer one. */
 #include "base/number.h"

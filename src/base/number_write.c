@@ -270,9 +270,10 @@ static __attribute__((noinline)) size_t write_any_f64(char *text, int is_negativ
     return put_decimal(text, is_negative, shortest(significand, exponent, fraction == 0 && biased > 1, 1));
 }
 
-/* Ten thousand times a number as people and sensors send it, with up to four digits behind the point and fifteen in all; -1 for
- * others. When a decimal of fifteen digits reads back to the same double no other one does, so it is the shortest but for
- * zeros at its end. The quotient of two exact doubles is rounded once, as reading the text would: in the default rounding mode. */
+/* Ten thousand times a number as people and sensors send it, with up to four digits behind the point and fifteen in
+ * all; -1 for others. When a decimal of fifteen digits reads back to the same double no other one does, so it is
+ * the shortest but for zeros at its end. The quotient of two exact doubles is rounded once, as reading the text
+ * would: in the default rounding mode. */
 static inline int64_t ten_thousand_times(double magnitude) {
     static const double scale = 10000;
     if (FLT_EVAL_METHOD != 0 || !(magnitude < 1e11))

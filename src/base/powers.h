@@ -1,7 +1,8 @@
 /* Powers of ten as binary floating point: 10^q = (high x 2^64 + low) x 2^e, high's top bit set, e following from q.
  *
- * One table serves reading and writing, which want the inexact ones rounded to different sides: the entries are exact for
- * 0 <= q <= 55, rounded up for -27 <= q < 0, and cut off elsewhere, where `low + 1` rounds them up (it never carries). */
+ * One table serves reading and writing, which want the inexact ones rounded to different sides: the entries are exact
+ * for 0 <= q <= 55, rounded up for -27 <= q < 0, and cut off elsewhere, where `low + 1` rounds them up (it never
+ * carries). */
 #ifndef WEIR_BASE_POWERS_H
 #define WEIR_BASE_POWERS_H
 

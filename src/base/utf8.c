@@ -1,9 +1,11 @@
-/* UTF-8 checking. Blocks of 16 bytes are only asked whether they are right; where one is not, bytes one by one find the place.
+/* UTF-8 checking. Blocks of 16 bytes are only asked whether they are right; where one is not, bytes one by one find the
+ * place.
  *
- * The block test (J. Keiser and D. Lemire, "Validating UTF-8 in less than one instruction per byte", Software: Practice and
- * Experience 51, 2021): nearly every mistake shows in three nibbles, both of a byte and the high one of the next. Three 16-entry
- * tables say for each nibble which mistakes it leaves possible; a bit that survives all three is a mistake. What remains is
- * whether third and fourth bytes stand exactly where a lead byte two or three places before asks for them. */
+ * The block test (J. Keiser and D. Lemire, "Validating UTF-8 in less than one instruction per byte", Software: Practice
+ * and Experience 51, 2021): nearly every mistake shows in three nibbles, both of a byte and the high one of the next.
+ * Three 16-entry tables say for each nibble which mistakes it leaves possible; a bit that survives all three is a
+ * mistake. What remains is whether third and fourth bytes stand exactly where a lead byte two or three places before
+ * asks for them. */
 #include "base/utf8.h"
 
 #include <stdint.h>
@@ -13,7 +15,8 @@
 #include <immintrin.h>
 #endif
 
-/* Length of the character at @p, which is not ASCII; 0 when it is not valid or cut off. Table 3-7 of the Unicode standard. */
+/* Length of the character at @p, which is not ASCII; 0 when it is not valid or cut off. Table 3-7 of the Unicode
+ * standard. */
 static size_t character_size(const unsigned char *p, size_t left) {
     unsigned char lead = p[0];
     if (lead < 0xC2 || lead > 0xF4 || left < 2)
@@ -31,7 +34,8 @@ static size_t character_size(const unsigned char *p, size_t left) {
     return size;
 }
 
-/* The length of the valid beginning of @text; @offset is the start of a character, and all before it is known to be valid. */
+/* The length of the valid beginning of @text; @offset is the start of a character, and all before it is known to be
+ * valid. */
 static size_t check_from(const unsigned char *text, size_t size, size_t offset) {
     while (offset < size) {
         if (text[offset] < 0x80) {

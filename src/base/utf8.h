@@ -28,6 +28,14 @@ static inline int weir_is_ascii(const unsigned char *text, size_t size, const un
     return bits < 0x80;
 }
 
+/* How much of a valid text to show in a sentence: up to @max bytes, whole characters. */
+static inline size_t weir_utf8_shown(const unsigned char *text, size_t size, size_t max) {
+    size_t shown = size < max ? size : max;
+    while (shown > 0 && shown < size && (text[shown] & 0xC0) == 0x80)
+        shown--;
+    return shown;
+}
+
 enum { WEIR_UTF8_SHORT = 32 }; /* longer texts are worth the call that checks many bytes at a time */
 
 /* The first byte of @text that is not UTF-8, or NULL. @end: as above. */

@@ -1,5 +1,5 @@
-/* UTF-8: every character there is, every way to be wrong, and random damage, each against a plain decoder written from the
- * definition in RFC 3629 and placed at every offset of the blocks that the fast check reads. */
+/* UTF-8: every character there is, every way to be wrong, and random damage, each against a plain decoder written from
+ * the definition in RFC 3629 and placed at every offset of the blocks that the fast check reads. */
 #include "base/utf8.h"
 
 #include <setjmp.h>

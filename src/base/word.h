@@ -1,5 +1,5 @@
-/* Eight bytes as one number, the first byte least significant on every machine: what reads text many characters at a time; and
- * the full product of two such numbers. */
+/* Eight bytes as one number, the first byte least significant on every machine: what reads text many characters at a
+ * time; and the full product of two such numbers. */
 #ifndef WEIR_BASE_WORD_H
 #define WEIR_BASE_WORD_H
 
@@ -31,7 +31,8 @@ static inline void weir_word_put(void *bytes, uint64_t word) {
     memcpy(bytes, &word, sizeof(word));
 }
 
-/* Copy @size bytes and return what follows them: texts are mostly short, and two moves that overlap are cheaper than a call. */
+/* Copy @size bytes and return what follows them: texts are mostly short, and two moves that overlap are cheaper than a
+ * call. */
 static inline unsigned char *weir_bytes_put(unsigned char *to, const unsigned char *from, size_t size) {
     if (size > 16)
         memcpy(to, from, size);

@@ -1,4 +1,5 @@
-/* Addresses. One table holds every option: its name, which transports know it, and how its value is read into the place.
+/* Addresses. One table holds every option: its name, which transports know it, and how its value is read into the
+ * place.
  *
  * What must stay true: nothing in an address is ignored. What is not understood is refused with the list of what is. */
 #include "channel/address.h"
@@ -95,7 +96,8 @@ int weir_duration_parse(const char *text, size_t size, int64_t *ret_ns) {
 
 /* ---- options ---- */
 
-/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL, WEIR_ENOENT (it names somebody whom this machine does not know). */
+/* Reads a value into the place. Return: WEIR_OK, WEIR_EINVAL, WEIR_ENOENT (it names somebody whom this machine does not
+ * know). */
 typedef int option_fn(weir_view value, struct weir_place *place);
 
 static int view_is(weir_view view, const char *text) {
@@ -228,6 +230,23 @@ static int framing_option(weir_view value, struct weir_place *place) {
     return place->framing < 0 ? WEIR_EINVAL : WEIR_OK;
 }
 
+static int file_read(weir_view value, char *ret) {
+    if (value.size == 0 || value.size >= WEIR_FILE_MAX || value.data[0] != '/')
+        return WEIR_EINVAL;
+    memcpy(ret, value.data, value.size);
+    ret[value.size] = '\0';
+    return WEIR_OK;
+}
+
+#define FILE_OPTION(option, field)                                                                                     \
+    static int option(weir_view value, struct weir_place *place) {                                                     \
+        return file_read(value, place->field);                                                                         \
+    }
+FILE_OPTION(cert_option, cert)
+FILE_OPTION(key_option, key)
+FILE_OPTION(ca_option, ca)
+FILE_OPTION(psk_option, psk)
+
 static int sync_option(weir_view value, struct weir_place *place) {
     static const char interval[] = "interval:";
     size_t prefix = sizeof(interval) - 1;
@@ -259,6 +278,40 @@ static int files_option(weir_view value, struct weir_place *place) {
     return WEIR_OK;
 }
 
+/* "seed:7,delay:0.01,error:0.5" */
+static int fault_option(weir_view value, struct weir_place *place) {
+    struct weir_faults *fault = &place->fault;
+    const struct {
+        const char *name;
+        double *odds;
+    } kinds[] = {{"error:", &fault->error},
+                 {"again:", &fault->again},
+                 {"delay:", &fault->delay},
+                 {"disconnect:", &fault->disconnect},
+                 {"short:", &fault->shortness}};
+    for (const char *end = value.data + value.size, *at = value.data; at <= end;) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        size_t size = (size_t)((comma ? comma : end) - at), i = 0;
+        if (size > 5 && memcmp(at, "seed:", 5) == 0) {
+            if (digits_parse(at + 5, size - 5, &fault->seed))
+                return WEIR_EINVAL;
+            at += size + 1;
+            continue;
+        }
+        for (; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+            if (size > strlen(kinds[i].name) && memcmp(at, kinds[i].name, strlen(kinds[i].name)) == 0)
+                break;
+        size_t skip = i < sizeof(kinds) / sizeof(kinds[0]) ? strlen(kinds[i].name) : 0;
+        if (skip == 0 || decimal_length(at + skip, size - skip) != size - skip || size - skip > NUMBER_TEXT_MAX)
+            return WEIR_EINVAL;
+        *kinds[i].odds = weir_f64_read(at + skip, size - skip);
+        if (*kinds[i].odds > 1)
+            return WEIR_EINVAL;
+        at += size + 1;
+    }
+    return WEIR_OK;
+}
+
 #define SWITCH_OPTION(option, field)                                                                                   \
     static int option(weir_view value, struct weir_place *place) {                                                     \
         return switch_read(value, &place->field);                                                                      \
@@ -270,6 +323,7 @@ SWITCH_OPTION(stamp_option, is_stamped)
 SWITCH_OPTION(listen_option, must_listen)
 SWITCH_OPTION(connect_option, must_connect)
 SWITCH_OPTION(sealed_option, is_sealed)
+SWITCH_OPTION(insecure_option, is_insecure)
 SWITCH_OPTION(state_option, is_state)
 SWITCH_OPTION(anyfs_option, may_any_fs)
 
@@ -300,12 +354,19 @@ static const struct {
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"framing", framing_option, WEIR_OPTION_FRAMING, "weir, jsonl, cborseq, smile or bson"},
+    {"cert", cert_option, WEIR_OPTION_TLS, "the absolute path of a certificate (PEM)"},
+    {"key", key_option, WEIR_OPTION_TLS, "the absolute path of the certificate's key (PEM)"},
+    {"ca", ca_option, WEIR_OPTION_TLS, "the absolute path of the certificates of who signs (PEM)"},
+    {"psk", psk_option, WEIR_OPTION_TLS, "the absolute path of a file with 32 bytes, or 64 hexadecimal digits"},
+    {"insecure", insecure_option, WEIR_OPTION_TLS, "0 or 1"},
     {"sync", sync_option, WEIR_OPTION_FILE, "none, always or interval:D with a duration, such as interval:1s"},
     {"rotate", rotate_option, WEIR_OPTION_FILE, "a size from 64K on, such as 64M"},
     {"age", age_option, WEIR_OPTION_FILE, "a duration, such as 24h"},
     {"files", files_option, WEIR_OPTION_FILE, "a number from 1 to 1000"},
     {"state", state_option, WEIR_OPTION_FILE, "0 or 1"},
     {"anyfs", anyfs_option, WEIR_OPTION_FILE, "0 or 1"},
+    {"fault", fault_option, WEIR_OPTION_FAULT,
+     "seed:N, and error:P, again:P, delay:P, disconnect:P, short:P from 0 to 1, with commas between"},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -372,8 +433,14 @@ static int unknown_scheme(const char *address, size_t size, weir_error *err) {
                      (int)(size < 40 ? size : 40), address, known);
 }
 
-/* "24301" becomes "0x5eed", so that sentences, listings and records of ends know the channel by one name. What is no number of 32 bits
- * stays as it is, and the transport refuses it. */
+/* Of fault+shm://lab/imu everybody but this end sees shm://lab/imu. */
+static const char *scheme_told(const struct weir_place *place) {
+    const char *plus = strchr(place->transport->scheme, '+');
+    return plus ? plus + 1 : place->transport->scheme;
+}
+
+/* "24301" becomes "0x5eed", so that sentences, listings and records of ends know the channel by one name. What is no
+ * number of 32 bits stays as it is, and the transport refuses it. */
 static void key_unify(struct weir_place *place) {
     char *slash = strrchr(place->name, '/');
     char *key = slash ? slash + 1 : place->name;
@@ -389,7 +456,7 @@ static void key_unify(struct weir_place *place) {
     if (number == 0 || number > UINT32_MAX)
         return;
     snprintf(key, sizeof(place->name) - (size_t)(key - place->name), "0x%llx", (unsigned long long)number);
-    snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, WEIR_NAME_MAX, place->name);
+    snprintf(place->text, sizeof(place->text), "%s://%.*s", scheme_told(place), WEIR_NAME_MAX, place->name);
 }
 
 static int place_parse(const char *address, struct weir_place *place, weir_error *err) {
@@ -412,7 +479,7 @@ static int place_parse(const char *address, struct weir_place *place, weir_error
         return weir_fail(err, WEIR_EADDRESS, "%.60s...: a channel's name has at most %d bytes and no line end", address,
                          WEIR_NAME_MAX);
     snprintf(place->name, sizeof(place->name), "%.*s", (int)name_size, name);
-    snprintf(place->text, sizeof(place->text), "%s://%.*s", place->transport->scheme, (int)name_size, name);
+    snprintf(place->text, sizeof(place->text), "%s://%.*s", scheme_told(place), (int)name_size, name);
     if (place->transport->options & WEIR_OPTION_KEY)
         key_unify(place);
     return WEIR_OK;

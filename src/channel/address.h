@@ -4,8 +4,8 @@
 
 #include "transport/transport.h"
 
-/* Parse scheme://name?option=value&...; a bare name means shm://name. Everything is checked: the scheme, the options (unknown ones
- * are refused with a list of the known), their values, the name.
+/* Parse scheme://name?option=value&...; a bare name means shm://name. Everything is checked: the scheme, the options
+ * (unknown ones are refused with a list of the known), their values, the name.
  * Return: WEIR_OK, WEIR_EADDRESS. */
 int weir_address_parse(const char *address, struct weir_place *ret, weir_error *err);
 

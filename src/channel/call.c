@@ -1,7 +1,8 @@
 /* Clients and servers.
  *
- * A request carries an id that no other call on the channel has: 32 random bits of the client, then a count. The reply carries the
- * same id, so that a client on a shared channel, where it sees the replies to others too, takes only its own. */
+ * A request carries an id that no other call on the channel has: 32 random bits of the client, then a count. The reply
+ * carries the same id, so that a client on a shared channel, where it sees the replies to others too, takes only its
+ * own. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,11 +1,12 @@
-/* The directory: what is there, as one document. Channels come from the transports that can list theirs and from the records of live ends,
- * joined by their address without options. */
+/* The directory: what is there, as one document. Channels come from the transports that can list theirs and from the
+ * records of live ends, joined by their address without options. */
 #include <weir/directory.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "channel/address.h"
 #include "channel/record.h"
 #include "transport/tell.h"
 #include "transport/transport.h"
@@ -89,7 +90,9 @@ static void channel_put(weir_doc *doc, struct weir_listing *channel, const struc
     weir_begin_map(doc);
     weir_tell_text(doc, "address", channel->address);
     weir_tell_text(doc, "transport", scheme);
-    weir_tell_text(doc, "state", channel->has_ends ? "live" : "idle");
+    weir_tell_text(doc, "state", channel->problem ? "bad" : channel->has_ends ? "live" : "idle");
+    if (channel->problem)
+        weir_tell_text(doc, "problem", channel->problem);
     weir_tell_number(doc, "bytes", channel->bytes);
     weir_tell_number(doc, "messages", channel->messages);
     weir_tell_time(doc, "last", channel->last_time);
@@ -111,7 +114,9 @@ static int find_all(struct found *found, weir_error *err) {
     int status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && (transport = weir_transport_at(i)) != NULL; i++)
         status = transport->list(channel_found, found, err);
-    return status ? status : weir_record_each(end_found, NULL, 0, found);
+    if (status == WEIR_OK && weir_record_each(end_found, NULL, 0, found) != WEIR_OK)
+        status = weir_fail(err, WEIR_ESYSTEM, "the directory of live ends cannot be read");
+    return status;
 }
 
 int weir_directory_list(weir_doc *doc, weir_error *err) {
@@ -127,8 +132,6 @@ int weir_directory_list(weir_doc *doc, weir_error *err) {
     weir_end(doc);
     if (status == WEIR_OK)
         status = weir_doc_finish(doc, &root, err);
-    else
-        weir_fail(err, status, "the directory of live ends cannot be read");
     free(found.channels);
     free(found.ends);
     return status;
@@ -145,26 +148,85 @@ static void removed_put(const char *path, const char *what, uint64_t size, void 
     weir_end(doc);
 }
 
-static int dead_found(const struct weir_record *record, const char *path, void *user) {
-    removed_put(path, record ? "record of a dead end" : "damaged record of an end", sizeof(*record), user);
+static int thing_removed(const char *path, const char *what, uint64_t size, void *user) {
+    removed_put(path, what, size, user);
     return WEIR_OK;
 }
 
-static int thing_removed(const char *path, const char *what, uint64_t size, void *user) {
-    removed_put(path, what, size, user);
+struct cleaning {
+    weir_doc *doc;
+    int is_dry_run;
+};
+
+/* Who listened on a socket leaves it at its path, where only the record leads to. */
+static void socket_clear(const struct cleaning *cleaning, const char *address) {
+    struct weir_place place;
+    if (strncmp(address, "unix://", 7) == 0 && weir_address_parse(address, &place, NULL) == WEIR_OK)
+        (void)place.transport->remove(&place, cleaning->is_dry_run, thing_removed, cleaning->doc, NULL);
+}
+
+static int dead_found(const struct weir_record *record, const char *path, void *user) {
+    const struct cleaning *cleaning = user;
+    removed_put(path, record ? "record of a dead end" : "damaged record of an end", sizeof(*record), cleaning->doc);
+    if (record)
+        socket_clear(cleaning, record->place);
     return WEIR_OK;
 }
 
 int weir_directory_clean(weir_doc *doc, int dry_run, weir_error *err) {
     const struct weir_transport_ops *transport;
     const weir_value *root;
+    struct cleaning cleaning = {doc, dry_run};
     int status = WEIR_OK;
     weir_doc_clear(doc);
     weir_begin_array(doc);
     for (size_t i = 0; status == WEIR_OK && (transport = weir_transport_at(i)) != NULL; i++)
         status = transport->clean(dry_run, thing_removed, doc, err);
-    if (status == WEIR_OK && weir_record_each(NULL, dead_found, dry_run, doc) != WEIR_OK)
+    if (status == WEIR_OK && weir_record_each(NULL, dead_found, dry_run, &cleaning) != WEIR_OK)
         status = weir_fail(err, WEIR_ESYSTEM, "the directory of live ends cannot be read");
     weir_end(doc);
+    return status ? status : weir_doc_finish(doc, &root, err);
+}
+
+/* ---- one channel ---- */
+
+struct user_of {
+    const char *place;
+    struct weir_record record; /* pid 0: nobody */
+};
+
+static int user_found(const struct weir_record *record, const char *path, void *user) {
+    struct user_of *found = user;
+    (void)path;
+    if (strcmp(record->place, found->place) == 0)
+        memcpy(&found->record, record, sizeof(*record));
+    return WEIR_OK;
+}
+
+/* Refused, as somebody has it open: who? Other users' ends are theirs to see. */
+static void user_tell(const struct weir_place *place, weir_error *err) {
+    struct user_of *found = calloc(1, sizeof(*found));
+    if (found) {
+        found->place = place->text;
+        weir_record_each(user_found, NULL, 1, found);
+        if (found->record.pid)
+            weir_fail(err, WEIR_EBUSY, "%s is in use: the %s %s (pid %lld) has it open; end it first", place->text,
+                      weir_record_role(found->record.role), found->record.program, (long long)found->record.pid);
+    }
+    free(found);
+}
+
+int weir_channel_remove(const char *address, weir_doc *doc, int dry_run, weir_error *err) {
+    struct weir_place place;
+    const weir_value *root;
+    int status = weir_address_parse(address, &place, err);
+    if (status)
+        return status;
+    weir_doc_clear(doc);
+    weir_begin_array(doc);
+    status = place.transport->remove(&place, dry_run, thing_removed, doc, err);
+    weir_end(doc);
+    if (status == WEIR_EBUSY)
+        user_tell(&place, err);
     return status ? status : weir_doc_finish(doc, &root, err);
 }

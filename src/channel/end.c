@@ -1,8 +1,9 @@
-/* The end: opening, sending, receiving. Everything here is the same for every transport; what differs is behind end->ops.
+/* The end: opening, sending, receiving. Everything here is the same for every transport; what differs is behind
+ * end->ops.
  *
- * What must stay true: a message is sent whole or not at all, so nothing is reserved before everything that can fail (encoding, layout)
- * has been done; a frame's bytes are used only while end->is_holding; no clock is read and no system call made unless there is
- * something to wait for. */
+ * What must stay true: a message is sent whole or not at all, so nothing is reserved before everything that can fail
+ * (encoding, layout) has been done; a frame's bytes are used only while end->is_holding; no clock is read and no system
+ * call made unless there is something to wait for. */
 #include "channel/end.h"
 
 #include <stdio.h>
@@ -97,12 +98,17 @@ int weir_end_encode_meta(struct weir_end *end, const weir_value *meta, struct we
     return status;
 }
 
-/* Fill end->frame from @out and work out its size. Field by field: clearing the whole struct first costs as much as sending. */
+static int has_time(const struct weir_end *end) {
+    return end->is_time_given ? end->time != 0 : end->place.is_stamped;
+}
+
+/* Fill end->frame from @out and work out its size. Field by field: clearing the whole struct first costs as much as
+ * sending. */
 static int frame_lay_out(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
     struct weir_frame *frame = &end->frame;
     frame->kind = (uint8_t)out->kind;
     frame->codec = (uint8_t)out->codec;
-    frame->flags = (uint8_t)((end->place.is_stamped ? WEIR_FRAME_TIME : 0) | (out->id ? WEIR_FRAME_ID : 0) |
+    frame->flags = (uint8_t)((has_time(end) ? WEIR_FRAME_TIME : 0) | (out->id ? WEIR_FRAME_ID : 0) |
                              (out->codec == WEIR_CODEC_RAW ? WEIR_FRAME_ALIGNED : 0));
     frame->time = 0;
     frame->id = out->id;
@@ -145,7 +151,8 @@ static int no_room(const struct weir_end *end, weir_error *err) {
         end->place.text);
 }
 
-/* The reservation found no room: do what full= says. Return: WEIR_OK to try again; WEIR_EAGAIN when the message was skipped. */
+/* The reservation found no room: do what full= says. Return: WEIR_OK to try again; WEIR_EAGAIN when the message was
+ * skipped. */
 static int full_handle(struct weir_end *end, int64_t *deadline, weir_error *err) {
     if (end->role == WEIR_ROLE_WRITER && end->place.full == WEIR_FULL_FAIL)
         return weir_fail(err, WEIR_EAGAIN, "%s: no room now, because a reader is not reading fast enough",
@@ -194,8 +201,8 @@ int weir_end_reserve(struct weir_end *end, const struct weir_outgoing *out, weir
 int weir_end_commit(struct weir_end *end, weir_error *err) {
     struct weir_record *record = end->record.shown;
     end->frame.seq = end->slot.seq;
-    if (end->place.is_stamped)
-        end->frame.time = weir_clock_realtime();
+    if (end->frame.flags & WEIR_FRAME_TIME)
+        end->frame.time = end->is_time_given ? end->time : weir_clock_realtime();
     uint64_t word = weir_frame_write(&end->frame, end->slot.bytes);
     end->is_reserved = 0;
     int status = end->ops->commit(end->state, word, end->is_corked ? WEIR_COMMIT_MORE : 0, err);
@@ -214,7 +221,8 @@ int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, co
     struct weir_record *record = end->record.shown;
     int64_t time = 0;
     uint64_t flags = 0, head = WEIR_FRAME_HEADER_SIZE;
-    if (__builtin_expect(end->is_reserved || end->awaits_readers || weir_fork_happened(end->generation), 0))
+    if (__builtin_expect(
+            end->is_reserved || end->awaits_readers || end->is_time_given || weir_fork_happened(end->generation), 0))
         return 0;
     if (end->place.is_stamped) {
         time = weir_clock_realtime();

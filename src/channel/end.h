@@ -1,5 +1,6 @@
-/* The end: what writers, readers, clients and servers have in common. It sits between the public calls and a transport's state, and
- * does what is the same for every transport: building frames, waiting, filtering by kind, counting. */
+/* The end: what writers, readers, clients and servers have in common. It sits between the public calls and a
+ * transport's state, and does what is the same for every transport: building frames, waiting, filtering by kind,
+ * counting. */
 #ifndef WEIR_CHANNEL_END_H
 #define WEIR_CHANNEL_END_H
 
@@ -31,6 +32,8 @@ struct weir_end {
     uint8_t is_reserved;
     uint8_t is_corked;
     uint8_t awaits_readers; /* readers=N and the first send has not been made */
+    uint8_t is_time_given;  /* frames get .time and not the clock's; 0: none */
+    int64_t time;
     uint64_t seq;
     uint64_t dropped;
 };
@@ -58,33 +61,35 @@ struct weir_outgoing {
     int64_t deadline; /* INT64_MIN: place.timeout_ns from when it has to wait */
 };
 
-/* Encode metadata and data (NULL: none) into the end's scratch buffers and let @out point there until the next encoding.
+/* Encode metadata and data (NULL: none) into the end's scratch buffers and let @out point there until the next
+ * encoding.
  * Return: WEIR_OK, WEIR_EINVAL (metadata that is no map), WEIR_EENCODE, WEIR_ELIMIT, WEIR_ENOMEM. */
 int weir_end_encode_meta(struct weir_end *end, const weir_value *meta, struct weir_outgoing *out, weir_error *err);
 int weir_end_encode_data(struct weir_end *end, const weir_value *data, struct weir_outgoing *out, weir_error *err);
 /* Reserve room for a frame and write all of it that is known; waits, fails or skips as full= says.
- * Return: as weir_writer_send; WEIR_EAGAIN with end->dropped counted up: the message was skipped, which weir_end_send turns into
- * WEIR_OK. */
+ * Return: as weir_writer_send; WEIR_EAGAIN with end->dropped counted up: the message was skipped, which weir_end_send
+ * turns into WEIR_OK. */
 int weir_end_reserve(struct weir_end *end, const struct weir_outgoing *out, weir_error *err);
 int weir_end_commit(struct weir_end *end, weir_error *err);
 void weir_end_discard(struct weir_end *end);
 /* Wait until @count readers are there. Return: WEIR_OK, WEIR_ETIMEOUT. */
 int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadline, weir_error *err);
-/* Send data with neither op nor metadata in one go, when the transport can now. Return: 1 when it is sent; 0: weir_end_send will do, or
- * say why not. */
+/* Send data with neither op nor metadata in one go, when the transport can now. Return: 1 when it is sent; 0:
+ * weir_end_send will do, or say why not. */
 int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, const void *data, size_t size);
 /* reserve and commit. */
 int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_error *err);
 
-/* The next frame of kind @kinds (1 << enum weir_frame_kind, or-ed) and, when @id is not 0, of that id, in end->message. Frames of other kinds
- * are passed over. The message before is released.
+/* The next frame of kind @kinds (1 << enum weir_frame_kind, or-ed) and, when @id is not 0, of that id, in end->message.
+ * Frames of other kinds are passed over. The message before is released.
  * Return: as weir_reader_next. */
 int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err);
 /* The same without waiting. Return: WEIR_OK, WEIR_EAGAIN, others as above. */
 int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err);
 /* What weir_end_next does after weir_end_take has found nothing: so the clock need not be read before. */
 int weir_end_await(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err);
-/* The same without waiting, leaving the frame to be found by the next weir_end_next. Return: WEIR_OK, WEIR_EAGAIN, others as above. */
+/* The same without waiting, leaving the frame to be found by the next weir_end_next. Return: WEIR_OK, WEIR_EAGAIN,
+ * others as above. */
 int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err);
 void weir_end_release(struct weir_end *end);
 int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err);

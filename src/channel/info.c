@@ -1,6 +1,7 @@
 /* info: what a transport says of a channel, joined with the records of the ends that have it open.
  *
- * What must stay true: a record is advice. It adds options and counters to what the transport found, and never overrules it. */
+ * What must stay true: a record is advice. It adds options and counters to what the transport found, and never
+ * overrules it. */
 #include <weir/directory.h>
 
 #include <stdlib.h>
@@ -85,8 +86,8 @@ static void ends_tell(const struct ends *ends, weir_doc *doc) {
 
 /* ---- readers, with what their records know ---- */
 
-/* The record of the end that a reader of the transport's list is. A process with two readers of one channel has two records and two
- * places that nothing joins; the n-th is taken for the n-th. */
+/* The record of the end that a reader of the transport's list is. A process with two readers of one channel has two
+ * records and two places that nothing joins; the n-th is taken for the n-th. */
 static const struct weir_record *record_of(const struct ends *ends, const weir_value *readers,
                                            const weir_value *reader) {
     uint64_t pid, other_pid;
@@ -153,8 +154,8 @@ static void told_copy(const struct ends *ends, const weir_value *told, weir_doc 
 
 /* ---- the channel ---- */
 
-/* What the transport knows, as a map in @told. A place without anything of its own but with ends, as a socket that all of them try to
- * connect to, is live all the same. */
+/* What the transport knows, as a map in @told. A place without anything of its own but with ends, as a socket that all
+ * of them try to connect to, is live all the same. */
 static int transport_ask(const struct weir_place *place, const struct ends *ends, weir_doc *told, weir_error *err) {
     const weir_value *root;
     weir_doc_clear(told);

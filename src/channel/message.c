@@ -1,7 +1,7 @@
 /* Messages: decoding on demand, copies, and the JSON line for people and pages.
  *
- * A message of a reader lives in the reader and shows one frame after another; its two documents are kept from frame to frame,
- * so that a loop allocates nothing. */
+ * A message of a reader lives in the reader and shows one frame after another; its two documents are kept from frame to
+ * frame, so that a loop allocates nothing. */
 #include "channel/message.h"
 
 #include <stdio.h>

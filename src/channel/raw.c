@@ -74,31 +74,39 @@ int weir_message_raw_decode(struct weir_message *message, weir_error *err) {
 struct search {
     const struct weir_message *message;
     uint32_t role;
-    int64_t pid; /* of the one found, 0 for none, -1 for several */
+    int64_t pid;  /* of the one found, 0 for none, -1 for several */
+    uint32_t uid; /* of the one found */
 };
+
+/* TCP does not say. */
+static const uint32_t UID_UNKNOWN = UINT32_MAX;
 
 static int end_found(const struct weir_record *record, const char *path, void *user) {
     struct search *search = user;
     (void)path;
-    if (record->role == search->role && record->uid == search->message->uid &&
-        strcmp(record->place, search->message->place) == 0 && record->pid != search->pid)
-        search->pid = search->pid == 0 ? record->pid : -1;
+    uint32_t uid = search->message->uid;
+    if (record->role != search->role || (record->uid != uid && uid != UID_UNKNOWN) ||
+        strcmp(record->place, search->message->place) != 0 || record->pid == search->pid)
+        return WEIR_OK;
+    search->pid = search->pid == 0 ? record->pid : -1;
+    search->uid = record->uid;
     return WEIR_OK;
 }
 
 /* "writer pid 812, user daq", as far as it is known. */
 static void who(const struct weir_message *message, char *text, size_t size) {
     static const char *const names[] = {[WEIR_FRAME_MESSAGE] = "writer", [WEIR_FRAME_REQUEST] = "client"};
-    char user[64];
+    char user[64] = "unknown";
     uint32_t kind = message->frame.kind;
     const char *name = kind == WEIR_FRAME_MESSAGE || kind == WEIR_FRAME_REQUEST ? names[kind] : "server";
-    struct search search = {.message = message};
+    struct search search = {.message = message, .uid = message->uid};
     search.role = kind == WEIR_FRAME_MESSAGE   ? WEIR_ROLE_WRITER
                   : kind == WEIR_FRAME_REQUEST ? WEIR_ROLE_CLIENT
                                                : WEIR_ROLE_SERVER;
     if (message->place[0])
         weir_record_each(end_found, NULL, 1, &search);
-    weir_process_user(message->uid, user, sizeof(user));
+    if (search.uid != UID_UNKNOWN)
+        weir_process_user(search.uid, user, sizeof(user));
     if (search.pid > 0)
         snprintf(text, size, "%s pid %lld, user %s", name, (long long)search.pid, user);
     else

@@ -1,6 +1,6 @@
-/* Records of live ends. A record is made under a temporary name before its end is opened, so that the end can count in it from its
- * first moment, and renamed when it is open, so nobody reads half of one; the owner holds an OFD lock on its first byte until it
- * closes or dies. A forked child closes without touching its parent's record. */
+/* Records of live ends. A record is made under a temporary name before its end is opened, so that the end can count in
+ * it from its first moment, and renamed when it is open, so nobody reads half of one; the owner holds an OFD lock on
+ * its first byte until it closes or dies. A forked child closes without touching its parent's record. */
 #include "channel/record.h"
 
 #include <dirent.h>
@@ -36,9 +36,10 @@ static int directory_path(char *path, size_t size, int is_ends) {
 /* A directory that is ours alone: refuse one that somebody else planted. */
 static int directory_make(const char *path) {
     struct stat info;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    int is_there = lstat(path, &info) == 0;
+    if (!is_there && mkdir(path, 0700) != 0 && errno != EEXIST)
         return WEIR_ESYSTEM;
-    if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid())
+    if ((!is_there && lstat(path, &info) != 0) || !S_ISDIR(info.st_mode) || info.st_uid != geteuid())
         return WEIR_EACCESS;
     return WEIR_OK;
 }
@@ -66,12 +67,12 @@ static void record_fill(struct weir_record *record, uint32_t role, const char *p
     record->version = WEIR_RECORD_VERSION;
     record->role = role;
     record->pid = getpid();
-    record->start = weir_process_start(record->pid);
+    record->start = weir_process_start_own();
     record->since = weir_clock_realtime();
     record->uid = geteuid();
     snprintf(record->place, sizeof(record->place), "%s", place);
     snprintf(record->address, sizeof(record->address), "%s", address);
-    weir_process_program(record->pid, record->program, sizeof(record->program));
+    weir_process_program_own(record->program, sizeof(record->program));
 }
 
 /* Lock, size, map and fill a file just made. Return: the mapping, NULL when any of it fails. */

@@ -1,5 +1,5 @@
-/* Waiting on many: look whether something is there, else poll the descriptors. Looking fetches the message ahead, so that what was
- * found is what the next call hands out, and re-arms the descriptors of those that had nothing. */
+/* Waiting on many: look whether something is there, else poll the descriptors. Looking fetches the message ahead, so
+ * that what was found is what the next call hands out, and re-arms the descriptors of those that had nothing. */
 #include <weir/wait.h>
 
 #include <errno.h>

@@ -130,7 +130,8 @@ int weir_writer_send_bytes(weir_writer *writer, const char *op, const weir_value
     return weir_end_send(&writer->end, &out, err);
 }
 
-/* The size of raw data of @type, and the type as the frame names it. Who reserves in a loop names the same type again and again. */
+/* The size of raw data of @type, and the type as the frame names it. Who reserves in a loop names the same type again
+ * and again. */
 static int reserve_type(weir_writer *writer, const char *type, struct weir_outgoing *out, weir_error *err) {
     weir_ndarray array;
     size_t length = strlen(type);
@@ -165,7 +166,8 @@ int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *m
                          writer->end.place.text);
     if (status)
         return status;
-    /* The header goes in front of the data at commit, when the seq and time are known; its parts must not move until then. */
+    /* The header goes in front of the data at commit, when the seq and time are known; its parts must not move until
+     * then. */
     if (out.type.data != writer->type) {
         memcpy(writer->type, out.type.data, out.type.size);
         writer->type_size = out.type.size;
@@ -216,6 +218,11 @@ int64_t weir_writer_timeout(const weir_writer *writer) {
 int weir_writer_wait_readers(weir_writer *writer, uint32_t count, int64_t timeout_ns, weir_error *err) {
     int status = weir_end_check(&writer->end, err);
     return status ? status : weir_end_await_readers(&writer->end, count, weir_deadline(timeout_ns), err);
+}
+
+void weir_writer_set_time(weir_writer *writer, int64_t time_ns) {
+    writer->end.is_time_given = time_ns != WEIR_TIME_NOW;
+    writer->end.time = time_ns;
 }
 
 uint64_t weir_writer_seq(const weir_writer *writer) {

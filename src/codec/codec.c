@@ -1,5 +1,5 @@
-/* The table of codecs, and what all of them share: defaults, limits on bytes, what may follow a document, and leaving nothing
- * behind after a failure.
+/* The table of codecs, and what all of them share: defaults, limits on bytes, what may follow a document, and leaving
+ * nothing behind after a failure.
  */
 #include "codec/codec.h"
 

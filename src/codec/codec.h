@@ -1,18 +1,20 @@
 /* The contract of a codec, and the table of them.
  *
- * A codec is one const ops table in its own folder, listed once in codec.c. tests/conformance/codec_test.c checks these promises
- * on every one of them:
+ * A codec is one const ops table in its own folder, listed once in codec.c. tests/conformance/codec_test.c checks these
+ * promises on every one of them:
  *   1. decode is one pass over the input, iterative, and never reads a byte outside it.
- *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and everything
+ *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and
+ *   everything
  *      beyond the limits. After a failure the document is empty and reusable.
  *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 8 x input bytes
  *      in JSON, and in the others where values and keys take two bytes on average; else 16 x. A value is a cell of 16
- *      bytes, and the smallest takes two bytes of JSON with its comma, one of CBOR and Smile; in BSON a null and its name
- *      may take two or three. What would take more cells than bytes (CBOR's simple values without a kind, BSON's
+ *      bytes, and the smallest takes two bytes of JSON with its comma, one of CBOR and Smile; in BSON a null and its
+ *      name may take two or three. What would take more cells than bytes (CBOR's simple values without a kind, BSON's
  *      smallest and largest keys, two cells each) is WEIR_ELIMIT beyond 1000. In the end a document that has grown
  *      holds its cells and 36 KiB at most, besides its arena.
  *   4. Text and bytes point into the input where they can; the rest lies in the document's arena.
- *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness, a limit
+ *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness,
+ *   a limit
  *      is reached, or memory is out. What it wrote in vain is cut off the buffer again.
  *   6. decode(encode(x)) is x, types included, unless WEIR_PLAIN was asked for.
  */
@@ -73,10 +75,12 @@ int weir_raw_type_keep(weir_type **kept, const char *text, size_t size, weir_err
 static inline int weir_raw_is_struct(const char *text, size_t size) {
     return size > 0 && *text == '{';
 }
-/* What raw data says of @value: an ndarray is itself, bytes are u8[n], a number is rank 0. Its data is borrowed from @value and
- * its elements may still be big-endian; weir_encode writes them little-endian. Return: WEIR_OK, WEIR_EENCODE. */
+/* What raw data says of @value: an ndarray is itself, bytes are u8[n], a number is rank 0. Its data is borrowed from
+ * @value and its elements may still be big-endian; weir_encode writes them little-endian. Return: WEIR_OK,
+ * WEIR_EENCODE. */
 int weir_raw_describe(const struct weir_value *value, struct weir_ndarray *ret, weir_error *err);
-/* Make the document of raw data of a parsed type: a number for rank 0, otherwise an ndarray whose elements are @data, borrowed.
+/* Make the document of raw data of a parsed type: a number for rank 0, otherwise an ndarray whose elements are @data,
+ * borrowed.
  * Return: WEIR_OK, WEIR_EPARSE (the sizes disagree), WEIR_ENOMEM. */
 int weir_raw_document(struct weir_doc *doc, const struct weir_ndarray *type, const void *data, size_t size,
                       weir_error *err);

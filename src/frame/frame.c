@@ -1,8 +1,8 @@
 /* Frames: laying out, writing and reading them. The layout is drawn in frame.h.
  *
- * What must stay true: the reader trusts nothing but its own copies of the header's fields, every length is compared with what
- * is left (never added to an offset first), and the writer leaves no byte between the header and the data unwritten, so that
- * nothing of its memory leaks to others. */
+ * What must stay true: the reader trusts nothing but its own copies of the header's fields, every length is compared
+ * with what is left (never added to an offset first), and the writer leaves no byte between the header and the data
+ * unwritten, so that nothing of its memory leaks to others. */
 #include "frame/frame.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The frame: one message as bytes, the same in shared memory, on sockets, and in logs. docs/spec/frame.md is the standard.
+/* The frame: one message as bytes, the same in shared memory, on sockets, and in logs. docs/spec/frame.md is the
+ * standard.
  *
  * Little-endian. A frame begins at a multiple of 64 bytes wherever it lies in memory.
  *
@@ -18,8 +19,8 @@
  *         data
  *         u32 crc         if WEIR_FRAME_CRC      CRC-32C of all before it
  *
- * In the shared-memory ring the first 8 bytes are the commit word: stored last, as one word, 0 until then. A message without
- * time, operation and metadata has 48 bytes of data in one cache line.
+ * In the shared-memory ring the first 8 bytes are the commit word: stored last, as one word, 0 until then. A message
+ * without time, operation and metadata has 48 bytes of data in one cache line.
  */
 #ifndef WEIR_FRAME_H
 #define WEIR_FRAME_H
@@ -71,8 +72,9 @@ struct weir_frame {
 /* Work out frame->size and data_offset from the sizes of the parts.
  * Return: WEIR_OK, WEIR_ETOOBIG (over 4 GiB, or an op over 255 bytes). */
 int weir_frame_layout(struct weir_frame *frame);
-/* Write a laid-out frame, all but its first 8 bytes (the commit word, returned) and, when frame->data.data is NULL, its data.
- * Every byte up to the data is written, padding included. @to: room for frame->size bytes. With CRC, data must be there. */
+/* Write a laid-out frame, all but its first 8 bytes (the commit word, returned) and, when frame->data.data is NULL, its
+ * data. Every byte up to the data is written, padding included. @to: room for frame->size bytes. With CRC, data must be
+ * there. */
 uint64_t weir_frame_write(const struct weir_frame *frame, unsigned char *to);
 /* The same with the commit word stored too. */
 void weir_frame_write_whole(const struct weir_frame *frame, unsigned char *to);
@@ -112,12 +114,12 @@ static inline int weir_frame_parse_simple(uint64_t word, const unsigned char *by
     return WEIR_OK;
 }
 
-/* Read the frame that begins at @bytes. Header fields are read once into locals and checked against @available before use, so
- * that bytes which change meanwhile cannot lead outside them.
+/* Read the frame that begins at @bytes. Header fields are read once into locals and checked against @available before
+ * use, so that bytes which change meanwhile cannot lead outside them.
  * @commit_word: the first 8 bytes, which the caller has read (in a ring, with an acquire load).
  * @ret: after a failure only its size means something.
- * Return: WEIR_OK; WEIR_EAGAIN (@available holds only part of it; ret->size says how much is needed when at least 8 bytes are
- * there, else 0); WEIR_EVERSION; WEIR_ECORRUPT. */
+ * Return: WEIR_OK; WEIR_EAGAIN (@available holds only part of it; ret->size says how much is needed when at least 8
+ * bytes are there, else 0); WEIR_EVERSION; WEIR_ECORRUPT. */
 int weir_frame_parse(uint64_t commit_word, const unsigned char *bytes, size_t available, struct weir_frame *ret);
 
 #endif

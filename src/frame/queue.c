@@ -1,8 +1,8 @@
 /* Queues of frames. The layout is in queue.h.
  *
- * What must stay true: runs[first].start lies in the frame that begins at or behind boundary; every other run begins and ends
- * between two frames; size is the sum of all (end - start). Frame sizes are read back from the frames themselves, which were
- * checked before they came here. */
+ * What must stay true: runs[first].start lies in the frame that begins at or behind boundary; every other run begins
+ * and ends between two frames; size is the sum of all (end - start). Frame sizes are read back from the frames
+ * themselves, which were checked before they came here. */
 #include "frame/queue.h"
 
 #include <stdlib.h>
@@ -152,7 +152,8 @@ const unsigned char *weir_queue_first(const struct weir_queue *queue, size_t *re
     return run->chunk->bytes + run->start;
 }
 
-/* Move boundary up to the beginning of the frame that start lies in. Return: that frame's end, or start between two frames. */
+/* Move boundary up to the beginning of the frame that start lies in. Return: that frame's end, or start between two
+ * frames. */
 static size_t boundary_advance(struct weir_queue *queue) {
     const struct weir_run *run = weir_queue_run(queue, 0);
     while (queue->boundary < run->start) {

@@ -1,7 +1,8 @@
 /* What waits to be sent, to be read, or is kept: whole frames in chunks of memory that several queues share.
  *
- * A frame is stored once, in a chunk; a queue holds runs of such frames. Chunks are counted by the runs (and open ends) that
- * hold them, under the end's lock. The bytes of a chunk below its size never change while anything but its writer holds it. */
+ * A frame is stored once, in a chunk; a queue holds runs of such frames. Chunks are counted by the runs (and open ends)
+ * that hold them, under the end's lock. The bytes of a chunk below its size never change while anything but its writer
+ * holds it. */
 #ifndef WEIR_FRAME_QUEUE_H
 #define WEIR_FRAME_QUEUE_H
 
@@ -31,8 +32,8 @@ struct weir_chunk *weir_chunk_new(size_t size, enum weir_chunk_kind kind);
 struct weir_chunk *weir_chunk_ref(struct weir_chunk *chunk);
 /* NULL is fine. Return: NULL. */
 struct weir_chunk *weir_chunk_unref(struct weir_chunk *chunk);
-/* Where the next @size bytes go, at a multiple of @alignment: in the chunk that is open, or in a new one put in its place.
- * They become part of it when the caller sets the chunk's size. Return: WEIR_OK, WEIR_ENOMEM. */
+/* Where the next @size bytes go, at a multiple of @alignment: in the chunk that is open, or in a new one put in its
+ * place. They become part of it when the caller sets the chunk's size. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_chunk_room(struct weir_chunk **open, size_t size, size_t alignment, enum weir_chunk_kind kind,
                     size_t *ret_start);
 

@@ -1,9 +1,10 @@
 /* Frames out of a byte stream.
  *
- * What must stay true: no memory is taken because a header claims a size; the buffer at most doubles, and only when it is full of
- * bytes that really came. A frame that weir_stream_next shows has a header that is all there and a size within the limit, so
- * that stepping over it cannot leave the buffer. A frame that did not come whole moves to the front of the other buffer, which is
- * aligned to 64: whatever is big arrives aligned, and what was taken last is still there for who wants to see it again. */
+ * What must stay true: no memory is taken because a header claims a size; the buffer at most doubles, and only when it
+ * is full of bytes that really came. A frame that weir_stream_next shows has a header that is all there and a size
+ * within the limit, so that stepping over it cannot leave the buffer. A frame that did not come whole moves to the
+ * front of the other buffer, which is aligned to 64: whatever is big arrives aligned, and what was taken last is still
+ * there for who wants to see it again. */
 #include "frame/stream.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "frame/frame.h"
+#include "os/short.h"
 
 static struct weir_buffer *current(struct weir_stream *stream) {
     return &stream->buffers[stream->turn];
@@ -67,21 +69,34 @@ static int room_make(struct weir_stream *stream) {
     return WEIR_OK;
 }
 
-int weir_stream_read(struct weir_stream *stream, int fd, int flags) {
+unsigned char *weir_stream_room(struct weir_stream *stream, size_t *ret_room) {
     if (room_make(stream) != WEIR_OK)
-        return WEIR_ENOMEM;
+        return NULL;
     struct weir_buffer *buffer = current(stream);
-    size_t room = buffer->capacity - buffer->size;
+    *ret_room = buffer->capacity - buffer->size;
+    return buffer->data + buffer->size;
+}
+
+void weir_stream_added(struct weir_stream *stream, size_t size) {
+    struct weir_buffer *buffer = current(stream);
+    buffer->size += size;
+    stream->is_growing = buffer->size == buffer->capacity;
+}
+
+int weir_stream_read(struct weir_stream *stream, int fd, int flags) {
+    size_t room;
+    unsigned char *to = weir_stream_room(stream, &room);
     ssize_t got;
+    if (!to)
+        return WEIR_ENOMEM;
     do
-        got = recv(fd, buffer->data + buffer->size, room, flags);
+        got = recv(fd, to, weir_short(room, 1), flags);
     while (got < 0 && errno == EINTR && (flags & MSG_DONTWAIT));
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? WEIR_EAGAIN : WEIR_ECLOSED;
     if (got == 0)
         return WEIR_ECLOSED;
-    buffer->size += (size_t)got;
-    stream->is_growing = (size_t)got == room;
+    weir_stream_added(stream, (size_t)got);
     return WEIR_OK;
 }
 
@@ -89,8 +104,10 @@ int weir_stream_append(struct weir_stream *stream, const void *bytes, size_t siz
     if (room_make(stream) != WEIR_OK)
         return WEIR_ENOMEM;
     struct weir_buffer *buffer = current(stream);
-    if (buffer->capacity - buffer->size < size)
+    if (buffer->capacity - buffer->size < size &&
+        (turn_over(stream) != WEIR_OK || !weir_buffer_room(current(stream), size)))
         return WEIR_ENOMEM;
+    buffer = current(stream);
     memcpy(buffer->data + buffer->size, bytes, size);
     buffer->size += size;
     return WEIR_OK;

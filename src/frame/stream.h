@@ -30,9 +30,14 @@ struct weir_stream_frame {
     uint64_t seq;
 };
 
-/* Fetch what is there, with one recv(@flags). Return: WEIR_OK (something came), WEIR_EAGAIN, WEIR_ECLOSED, WEIR_ENOMEM. */
+/* Fetch what is there, with one recv(@flags). Return: WEIR_OK (something came), WEIR_EAGAIN, WEIR_ECLOSED,
+ * WEIR_ENOMEM. */
 int weir_stream_read(struct weir_stream *stream, int fd, int flags);
-/* Add bytes that were fetched in another way, at most WEIR_STREAM_READ_MIN. Return: WEIR_OK, WEIR_ENOMEM (nothing was added). */
+/* The same for who fetches in another way: room for bytes, and how many of them came. Return: NULL when there is no
+ * memory. */
+unsigned char *weir_stream_room(struct weir_stream *stream, size_t *ret_room);
+void weir_stream_added(struct weir_stream *stream, size_t size);
+/* Add bytes that are there already. Return: WEIR_OK, WEIR_ENOMEM (nothing was added). */
 int weir_stream_append(struct weir_stream *stream, const void *bytes, size_t size);
 /* What was read and not taken. */
 const unsigned char *weir_stream_bytes(const struct weir_stream *stream, size_t *ret_size);

@@ -2,8 +2,8 @@
  *
  *     u32 version (2), then entries of u16 tag, u16 rights, u32 id
  *
- * in the order of their tags: owner, named users, group, named groups, mask, others. The mask limits all but owner and others, and is
- * what the group bits of the mode show and chmod changes. */
+ * in the order of their tags: owner, named users, group, named groups, mask, others. The mask limits all but owner and
+ * others, and is what the group bits of the mode show and chmod changes. */
 #include "os/access.h"
 
 #include <errno.h>

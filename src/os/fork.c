@@ -1,9 +1,10 @@
 /* The fork generation: a counter in a page that is zero in every child.
  *
- * What must stay true: along a line of ancestors the generation only grows, so that no object opened before a fork can be
- * mistaken for one opened after it. `last` is ordinary memory, which a child inherits with its parent's value; the child's first
- * call finds the wiped word 0 and moves one on. Two children of one parent get the same number, which is harmless: they
- * share no objects but their parent's. Where the kernel cannot wipe (before 4.14), a fork handler clears the word instead. */
+ * What must stay true: along a line of ancestors the generation only grows, so that no object opened before a fork can
+ * be mistaken for one opened after it. `last` is ordinary memory, which a child inherits with its parent's value; the
+ * child's first call finds the wiped word 0 and moves one on. Two children of one parent get the same number, which is
+ * harmless: they share no objects but their parent's. Where the kernel cannot wipe (before 4.14), a fork handler clears
+ * the word instead. */
 #include "os/fork.h"
 
 #include <pthread.h>

@@ -1,8 +1,9 @@
 /* Futexes and membarrier, by system call: the C library has no function for either.
  *
- * Process-shared futexes throughout (no FUTEX_PRIVATE_FLAG): the words lie in files. membarrier's global expedited command
- * (Linux 4.16) interrupts only the processors that run a registered process at this moment; a few microseconds, paid by someone
- * who is about to sleep. Under the thread sanitizer, which knows neither, nobody registers and ordinary fences are used. */
+ * Process-shared futexes throughout (no FUTEX_PRIVATE_FLAG): the words lie in files. membarrier's global expedited
+ * command (Linux 4.16) interrupts only the processors that run a registered process at this moment; a few microseconds,
+ * paid by someone who is about to sleep. Under the thread sanitizer, which knows neither, nobody registers and ordinary
+ * fences are used. */
 #include "os/futex.h"
 
 #include <linux/futex.h>

@@ -19,15 +19,16 @@
 #define WEIR_THREAD_SANITIZER 0
 #endif
 
-/* Sleep while *@word is @expected, at most @timeout_ns. Returns early when woken, when the word differs, and on signals. */
+/* Sleep while *@word is @expected, at most @timeout_ns. Returns early when woken, when the word differs, and on
+ * signals. */
 void weir_futex_wait(const _Atomic(uint32_t) *word, uint32_t expected, int64_t timeout_ns);
 /* Wake all who sleep on @word. */
 void weir_futex_wake(_Atomic(uint32_t) *word);
 
-/* Dekker's question, "I published; does anybody sleep?" against "I go to sleep; was anything published?", needs a full barrier
- * between the store and the load on both sides. A writer that asks it for each message cannot afford one: the barrier waits for
- * the message's cache line to come over from the reader. So the side that is about to sleep pays for both: weir_barrier_all makes
- * every running thread of every registered process pass a full barrier.
+/* Dekker's question, "I published; does anybody sleep?" against "I go to sleep; was anything published?", needs a full
+ * barrier between the store and the load on both sides. A writer that asks it for each message cannot afford one: the
+ * barrier waits for the message's cache line to come over from the reader. So the side that is about to sleep pays for
+ * both: weir_barrier_all makes every running thread of every registered process pass a full barrier.
  *
  * weir_barrier_register: from now on this process may leave out its own barrier. Return: 1, or 0 when it may not. */
 int weir_barrier_register(void);

@@ -1,8 +1,8 @@
 /* System V IPC.
  *
- * shmat attaches whole segments only. What lies behind the wanted bytes is unmapped again, and the second view of a ring is made by
- * mremap with an old size of 0, which maps the same pages once more at another place. Attachments are ordinary mappings: munmap ends them
- * and the kernel counts each piece in shm_nattch. */
+ * shmat attaches whole segments only. What lies behind the wanted bytes is unmapped again, and the second view of a
+ * ring is made by mremap with an old size of 0, which maps the same pages once more at another place. Attachments are
+ * ordinary mappings: munmap ends them and the kernel counts each piece in shm_nattch. */
 #include "os/ipc.h"
 
 #include <errno.h>

@@ -36,8 +36,8 @@ void weir_ipc_remove(enum weir_ipc_kind kind, int id);
 
 /* ---- shared memory ---- */
 
-/* Attach the first @size bytes of a segment; @flags: enum weir_mapping_flags (os/mapping.h), and weir_mapping_free ends it. As every
- * mapping, it is not inherited by a forked child. Return: NULL with errno. */
+/* Attach the first @size bytes of a segment; @flags: enum weir_mapping_flags (os/mapping.h), and weir_mapping_free ends
+ * it. As every mapping, it is not inherited by a forked child. Return: NULL with errno. */
 void *weir_ipc_attach(int id, size_t size, unsigned flags);
 /* As weir_mapping_new_ring: head, ring, and the ring again. */
 void *weir_ipc_attach_ring(int id, size_t head_size, size_t ring_size, unsigned flags);
@@ -46,19 +46,20 @@ int weir_ipc_fill(void *data, size_t size);
 
 /* ---- leases ---- */
 
-/* A lease is a semaphore that is 0 while it is free. It is taken with SEM_UNDO, so the kernel takes the operation back when the
- * process dies. A lease that can be shared has two: how many share it, and who has it alone.
+/* A lease is a semaphore that is 0 while it is free. It is taken with SEM_UNDO, so the kernel takes the operation back
+ * when the process dies. A lease that can be shared has two: how many share it, and who has it alone.
  *
- * What one must know of SEM_UNDO: it belongs to the process, so a forked child has none of it, and a program that execs another
- * keeps its leases until that one ends. A set is made with all semaphores 0, so there is no moment at which it is half made. */
+ * What one must know of SEM_UNDO: it belongs to the process, so a forked child has none of it, and a program that execs
+ * another keeps its leases until that one ends. A set is made with all semaphores 0, so there is no moment at which it
+ * is half made. */
 struct weir_ipc_lease {
     int set;
     unsigned short shared;
     unsigned short alone;
 };
 
-/* Take @semaphore for ourselves. All of these: WEIR_OK, WEIR_EBUSY, WEIR_EACCESS (we may not), WEIR_ESYSTEM with errno (EIDRM,
- * EINVAL: the set is gone). */
+/* Take @semaphore for ourselves. All of these: WEIR_OK, WEIR_EBUSY, WEIR_EACCESS (we may not), WEIR_ESYSTEM with errno
+ * (EIDRM, EINVAL: the set is gone). */
 int weir_ipc_take(int set, unsigned semaphore);
 int weir_ipc_take_shared(const struct weir_ipc_lease *lease);
 int weir_ipc_take_alone(const struct weir_ipc_lease *lease);

@@ -1,8 +1,9 @@
 /* Leases on OFD record locks.
  *
- * Why these and not flock or classic record locks: they have byte ranges, they are not lost when another descriptor of the same
- * file is closed in the process, and a process that may only read a file cannot take an exclusive one. Taking or testing one is
- * a system call (about 1.2 us), so callers do it at open and when they are stuck, never per message. */
+ * Why these and not flock or classic record locks: they have byte ranges, they are not lost when another descriptor of
+ * the same file is closed in the process, and a process that may only read a file cannot take an exclusive one. Taking
+ * or testing one is a system call (about 1.2 us), so callers do it at open and when they are stuck, never per
+ * message. */
 #include "os/lock.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
-/* Leases: OFD record locks on one byte of a lock file. The kernel gives them back when their holder dies, also by kill -9;
- * they belong to the open file, so closing another descriptor of the same file does not lose them.
+/* Leases: OFD record locks on one byte of a lock file. The kernel gives them back when their holder dies, also by kill
+ * -9; they belong to the open file, so closing another descriptor of the same file does not lose them.
  *
- * A forked child shares its parent's leases: whoever opens one opens the file with O_CLOEXEC, and objects refuse to work in
- * a child (os/fork.h). */
+ * A forked child shares its parent's leases: whoever opens one opens the file with O_CLOEXEC, and objects refuse to
+ * work in a child (os/fork.h). */
 #ifndef WEIR_OS_LOCK_H
 #define WEIR_OS_LOCK_H
 

@@ -1,8 +1,18 @@
-/* Mappings. MAP_POPULATE fills the page tables for all three parts of a ring: the same page costs a fault in each place. */
+/* Mappings. MAP_POPULATE fills the page tables for all three parts of a ring: the same page costs a fault in each
+ * place. */
 #include "os/mapping.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static int protection(unsigned flags) {
     return PROT_READ | ((flags & WEIR_MAPPING_WRITE) ? PROT_WRITE : 0);
@@ -40,6 +50,12 @@ void *weir_mapping_new_ring(int fd, size_t head_size, size_t ring_size, unsigned
         return NULL;
     }
     return checked(room, size);
+}
+
+void weir_mapping_populate(void *data, size_t size, unsigned flags) {
+    uintptr_t odd = (uintptr_t)data & ((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+    madvise((unsigned char *)data - odd, size + odd,
+            flags & WEIR_MAPPING_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }
 
 void weir_mapping_free(void *data, size_t size) {

@@ -1,5 +1,6 @@
-/* Sealed memory. F_SEAL_FUTURE_WRITE (Linux 5.1) is what lets the maker go on writing through the mapping he has; it forbids punching
- * holes, too. memfds have mode 0777 at first, with which anybody could open them again for writing through /proc/PID/fd. */
+/* Sealed memory. F_SEAL_FUTURE_WRITE (Linux 5.1) is what lets the maker go on writing through the mapping he has; it
+ * forbids punching holes, too. memfds have mode 0777 at first, with which anybody could open them again for writing
+ * through /proc/PID/fd. */
 #include "os/memfd.h"
 
 #include <errno.h>

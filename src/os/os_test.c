@@ -187,6 +187,7 @@ static void test_process(void **state) {
     weir_process_user(4294900000u, name, sizeof(name));
     assert_string_equal(name, "4294900000");
     assert_true(weir_process_start(getpid()) > 0);
+    assert_true(weir_process_start_own() == weir_process_start(getpid()));
     assert_true(weir_process_start(getpid()) == weir_process_start(getpid()));
     assert_true(weir_process_start(-1) == 0);
     unsigned char one[32] = {0}, two[32] = {0};

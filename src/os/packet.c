@@ -1,5 +1,6 @@
-/* What must stay true: whatever comes along with a packet is either given to the caller or closed, also when it came in a number or of a
- * kind that nobody asked for. What does not fit the room for it (MSG_CTRUNC) the kernel has not opened. */
+/* What must stay true: whatever comes along with a packet is either given to the caller or closed, also when it came in
+ * a number or of a kind that nobody asked for. What does not fit the room for it (MSG_CTRUNC) the kernel has not
+ * opened. */
 #include "os/packet.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Processes as /proc tells about them. Everything here is for sentences and listings: who is alive is decided by kernel locks
- * (os/lock.h), never by process numbers. */
+/* Processes as /proc tells about them. Everything here is for sentences and listings: who is alive is decided by kernel
+ * locks (os/lock.h), never by process numbers. */
 #include "os/process.h"
 
 #include <ctype.h>
@@ -9,14 +9,18 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <weir/error.h>
+
+#include "os/fork.h"
 
 enum { STAT_MAX = 1024, PASSWD_MAX = 4096 };
 
@@ -43,6 +47,14 @@ void weir_process_program(int64_t pid, char *name, size_t size) {
         snprintf(text, sizeof(text), "?");
     text[strcspn(text, "\n")] = '\0';
     snprintf(name, size, "%s", text);
+}
+
+void weir_process_program_own(char *name, size_t size) {
+    char own[16]; /* TASK_COMM_LEN */
+    if (gettid() == getpid() && prctl(PR_GET_NAME, own) == 0)
+        snprintf(name, size, "%.*s", (int)sizeof(own), own);
+    else /* a thread may have a name of its own */
+        weir_process_program(getpid(), name, size);
 }
 
 void weir_process_user(uint32_t uid, char *name, size_t size) {
@@ -137,11 +149,8 @@ static int process_has(const char *pid, const char *link) {
     return has;
 }
 
-int64_t weir_process_listens(const char *path, const char *other, uint32_t *ret_uid) {
+int64_t weir_process_of_socket(unsigned long inode, uint32_t *ret_uid) {
     char link[64];
-    unsigned long inode = listener_inode(path, other);
-    if (inode == 0)
-        return 0;
     snprintf(link, sizeof(link), "socket:[%lu]", inode);
     DIR *listing = opendir("/proc");
     const struct dirent *entry;
@@ -175,6 +184,17 @@ uint64_t weir_process_start(int64_t pid) {
     return strtoull(at, NULL, 10);
 }
 
+uint64_t weir_process_start_own(void) {
+    static _Atomic(uint64_t) known, known_in; /* the start, and the fork generation of which it is */
+    uint64_t generation = weir_fork_generation();
+    if (atomic_load(&known_in) == generation)
+        return atomic_load(&known);
+    uint64_t start = weir_process_start(getpid());
+    atomic_store(&known, start);
+    atomic_store(&known_in, generation);
+    return start;
+}
+
 void weir_random(void *data, size_t size) {
     unsigned char *at = data;
     while (size > 0) {
@@ -186,8 +206,8 @@ void weir_random(void *data, size_t size) {
         at += count;
         size -= (size_t)count;
     }
-    /* Without the system call (a strict seccomp filter) the clock and our stack's place must do: names stay distinct, only the
-     * guess becomes easier, and every use also takes a lock or creates exclusively. */
+    /* Without the system call (a strict seccomp filter) the clock and our stack's place must do: names stay distinct,
+     * only the guess becomes easier, and every use also takes a lock or creates exclusively. */
     struct timespec now;
     uint64_t seed = (uint64_t)(uintptr_t)&now ^ (uint64_t)getpid() << 32;
     for (; size > 0; size--) {
@@ -195,4 +215,9 @@ void weir_random(void *data, size_t size) {
         seed = (seed ^ (uint64_t)now.tv_nsec) * 6364136223846793005u + 1442695040888963407u;
         *at++ = (unsigned char)(seed >> 56);
     }
+}
+
+int64_t weir_process_listens(const char *path, const char *other, uint32_t *ret_uid) {
+    unsigned long inode = listener_inode(path, other);
+    return inode == 0 ? 0 : weir_process_of_socket(inode, ret_uid);
 }

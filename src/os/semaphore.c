@@ -1,7 +1,7 @@
 /* POSIX semaphores by the C library's functions.
  *
- * sem_clockwait on the monotonic clock, because a sem_timedwait would sleep on for as long as somebody sets the clock back. The C
- * libraries without it have no kind. */
+ * sem_clockwait on the monotonic clock, because a sem_timedwait would sleep on for as long as somebody sets the clock
+ * back. The C libraries without it have no kind. */
 #include "os/semaphore.h"
 
 #include <assert.h>

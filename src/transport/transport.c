@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include "transport/fault/fault.h"
+
 static const struct weir_transport_ops *const transports[] = {
     &weir_transport_shm,
     &weir_transport_sysv,
     &weir_transport_unix,
+    &weir_transport_tcp,
     &weir_transport_fifo,
     &weir_transport_file,
 };
@@ -21,7 +24,7 @@ const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t 
     for (size_t i = 0; i < TRANSPORT_COUNT; i++)
         if (strlen(transports[i]->scheme) == size && memcmp(transports[i]->scheme, scheme, size) == 0)
             return transports[i];
-    return NULL;
+    return size > 6 && memcmp(scheme, "fault+", 6) == 0 ? weir_fault_find(scheme + 6, size - 6) : NULL;
 }
 
 uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, size_t size, int64_t time,
@@ -44,4 +47,10 @@ int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_e
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err) {
     (void)is_dry_run, (void)clean_fn, (void)user, (void)err;
     return WEIR_OK;
+}
+
+int weir_transport_no_remove(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                             weir_error *err) {
+    (void)is_dry_run, (void)clean_fn, (void)user;
+    return weir_fail(err, WEIR_ENOTSUP, "%s is a file like any other; remove it with rm", place->text);
 }

@@ -9,7 +9,8 @@
  * lives.
  *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
  *   6. What lies in shared places is read once into a private copy and checked there before use.
- *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes with its writer,
+ *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes
+ *   with its writer,
  *      and which carries no calls.)
  *
  * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One
@@ -47,7 +48,9 @@ enum weir_option {
     WEIR_OPTION_SEALED = 8,   /* sealed= */
     WEIR_OPTION_KEY = 16,     /* no option: a name ends in a number, and all ways to write it are one name */
     WEIR_OPTION_FRAMING = 32, /* framing= */
-    WEIR_OPTION_FILE = 64     /* sync=, rotate=, age=, files=, state=, anyfs= */
+    WEIR_OPTION_FILE = 64,    /* sync=, rotate=, age=, files=, state=, anyfs= */
+    WEIR_OPTION_TLS = 128,    /* cert=, key=, ca=, psk=, insecure= */
+    WEIR_OPTION_FAULT = 256   /* fault= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -63,9 +66,15 @@ enum weir_trait {
 
 enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 2 };
 
-enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256 };
+enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256, WEIR_FILE_MAX = 200 };
 
 struct weir_transport_ops;
+
+/* How likely each fault is at each operation, 0 to 1 (transport/fault/). */
+struct weir_faults {
+    uint64_t seed;
+    double error, again, delay, disconnect, shortness;
+};
 
 /* A parsed address (channel/address.c makes it). */
 struct weir_place {
@@ -97,14 +106,20 @@ struct weir_place {
     uint8_t must_connect;
     uint8_t is_codec_given;
     uint8_t is_from_given;
+    uint8_t is_insecure;
     uint8_t is_state;
     uint8_t may_any_fs;
     int framing; /* enum weir_framing; -1: not given */
     enum weir_sync sync;
-    int64_t sync_ns;      /* INTERVAL */
-    uint64_t rotate_size; /* 0: never */
-    int64_t rotate_ns;    /* age=; 0: never */
-    uint32_t files;       /* rotated ones that are kept */
+    int64_t sync_ns;          /* INTERVAL */
+    uint64_t rotate_size;     /* 0: never */
+    int64_t rotate_ns;        /* age=; 0: never */
+    uint32_t files;           /* rotated ones that are kept */
+    char cert[WEIR_FILE_MAX]; /* files of TLS; empty: not given */
+    char key[WEIR_FILE_MAX];
+    char ca[WEIR_FILE_MAX];
+    char psk[WEIR_FILE_MAX];
+    struct weir_faults fault;
 };
 
 /* Room for one frame, given by reserve. */
@@ -133,10 +148,11 @@ enum { WEIR_COMMIT_MORE = 1 }; /* more follows at once: publishing and waking ma
 /* Called for each channel that is there, with or without ends. */
 struct weir_listing {
     char address[WEIR_PLACE_TEXT_MAX];
-    uint64_t bytes;    /* store used */
-    uint64_t messages; /* sent so far by all writers */
-    int64_t last_time; /* ns since the epoch of the newest message, 0 when none */
-    int has_ends;      /* a living process holds it */
+    uint64_t bytes;      /* store used */
+    uint64_t messages;   /* sent so far by all writers */
+    int64_t last_time;   /* ns since the epoch of the newest message, 0 when none */
+    int has_ends;        /* a living process holds it */
+    const char *problem; /* why nobody can open it; NULL: none is known */
 };
 typedef int weir_listing_fn(const struct weir_listing *listing, void *user);
 /* Called for each thing clean removes (or would). */
@@ -158,12 +174,14 @@ struct weir_transport_ops {
      * core waits for WEIR_READY_TO_WRITE, fails, or skips, as full= says), WEIR_ETOOBIG, WEIR_ENOSPC, WEIR_ECLOSED,
      * WEIR_EFENCED. */
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
-    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other writers must be
-     * waited for, it waits for as long as place->timeout_ns.
-     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others: not sent. */
+    /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other
+     * writers must be waited for, it waits for as long as place->timeout_ns.
+     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others:
+     * not sent. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
-    /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says so, a time, and
-     * nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and commit then, which say why. */
+    /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says
+     * so, a time, and nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and
+     * commit then, which say why. */
     uint64_t (*post)(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
     /* Give the reservation back unused. */
     void (*discard)(void *state);
@@ -204,17 +222,21 @@ struct weir_transport_ops {
 
     int (*list)(weir_listing_fn *listing_fn, void *user, weir_error *err);
     int (*clean)(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+    /* Take one channel away that no process has open; @clean_fn is told of it. Return: WEIR_OK, WEIR_EBUSY,
+     * WEIR_ENOENT, WEIR_EACCESS, WEIR_ENOTSUP, others. */
+    int (*remove)(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
 };
 
 extern const struct weir_transport_ops weir_transport_shm;  /* transport/shm/shm.c */
 extern const struct weir_transport_ops weir_transport_sysv; /* transport/sysv/sysv.c */
 extern const struct weir_transport_ops weir_transport_unix; /* transport/socket/unix.c */
+extern const struct weir_transport_ops weir_transport_tcp;  /* transport/socket/tcp.c */
 extern const struct weir_transport_ops weir_transport_fifo; /* transport/fifo/fifo.c */
 extern const struct weir_transport_ops weir_transport_file; /* transport/file/file.c */
 
 /* The i-th transport of the table, NULL behind the last. */
 const struct weir_transport_ops *weir_transport_at(size_t index);
-/* The transport of @scheme (need not be NUL-terminated); NULL for none. */
+/* The transport of @scheme (need not be NUL-terminated), also "fault+shm" where that is allowed; NULL for none. */
 const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t size);
 
 /* For ops tables: operations that do not apply. */
@@ -223,5 +245,7 @@ uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, si
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+int weir_transport_no_remove(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                             weir_error *err);
 
 #endif

@@ -1,6 +1,6 @@
-/* Integers of any length, kept as they came: decimal digits (from text) or magnitude bytes (from binary formats). Changing the
- * form is quadratic, so integers are bounded: WEIR_DIGITS_MAX digits, WEIR_MAGNITUDE_MAX bytes. Both forms of one number are
- * the same value; comparing goes through bytes.
+/* Integers of any length, kept as they came: decimal digits (from text) or magnitude bytes (from binary formats).
+ * Changing the form is quadratic, so integers are bounded: WEIR_DIGITS_MAX digits, which take up to WEIR_MAGNITUDE_MAX
+ * bytes. Both forms of one number are the same value; comparing goes through bytes.
  */
 #include "value/value.h"
 
@@ -123,6 +123,21 @@ int weir_magnitude_digits(const struct weir_value *value, char *text, size_t *re
         *at++ = '0';
     *ret_size = (size_t)(at - text);
     return WEIR_OK;
+}
+
+int weir_magnitude_is_within(const unsigned char *bytes, size_t size) {
+    /* 10^WEIR_DIGITS_MAX begins like this, and has WEIR_MAGNITUDE_MAX bytes. Only what begins in the same way is
+     * counted out. */
+    static const unsigned char limit[] = {0xd7, 0x2c, 0xb2, 0xa9, 0x5c, 0x7e, 0xf6, 0xcc};
+    if (size != WEIR_MAGNITUDE_MAX)
+        return size < WEIR_MAGNITUDE_MAX;
+    int order = memcmp(bytes, limit, sizeof(limit));
+    if (order != 0)
+        return order < 0;
+    const struct weir_value magnitude = {.kind = WEIR_KIND_BIGINT, .count = (uint32_t)size, .as.data = bytes};
+    char digits[WEIR_DIGITS_MAX + 200];
+    size_t count;
+    return weir_magnitude_digits(&magnitude, digits, &count) == WEIR_OK && count <= WEIR_DIGITS_MAX;
 }
 
 /* words = words * factor + addend. */

@@ -1,8 +1,8 @@
 /* The builder: each call appends one value to the innermost open container.
  *
- * The stack of open containers lives in the cells themselves: an open container's span holds the index of its parent plus one,
- * its count the items so far (for a map: keys and values), its aux the tags directly around it. doc->tags counts the tags put
- * last that still wait for their content; a tag and its content count as one item.
+ * The stack of open containers lives in the cells themselves: an open container's span holds the index of its parent
+ * plus one, its count the items so far (for a map: keys and values), its aux the tags directly around it. doc->tags
+ * counts the tags put last that still wait for their content; a tag and its content count as one item.
  * The first failure sticks in doc->status, and every later call does nothing.
  */
 #include "value/value.h"

@@ -1,5 +1,6 @@
-/* Comparing values: two depth-first walks side by side. As long as the cells agree the structures agree, so no stack is needed;
- * the first pair of cells that differs decides. Hints do not count: the unit of a time, what is known about a text.
+/* Comparing values: two depth-first walks side by side. As long as the cells agree the structures agree, so no stack is
+ * needed; the first pair of cells that differs decides. Hints do not count: the unit of a time, what is known about a
+ * text.
  */
 #include "value/value.h"
 

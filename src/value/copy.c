@@ -1,5 +1,5 @@
-/* Copying a value between documents: its cells in one block, then whatever they point at in another. Spans count cells and
- * nothing holds an index, so cells stay right wherever they lie. */
+/* Copying a value between documents: its cells in one block, then whatever they point at in another. Spans count cells
+ * and nothing holds an index, so cells stay right wherever they lie. */
 #include "value/value.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The document's life: one growing block of cells and one arena. Clearing keeps both, so that a loop allocates nothing. */
+/* The document's life: one growing block of cells and one arena. Clearing keeps both, so that a loop allocates
+ * nothing. */
 #include "value/value.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Ndarrays: element types, shapes, and the cells that hold them. A shape cell is two raw uint64, not a value: walks step over
- * them by the head's count. */
+/* Ndarrays: element types, shapes, and the cells that hold them. A shape cell is two raw uint64, not a value: walks
+ * step over them by the head's count. */
 #include "value/value.h"
 
 #include <string.h>
@@ -27,7 +27,8 @@ const char *weir_element_name(uint32_t element) {
     return element_exists(element) ? elements[element].name : "?";
 }
 
-/* Product of the shape times @unit; 0 in *ret_fits when it is beyond uint64. A dimension of 0 makes it 0 whatever the others. */
+/* Product of the shape times @unit; 0 in *ret_fits when it is beyond uint64. A dimension of 0 makes it 0 whatever the
+ * others. */
 static uint64_t shape_product(const weir_ndarray *array, uint64_t unit, int *ret_fits) {
     uint64_t product = unit;
     *ret_fits = 1;

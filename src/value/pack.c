@@ -1,5 +1,5 @@
-/* weir_pack: a document from a printf-like format, each letter one builder call. Mistakes in the format are found here; whether
- * the values make a document is the builder's business.
+/* weir_pack: a document from a printf-like format, each letter one builder call. Mistakes in the format are found here;
+ * whether the values make a document is the builder's business.
  */
 #include "value/value.h"
 

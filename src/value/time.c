@@ -1,6 +1,6 @@
-/* Times as text, RFC 3339: 2013-03-21T20:04:00.25Z. Written in one spelling: in UTC, 'T' and 'Z' in capitals, no fraction
- * when it is zero, no zeros at its end. Read in all that say a time which nanoseconds in int64 say: with an offset, small
- * letters, up to nine digits of a fraction. A leap second is none of these. */
+/* Times as text, RFC 3339: 2013-03-21T20:04:00.25Z. Written in one spelling: in UTC, 'T' and 'Z' in capitals, no
+ * fraction when it is zero, no zeros at its end. Read in all that say a time which nanoseconds in int64 say: with an
+ * offset, small letters, up to nine digits of a fraction. A leap second is none of these. */
 #include "value/value.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* The document from inside: cells, and what decoders and encoders do with them.
  *
- * A document is a flat array of 16-byte cells in depth-first order. A container's cell says how many items it has and how many
- * cells it spans, itself included, so that whole subtrees are stepped over in one addition. Scalars are one cell; three kinds
- * carry more:
+ * A document is a flat array of 16-byte cells in depth-first order. A container's cell says how many items it has and
+ * how many cells it spans, itself included, so that whole subtrees are stepped over in one addition. Scalars are one
+ * cell; three kinds carry more:
  *
  *     DECIMAL   [unscaled integer] [INT64: exponent]
  *     NDARRAY   [head] [two dimensions] [two dimensions] ...        count = number of shape cells, two uint64 in each
@@ -70,13 +70,14 @@ enum { WEIR_DIGITS_MAX = 4932, WEIR_MAGNITUDE_MAX = 2048 /* bytes; 10^4932 < 2^1
 
 /* Make room for @more cells. Doubles, but not beyond the ceiling unless it must. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_doc_grow(struct weir_doc *doc, size_t more);
-/* The same for decoders, which know that @done of @size bytes made the cells that there are: a big document grows to what they
- * promise, so that it takes little more than its cells. */
+/* The same for decoders, which know that @done of @size bytes made the cells that there are: a big document grows to
+ * what they promise, so that it takes little more than its cells. */
 int weir_doc_grow_along(struct weir_doc *doc, size_t more, size_t done, size_t size);
 /* Give back what a decoded document has grown by in vain. The same input does not make it grow again. */
 void weir_doc_trim(struct weir_doc *doc);
 
-/* The next cell, to be filled by the caller; NULL when there is no memory. Moves earlier cells: keep indices, not pointers. */
+/* The next cell, to be filled by the caller; NULL when there is no memory. Moves earlier cells: keep indices, not
+ * pointers. */
 static inline struct weir_value *weir_doc_cell(struct weir_doc *doc) {
     if (doc->count == doc->capacity && weir_doc_grow(doc, 1) != WEIR_OK)
         return NULL;
@@ -114,10 +115,11 @@ static inline const struct weir_value *weir_value_next(const struct weir_value *
     return value + (value->kind == WEIR_KIND_DECIMAL ? 2 : 1);
 }
 
-/* Whether a tag of this space may have this number: simple values 20 to 31 are false, true, null, undefined and nothing; BSON's
- * types are bytes, and binary subtypes follow from 0x500. */
+/* Whether a tag of this space may have this number: simple values 20 to 31 are false, true, null, undefined and
+ * nothing; BSON's types are bytes, and binary subtypes follow from 0x500. */
 int weir_tag_exists(uint32_t space, uint64_t number);
-/* Append a copy of a value of another document, with all it points at. Return: WEIR_OK, WEIR_ENOMEM (nothing was appended). */
+/* Append a copy of a value of another document, with all it points at. Return: WEIR_OK, WEIR_ENOMEM (nothing was
+ * appended). */
 int weir_doc_append(struct weir_doc *doc, const struct weir_value *value);
 
 /* A total order that is 0 exactly for equal values (weir_value_equal); otherwise below or above 0, for sorting. */
@@ -125,15 +127,18 @@ int weir_value_compare(const struct weir_value *a, const struct weir_value *b);
 /* Whether two keys of a map are equal: *ret is the second of them, or NULL. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_map_repeated_key(const struct weir_value *map, const struct weir_value **ret);
 
-/* The magnitude of a BIGINT or DECIMAL, whichever way it is kept, as decimal digits (no sign, no NUL; "0" for zero) or as bytes,
- * most significant first, without leading zeros (none for zero). _max says how much room that needs, whatever the form.
- * Return: WEIR_OK, WEIR_ELIMIT (an integer beyond WEIR_DIGITS_MAX or WEIR_MAGNITUDE_MAX). */
+/* The magnitude of a BIGINT or DECIMAL, whichever way it is kept, as decimal digits (no sign, no NUL; "0" for zero) or
+ * as bytes, most significant first, without leading zeros (none for zero). _max says how much room that needs, whatever
+ * the form. Return: WEIR_OK, WEIR_ELIMIT (an integer beyond WEIR_DIGITS_MAX or WEIR_MAGNITUDE_MAX). */
 size_t weir_magnitude_digits_max(const struct weir_value *value);
 size_t weir_magnitude_bytes_max(const struct weir_value *value);
 int weir_magnitude_digits(const struct weir_value *value, char *text, size_t *ret_size);
 int weir_magnitude_bytes(const struct weir_value *value, unsigned char *bytes, size_t *ret_size);
-/* Fill one cell with an integer of digits only: INT64 or UINT64 where that fits, else BIGINT whose data is @digits, borrowed.
- * Return: WEIR_OK, WEIR_EINVAL (not digits), WEIR_ELIMIT. */
+/* Whether magnitude bytes without leading zeros are a number of WEIR_DIGITS_MAX digits at most: what decoders of bytes
+ * keep as an integer, so that every codec can write it and read it again. */
+int weir_magnitude_is_within(const unsigned char *bytes, size_t size);
+/* Fill one cell with an integer of digits only: INT64 or UINT64 where that fits, else BIGINT whose data is @digits,
+ * borrowed. Return: WEIR_OK, WEIR_EINVAL (not digits), WEIR_ELIMIT. */
 int weir_integer_from_digits(struct weir_value *cell, const char *digits, size_t size, int is_negative);
 
 /* Times as text in UTC, "2013-03-21T20:04:00.25Z". Read is every spelling of RFC 3339.
@@ -141,15 +146,17 @@ int weir_integer_from_digits(struct weir_value *cell, const char *digits, size_t
 enum { WEIR_TIME_TEXT_MAX = 36 };
 size_t weir_time_write(char *text, int64_t ns);
 int weir_time_read(const char *text, size_t size, int64_t *ret);
-/* A time as whole seconds, rounded down, and the nanoseconds above them; and back. join: WEIR_OK, WEIR_EINVAL (beyond int64). */
+/* A time as whole seconds, rounded down, and the nanoseconds above them; and back. join: WEIR_OK, WEIR_EINVAL (beyond
+ * int64). */
 #define WEIR_NS_PER_S INT64_C(1000000000)
 void weir_time_split(int64_t ns, int64_t *ret_seconds, uint32_t *ret_ns);
 int weir_time_join(int64_t seconds, uint32_t ns, int64_t *ret);
 
 /* An ndarray's cells as the public struct; the value must be an NDARRAY. */
 void weir_value_ndarray(const struct weir_value *value, struct weir_ndarray *ret);
-/* Append an ndarray's cells, its data borrowed. What means nothing is dropped, so that equal arrays have equal cells: the order
- * of rank 0 and 1, the endianness of single bytes. Return: WEIR_OK, WEIR_EINVAL (shape and size disagree, rank), WEIR_ENOMEM. */
+/* Append an ndarray's cells, its data borrowed. What means nothing is dropped, so that equal arrays have equal cells:
+ * the order of rank 0 and 1, the endianness of single bytes. Return: WEIR_OK, WEIR_EINVAL (shape and size disagree,
+ * rank), WEIR_ENOMEM. */
 int weir_doc_ndarray(struct weir_doc *doc, const struct weir_ndarray *array);
 /* WEIR_OK when element, rank, order, shape and size of @array agree; WEIR_EINVAL. */
 int weir_ndarray_check(const struct weir_ndarray *array);

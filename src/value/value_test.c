@@ -408,6 +408,32 @@ static void test_integers_have_a_limit(void **state) {
     refused(doc, WEIR_ELIMIT, "digits");
 }
 
+/* Bytes hold no more than digits may. */
+static void test_bytes_have_the_same_limit(void **state) {
+    char digits[WEIR_DIGITS_MAX];
+    unsigned char bytes[WEIR_MAGNITUDE_MAX + 8];
+    struct weir_value most = {0};
+    size_t size, last;
+    (void)state;
+    memset(digits, '9', sizeof(digits));
+    assert_int_equal(weir_integer_from_digits(&most, digits, sizeof(digits), 0), WEIR_OK);
+    assert_int_equal(weir_magnitude_bytes(&most, bytes, &size), WEIR_OK);
+    assert_int_equal(size, WEIR_MAGNITUDE_MAX);
+    assert_true(weir_magnitude_is_within(bytes, size));
+    for (last = size - 1; ++bytes[last] == 0;) /* one more */
+        last--;
+    assert_false(weir_magnitude_is_within(bytes, size));
+    bytes[0]--;
+    assert_true(weir_magnitude_is_within(bytes, size));
+    bytes[0] += 2;
+    assert_false(weir_magnitude_is_within(bytes, size));
+    memset(bytes, 0xff, sizeof(bytes));
+    assert_true(weir_magnitude_is_within(bytes, size - 1));
+    assert_false(weir_magnitude_is_within(bytes, size));
+    assert_false(weir_magnitude_is_within(bytes, size + 1));
+    assert_true(weir_magnitude_is_within(bytes, 0));
+}
+
 static void test_decimals(void **state) {
     weir_doc *doc = *state;
     char text[64];
@@ -751,6 +777,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_integers_take_the_smallest_kind, doc_setup, doc_teardown),
         cmocka_unit_test(test_digits_and_bytes_are_the_same_number),
         cmocka_unit_test_setup_teardown(test_integers_have_a_limit, doc_setup, doc_teardown),
+        cmocka_unit_test_setup_teardown(test_bytes_have_the_same_limit, doc_setup, doc_teardown),
         cmocka_unit_test_setup_teardown(test_decimals, doc_setup, doc_teardown),
         cmocka_unit_test_setup_teardown(test_ndarray_elements_by_path, doc_setup, doc_teardown),
         cmocka_unit_test_setup_teardown(test_ndarrays_must_agree_with_themselves, doc_setup, doc_teardown),

@@ -2,6 +2,7 @@
 
 Nothing waits by sleeping: `until` polls with a deadline, and writers that must not be early say readers=1."""
 import ctypes
+import hashlib
 import json
 import os
 import shutil
@@ -114,9 +115,18 @@ def weir():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["shm", "sysv", "unix"])
+def port_of(weir, name):
+    """HOST:PORT of a name in this test's place. All of 127.0.0.0/8 is loopback, so no two tests meet."""
+    digest = hashlib.sha256((weir.folder + "/" + name).encode()).digest()
+    return "127.%d.%d.%d:%d" % (1 + digest[0] % 250, digest[1], 1 + digest[2] % 250,
+                                10000 + int.from_bytes(digest[3:5], "big") % 20000)
+
+
+@pytest.fixture(params=["shm", "sysv", "unix", "tcp"])
 def place(request, weir):
     """A function from a name to its address in this test's place, for each transport."""
+    if request.param == "tcp":
+        return lambda name, options="": "tcp://%s%s" % (port_of(weir, name), options)
     if request.param == "shm":
         return lambda name, options="": "shm://%s%s" % (name, options)
     if request.param == "sysv":

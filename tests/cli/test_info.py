@@ -125,9 +125,9 @@ def test_server_and_client(weir, place):
     weir.until_end("server", serve)
     found = info(weir, place("call"))
     assert found["state"] == "live" and [end["role"] for end in found["ends"]] == ["server"]
-    who = found["listener" if found["transport"] == "unix" else "server"]
+    who = found["listener" if found["transport"] in ("unix", "tcp") else "server"]
     assert (who["pid"], who["program"], who["is_stopped"]) == (serve.pid, "weir", False)
-    if found["transport"] != "unix":
+    if found["transport"] not in ("unix", "tcp"):
         assert [reader["role"] for reader in found["readers"]] == ["server"]
 
 

@@ -43,6 +43,61 @@ def test_socket_is_listed_while_somebody_has_it(weir):
     until(lambda: weir.channels()[0]["messages"] > 3, "messages of a writer on a socket")
 
 
+def test_what_nobody_can_open_is_listed_and_stays(weir):
+    for name, at, byte in (("lab/damaged", 0, b"x"), ("lab/newer", 8, b"\x07")):
+        weir.run("pub", name, "1")
+        with open(os.path.join(weir.folder, "weir-%d" % os.geteuid(), name.replace("/", "~"), "channel"), "r+b") as file:
+            file.seek(at)
+            file.write(byte)
+            file.seek(4104)
+            file.write(bytes(4))  # what would be keep=0
+    channels = {channel["address"]: channel for channel in weir.channels()}
+    assert channels["shm://lab/damaged"]["state"] == channels["shm://lab/newer"]["state"] == "bad"
+    assert "damaged" in channels["shm://lab/damaged"]["problem"] and "version" in channels["shm://lab/newer"]["problem"]
+    for name in ("lab/damaged", "lab/newer"):
+        assert "weir gc shm://" + name in weir.error(1, "info", name)
+    assert "weir gc shm://lab/newer" in weir.error(1, "get", "lab/newer")
+    assert weir.out("gc") == "" and len(weir.channels()) == 2
+    weir.run("gc", "lab/damaged")
+    weir.run("gc", "lab/newer")
+    assert weir.channels() == []
+
+
+def test_gc_of_one_channel(weir):
+    weir.run("pub", "lab/a", "1")
+    sysv = "sysv://" + weir.key("a")
+    weir.run("pub", sysv, "1")
+    for address in ("lab/a", sysv):
+        sub = weir.start("sub", address)
+        weir.until_end("reader", sub)
+        assert "reader weir (pid %d)" % sub.pid in weir.error(1, "gc", address)
+        sub.send_signal(signal.SIGKILL)
+        sub.wait()
+        assert weir.out("gc", address, "--dry-run") and weir.out("get", address) == "1\n"
+        assert "idle channel" in weir.out("gc", address)
+        weir.error(3, "get", address)
+        weir.error(3, "gc", address)
+    assert "rm" in weir.error(1, "gc", "file://%s/a.weir" % weir.folder)
+
+
+def test_gc_takes_the_socket_of_a_killed_listener(weir):
+    path = os.path.join(weir.folder, "a.sock")
+    for arguments in (["gc"], ["gc", "unix://" + path]):
+        serve = weir.start("serve", "unix://" + path, "--op", "x", "--command", "cat")
+        weir.until_end("server", serve)
+        assert "pid %d" % serve.pid in weir.error(1, "gc", "unix://" + path)
+        serve.send_signal(signal.SIGKILL)
+        serve.wait()
+        assert os.path.exists(path) and path in weir.out(*arguments)
+        assert not os.path.exists(path) and not os.path.exists(path + ".lock")
+
+
+def test_a_mistyped_call_leaves_nothing(weir):
+    for address in ("lab/tpyo", "sysv://" + weir.key("tpyo")):
+        weir.run("call", address, "x", "1", "--timeout", "0.1", code=4)
+    assert weir.channels() == []
+
+
 def test_gc_takes_what_a_killed_program_left(weir):
     pub = weir.start("pub", "lab/gone?keep=0&full=drop-oldest", "1", "--rate", "20")
     weir.until_end("writer", pub)

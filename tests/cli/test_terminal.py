@@ -56,6 +56,29 @@ def line_of(weir, *options, **environment):
     return shown(weir, "sub", "lab/a", "--from", "last", "-n", "1", *options, **environment)
 
 
+def test_errors_command_no_terminal(weir):
+    """A sentence may quote a key; what could command a terminal is two bytes in UTF-8."""
+    key = r'"é\u001b[2J\u009b31m"'
+    text = ("{%s:1,%s:2}" % (key, key)).encode()
+    said = weir.error(5, "convert", "--from", "json", "--to", "json", "--strict", stdin=text)
+    assert '"é?[2J??31m" again' in said, said
+    long = b'{"a%s":1,"a%s":2}' % ("é".encode() * 60, "é".encode() * 60)
+    said = weir.error(5, "convert", "--from", "json", "--to", "json", "--strict", stdin=long)
+    assert '"a%s" again' % ("é" * 39) in said, said
+
+
+def test_convert_shows_only_json_on_a_terminal(weir, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('["\u009b2J\u007f\\u001b"]')
+    convert = ["convert", "--from", "json", "--to"]
+    assert shown(weir, *convert, "json", str(path)) == '["\\u009b2J\\u007f\\u001b"]\r\n'
+    assert shown(weir, *convert, "pretty", str(path), "-") == '[\r\n  "\\u009b2J\\u007f\\u001b"\r\n]\r\n'
+    for codec in ("cbor", "smile", "bson", "raw"):
+        assert shown(weir, *convert, codec, str(path), code=2) == ""
+    assert shown(weir, *convert, "cbor", str(path), str(tmp_path / "x.cbor")) == ""
+    assert (tmp_path / "x.cbor").read_bytes().startswith(b"\x81")
+
+
 def test_readable_line(weir):
     weir.run("pub", "lab/a", '{"temp":21.5,"name":"t1","list":[1,2,3]}', "--op", "reading")
     line = line_of(weir, NO_COLOR="1")

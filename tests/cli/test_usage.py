@@ -8,7 +8,8 @@ import pytest
 from conftest import COMMAND
 
 SOURCE = os.environ["WEIR_SOURCE"]
-VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "exec", "demo"]
+VERBS = ["pub", "sub", "get", "call", "serve", "ls", "info", "gc", "convert", "dump", "guess", "exec", "record",
+         "play", "demo"]
 
 
 def test_version(weir):
@@ -135,7 +136,7 @@ def test_control_characters_in_arguments_do_not_reach_the_terminal(weir):
 
 def test_full_store(weir):
     """A store without room refuses a channel, says so, and leaves nothing behind."""
-    script = ('mount -t tmpfs -o size=64k none "$WEIR_SHM_DIR" || exit 99\n'
+    script = ('mount -t tmpfs -o size=16k none "$WEIR_SHM_DIR" || exit 99\n'
               '"$0" pub lab/a "1"; code=$?; find "$WEIR_SHM_DIR" -type f -size +0 >&2; exit $code')
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     done = subprocess.run(unshare + ["sh", "-c", script, COMMAND], capture_output=True, text=True, env=weir.environment)
@@ -148,5 +149,9 @@ def test_full_store(weir):
 
 def test_store_that_cannot_be(weir):
     weir.environment["WEIR_SHM_DIR"] = os.path.join(weir.folder, "missing")
-    said = weir.error(3, "pub", "lab/a", "1")
-    assert "missing" in said
+    for arguments in (["pub", "lab/a", "1"], ["sub", "lab/a"], ["get", "lab/a"], ["info", "lab/a"], ["ls"], ["gc"]):
+        said = weir.error(2, *arguments)
+        assert "missing" in said and "WEIR_SHM_DIR" in said
+    weir.environment["WEIR_SHM_DIR"] = "here"
+    for arguments in (["pub", "lab/a", "1"], ["get", "lab/a"], ["ls"]):
+        assert '"here"' in weir.error(2, *arguments)

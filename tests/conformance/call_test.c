@@ -17,7 +17,8 @@ static weir_client *open_client(const char *address) {
     return client;
 }
 
-/* Answer "double" with twice the number and "fail" with an error; "die" kills the server; anything else is never answered. */
+/* Answer "double" with twice the number and "fail" with an error; "die" kills the server; anything else is never
+ * answered. */
 static void serve_one(weir_server *server, weir_message *request) {
     weir_doc *doc = NULL;
     const weir_value *data = NULL, *root;

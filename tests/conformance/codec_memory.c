@@ -1,6 +1,7 @@
-/* What the codec contract says about memory: it follows the input (promise 3), and of vectors it is at most 64 KiB and 8
- * times the input, whatever the codec; what a document holds in the end are its cells and 64 KiB; a loop over a warm
- * document and buffer allocates nothing, and an allocation that fails is reported as such and leaves everything usable. */
+/* What the codec contract says about memory: it follows the input (promise 3), and of vectors it is at most 64 KiB and
+ * 8 times the input, whatever the codec; what a document holds in the end are its cells and 64 KiB; a loop over a warm
+ * document and buffer allocates nothing, and an allocation that fails is reported as such and leaves everything
+ * usable. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -26,10 +26,15 @@ static const struct form forms[] = {
     {"shm", "sealed=1", "", "call", "a sealed channel carries no calls"},
     {"sysv", "", "", NULL, NULL},
     {"unix", "", ".sock", NULL, NULL},
+    {"tcp", "", "", NULL, NULL},
+    {"tcp", "psk=KEY", "", NULL, NULL},
     {"fifo", "", ".fifo", NULL, NULL},
     {"file", "", ".weir", NULL, NULL},
     {"file", "", ".jsonl", NULL, NULL},
     {"file", "", ".bson", NULL, NULL},
+    {"fault+shm", "fault=seed:1,delay:0.01", "", NULL, NULL},
+    {"fault+unix", "fault=seed:2,delay:0.01,short:0.3", ".sock", NULL, NULL},
+    {"fault+fifo", "fault=seed:3,delay:0.01,short:0.3", ".fifo", NULL, NULL},
 };
 enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), CASE_MAX = 512, ADDRESS_BUFFERS = 6 };
 
@@ -46,6 +51,31 @@ static int count_fds(void) {
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
     (void)info, (void)type, (void)walk;
     return remove(path);
+}
+
+/* A secret for psk=; not among the files that count_files counts. */
+static int key_make(struct scratch *scratch) {
+    static const char digits[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n";
+    char path[80];
+    snprintf(path, sizeof(path), "%s/.key", scratch->directory);
+    snprintf(scratch->keyed, sizeof(scratch->keyed), "psk=%s", path);
+    scratch->options = scratch->keyed;
+    FILE *file = fopen(path, "w");
+    if (!file || chmod(path, 0600) != 0)
+        return -1;
+    fputs(digits, file);
+    return fclose(file);
+}
+
+/* A place at a port: no two scratch places have the same, as all of 127.0.0.0/8 is loopback. */
+static void port_write(const struct scratch *scratch, const char *name, char *text, size_t size) {
+    uint64_t hash = UINT64_C(1469598103934665603);
+    for (const char *parts[] = {scratch->directory, name, NULL}, **part = parts; *part; part++)
+        for (const char *at = *part; *at; at++)
+            hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    hash ^= hash >> 29;
+    snprintf(text, size, "127.%u.%u.%u:%u", 1 + (unsigned)(hash % 250), (unsigned)(hash >> 8) % 250,
+             1 + (unsigned)(hash >> 16) % 250, 10000 + (unsigned)(hash >> 32) % 20000);
 }
 
 /* The keys of a test: KEYS from key_base on. Parts of channels have random keys, and tell the channel's at byte 56. */
@@ -92,7 +122,8 @@ static int count_ipc(const struct scratch *scratch, int must_remove) {
     return count;
 }
 
-/* System V names are the whole machine's: where we may, have some of our own, so that nobody's weir ls or gc is disturbed, nor ours. */
+/* System V names are the whole machine's: where we may, have some of our own, so that nobody's weir ls or gc is
+ * disturbed, nor ours. */
 static void namespace_take(void) {
     static int is_done;
     if (!is_done && unshare(CLONE_NEWIPC) != 0)
@@ -110,6 +141,8 @@ static int setup(void **state) {
     if (!mkdtemp(scratch->directory))
         return -1;
     setenv("WEIR_SHM_DIR", scratch->directory, 1);
+    if (strstr(form->options, "psk=") && key_make(scratch) != 0)
+        return -1;
     if (getrandom(&scratch->key_base, sizeof(scratch->key_base), 0) != sizeof(scratch->key_base))
         return -1;
     scratch->key_base = (scratch->key_base & 0x7fffff00) | 0x1000;
@@ -139,6 +172,7 @@ int conformance_run(const char *suite, const struct conformance_case *cases, siz
     static char names[CASE_MAX][96];
     size_t used = 0;
     const char *only = getenv("WEIR_TEST_SCHEME");
+    setenv("WEIR_FAULTS", "1", 1);
     for (size_t i = 0; i < FORM_COUNT; i++) {
         if (only && strcmp(only, forms[i].scheme) != 0)
             continue;
@@ -172,14 +206,20 @@ const char *address(const struct scratch *scratch, const char *name, const char 
     char *text = buffers[next++ % ADDRESS_BUFFERS];
     const char *more = *options ? options + 1 : ""; /* behind the '?' */
     const char *question = *more || *scratch->options ? "?" : "", *and = *more && *scratch->options ? "&" : "";
-    if (strcmp(scratch->scheme, "shm") == 0)
-        snprintf(text, sizeof(buffers[0]), "shm://%s%s%s%s%s", name, question, scratch->options, and, more);
-    else if (strcmp(scratch->scheme, "sysv") == 0)
+    if (strcmp(scratch->scheme + strlen(scratch->scheme) - 3, "shm") == 0) {
+        snprintf(text, sizeof(buffers[0]), "%s://%s%s%s%s%s", scratch->scheme, name, question, scratch->options, and,
+                 more);
+    } else if (strcmp(scratch->scheme, "tcp") == 0) {
+        char port[64];
+        port_write(scratch, name, port, sizeof(port));
+        snprintf(text, sizeof(buffers[0]), "tcp://%s%s%s%s%s", port, question, scratch->options, and, more);
+    } else if (strcmp(scratch->scheme, "sysv") == 0) {
         snprintf(text, sizeof(buffers[0]), "sysv://%u%s%s%s%s", scratch->key_base + (unsigned char)*name, question,
                  scratch->options, and, more);
-    else
+    } else {
         snprintf(text, sizeof(buffers[0]), "%s://%s/%s%s%s%s%s%s", scratch->scheme, scratch->directory, name,
                  scratch->extension, question, scratch->options, and, more);
+    }
     return text;
 }
 

@@ -1,7 +1,7 @@
 /* What the conformance tests share: a scratch place per test, child processes, and messages that can be checked.
  *
- * Every test runs once per transport of the table (a new transport adds a line in harness.c), in its own scratch directory, and fails
- * when it leaves descriptors, files or processes behind. */
+ * Every test runs once per transport of the table (a new transport adds a line in harness.c), in its own scratch
+ * directory, and fails when it leaves descriptors, files or processes behind. */
 #ifndef WEIR_TESTS_HARNESS_H
 #define WEIR_TESTS_HARNESS_H
 
@@ -31,6 +31,7 @@ struct scratch {
     const char *options;
     const char *extension;
     char directory[64];
+    char keyed[96]; /* options with a secret of this place */
     int fd_count;      /* open before the test */
     uint32_t key_base; /* sysv://: names are keys, this one plus a number of the name */
 };
@@ -67,7 +68,8 @@ void finish(pid_t child, int status);
 /* In children: leave with a line on stderr unless it holds. */
 #define CHECK(condition) check_in_child((condition), #condition, __FILE__, __LINE__)
 void check_in_child(int holds, const char *condition, const char *file, int line);
-/* What there is of channels in the scratch place: names of files that do not begin with '.', and what System V holds for our user. */
+/* What there is of channels in the scratch place: names of files that do not begin with '.', and what System V holds
+ * for our user. */
 int count_things(const struct scratch *scratch);
 
 #endif

@@ -272,6 +272,22 @@ static void test_from(void **state) {
     weir_writer_close(writer);
 }
 
+/* Who names a seq learns how many messages there are no more from it on. */
+static void test_from_a_seq_that_is_gone(void **state) {
+    weir_message *message;
+    weir_writer *writer = open_writer(address(*state, "a", "?capacity=64K&full=drop-oldest"));
+    for (int64_t i = 1; i <= MANY; i++)
+        assert_int_equal(send_number(writer, i, 1000), WEIR_OK);
+    weir_reader *reader = open_reader(address(*state, "a", "?from=seq:2&capacity=64K"));
+    assert_int_equal(weir_reader_next(reader, 10 * SECOND, &message, NULL), WEIR_OK);
+    int64_t first = message_number(message);
+    assert_true(first >= 2 && (uint64_t)first == weir_message_seq(message));
+    assert_int_equal(weir_message_gap(message), first - 2);
+    assert_int_equal(weir_reader_gaps(reader), first - 2);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 /* A second writer or reader is refused with a sentence that names the first. */
 static void test_one_of_each_where_there_can_be_only_one(void **state) {
     weir_error err = {0};
@@ -379,7 +395,30 @@ static void test_reserve_and_commit_in_place(void **state) {
     weir_writer_close(writer);
 }
 
-/* What was written into a reservation that was given back must be nobody's message: not the bytes behind the next, smaller one. */
+/* What was written into a reservation that was given back must be nobody's message: not the bytes behind the next,
+ * smaller one. */
+/* Who passes a message on keeps its time; 0 is none, also where the address stamps. */
+static void test_times_that_are_given(void **state) {
+    const char *place = address(*state, "times", "");
+    weir_reader *reader = open_reader(place);
+    weir_writer *writer = open_writer(place);
+    static const int64_t given[] = {1234567890123456789, 0, -5, WEIR_TIME_NOW};
+    int64_t before = (int64_t)time(NULL) * SECOND;
+    for (int i = 0; i < 4; i++) {
+        weir_message *message = NULL;
+        weir_writer_set_time(writer, given[i]);
+        assert_int_equal(weir_writer_send_bytes(writer, i % 2 ? "x" : NULL, NULL, WEIR_CODEC_JSON, NULL, "1", 1, NULL),
+                         WEIR_OK);
+        assert_int_equal(weir_reader_next(reader, 10 * SECOND, &message, NULL), WEIR_OK);
+        if (i < 3)
+            assert_int_equal(weir_message_time(message), given[i]);
+        else
+            assert_true(weir_message_time(message) >= before);
+    }
+    weir_writer_close(writer);
+    weir_reader_close(reader);
+}
+
 static void test_discarded_bytes_are_never_a_message(void **state) {
     void *data;
     size_t size;
@@ -398,6 +437,30 @@ static void test_discarded_bytes_are_never_a_message(void **state) {
         assert_int_equal(next_number(reader), -i);
         assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
     }
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
+/* A batch that ends with a reservation given back: nothing of it, nor of what lies unread before it, is harmed. */
+static void test_a_batch_that_ends_with_a_discard(void **state) {
+    void *data;
+    size_t size;
+    weir_reader *reader = open_reader(address(*state, "a", ""));
+    weir_writer *writer = open_writer(address(*state, "a", "?readers=1"));
+    int64_t sent = 0, got = 0;
+    for (int round = 1; round <= 20; round++) {
+        for (int i = 0; i < round; i++)
+            assert_int_equal(send_number(writer, ++sent, (size_t)i * 30), WEIR_OK);
+        weir_writer_cork(writer);
+        assert_int_equal(send_number(writer, ++sent, 10), WEIR_OK);
+        assert_int_equal(weir_writer_reserve(writer, NULL, NULL, "u8[300]", &data, &size, NULL), WEIR_OK);
+        memset(data, 0x11, size);
+        weir_writer_discard(writer);
+        assert_int_equal(weir_writer_uncork(writer, NULL), WEIR_OK);
+        while (got < sent)
+            assert_int_equal(next_number(reader), ++got);
+    }
+    assert_int_equal(weir_reader_gaps(reader), 0);
     weir_reader_close(reader);
     weir_writer_close(writer);
 }
@@ -679,8 +742,10 @@ static void test_the_directory_shows_ends(void **state) {
     weir_doc_free(doc);
 }
 
-#define CASE(function) {#function, function, 0, 0}
-#define CASE_OF(function, needs, lacks) {#function, function, needs, lacks}
+#define CASE(function)                                                                                                 \
+    { #function, function, 0, 0 }
+#define CASE_OF(function, needs, lacks)                                                                                \
+    { #function, function, needs, lacks }
 
 int main(void) {
     const struct conformance_case cases[] = {
@@ -697,12 +762,15 @@ int main(void) {
         CASE_OF(test_a_slow_reader_misses_nothing, 0, WEIR_TRAIT_BOUNDED),
         CASE(test_observers_hold_nobody_back),
         CASE(test_from),
+        CASE(test_from_a_seq_that_is_gone),
         CASE(test_one_of_each_where_there_can_be_only_one),
         CASE(test_latest),
         CASE(test_sizes_from_one_byte_to_four_mebibytes),
         CASE(test_ndarrays_arrive_aligned),
         CASE(test_reserve_and_commit_in_place),
+        CASE(test_times_that_are_given),
         CASE(test_discarded_bytes_are_never_a_message),
+        CASE(test_a_batch_that_ends_with_a_discard),
         CASE(test_corked_messages_come_in_order),
         CASE(test_killed_writers_leave_whole_messages),
         CASE_OF(test_a_killed_reader_holds_nobody_back, WEIR_TRAIT_BOUNDED, 0),

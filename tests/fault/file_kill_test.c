@@ -1,8 +1,9 @@
 /* Writers of one log are killed at random moments, over and over, while a reader follows it.
  *
- * Each writing process notes in memory that it shares with us which message it was told to have sent (WEIR_OK). The log is then compared with
- * these notes: what was acknowledged is there, once, in order, whole; a message on its way at the kill is there whole or not at all; and
- * since numbers are only given to what is written, no number is missing. WEIR_KILLS says how many. */
+ * Each writing process notes in memory that it shares with us which message it was told to have sent (WEIR_OK). The log
+ * is then compared with these notes: what was acknowledged is there, once, in order, whole; a message on its way at the
+ * kill is there whole or not at all; and since numbers are only given to what is written, no number is missing.
+ * WEIR_KILLS says how many. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* Sealed channels under those whom they are made for: users who do not trust each other. What a reader can do to a writer and to other
- * readers, what a writer can do to its readers, who gets in, and what is left when somebody dies. Built twice: as it is, and under the
- * address sanitizer. */
+/* Sealed channels under those whom they are made for: users who do not trust each other. What a reader can do to a
+ * writer and to other readers, what a writer can do to its readers, who gets in, and what is left when somebody dies.
+ * Built twice: as it is, and under the address sanitizer. */
 #include "harness.h"
 
 #include <dirent.h>
@@ -654,7 +654,8 @@ static void test_doors_that_lie(void **state) {
         for (int i = 0; i < 5; i++) {
             weir_reader *reader = open_reader(lie == LIE_SILENCE ? "shm://a?timeout=20ms" : "shm://a");
             assert_int_equal(send_number(writer, ++sent, 100), WEIR_OK);
-            /* To one who does not wait for long an honest writer may come late, and then he reads it from its beginning. */
+            /* To one who does not wait for long an honest writer may come late, and then he reads it from its
+             * beginning. */
             int64_t number = number_beside_liars(reader);
             while (lie == LIE_SILENCE && number < sent)
                 number = number_beside_liars(reader);

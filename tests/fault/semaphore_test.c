@@ -1,6 +1,8 @@
-/* wait=sem: readers that sleep on POSIX semaphores in shared memory, when they are killed, stopped, lied to, or not trusted.
+/* wait=sem: readers that sleep on POSIX semaphores in shared memory, when they are killed, stopped, lied to, or not
+ * trusted.
  *
- * What a reader does is seen in the channel's `cursors` file (docs/spec/shm.md): bit 0 of `posting` is the reader in slot 0. */
+ * What a reader does is seen in the channel's `cursors` file (docs/spec/shm.md): bit 0 of `posting` is the reader in
+ * slot 0. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -143,7 +145,8 @@ static void test_a_post_wakes(void **state) {
     munmap(cursors, WEIR_SHM_CURSORS_SIZE);
 }
 
-/* Killed while it sleeps, over and over; each successor moves into the same slot and is woken as if nothing had been. */
+/* Killed while it sleeps, over and over; each successor moves into the same slot and is woken as if nothing had
+ * been. */
 static void test_killed_asleep(void **state) {
     (void)state;
     weir_writer *writer = writer_open("lab/sem?full=block&timeout=20s&capacity=64K");

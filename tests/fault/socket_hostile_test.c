@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 
-enum { NOBODY = 65534, SILENT = 70, GARBAGE = 500, SEEKS = 20000 };
+enum { NOBODY = 65534, SILENT = 270, GARBAGE = 500, SEEKS = 20000 };
 
 static void nap_ms(long ms) {
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
@@ -95,6 +95,7 @@ static void test_garbage_instead_of_a_hello(void **state) {
         if (i % 4 == 3)
             bytes[5] = 0; /* of our version */
         (void)!send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+        shutdown(fd, SHUT_WR); /* some of it is the beginning of a huge CBOR map */
         assert_true(testing_ends(fd));
         close(fd);
     }
@@ -120,7 +121,7 @@ static void test_half_a_hello_and_silence(void **state) {
     int64_t began = weir_clock_monotonic();
     for (int i = 0; i < SILENT; i++) {
         fds[i] = testing_connect(*state);
-        assert_int_equal(send(fds[i], "WEIR\1\0\0\0", i % 9, MSG_NOSIGNAL), i % 9);
+        assert_int_equal(send(fds[i], "WEIR\1\0\0\0", 1 + i % 8, MSG_NOSIGNAL), 1 + i % 8);
     }
     for (int i = 0; i < SILENT - WEIR_PENDING_MAX; i++)
         assert_true(testing_ends(fds[i]));

@@ -1,7 +1,7 @@
 /* The C peer of the interoperability tests: README.md says what its five verbs do and print.
  *
- * Data that is no array is printed by the library's canonical JSON: C has no values of its own. The other peers write their own,
- * so a mistake there shows against every one of them. */
+ * Data that is no array is printed by the library's canonical JSON: C has no values of its own. The other peers write
+ * their own, so a mistake there shows against every one of them. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@ A peer whose binding was not built is left out with its reason, which the runner
 silently.
 """
 
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -25,11 +26,19 @@ PEERS = {
 }
 NEEDS = {"php": BUILD / "php/weir.so"}
 
+
+def port_of(folder):
+    """HOST:PORT for a scratch folder. All of 127.0.0.0/8 is loopback, so no two folders meet."""
+    digest = hashlib.sha256(str(folder).encode()).digest()
+    return f"127.{1 + digest[0] % 250}.{digest[1]}.{1 + digest[2] % 250}:{10000 + int.from_bytes(digest[3:5], "big") % 20000}"
+
+
 # An address in a scratch folder, for options to be appended to.
 TRANSPORTS = {
     "shm": lambda folder: "shm://interop/channel",
     "sysv": lambda folder: f"sysv://0x{zlib.crc32(folder.encode()) or 1:x}",
     "unix": lambda folder: f"unix://{folder}/channel.sock",
+    "tcp": lambda folder: f"tcp://{port_of(folder)}",
     "file": lambda folder: f"file://{folder}/channel.weir",
     "lines": lambda folder: f"file://{folder}/channel.jsonl",
 }

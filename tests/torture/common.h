@@ -1,8 +1,9 @@
-/* What the torture programs share: random numbers from a seed that is printed, ends of a channel opened through the transport's
- * table alone, and messages whose bytes can be told right from wrong.
+/* What the torture programs share: random numbers from a seed that is printed, ends of a channel opened through the
+ * transport's table alone, and messages whose bytes can be told right from wrong.
  *
- * A message says which stream it belongs to (one per lane), its number there, and which life of the writer sent it. Its payload looks
- * like frames at every multiple of 64, so that whoever walks onto stale bytes takes them for a frame and is caught. */
+ * A message says which stream it belongs to (one per lane), its number there, and which life of the writer sent it. Its
+ * payload looks like frames at every multiple of 64, so that whoever walks onto stale bytes takes them for a frame and
+ * is caught. */
 #ifndef WEIR_TORTURE_COMMON_H
 #define WEIR_TORTURE_COMMON_H
 
@@ -56,7 +57,8 @@ struct message {
     uint64_t index;
 };
 
-/* Fill a frame of @size bytes (64 or more, a multiple of 8) but for its commit word and seq. Return: the commit word. */
+/* Fill a frame of @size bytes (64 or more, a multiple of 8) but for its commit word and seq. Return: the commit
+ * word. */
 uint64_t message_write(const struct message *message, uint32_t size, unsigned char *to);
 /* Return: NULL when the frame is whole; else what is wrong. */
 const char *message_read(const struct weir_inbound *inbound, struct message *ret);

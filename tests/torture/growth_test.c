@@ -1,4 +1,5 @@
-/* A lane that grows while a reader that holds has not moved: segments that hold nothing for it go, those that do stay, and it finds them. */
+/* A lane that grows while a reader that holds has not moved: segments that hold nothing for it go, those that do stay,
+ * and it finds them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,13 +1,13 @@
-/* A peer that may write and means harm: while readers and writers of the library work under the address sanitizer, it changes every shared
- * byte at full speed, with numbers that are random, nearly right, or frames that lie.
+/* A peer that may write and means harm: while readers and writers of the library work under the address sanitizer, it
+ * changes every shared byte at full speed, with numbers that are random, nearly right, or frames that lie.
  *
  *     hostile [--reads N] [--seed S]
  *
- * What must hold: calls return, with any code; nobody crashes or reads outside its mappings; and while only the attacker's own lane is
- * under attack, messages of the other lane come whole, in order, none missing, to readers that are there and to those that come
- * (one attack is a lane whose file is garbage from the start). Others may write the channel, as its mode says; only its own user
- * is read in place. In a channel that nobody else may write, cursors are not attacked: who sleeps on semaphores trusts his own user
- * (os/semaphore.h). Prints TAP, a case for each attack. */
+ * What must hold: calls return, with any code; nobody crashes or reads outside its mappings; and while only the
+ * attacker's own lane is under attack, messages of the other lane come whole, in order, none missing, to readers that
+ * are there and to those that come (one attack is a lane whose file is garbage from the start). Others may write the
+ * channel, as its mode says; only its own user is read in place. In a channel that nobody else may write, cursors are
+ * not attacked: who sleeps on semaphores trusts his own user (os/semaphore.h). Prints TAP, a case for each attack. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>

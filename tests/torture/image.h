@@ -1,6 +1,7 @@
 /* The store of a traced process, looked at from outside: what a kill at this moment would leave behind.
  *
- * Files are mapped and compared with a private shadow; names are listed anew when a system call may have changed them. */
+ * Files are mapped and compared with a private shadow; names are listed anew when a system call may have changed
+ * them. */
 #ifndef WEIR_TORTURE_IMAGE_H
 #define WEIR_TORTURE_IMAGE_H
 

@@ -1,5 +1,6 @@
-/* What the traced writer has promised: the oracle. It lies in memory that tracer and traced share, so that it is right after every
- * single instruction: what is `acked` was acknowledged before the kill, what is not even `begun` can never be read. */
+/* What the traced writer has promised: the oracle. It lies in memory that tracer and traced share, so that it is right
+ * after every single instruction: what is `acked` was acknowledged before the kill, what is not even `begun` can never
+ * be read. */
 #ifndef WEIR_TORTURE_LEDGER_H
 #define WEIR_TORTURE_LEDGER_H
 
@@ -42,12 +43,14 @@ struct follower {
     } streams[STREAMS];
 };
 
-/* Is what came the next message of its stream, whole, of the right life, and is the gap exact? Return: NULL, or what is wrong. */
+/* Is what came the next message of its stream, whole, of the right life, and is the gap exact? Return: NULL, or what is
+ * wrong. */
 const char *follower_take(struct follower *follower, const struct ledger *ledger, const struct weir_inbound *inbound);
 /* Take all there is. */
 const char *follower_drain(struct follower *follower, const struct ledger *ledger);
 
-/* Send message ledger->streams[stream].begun. Return: what reserve or commit returned; WEIR_ENOMEM: the ledger is full. */
+/* Send message ledger->streams[stream].begun. Return: what reserve or commit returned; WEIR_ENOMEM: the ledger is
+ * full. */
 int ledger_send(struct ledger *ledger, uint32_t stream, struct end *writer, uint32_t size, uint32_t flags);
 int ledger_flush(struct ledger *ledger, uint32_t stream, struct end *writer);
 void ledger_skip(struct ledger *ledger, uint32_t stream, struct end *writer);
@@ -58,8 +61,8 @@ struct found {
     uint64_t seq[STREAMS]; /* of the next message */
 };
 
-/* Judge the image below @path, which is used up. @number chooses what is tried; @options: as the writer was opened; @ledger is what must be
- * there. @ret may be NULL. Return: 0, or -1 with @why. */
+/* Judge the image below @path, which is used up. @number chooses what is tried; @options: as the writer was opened;
+ * @ledger is what must be there. @ret may be NULL. Return: 0, or -1 with @why. */
 int image_check(const char *path, const struct ledger *ledger, const struct wish *options, uint64_t number,
                 struct found *ret, char why[256]);
 

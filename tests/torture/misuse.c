@@ -1,10 +1,11 @@
-/* Ends in the wrong hands: a process that is stopped for long while others want its place, and children of fork that use, close, or keep what
- * their parent opened.
+/* Ends in the wrong hands: a process that is stopped for long while others want its place, and children of fork that
+ * use, close, or keep what their parent opened.
  *
  *     misuse [--rounds N] [--seed S]
  *
- * What must hold: a stopped writer's lane is given to nobody and its next message follows on; a stopped reader misses nothing; a child is
- * told WEIR_EFORKED by every operation and changes nothing for its parent, whatever it does and however it ends. Prints TAP. */
+ * What must hold: a stopped writer's lane is given to nobody and its next message follows on; a stopped reader misses
+ * nothing; a child is told WEIR_EFORKED by every operation and changes nothing for its parent, whatever it does and
+ * however it ends. Prints TAP. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -64,16 +64,6 @@ static void send_one(struct script *script, uint32_t stream, uint32_t size, uint
         script_fail(script, "send", status, "");
 }
 
-static void send_burst(struct script *script, uint32_t stream) {
-    struct end *writer = &script->writers[stream];
-    if (!writer->state)
-        return;
-    for (uint32_t count = 1 + dice_roll(&script->dice, BURST_MAX); count > 0; count--)
-        send_one(script, stream, size_roll(&script->dice), WEIR_COMMIT_MORE);
-    if (ledger_flush(script->ledger, stream, writer) != WEIR_OK)
-        script_fail(script, "flush", 0, "");
-}
-
 static void reserve_and_discard(struct script *script, uint32_t stream) {
     struct weir_slot slot;
     uint32_t size = size_roll(&script->dice);
@@ -82,6 +72,18 @@ static void reserve_and_discard(struct script *script, uint32_t stream) {
         return;
     memset(slot.bytes + 8, 0x5a, 56);
     ops()->discard(writer->state);
+}
+
+static void send_burst(struct script *script, uint32_t stream) {
+    struct end *writer = &script->writers[stream];
+    if (!writer->state)
+        return;
+    for (uint32_t count = 1 + dice_roll(&script->dice, BURST_MAX); count > 0; count--)
+        send_one(script, stream, size_roll(&script->dice), WEIR_COMMIT_MORE);
+    if (dice_roll(&script->dice, 4) == 0)
+        reserve_and_discard(script, stream);
+    if (ledger_flush(script->ledger, stream, writer) != WEIR_OK)
+        script_fail(script, "flush", 0, "");
 }
 
 static void writer_step(struct script *script) {

@@ -1,13 +1,15 @@
-/* kill -9 at random moments. Writers (some make their lanes grow), readers, ends that come and go, and gc are killed and started anew while
- * an oracle in memory that only these programs share knows what every writer has begun and what was acknowledged. One reader lives
- * from the beginning to the end and must see all of it; those that are killed check what they see.
+/* kill -9 at random moments. Writers (some make their lanes grow), readers, ends that come and go, and gc are killed
+ * and started anew while an oracle in memory that only these programs share knows what every writer has begun and what
+ * was acknowledged. One reader lives from the beginning to the end and must see all of it; those that are killed check
+ * what they see.
  *
  *     soak [--kills N] [--seed S]
  *
- * What must hold: nothing acknowledged is lost, nothing comes twice, torn, or out of its writer's order; a writer's messages are in
- * one lane; no survivor is held up for seconds; at the end all can be cleaned away. Two times are printed: what every operation took,
- * and how long after each kill every survivor had its next message through. They are meant to be under 250 ms, and only seconds are
- * a fault: the machine may be busy, and a survivor that is not running is not held up by the dead. Prints TAP. */
+ * What must hold: nothing acknowledged is lost, nothing comes twice, torn, or out of its writer's order; a writer's
+ * messages are in one lane; no survivor is held up for seconds; at the end all can be cleaned away. Two times are
+ * printed: what every operation took, and how long after each kill every survivor had its next message through. They
+ * are meant to be under 250 ms, and only seconds are a fault: the machine may be busy, and a survivor that is not
+ * running is not held up by the dead. Prints TAP. */
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -96,8 +98,8 @@ static double mark_ms(unsigned mark) {
     return (double)(UINT64_C(1) << mark / STEPS) * (1 + (mark % STEPS + 1.0) / STEPS) / 1000;
 }
 
-/* A message is through. The time since the first kill that this survivor has not yet outlived counts; not while somebody was
- * stopped, because that is meant to hold writers up. */
+/* A message is through. The time since the first kill that this survivor has not yet outlived counts; not while
+ * somebody was stopped, because that is meant to hold writers up. */
 static void mourn(struct mourner *mourner, int who) {
     uint64_t killed = oracle->killed, stops = oracle->stops;
     if (mourner->is_begun && killed == mourner->killed)

@@ -1,13 +1,14 @@
-/* Crash images at every instruction. A process that runs a script is single-stepped with ptrace; after each instruction its store is compared
- * with what it was, and each difference is copied and judged as what a kill -9 at this instruction leaves (check.c). Meanwhile readers
- * in this process, which survive, take along what comes: one at once, one that keeps a frame in its hands for long, one that
- * observes. At a random step the process is killed indeed, and the next one takes over from it, so that those who recover are killed
- * too.
+/* Crash images at every instruction. A process that runs a script is single-stepped with ptrace; after each instruction
+ * its store is compared with what it was, and each difference is copied and judged as what a kill -9 at this
+ * instruction leaves (check.c). Meanwhile readers in this process, which survive, take along what comes: one at once,
+ * one that keeps a frame in its hands for long, one that observes. At a random step the process is killed indeed, and
+ * the next one takes over from it, so that those who recover are killed too.
  *
  *     step [--images N] [--seed S] [--jobs J]
  *
- * Prints TAP. An image is the store after one instruction of the library or script, one that changed the store, or a system call; those
- * equal to the one before are counted, not judged again. What libc does beside is stepped through and watched, but not counted. */
+ * Prints TAP. An image is the store after one instruction of the library or script, one that changed the store, or a
+ * system call; those equal to the one before are counted, not judged again. What libc does beside is stepped through
+ * and watched, but not counted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

@@ -1,7 +1,7 @@
 /* Fortran arrays into messages and out of them; shim.h says what the orders mean.
  *
- * Arrays that are received are allocated here, with CFI_allocate, so that Fortran can deallocate them. A target is touched
- * only when the new memory is complete: after a failure the caller's array is what it was.
+ * Arrays that are received are allocated here, with CFI_allocate, so that Fortran can deallocate them. A target is
+ * touched only when the new memory is complete: after a failure the caller's array is what it was.
  */
 #include "shim.h"
 
@@ -307,7 +307,8 @@ int weir_fortran_struct(weir_message *message, const char *type, const void **re
     return status;
 }
 
-/* A scalar is a plain number, not an array without dimensions. Through bit patterns: the types are known at run time only. */
+/* A scalar is a plain number, not an array without dimensions. Through bit patterns: the types are known at run time
+ * only. */
 static void put_number(weir_doc *doc, const weir_ndarray *array) {
     uint64_t bits = 0;
     float single;

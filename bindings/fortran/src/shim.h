@@ -1,7 +1,8 @@
 /* Arrays of Fortran, seen from C through their descriptors (Fortran 2018, ISO_Fortran_binding.h).
  *
  * One C function serves every type and every rank: the descriptor says which. How indices map is the caller's choice:
- *   WEIR_FORTRAN_SAME       x(i,j) is the element that row-order languages call x[i-1][j-1]; the shape is the same on both
+ *   WEIR_FORTRAN_SAME       x(i,j) is the element that row-order languages call x[i-1][j-1]; the shape is the same on
+ *   both
  *                           sides, and data that lies the other way is rearranged. Never silently transposed.
  *   WEIR_FORTRAN_REVERSED   memory as it lies: row-order data of shape (4,256) is x(256,4) here. Nothing is rearranged,
  *                           unless the data lies in column order.
@@ -16,19 +17,20 @@
 
 enum weir_fortran_order { WEIR_FORTRAN_SAME = 0, WEIR_FORTRAN_REVERSED = 1, WEIR_FORTRAN_ROW = 2 };
 
-/* Allocate @x anew and fill it from the value at @path (NULL or "": the data itself) of a message's data: an ndarray, or an
- * array of numbers, as many deep as @x has dimensions. Elements are converted only when nothing is lost.
+/* Allocate @x anew and fill it from the value at @path (NULL or "": the data itself) of a message's data: an ndarray,
+ * or an array of numbers, as many deep as @x has dimensions. Elements are converted only when nothing is lost.
  * Return: WEIR_OK, WEIR_ENOENT, WEIR_ETYPE, WEIR_ENOMEM, or as weir_message_data. On failure @x is as it was. */
 int weir_fortran_take(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err);
 /* Point @x at the ndarray where it lies in the message.
- * Return: as weir_fortran_take; WEIR_ETYPE also where the memory's order, element type or byte order asks for a copy. */
+ * Return: as weir_fortran_take; WEIR_ETYPE also where the memory's order, element type or byte order asks for a
+ * copy. */
 int weir_fortran_point(weir_message *message, const char *path, CFI_cdesc_t *x, int order, weir_error *err);
 
 /* Send @x. @is_unsigned: integers are bit patterns of unsigned ones. */
 int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
                       int is_unsigned, weir_error *err);
-/* Reserve room for a message of @shape in the channel itself and point @x at it; weir_writer_commit sends it. In row order it
- * can lie only reversed. Return: as weir_writer_reserve, and @x points nowhere unless WEIR_OK. */
+/* Reserve room for a message of @shape in the channel itself and point @x at it; weir_writer_commit sends it. In row
+ * order it can lie only reversed. Return: as weir_writer_reserve, and @x points nowhere unless WEIR_OK. */
 int weir_fortran_reserve(weir_writer *writer, const char *op, const weir_value *meta, CFI_cdesc_t *x,
                          const int64_t *shape, size_t rank, int order, int is_unsigned, weir_error *err);
 /* Send the bind(c) variable at @data, which lies as @type says and so has its size. Return: as weir_writer_send_bytes.
@@ -42,7 +44,8 @@ int weir_fortran_struct(weir_message *message, const char *type, const void **re
 int weir_fortran_put(weir_doc *doc, const CFI_cdesc_t *x, int order, int is_unsigned, const weir_value **ret,
                      weir_error *err);
 
-/* Decode JSON text into @doc, which owns everything afterwards: a Fortran text is often gone when its procedure returns.
+/* Decode JSON text into @doc, which owns everything afterwards: a Fortran text is often gone when its procedure
+ * returns.
  * Return: as weir_decode. */
 int weir_fortran_parse(weir_doc *doc, const char *json, size_t size, const weir_value **ret, weir_error *err);
 

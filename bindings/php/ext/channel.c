@@ -262,8 +262,8 @@ static PHP_METHOD(Reader, __construct) {
         php_weir_throw(&err);
 }
 
-/* Make *ret the message that the reader has now: a copy, so that the writer has its room back at once, or the message itself until
- * the reader's next call. */
+/* Make *ret the message that the reader has now: a copy, so that the writer has its room back at once, or the message
+ * itself until the reader's next call. */
 static void reader_give(php_weir_end *end, weir_message *message, bool is_copy, zval *ret) {
     if (!is_copy) {
         end->lent = php_weir_message_new_lent(ret, message);
@@ -273,7 +273,8 @@ static void reader_give(php_weir_end *end, weir_message *message, bool is_copy, 
     weir_reader_release(end->as.reader);
 }
 
-/* Wait for the next message. Return: the library's status; *ret is set when it is WEIR_OK and no exception was thrown. */
+/* Wait for the next message. Return: the library's status; *ret is set when it is WEIR_OK and no exception was
+ * thrown. */
 static int reader_next(php_weir_end *end, int64_t timeout_ns, bool is_copy, zval *ret, weir_error *err) {
     php_weir_wait wait;
     weir_message *message;

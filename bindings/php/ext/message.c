@@ -1,5 +1,5 @@
-/* Weir\Message: a copy of a message, so that it may be kept, or one that its reader lends until its next call; its properties are
- * read from it when they are asked for.
+/* Weir\Message: a copy of a message, so that it may be kept, or one that its reader lends until its next call; its
+ * properties are read from it when they are asked for.
  * Data and meta are converted once, at the first look; a page that passes ->json() on converts nothing. */
 #include "php_weir.h"
 

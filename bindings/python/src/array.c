@@ -1,8 +1,8 @@
 /* Arrays of numbers between Python's buffer protocol and the library.
  *
- * Inward: any buffer with one number type (numpy, array.array, ctypes, memoryview) is taken as it lies, in row or in column
- * order; only what is neither is copied. Outward: Array exports memory with its true shape, strides and byte order. It shows
- * a frame's or a writer's memory, which it keeps and in which it is counted, or memory of its own.
+ * Inward: any buffer with one number type (numpy, array.array, ctypes, memoryview) is taken as it lies, in row or in
+ * column order; only what is neither is copied. Outward: Array exports memory with its true shape, strides and byte
+ * order. It shows a frame's or a writer's memory, which it keeps and in which it is counted, or memory of its own.
  */
 #include "module.h"
 

@@ -6,8 +6,8 @@
  *     any other buffer of numbers (numpy, array, ...)   ndarray; a single number when it has no dimension
  *     a buffer of structs (numpy's structured arrays)   raw structs as a message's data, maps elsewhere
  *
- * Short texts and bytes are copied into the document; long bytes and arrays are referred to, and *keep holds on to them until
- * the send is over, because other threads may run meanwhile and drop them.
+ * Short texts and bytes are copied into the document; long bytes and arrays are referred to, and *keep holds on to them
+ * until the send is over, because other threads may run meanwhile and drop them.
  */
 #include "module.h"
 
@@ -307,7 +307,8 @@ static int pack_struct(struct weir_py_parcel *parcel, PyObject *data) {
     return status;
 }
 
-/* An array goes as it lies, unless its bytes are the wrong way round for the channel; everything else goes as a value. */
+/* An array goes as it lies, unless its bytes are the wrong way round for the channel; everything else goes as a
+ * value. */
 static int pack_data(struct weir_py_parcel *parcel, weir_doc *doc, PyObject *data) {
     if (!data || data == Py_None)
         return 0;

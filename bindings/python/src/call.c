@@ -1,7 +1,7 @@
 /* Clients, servers, and answering requests.
  *
- * A call is sent and then received in slices, so that it can be interrupted and an event loop can do the waiting. Replies and
- * requests are copies of their own: a request may be answered long after the server has gone on.
+ * A call is sent and then received in slices, so that it can be interrupted and an event loop can do the waiting.
+ * Replies and requests are copies of their own: a request may be answered long after the server has gone on.
  */
 #include "module.h"
 
@@ -75,8 +75,8 @@ struct asking {
     weir_message *message;
 };
 
-/* The library does the waiting for room here, for as long as the address's timeout= says: a request that was not sent cannot
- * be told from one that was, so it is not tried again in slices. */
+/* The library does the waiting for room here, for as long as the address's timeout= says: a request that was not sent
+ * cannot be told from one that was, so it is not tried again in slices. */
 static int ask_attempt(void *context, int64_t timeout_ns, weir_error *err) {
     struct asking *asking = context;
     (void)timeout_ns;

@@ -1,7 +1,7 @@
 /* Failures of the library as Python exceptions.
  *
- * The classes live in weir/errors.py; errors.make picks the class for a code and fills in the library's sentence. Memory
- * errors of Python itself stay MemoryError.
+ * The classes live in weir/errors.py; errors.make picks the class for a code and fills in the library's sentence.
+ * Memory errors of Python itself stay MemoryError.
  */
 #include "module.h"
 

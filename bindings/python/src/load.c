@@ -1,8 +1,8 @@
 /* Values into Python objects, the mirror of build.c.
  *
- * A map becomes a dict; of repeated keys the first stays, as in every lookup of the library. An array or a map that stands as a
- * key, which Python cannot hash, becomes a tuple. Arrays of numbers show the frame's memory where the message is our
- * own copy, and are copied otherwise.
+ * A map becomes a dict; of repeated keys the first stays, as in every lookup of the library. An array or a map that
+ * stands as a key, which Python cannot hash, becomes a tuple. Arrays of numbers show the frame's memory where the
+ * message is our own copy, and are copied otherwise.
  */
 #include "module.h"
 

@@ -1,8 +1,8 @@
 /* Messages as Python sees them.
  *
- * A message usually holds its own copy of what was received and lives as long as anybody uses it; arrays show that copy, may
- * be written, and keep it. A lent message (reader.next(copy=False)) shows the channel itself: it ends with its reader's
- * next call, its arrays are read-only, and while one of them lives the reader refuses to go on.
+ * A message usually holds its own copy of what was received and lives as long as anybody uses it; arrays show that
+ * copy, may be written, and keep it. A lent message (reader.next(copy=False)) shows the channel itself: it ends with
+ * its reader's next call, its arrays are read-only, and while one of them lives the reader refuses to go on.
  */
 #include "module.h"
 

@@ -1,8 +1,9 @@
 /* What the files of the extension module share.
  *
- * Model: a Frame holds one library message, either its own copy or the one its reader lends out. Messages show a frame to
- * Python; Arrays export its bytes, and keep it. What must stay true:
- *   - No memory of the library is reachable from Python after the library may reuse it. Whoever exports memory is counted
+ * Model: a Frame holds one library message, either its own copy or the one its reader lends out. Messages show a frame
+ * to Python; Arrays export its bytes, and keep it. What must stay true:
+ *   - No memory of the library is reachable from Python after the library may reuse it. Whoever exports memory is
+ *   counted
  *     (frame->exports, writer->exports), and a call that would end the memory's life fails with BufferError while the
  *     count is not zero.
  *   - An object whose call runs without the interpreter lock is marked busy; every other use of it raises meanwhile.
@@ -140,8 +141,8 @@ int weir_py_wait(weir_py_attempt attempt, void *context, int64_t timeout_ns, int
 /* weir.wait(ends, timeout) */
 PyObject *weir_py_wait_many(PyObject *module, PyObject *args, PyObject *kwargs);
 
-/* array.c: the buffer's numbers as the library names them, borrowed from @view, which must be contiguous in C or Fortran
- * order. Return: 0, or -1 with TypeError. */
+/* array.c: the buffer's numbers as the library names them, borrowed from @view, which must be contiguous in C or
+ * Fortran order. Return: 0, or -1 with TypeError. */
 int weir_py_ndarray(const Py_buffer *view, weir_ndarray *ret);
 /* A memoryview of any buffer, contiguous, copied only where it was not. */
 PyObject *weir_py_contiguous(PyObject *object);
@@ -205,7 +206,8 @@ PyObject *weir_py_info(PyObject *module, PyObject *address);
 PyObject *weir_py_clean(PyObject *module, PyObject *args, PyObject *kwargs);
 
 /* module.c: split keyword arguments into the named ones and the rest. @names ends with NULL; values[i] is borrowed, set
- * when names[i] was given. *ret_rest is a new dict, or NULL when nothing is left. Positional arguments fill names in order.
+ * when names[i] was given. *ret_rest is a new dict, or NULL when nothing is left. Positional arguments fill names in
+ * order.
  * Return: 0, or -1 with TypeError. */
 int weir_py_arguments(const char *function, PyObject *args, PyObject *kwargs, const char *const *names,
                       Py_ssize_t positional, PyObject **values, PyObject **ret_rest);

@@ -1,7 +1,7 @@
 /* Readers, and the latest value of a channel.
  *
- * Before every call that makes the library take its message back, weir_py_take_back ends the lent message, or refuses when
- * an array still shows it.
+ * Before every call that makes the library take its message back, weir_py_take_back ends the lent message, or refuses
+ * when an array still shows it.
  */
 #include "module.h"
 

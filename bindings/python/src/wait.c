@@ -1,7 +1,7 @@
 /* Waiting: in slices, without the interpreter lock, so that Ctrl-C and other threads get their turn.
  *
- * The first try is made with the lock held and does not wait: a message that is there costs no lock traffic. An object stays
- * marked busy during the whole wait, signal handlers included: a handler that closes it is refused, not obeyed.
+ * The first try is made with the lock held and does not wait: a message that is there costs no lock traffic. An object
+ * stays marked busy during the whole wait, signal handlers included: a handler that closes it is refused, not obeyed.
  */
 #include "module.h"
 

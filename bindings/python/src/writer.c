@@ -1,9 +1,10 @@
 /* Writers, and reservations: room in the channel itself that is filled in place.
  *
- * A reservation's memory is the channel's. It is exported read-write while its `with` block runs; if anything still holds
- * on to it afterwards, nothing is sent, and the writer refuses every use until the last array is gone: an array that
- * outlives its reservation may see memory that nobody uses, never memory that somebody else was given.
- * The library's own waiting is switched off (timeout 0); this file waits in slices for as long as self->timeout_ns says.
+ * A reservation's memory is the channel's. It is exported read-write while its `with` block runs; if anything still
+ * holds on to it afterwards, nothing is sent, and the writer refuses every use until the last array is gone: an array
+ * that outlives its reservation may see memory that nobody uses, never memory that somebody else was given.
+ * The library's own waiting is switched off (timeout 0); this file waits in slices for as long as self->timeout_ns
+ * says.
  */
 #include "module.h"
 

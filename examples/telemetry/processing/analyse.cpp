@@ -1,9 +1,10 @@
 /* analyse: reads what the sensors send, computes, publishes the results, and takes orders.
  *
- *     analyse [--host ADDR] [--jitter ADDR] [--spectrum ADDR] [--vitals ADDR] [--alarms ADDR] [--recent ADDR] [--control ADDR]
+ *     analyse [--host ADDR] [--jitter ADDR] [--spectrum ADDR] [--vitals ADDR] [--alarms ADDR] [--recent ADDR]
+ *     [--control ADDR]
  *
- * One thread waits for both sensors, for control calls and for SIGTERM at once. Any of the other programs may come, go and come
- * back: a silent sensor leaves its part of the vitals to age, which their own `time` shows. What goes out:
+ * One thread waits for both sensors, for control calls and for SIGTERM at once. Any of the other programs may come, go
+ * and come back: a silent sensor leaves its part of the vitals to age, which their own `time` shows. What goes out:
  *
  *   spectrum  f64[window / 2 + 1], with each block of the jitter signal; the frequency axis is in the metadata
  *   vitals    four times a second, also while a sensor is silent or the analysis paused
@@ -91,7 +92,8 @@ private:
             vitals_at_ = clock::now(); /* the page sees the change at once */
     }
 
-    /* Anybody may send on a sensor's channel. A message that is not what the sensor sends is told of and passed over. */
+    /* Anybody may send on a sensor's channel. A message that is not what the sensor sends is told of and passed
+     * over. */
     template <typename Action> static void attempt(const char *source, Action action) {
         try {
             action();

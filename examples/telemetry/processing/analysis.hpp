@@ -1,5 +1,6 @@
-/* The computation behind the page, without its input and output: what arrives goes in as samples and readings, what is to be
- * published comes out as plain structs. One thread; no clock of its own, so that equal input gives equal output. */
+/* The computation behind the page, without its input and output: what arrives goes in as samples and readings, what is
+ * to be published comes out as plain structs. One thread; no clock of its own, so that equal input gives equal
+ * output. */
 #ifndef TELEMETRY_ANALYSIS_HPP
 #define TELEMETRY_ANALYSIS_HPP
 
@@ -33,7 +34,8 @@ struct alarm {
     double value, mean, deviation, z;
 };
 
-/* One signal's idea of what is usual, and its alarms. After an alarm it keeps quiet for a while: one event, one alarm. */
+/* One signal's idea of what is usual, and its alarms. After an alarm it keeps quiet for a while: one event, one
+ * alarm. */
 class watch {
 public:
     /* @memory: values after which the past has faded. @least: the smallest deviation to believe in. */

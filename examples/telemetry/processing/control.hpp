@@ -15,7 +15,8 @@ weir::document as_map(const settings &now);
  *   set_window N        a power of two from 64 to 4096
  *   set_threshold Z     above 0
  *   pause, resume, status
- * Returns the settings that hold now. Throws weir::refusal with a sentence for the person who asked; nothing has changed then. */
+ * Returns the settings that hold now. Throws weir::refusal with a sentence for the person who asked; nothing has
+ * changed then. */
 weir::document answer(const weir::message_ref &request, analysis &target);
 
 } // namespace telemetry

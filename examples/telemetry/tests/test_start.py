@@ -57,7 +57,7 @@ def test_impossible_port(folder):
 
 
 def test_unknown_transport(folder):
-    assert "there are: shm, unix" in refused(folder, "--transport", "pigeon", code=2)
+    assert "there are: shm, sysv, unix, tcp, fifo, file" in refused(folder, "--transport", "pigeon", code=2)
 
 
 def test_no_php(folder):

@@ -1,7 +1,9 @@
-/* The core deterministic encoding, RFC 8949 section 4.2.1: the pairs of every map in the order of their keys' encoded bytes.
+/* The core deterministic encoding, RFC 8949 section 4.2.1: the pairs of every map in the order of their keys' encoded
+ * bytes.
  *
- * Cells are written in their own order; when a map ends, its pairs lie behind each other in the output, already canonical inside,
- * and are moved into order. Open maps and the places of their pairs are kept in two stacks, so nothing recurses.
+ * Cells are written in their own order; when a map ends, its pairs lie behind each other in the output, already
+ * canonical inside, and are moved into order. Open maps and the places of their pairs are kept in two stacks, so
+ * nothing recurses.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +97,8 @@ static int begin_part(struct sorter *sorter, const struct weir_value *value) {
     return WEIR_OK;
 }
 
-/* The cells from @value that can be written in one go: up to the next map with pairs, or to where the innermost map goes on. */
+/* The cells from @value that can be written in one go: up to the next map with pairs, or to where the innermost map
+ * goes on. */
 static const struct weir_value *run_end(const struct weir_value *value, const struct weir_value *stop) {
     while (value < stop && (value->kind != WEIR_KIND_MAP || value->count == 0))
         value = weir_value_next(value);

@@ -92,7 +92,8 @@ uint64_t weir_cbor_tag_of_element(uint32_t element, int is_big_endian);
 double weir_cbor_time_to_float(int64_t ns);
 int weir_cbor_time_from_float(double seconds, int64_t *ret_ns);
 
-/* Turn the TAGGED cell at @tag, whose content is all that follows, into the kind it means. What means none stays as it is.
+/* Turn the TAGGED cell at @tag, whose content is all that follows, into the kind it means. What means none stays as it
+ * is.
  * Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_cbor_fold(struct weir_doc *doc, size_t tag);
 /* Whether a tag is one of those that fold: their insides do not count as depth. */

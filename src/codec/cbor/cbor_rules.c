@@ -69,6 +69,61 @@ static void test_depth_inside_kinds(void **state) {
     }
 }
 
+/* However many levels are allowed, those of tags are counted in full. */
+static void test_depth_of_many_tags(void **state) {
+    enum { MOST = 65532 };
+    static unsigned char bytes[MOST + 16];
+    weir_codec_options options = WEIR_CODEC_OPTIONS_INIT;
+    options.depth_max = UINT32_MAX;
+    for (size_t tags = MOST - 2; tags < MOST + 8; tags++) {
+        memset(bytes, 0xc6, tags + 1);
+        bytes[0] = 0x81;
+        memcpy(bytes + 1 + tags, "\xc4\x82\0\1", 4); /* a decimal: no level */
+        assert_int_equal(decode_with(*state, bytes, tags + 5, &options, NULL), tags < MOST ? WEIR_OK : WEIR_ELIMIT);
+        memcpy(bytes + 1 + tags, "\xc4\xc4\x82\0\1", 5); /* a tag around one */
+        assert_int_equal(decode_with(*state, bytes, tags + 6, &options, NULL), tags + 1 < MOST ? WEIR_OK : WEIR_ELIMIT);
+    }
+}
+
+/* Encode the root by every codec but raw, and read it again. */
+static void check_all_codecs(struct fixture *fixture) {
+    static const int codecs[] = {WEIR_CODEC_JSON, WEIR_CODEC_CBOR, WEIR_CODEC_SMILE, WEIR_CODEC_BSON};
+    const weir_value *root = weir_doc_root(fixture->doc);
+    for (size_t i = 0; i < COUNT(codecs); i++) {
+        weir_buffer_clear(fixture->out);
+        assert_int_equal(weir_encode(root, codecs[i], NULL, fixture->out, NULL), WEIR_OK);
+        weir_view bytes = weir_buffer_view(fixture->out);
+        assert_int_equal(weir_decode(fixture->other, codecs[i], bytes.data, bytes.size, NULL, NULL, NULL), WEIR_OK);
+        assert_true(weir_value_equal(root, weir_doc_root(fixture->other)));
+    }
+}
+
+/* What is read as an integer can be written by every codec, and read again; what has too many digits stays bytes in a
+ * tag. */
+static void test_long_integers(void **state) {
+    struct fixture *fixture = *state;
+    enum { SIZE = 2048 }; /* bytes of the longest; 10^4932 begins with d7 2c */
+    static const unsigned char firsts[] = {0x01, 0x80, 0xd6, 0xd8, 0xff};
+    static const unsigned char rests[] = {0x00, 0xff};
+    unsigned char bytes[3 + 4 + SIZE] = {0xc4, 0x82, 0x00};
+    for (size_t i = 0; i < 4 * COUNT(firsts); i++) {
+        unsigned char *integer = bytes + 3;
+        unsigned char first = firsts[i / 4];
+        integer[0] = i & 1 ? 0xc3 : 0xc2;
+        memcpy(integer + 1, "\x59\x08", 3);
+        memset(integer + 4, rests[i / 2 % 2], SIZE);
+        integer[4] = first;
+        assert_int_equal(decode_with(fixture, integer, 4 + SIZE, NULL, NULL), WEIR_OK);
+        assert_int_equal(weir_value_kind(weir_doc_root(fixture->doc)),
+                         first < 0xd7 ? WEIR_KIND_BIGINT : WEIR_KIND_TAGGED);
+        check_all_codecs(fixture);
+        assert_int_equal(decode_with(fixture, bytes, sizeof(bytes), NULL, NULL), WEIR_OK);
+        assert_int_equal(weir_value_kind(weir_doc_root(fixture->doc)),
+                         first < 0xd7 ? WEIR_KIND_DECIMAL : WEIR_KIND_TAGGED);
+        check_all_codecs(fixture);
+    }
+}
+
 static int decode_to_values(struct fixture *fixture, const unsigned char *bytes, size_t size, uint32_t values_max) {
     weir_codec_options options = WEIR_CODEC_OPTIONS_INIT;
     options.values_max = values_max;
@@ -395,6 +450,8 @@ static void test_plain(void **state) {
 const struct CMUnitTest rules_tests[] = {
     cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
     cmocka_unit_test_setup_teardown(test_depth_inside_kinds, setup, teardown),
+    cmocka_unit_test_setup_teardown(test_depth_of_many_tags, setup, teardown),
+    cmocka_unit_test_setup_teardown(test_long_integers, setup, teardown),
     cmocka_unit_test_setup_teardown(test_values, setup, teardown),
     cmocka_unit_test_setup_teardown(test_many_simple_values, setup, teardown),
     cmocka_unit_test_setup_teardown(test_memory_of_chunks, setup, teardown),

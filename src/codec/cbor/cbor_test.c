@@ -663,7 +663,7 @@ static void test_the_longest_integer(void **state) {
                 weir_cbor_store16(bytes + 2, size);
                 memset(bytes + 4, is_full ? 0xff : 0x01, size);
                 assert_int_equal(decode_with(fixture, bytes, size + 4, NULL, NULL), WEIR_OK);
-                int fits = size < WEIR_MAGNITUDE_MAX || (size == WEIR_MAGNITUDE_MAX && !(is_full && tag == 0xc3));
+                int fits = size < WEIR_MAGNITUDE_MAX || (size == WEIR_MAGNITUDE_MAX && !is_full);
                 assert_int_equal(weir_doc_root(fixture->doc)->kind, fits ? WEIR_KIND_BIGINT : WEIR_KIND_TAGGED);
                 encode(fixture, WEIR_CODEC_CBOR, 0, fixture->out);
                 assert_int_equal(weir_buffer_view(fixture->out).size, size + 4);

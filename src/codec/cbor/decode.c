@@ -1,12 +1,13 @@
 /* CBOR to cells, one pass, no recursion.
  *
- * The stack of open containers lies in their own cells. While a container is open its span holds two 32-bit numbers: the index
- * of its parent plus one, and how many items its parent still expects; its count is what it declared; its aux the tags directly
- * around it. CELL_OPEN marks one of indefinite length, which "expects" UINT32_MAX items until its break. An input is looked at
- * up to 4 GiB, so both numbers fit: an item takes at least one byte.
+ * The stack of open containers lies in their own cells. While a container is open its span holds two 32-bit numbers:
+ * the index of its parent plus one, and how many items its parent still expects; its count is what it declared; its aux
+ * the tags directly around it. CELL_OPEN marks one of indefinite length, which "expects" UINT32_MAX items until its
+ * break. An input is looked at up to 4 GiB, so both numbers fit: an item takes at least one byte.
  *
- * A tag becomes a TAGGED cell; when its content is complete, fold.c turns the two into the kind they mean, if any. A declared
- * count is compared with the bytes that are left and otherwise not trusted: cells come one by one as items are read.
+ * A tag becomes a TAGGED cell; when its content is complete, fold.c turns the two into the kind they mean, if any. A
+ * declared count is compared with the bytes that are left and otherwise not trusted: cells come one by one as items are
+ * read.
  */
 #include <string.h>
 
@@ -19,8 +20,8 @@
 
 enum {
     EXPECT_UNTIL_BREAK = UINT32_MAX,
-    DEPTH_LIMIT = UINT16_MAX, /* what aux can count */
-    FOLD_DEPTH = 3,           /* levels that the kinds of fold.c may take inside: 40 [dims, 64 h''] */
+    FOLD_DEPTH = 3,                        /* levels that the kinds of fold.c may take inside: 40 [dims, 64 h''] */
+    DEPTH_LIMIT = UINT16_MAX - FOLD_DEPTH, /* so that aux can count all tags */
     AI_INDEFINITE = 31
 };
 static const size_t window_max = UINT32_MAX - 1;
@@ -135,7 +136,8 @@ static int negative(struct decoder *decoder, struct weir_value *cell, uint64_t n
     return WEIR_OK;
 }
 
-/* Walk the chunks of a string of indefinite length. @to: NULL only to check and measure. Return: behind the break, or NULL. */
+/* Walk the chunks of a string of indefinite length. @to: NULL only to check and measure. Return: behind the break, or
+ * NULL. */
 static const unsigned char *chunks(struct decoder *decoder, const unsigned char *at, unsigned major, unsigned char *to,
                                    uint64_t *ret_size) {
     uint64_t total = 0;
@@ -233,8 +235,8 @@ struct cursor {
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Whether an item beyond the depth limit belongs to a kind that a shallower value was written as: one of the tags around it, a
- * few levels up, folds. Encoded values are deeper than the document they come from by that much. */
+/* Whether an item beyond the depth limit belongs to a kind that a shallower value was written as: one of the tags
+ * around it, a few levels up, folds. Encoded values are deeper than the document they come from by that much. */
 static int is_inside_fold(const struct weir_value *cells, size_t count, size_t open, uint32_t tags) {
     for (int level = 0; level < FOLD_DEPTH; level++) {
         for (uint32_t i = 1; i <= tags; i++)
@@ -297,7 +299,7 @@ static __attribute__((noinline)) size_t fold(struct decoder *decoder, size_t con
     return decoder->doc->count;
 }
 
-/* Tags that did not fold, and what they hold, are levels of the document after all. Return: 0 when they are too many. */
+/* Tags that did not fold, and what they hold, are levels of the document after all. Return: 0 when too many. */
 static __attribute__((cold, noinline)) int is_within_depth(struct decoder *decoder, struct cursor cursor,
                                                            size_t outermost) {
     int is_deeper;
@@ -425,8 +427,8 @@ ALWAYS_INLINE enum step other_item(struct decoder *decoder, struct cursor *curso
     return STEP_COMPLETE;
 }
 
-/* An item is complete: fold the tags before it, and close the containers that expected it last. Return: 1 to go on, 0 when the
- * root is complete or after a failure. */
+/* An item is complete: fold the tags before it, and close the containers that expected it last. Return: 1 to go on, 0
+ * when the root is complete or after a failure. */
 ALWAYS_INLINE int finish_item(struct decoder *decoder, struct cursor *cursor) {
     if (UNLIKELY(cursor->tags > 0)) {
         uint32_t tags = cursor->tags;
@@ -471,8 +473,8 @@ ALWAYS_INLINE int take_head(struct decoder *decoder, struct cursor *cursor, unsi
     return 0;
 }
 
-/* Most items of most documents, tried first: texts of up to 23 ASCII bytes, at least as far from the end of the input as a check
- * of whole words may read. Return: 0 when the item is another. */
+/* Most items of most documents, tried first: texts of up to 23 ASCII bytes, at least as far from the end of the input
+ * as a check of whole words may read. Return: 0 when the item is another. */
 ALWAYS_INLINE int short_text(struct decoder *decoder, struct cursor *cursor) {
     static const uint64_t high_bits = UINT64_C(0x8080808080808080);
     const unsigned char *text = cursor->at + 1;
@@ -556,8 +558,8 @@ static struct decoder decoder_of(struct weir_doc *doc, const unsigned char *data
     return decoder;
 }
 
-/* Refuse what WEIR_STRICT does not take. Cells do not know where they came from: after a finding the input is decoded again to
- * see at which byte the item began. */
+/* Refuse what WEIR_STRICT does not take. Cells do not know where they came from: after a finding the input is decoded
+ * again to see at which byte the item began. */
 static int check(struct decoder *decoder) {
     const struct weir_value *wrong;
     const char *why;

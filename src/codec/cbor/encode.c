@@ -1,7 +1,8 @@
-/* Cells to CBOR in one walk: a container's cell says all that its head needs, so there is no stack and nothing to patch.
+/* Cells to CBOR in one walk: a container's cell says all that its head needs, so there is no stack and nothing to
+ * patch.
  *
- * Heads are the shortest, lengths definite. float64 is written as a double and float32 as a single or half, so that the kind
- * comes back; WEIR_CANONICAL and WEIR_PLAIN take the shortest float that has the same value instead.
+ * Heads are the shortest, lengths definite. float64 is written as a double and float32 as a single or half, so that the
+ * kind comes back; WEIR_CANONICAL and WEIR_PLAIN take the shortest float that has the same value instead.
  */
 #include <string.h>
 
@@ -247,8 +248,8 @@ static uint64_t position_of(const weir_ndarray *array, const uint64_t *indices) 
     return position;
 }
 
-/* WEIR_PLAIN: arrays of arrays of numbers, the first index outermost. An empty array can have any number of rows, so what is
- * written is counted against the limit on values. */
+/* WEIR_PLAIN: arrays of arrays of numbers, the first index outermost. An empty array can have any number of rows, so
+ * what is written is counted against the limit on values. */
 static unsigned char *put_nested(struct writer *writer, unsigned char *at, const weir_ndarray *array) {
     uint64_t indices[WEIR_RANK_MAX] = {0};
     uint64_t values = 0;

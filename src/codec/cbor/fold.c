@@ -1,6 +1,6 @@
-/* Tags that mean a kind of the document: a TAGGED cell and its content, complete and last in the document, become that kind in
- * place. It never takes more cells than there were. Working on cells and not on bytes, it does not matter how the content was
- * encoded (long heads, indefinite lengths, chunks): the same value gives the same cells.
+/* Tags that mean a kind of the document: a TAGGED cell and its content, complete and last in the document, become that
+ * kind in place. It never takes more cells than there were. Working on cells and not on bytes, it does not matter how
+ * the content was encoded (long heads, indefinite lengths, chunks): the same value gives the same cells.
  *
  * A tag whose content means nothing stays TAGGED, which is lossless, and strict.c says whether it was allowed.
  */
@@ -119,7 +119,7 @@ static int fold_bigint(struct weir_doc *doc, size_t tag) {
         bytes++;
         size--;
     }
-    if (size > WEIR_MAGNITUDE_MAX)
+    if (size > WEIR_MAGNITUDE_MAX) /* before anything is copied */
         return WEIR_OK;
     uint64_t small = size <= 8 ? magnitude_small(bytes, size) : UINT64_MAX;
     struct weir_value integer = {.kind = WEIR_KIND_INT64, .as.u64 = is_negative ? ~small : small};
@@ -130,7 +130,7 @@ static int fold_bigint(struct weir_doc *doc, size_t tag) {
             bytes = incremented(doc, bytes, &size);
         if (!bytes)
             return WEIR_ENOMEM;
-        if (size > WEIR_MAGNITUDE_MAX)
+        if (!weir_magnitude_is_within(bytes, size))
             return WEIR_OK;
         integer = (struct weir_value){.kind = WEIR_KIND_BIGINT,
                                       .flags = is_negative ? WEIR_CELL_NEGATIVE : 0,
@@ -142,8 +142,8 @@ static int fold_bigint(struct weir_doc *doc, size_t tag) {
     return WEIR_OK;
 }
 
-/* The numbers below 256 as a byte each, to point at: a decimal may take no more than four bytes of input, and the arena's smallest
- * piece is 16. */
+/* The numbers below 256 as a byte each, to point at: a decimal may take no more than four bytes of input, and the
+ * arena's smallest piece is 16. */
 #define FOUR(n)    (n), (n) + 1, (n) + 2, (n) + 3
 #define SIXTEEN(n) FOUR(n), FOUR((n) + 4), FOUR((n) + 8), FOUR((n) + 12)
 #define MANY(n)    SIXTEEN(n), SIXTEEN((n) + 16), SIXTEEN((n) + 32), SIXTEEN((n) + 48)
@@ -218,8 +218,8 @@ static void fold_time_text(struct weir_doc *doc, size_t tag) {
         replace_time(doc, tag, ns, WEIR_TIME_TEXT);
 }
 
-/* The closest float, ties to even: what others have who divide by 10^9. Where ns is no float itself, the quotient is made with
- * as many bits behind the point as the float has, and rounded once. */
+/* The closest float, ties to even: what others have who divide by 10^9. Where ns is no float itself, the quotient is
+ * made with as many bits behind the point as the float has, and rounded once. */
 double weir_cbor_time_to_float(int64_t ns) {
     const int64_t exact_max = INT64_C(1) << 53;
     if (ns >= -exact_max && ns <= exact_max)
@@ -266,7 +266,8 @@ static void fold_time(struct weir_doc *doc, size_t tag) {
         replace_time(doc, tag, ns, WEIR_TIME_S_FLOAT);
 }
 
-/* 1001: {1: seconds, -9: nanoseconds} or {1: seconds, -3: milliseconds}, or seconds alone; nothing else, or it stays a map. */
+/* 1001: {1: seconds, -9: nanoseconds} or {1: seconds, -3: milliseconds}, or seconds alone; nothing else, or it stays a
+ * map. */
 static void fold_time_extended(struct weir_doc *doc, size_t tag) {
     const struct weir_value *map = &doc->cells[tag + 1];
     int64_t seconds = 0, fraction = 0, unit = CBOR_TIME_NS, ns;

@@ -1,6 +1,7 @@
-/* What is well-formed but wrong, RFC 8949 section 5.3: repeated keys, and tags around what they do not allow. Looked for only
- * when WEIR_STRICT asks, in one walk over the finished cells. Tags that fold.c turned into a kind are right already; here are
- * those that stayed: they may still be right, only without a kind (a time with an offset, half floats).
+/* What is well-formed but wrong, RFC 8949 section 5.3: repeated keys, and tags around what they do not allow. Looked
+ * for only when WEIR_STRICT asks, in one walk over the finished cells. Tags that fold.c turned into a kind are right
+ * already; here are those that stayed: they may still be right, only without a kind (a time with an offset, half
+ * floats).
  */
 #include <string.h>
 

@@ -1,18 +1,19 @@
 /* JSON to cells, one pass, no recursion.
  *
- * The stack of open containers lies in their own cells: while a container is open its span holds the index of its parent plus
- * one, and its count the items before the one that is being read. A map that is closed with a single key "$..." may be a wrapper
- * and is given to codec/wrapper/.
+ * The stack of open containers lies in their own cells: while a container is open its span holds the index of its
+ * parent plus one, and its count the items before the one that is being read. A map that is closed with a single key
+ * "$..." may be a wrapper and is given to codec/wrapper/.
  *
- * The grammar is compiled twice. When the input ends in ']' or '}', as nearly every document does, that byte stops every scan
- * for a digit, a blank or a sign, so that only texts, words and closing brackets need to look at the end of the input; the other
- * form looks before each byte.
+ * The grammar is compiled twice. When the input ends in ']' or '}', as nearly every document does, that byte stops
+ * every scan for a digit, a blank or a sign, so that only texts, words and closing brackets need to look at the end of
+ * the input; the other form looks before each byte.
  *
  * Room is kept for two cells before each item: a key and its value. */
 #include <math.h>
 #include <string.h>
 
 #include "base/number.h"
+#include "base/utf8.h"
 #include "base/word.h"
 #include "codec/json/block.h"
 #include "codec/json/json.h"
@@ -59,9 +60,9 @@ static inline int is_blank(unsigned char c) {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* @index, below 16, by way of a jump. What comes next in the input depends on it, and so does all that follows; but the processor
- * guesses where a jump leads and goes on, while for a sum it would wait. Messages of one kind have the same lengths in the same
- * places, so it mostly guesses right. */
+/* @index, below 16, by way of a jump. What comes next in the input depends on it, and so does all that follows; but the
+ * processor guesses where a jump leads and goes on, while for a sum it would wait. Messages of one kind have the same
+ * lengths in the same places, so it mostly guesses right. */
 ALWAYS_INLINE unsigned by_jump(unsigned index) {
 #define CASE(n)                                                                                                        \
     case n:                                                                                                            \
@@ -105,9 +106,9 @@ static __attribute__((noinline)) const unsigned char *many_blanks_end(const unsi
 
 /* The first byte from @p on that is no blank, or the end. A few blanks are stepped over here.
  *
- * Where the next byte lies is not known before these have been looked at, and all that follows waits for it. So there is a guess,
- * *usual, how many they are: when it is right the processor, which foresees that, has gone on with it long before. Otherwise
- * *usual is set right. */
+ * Where the next byte lies is not known before these have been looked at, and all that follows waits for it. So there
+ * is a guess, *usual, how many they are: when it is right the processor, which foresees that, has gone on with it long
+ * before. Otherwise *usual is set right. */
 ALWAYS_INLINE const unsigned char *blanks_end(const unsigned char *p, const unsigned char *end, unsigned *usual) {
     if (UNLIKELY(end - p < BLOCK_SIZE))
         return many_blanks_end(p, end);
@@ -243,9 +244,10 @@ static const unsigned char *exponent_read(const unsigned char *p, const unsigned
     return p;
 }
 
-/* A number like 21.53, which ends inside the @word at @p: the digits behind the point, which stands behind @before bits, are moved
- * over it and all read at once; then it is rounded once, as in weir_f64_from_short_decimal. @behind: marks what in the bytes behind
- * the point is no digit. Return: what follows the number; NULL when it is no such one. */
+/* A number like 21.53, which ends inside the @word at @p: the digits behind the point, which stands behind @before
+ * bits, are moved over it and all read at once; then it is rounded once, as in weir_f64_from_short_decimal.
+ * @behind: marks what in the bytes behind the point is no digit. Return: what follows the number; NULL when it is
+ * no such one. */
 ALWAYS_INLINE const unsigned char *short_fraction(const unsigned char *p, uint64_t word, unsigned before,
                                                   uint64_t behind, int is_negative, struct weir_value *cell) {
     unsigned fraction = (unsigned)__builtin_ctzll(behind) / 8;
@@ -381,8 +383,8 @@ static inline struct weir_value *cells_limit(const struct json_reader *reader) {
     return reader->doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
 }
 
-/* Room for two more cells; the reader's cell and open move with the cells. Return: where there is room for less than two; NULL.
- * The two are kept in the reader only around calls like this one, so that the grammar has them in registers. */
+/* Room for two more cells; the reader's cell and open move with the cells. Return: where there is room for less than
+ * two; NULL. These two are in the reader only around such calls, so that the grammar has them in registers. */
 static __attribute__((noinline)) struct weir_value *more_cells(struct json_reader *reader, const unsigned char *p) {
     struct weir_doc *doc = reader->doc;
     size_t open = reader->open ? (size_t)(reader->open - doc->cells) : 0;
@@ -411,7 +413,7 @@ static int keys_differ(struct json_reader *reader, const struct weir_value *map,
         return weir_json_bad(reader, p, "a key comes again in the map that ends here") != NULL;
     if (key->as.data >= reader->begin && key->as.data < reader->end)
         p = key->as.data - 1;
-    int size = key->count < KEY_SHOWN_MAX ? (int)key->count : KEY_SHOWN_MAX;
+    int size = (int)weir_utf8_shown(key->as.data, key->count, KEY_SHOWN_MAX);
     reader->status = weir_fail_at(reader->err, WEIR_EPARSE, (uint64_t)(p - reader->begin),
                                   "json: the key \"%.*s\" again", size, (const char *)key->as.data);
     return 0;
@@ -422,9 +424,9 @@ ALWAYS_INLINE int is_special(const struct json_reader *reader, const struct weir
     return reader->is_deep || (reader->limits->flags & WEIR_STRICT) || weir_wrapper_is_likely(open);
 }
 
-/* End a map or array that reaches to the reader's cell: perhaps it is a wrapper, repeats a key under WEIR_STRICT, or is a level
- * beyond the limit that turns out not to belong to a wrapper. A wrapper becomes fewer cells, so that they do not move.
- * Return: 0 with the failure noted. */
+/* End a map or array that reaches to the reader's cell: perhaps it is a wrapper, repeats a key under WEIR_STRICT, or is
+ * a level beyond the limit that turns out not to belong to a wrapper. A wrapper becomes fewer cells, so that they do
+ * not move. Return: 0 with the failure noted. */
 static __attribute__((noinline)) int close_specially(struct json_reader *reader, const unsigned char *p,
                                                      struct weir_value *open, uint32_t depth) {
     struct weir_doc *doc = reader->doc;

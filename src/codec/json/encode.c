@@ -595,8 +595,8 @@ static int is_usual(const struct writer *writer) {
     return !(writer->flags & (WEIR_PRETTY | WEIR_CANONICAL)) && !writer->is_careful && writer->keys == 0;
 }
 
-/* In a map and in an array of the usual kind the walk knows where it is by its own place: only a frame that was begun or ended
- * elsewhere is looked at. */
+/* In a map and in an array of the usual kind the walk knows where it is by its own place: only a frame that was
+ * begun or ended elsewhere is looked at. */
 static int walk(struct writer *writer, const struct weir_value *at) {
     struct weir_buffer *const out = writer->out;
     struct frame *top;

@@ -1,9 +1,9 @@
 /* Raw data: numbers, arrays and structs as they lie in memory, least significant byte first. docs/spec/raw.md is the
  * standard.
  *
- * The bytes say nothing about themselves: their type travels beside them, in the frame. weir_decode sees only the bytes and so
- * gives u8[n]; who has the type uses weir_type_new and what goes with it (type.c, layout.c, decode.c, encode.c). One
- * number or array of numbers, the most frequent by far, needs no parsed type: here it is read straight into a
+ * The bytes say nothing about themselves: their type travels beside them, in the frame. weir_decode sees only the bytes
+ * and so gives u8[n]; who has the type uses weir_type_new and what goes with it (type.c, layout.c, decode.c, encode.c).
+ * One number or array of numbers, the most frequent by far, needs no parsed type: here it is read straight into a
  * weir_ndarray.
  */
 #include <string.h>

@@ -291,7 +291,7 @@ static int keys_differ(struct smile_reader *reader, const struct weir_value *map
         return weir_smile_out_of_memory(reader) != NULL;
     if (!key)
         return 1;
-    int size = key->kind != WEIR_KIND_TEXT ? 0 : key->count < KEY_SHOWN_MAX ? (int)key->count : KEY_SHOWN_MAX;
+    int size = key->kind == WEIR_KIND_TEXT ? (int)weir_utf8_shown(key->as.data, key->count, KEY_SHOWN_MAX) : 0;
     reader->status = weir_fail_at(reader->err, WEIR_EPARSE, (uint64_t)(p - reader->begin),
                                   "smile: the key \"%.*s\" twice in the map that ends here", size,
                                   size > 0 ? (const char *)key->as.data : "");

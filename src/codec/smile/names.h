@@ -2,8 +2,8 @@
  * begins small, so that a small message does not pay for clearing a big table, and doubles. It lies in the caller's
  * frame and allocates nothing.
  *
- * A name of up to 16 bytes is held as its bytes in two words, which finding compares and writing stores; of a longer one
- * the first word is a hash, and the second where it lies.
+ * A name of up to 16 bytes is held as its bytes in two words, which finding compares and writing stores; of a longer
+ * one the first word is a hash, and the second where it lies.
  *
  * An index whose low byte would be FE or FF is counted like any other, but never referred to, as these bytes may not
  * occur: such a name is not entered, so it is written out again when it comes again, and takes one more index. */

@@ -68,7 +68,7 @@ static const unsigned char *packed_length(struct smile_reader *reader, const uns
 
 /* ---- integers of any length: two's complement, most significant byte first ---- */
 
-static const char too_long[] = "an integer of more than 2048 bytes; send it as text";
+static const char too_long[] = "an integer of more than 4932 digits; send it as text";
 enum { SMALL_SIZE = 9 }; /* bytes of an integer that may fit a uint64 */
 
 struct big {
@@ -119,7 +119,7 @@ static const unsigned char *big_magnitude(struct smile_reader *reader, const uns
     size_t size = big->size;
     for (; size > 0 && *bytes == 0; bytes++)
         size--;
-    if (size > WEIR_MAGNITUDE_MAX)
+    if (!weir_magnitude_is_within(bytes, size))
         return weir_smile_beyond(reader, p, too_long);
     ret->flags = big->is_negative ? WEIR_CELL_NEGATIVE : 0;
     ret->count = (uint32_t)size;

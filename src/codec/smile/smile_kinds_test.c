@@ -1,5 +1,6 @@
 /* What every kind becomes in Smile and back: native tokens, wrappers, the plain and the canonical form, what
- * WEIR_STRICT refuses; and documents on their way through several codecs. Bytes are compared where they are promised. */
+ * WEIR_STRICT refuses; and documents on their way through several codecs. Bytes are compared where they are
+ * promised. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

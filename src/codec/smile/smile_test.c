@@ -268,24 +268,29 @@ static void test_limits(void **state) {
     assert_int_equal(decode_with(fixture, "\xF8\xC0\xC0\xC0\xF9", 5, &options, NULL), WEIR_ELIMIT);
 }
 
-/* An integer of @size bytes, @first and zeros. */
-static int decode_integer(struct fixture *fixture, size_t size, unsigned char first) {
+/* An integer of @size bytes, the two of @first and zeros. */
+static int decode_integer(struct fixture *fixture, size_t size, unsigned first) {
     static unsigned char data[4096];
     memset(data, 0, sizeof(data));
     data[0] = SMILE_BIGINT;
     data[1] = (unsigned char)(size >> 6);
     data[2] = (unsigned char)(0x80 | (size & 0x3f));
-    data[3] = first >> 1;
-    data[4] = (unsigned char)((first & 1) << 6);
+    data[3] = (unsigned char)(first >> 9);
+    data[4] = (unsigned char)(first >> 2 & 0x7f);
+    data[5] = (unsigned char)((first & 3) << 5);
     return decode(fixture, data, 3 + weir_smile_packed_size(size), 0);
 }
 
 static void test_long_integers(void **state) {
     struct fixture *fixture = *state;
-    assert_int_equal(decode_integer(fixture, 2048, 0x7f), WEIR_OK);
-    assert_int_equal(decode_integer(fixture, 2048, 0x80), WEIR_OK);
-    assert_int_equal(decode_integer(fixture, 2049, 0xff), WEIR_ELIMIT);
-    assert_int_equal(decode_integer(fixture, 2049, 1), WEIR_ELIMIT);
+    assert_int_equal(decode_integer(fixture, 2048, 0x7f00), WEIR_OK);
+    assert_int_equal(decode_integer(fixture, 2048, 0x8000), WEIR_OK);
+    assert_int_equal(decode_integer(fixture, 2049, 0x00d6), WEIR_OK); /* 10^4932 begins with d7 2c */
+    assert_int_equal(decode_integer(fixture, 2049, 0x00d8), WEIR_ELIMIT);
+    assert_int_equal(decode_integer(fixture, 2049, 0xff2a), WEIR_OK);
+    assert_int_equal(decode_integer(fixture, 2049, 0xff28), WEIR_ELIMIT);
+    assert_int_equal(decode_integer(fixture, 2049, 0xff00), WEIR_ELIMIT);
+    assert_int_equal(decode_integer(fixture, 2049, 0x0100), WEIR_ELIMIT);
     assert_int_equal(decode_integer(fixture, 2049, 0), WEIR_OK);
     assert_string_equal(json_of(fixture), "0");
     assert_int_equal(decode_integer(fixture, 2050, 0), WEIR_ELIMIT);

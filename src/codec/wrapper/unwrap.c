@@ -53,7 +53,8 @@ struct number_text {
     int64_t exponent;
 };
 
-/* Return: 0 when it has another form, or an exponent of more than 10 digits, as many as the text of a decimal can need. */
+/* Return: 0 when it has another form, or an exponent of more than 10 digits, as many as the text of a decimal can
+ * need. */
 static int number_parse(const struct weir_value *text, struct number_text *ret) {
     if (text->kind != WEIR_KIND_TEXT || text->count == 0)
         return 0;

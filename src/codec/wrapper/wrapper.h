@@ -125,8 +125,8 @@ int weir_wrap_decimal_text(const struct weir_value *value, char *to, size_t *ret
 
 /* ---- writing under WEIR_CANONICAL ---- */
 
-/* The keys of a map in their order, the last first, as encoders count down; NULL when it has none. Equal ones stand as they do in
- * the map. The caller frees them. Return: WEIR_OK, WEIR_ENOMEM. */
+/* The keys of a map in their order, the last first, as encoders count down; NULL when it has none. Equal ones stand as
+ * they do in the map. The caller frees them. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_keys_sort(const struct weir_value *map, const struct weir_value ***ret);
 
 /* ---- writing under WEIR_PLAIN ---- */

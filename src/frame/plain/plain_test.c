@@ -454,7 +454,8 @@ static void test_a_long_line_is_stepped_over(void **state) {
     }
 }
 
-/* One header, and values that refer back to names of those before, as a generator of Jackson writes them; and each with its own. */
+/* One header, and values that refer back to names of those before, as a generator of Jackson writes them; and each with
+ * its own. */
 static void test_smile_streams(void **state) {
     (void)state;
     static const char shared[] = ":)\n\x01\xfa\x83"

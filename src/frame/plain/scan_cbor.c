@@ -1,6 +1,6 @@
-/* Where a CBOR item ends (RFC 8949), for bytes that come in pieces. A stack holds how many items each container still needs; a string is
- * stepped over without being looked at. What is well-formed ends where a decoder would end it; what is not is left to the decoder where its
- * end is known all the same. */
+/* Where a CBOR item ends (RFC 8949), for bytes that come in pieces. A stack holds how many items each container still
+ * needs; a string is stepped over without being looked at. What is well-formed ends where a decoder would end it; what
+ * is not is left to the decoder where its end is known all the same. */
 #include "frame/plain/plain.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
-/* Where a Smile value ends (specification 1.0.7), for bytes that come in pieces. Tokens say how long they are, or end at a mark; two bits
- * of state are enough between them: whether the container is a map, and whether a name comes next. References are not followed.
+/* Where a Smile value ends (specification 1.0.7), for bytes that come in pieces. Tokens say how long they are, or end
+ * at a mark; two bits of state are enough between them: whether the container is a map, and whether a name comes next.
+ * References are not followed.
  *
- * A token that has not come whole is looked at again from its first byte, but for the texts that end at a mark and may be long: of those,
- * the splitter remembers how far it has looked (in left[0], left[1]). */
+ * A token that has not come whole is looked at again from its first byte, but for the texts that end at a mark and may
+ * be long: of those, the splitter remembers how far it has looked (in left[0], left[1]). */
 #include "frame/plain/plain.h"
 
 #include <string.h>

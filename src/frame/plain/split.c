@@ -1,9 +1,10 @@
-/* Splitting a stream of plain messages. JSON messages end at a newline, BSON documents begin with their size, and those of CBOR and
- * Smile must be walked through, token by token (scan_cbor.c, scan_smile.c).
+/* Splitting a stream of plain messages. JSON messages end at a newline, BSON documents begin with their size, and those
+ * of CBOR and Smile must be walked through, token by token (scan_cbor.c, scan_smile.c).
  *
- * What must stay true: every call that does not say EAGAIN uses at least one byte, so that a loop over it ends; nothing is looked at twice but the
- * few bytes of a token that had not come whole. After garbage only JSON knows for certain where to go on. The others look for bytes that a
- * message of this library begins with: the map, whose first key is "seq". */
+ * What must stay true: every call that does not say EAGAIN uses at least one byte, so that a loop over it ends; nothing
+ * is looked at twice but the few bytes of a token that had not come whole. After garbage only JSON knows for certain
+ * where to go on. The others look for bytes that a message of this library begins with: the map, whose first key is
+ * "seq". */
 #include "frame/plain/plain.h"
 
 #include <string.h>

@@ -1,7 +1,9 @@
-/* A frame as a plain message: {"seq","writer","time","id" or "re","op","meta","data" or "error"}, in this order, what is absent left out.
+/* A frame as a plain message: {"seq","writer","time","id" or "re","op","meta","data" or "error"}, in this order, what
+ * is absent left out.
  *
- * What must stay true: what is written is one well-formed value of the codec, so data is decoded before it is believed, whoever encoded it; in
- * JSON it is one line. The data stands last, so that its own bytes can be taken over when they are of the framing's codec. */
+ * What must stay true: what is written is one well-formed value of the codec, so data is decoded before it is believed,
+ * whoever encoded it; in JSON it is one line. The data stands last, so that its own bytes can be taken over when they
+ * are of the framing's codec. */
 #include "frame/plain/plain.h"
 
 #include <string.h>
@@ -49,6 +51,14 @@ static int decode(struct weir_plain_writer *writer, const struct weir_frame *fra
         if (status == WEIR_OK && weir_value_kind(weir_doc_root(writer->meta)) != WEIR_KIND_MAP)
             status = weir_fail(err, WEIR_EPARSE, "the message's metadata is not a map");
     }
+    return status;
+}
+
+int weir_plain_data(struct weir_plain_writer *writer, const struct weir_frame *frame, const weir_value **ret,
+                    weir_error *err) {
+    int status = decode(writer, frame, err);
+    if (status == WEIR_OK)
+        *ret = frame->codec == 0 ? NULL : weir_doc_root(writer->data);
     return status;
 }
 
@@ -121,7 +131,8 @@ static int may_splice(int framing, const struct weir_frame *frame) {
             !memchr(frame->data.data, '\r', frame->data.size));
 }
 
-/* Add a pair to the map that begins at @start of @out and ends it: its value is @data, encoded. The map has fewer than 23 pairs. */
+/* Add a pair to the map that begins at @start of @out and ends it: its value is @data, encoded. The map has fewer than
+ * 23 pairs. */
 static int splice(int framing, struct weir_buffer *out, size_t start, const char *key, weir_view data) {
     size_t key_size = strlen(key);
     unsigned char *room = weir_buffer_room(out, key_size + 8 + data.size);

@@ -266,4 +266,5 @@ const struct weir_transport_ops weir_transport_fifo = {
     .info = weir_fifo_info,
     .list = weir_transport_no_list,
     .clean = weir_transport_no_clean,
+    .remove = weir_transport_no_remove,
 };

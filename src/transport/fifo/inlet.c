@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/short.h"
+
 enum { GUESS_SIZE = 4, BSON_SIZE_MIN = 5 };
 
 /* ---- reading ---- */
@@ -33,8 +35,10 @@ int weir_inlet_read(struct weir_inlet *inlet) {
     unsigned char *room = weir_buffer_room(bytes, WEIR_INLET_READ_SIZE);
     if (!room)
         return WEIR_ENOMEM;
+    /* Never less when there may be packets: what does not fit is dropped. */
+    int may_be_short = inlet->is_plain && inlet->framing > 0;
     do
-        got = read(inlet->fd, room, WEIR_INLET_READ_SIZE);
+        got = read(inlet->fd, room, may_be_short ? weir_short(WEIR_INLET_READ_SIZE, 1) : WEIR_INLET_READ_SIZE);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == EAGAIN ? WEIR_EAGAIN : WEIR_ESYSTEM;

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/short.h"
 #include "transport/fifo/pipe.h"
 
 enum {
@@ -232,11 +233,24 @@ static void batch_fill(struct batch *batch, const struct weir_outlet *outlet) {
     }
 }
 
+/* Leave out packets at the end, as a kernel with less room would. */
+static void batch_shorten(struct batch *batch) {
+    size_t count = weir_short(batch->packet_count, 1), pieces = 0;
+    if (count == batch->packet_count)
+        return;
+    while (batch->pieces[pieces].iov_base != &batch->heads[count])
+        pieces++;
+    batch->piece_count = pieces;
+    batch->packet_count = count;
+    batch->size = count * WEIR_PACKET_SIZE;
+}
+
 static int packets_flush(struct weir_outlet *outlet) {
     struct batch batch;
     ssize_t written;
     while (outlet->queue.count > 0) {
         batch_fill(&batch, outlet);
+        batch_shorten(&batch);
         int status = pieces_write(outlet, batch.pieces, batch.piece_count, &written);
         if (status != WEIR_OK)
             return status;
@@ -290,7 +304,7 @@ static int plain_flush(struct weir_outlet *outlet) {
     struct iovec pieces[PIECES_MAX];
     ssize_t written;
     while (outlet->queue.count > 0) {
-        size_t count = plain_pieces(outlet, pieces, PIECES_MAX);
+        size_t count = weir_short_pieces(pieces, plain_pieces(outlet, pieces, PIECES_MAX), 1);
         int status = pieces_write(outlet, pieces, count, &written);
         if (status != WEIR_OK)
             return status;

@@ -34,7 +34,7 @@ static void renew(struct weir_fifo *fifo) {
 }
 
 /* Is the frame one that the reader wanted to skip? */
-static int is_skipped(struct weir_fifo *fifo, const struct weir_inbound *inbound) {
+static int is_skipped(struct weir_fifo *fifo, struct weir_inbound *inbound) {
     uint64_t seq;
     if (fifo->skip_below == 0 && fifo->skip_before == 0)
         return 0;
@@ -42,6 +42,8 @@ static int is_skipped(struct weir_fifo *fifo, const struct weir_inbound *inbound
     int64_t moment = weir_frame_moment(inbound->bytes, inbound->word);
     if (seq < fifo->skip_below || (moment && moment < fifo->skip_before))
         return 1;
+    if (fifo->skip_below > 0) /* who names a seq learns how many there are no more from it on */
+        inbound->gap = seq - fifo->skip_below;
     fifo->skip_below = 0;
     fifo->skip_before = 0;
     return 0;
@@ -148,7 +150,7 @@ int weir_fifo_seek(void *state, enum weir_from from, int64_t value, weir_error *
     if (from == WEIR_FROM_NOW || from == WEIR_FROM_LAST)
         status = all_skip(fifo, err);
     if (from == WEIR_FROM_SEQ)
-        fifo->skip_below = value > 0 ? (uint64_t)value : 0;
+        fifo->skip_below = value > 0 ? (uint64_t)value : 1;
     if (from == WEIR_FROM_AGO)
         fifo->skip_before = weir_clock_realtime() - value;
     fifo->is_last_next = from == WEIR_FROM_LAST && status == WEIR_OK && fifo->in.last_bytes != NULL;

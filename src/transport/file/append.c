@@ -1,14 +1,17 @@
-/* Writing. Frames are gathered in memory and written under the lock of the log: one alone at once, corked ones in batches, each batch with one
- * system call. Their numbers are given under the lock, so the messages of all writers are counted in one row.
+/* Writing. Frames are gathered in memory and written under the lock of the log: one alone at once, corked ones in
+ * batches, each batch with one system call. Their numbers are given under the lock, so the messages of all writers are
+ * counted in one row.
  *
  * Under the lock, before a batch is written:
  *   1. Is our file still the one at the path? Another writer may have rotated it; somebody may have replaced it.
- *   2. Is its size what the note in the lock file says? Then nobody was killed while he wrote, and the note's number goes on. Otherwise the end
+ *   2. Is its size what the note in the lock file says? Then nobody was killed while he wrote, and the note's number
+ *   goes on. Otherwise the end
  *      is looked for, and what is behind the last whole message is cut off.
  *   3. Is it time to rotate?
  *
- * What must stay true: a write that does not succeed as a whole is taken back (ftruncate) before the lock is given back; after a failed sync
- * nothing is written any more, because what the kernel has then is not known; the note is written after what it tells of. */
+ * What must stay true: a write that does not succeed as a whole is taken back (ftruncate) before the lock is given
+ * back; after a failed sync nothing is written any more, because what the kernel has then is not known; the note is
+ * written after what it tells of. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -74,7 +77,8 @@ static int is_ours(const unsigned char *bytes, size_t size) {
     return memcmp(bytes, begin, size < sizeof(begin) - 1 ? size : sizeof(begin) - 1) == 0;
 }
 
-/* A last line without its newline. A value counts as a message, and so does what somebody else has begun; both get the newline.
+/* A last line without its newline. A value counts as a message, and so does what somebody else has begun; both get the
+ * newline.
  * Return: WEIR_EAGAIN: half a line of ours, to be cut off. */
 static int line_finish(struct weir_file *file, struct weir_log_end *end, weir_error *err) {
     struct weir_cursor *cursor = &file->append.cursor;
@@ -219,7 +223,8 @@ static void shift(const struct weir_place *place) {
     }
 }
 
-/* Put the file aside as PATH.1 and begin a new one. Whoever is killed here leaves a log that works: PATH is there all the time. */
+/* Put the file aside as PATH.1 and begin a new one. Whoever is killed here leaves a log that works: PATH is there all
+ * the time. */
 static int rotate(struct weir_file *file, struct weir_lease_note *note, weir_error *err) {
     struct weir_append *append = &file->append;
     char aside[WEIR_FILE_PATH_MAX], first[WEIR_FILE_PATH_MAX];
@@ -303,7 +308,8 @@ static int is_beyond_limit(uint64_t end) {
     return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur;
 }
 
-/* Take back what a write that failed has left. Lines that another program has appended meanwhile stay, and so do ours before them. */
+/* Take back what a write that failed has left. Lines that another program has appended meanwhile stay, and so do ours
+ * before them. */
 static void take_back(struct weir_append *append, uint64_t begin, size_t written) {
     struct stat about;
     if (written > 0 && fstat(append->fd, &about) == 0 && (uint64_t)about.st_size == begin + written)

@@ -1,10 +1,11 @@
-/* Walking through a log. A window of the file is read with pread in large pieces; a message is put together in a buffer of its own, aligned,
- * and only when it is there as a whole does the cursor move.
+/* Walking through a log. A window of the file is read with pread in large pieces; a message is put together in a buffer
+ * of its own, aligned, and only when it is there as a whole does the cursor move.
  *
- * What must stay true: what lies in the file is believed only after its checksums were compared over the bytes in the window. Damage is
- * looked at a second time, in bytes read anew, before it is called so: a writer who took a short write back (ftruncate) and another who
- * wrote in its place may have left us with half of each. What is at the end of the file and wrong may yet become right, and is only told
- * of (WEIR_TAIL_BAD); the cursor passes over damage once something stands behind it. */
+ * What must stay true: what lies in the file is believed only after its checksums were compared over the bytes in the
+ * window. Damage is looked at a second time, in bytes read anew, before it is called so: a writer who took a short
+ * write back (ftruncate) and another who wrote in its place may have left us with half of each. What is at the end of
+ * the file and wrong may yet become right, and is only told of (WEIR_TAIL_BAD); the cursor passes over damage once
+ * something stands behind it. */
 #include "transport/file/file.h"
 
 #include <errno.h>
@@ -154,7 +155,8 @@ static int step_take(struct weir_cursor *cursor, uint64_t pos, struct step *step
     return weir_crc32c(0, step->piece, step->record.size) == step->record.crc ? WEIR_OK : STEP_BAD_PIECE;
 }
 
-/* The first header that can be believed behind @pos, in its block or at the beginning of the next; 0: the file ends before. */
+/* The first header that can be believed behind @pos, in its block or at the beginning of the next; 0: the file ends
+ * before. */
 static uint64_t resync(struct weir_cursor *cursor, uint64_t pos, weir_error *err) {
     struct weir_log_record record;
     const unsigned char *bytes;
@@ -224,7 +226,8 @@ static void passed_set(struct weir_cursor *cursor, const struct weir_log_record 
     cursor->is_joining = 0;
 }
 
-/* Put a message together. A message over the limit is passed over fragment by fragment, like the rest of one that we joined within. */
+/* Put a message together. A message over the limit is passed over fragment by fragment, like the rest of one that we
+ * joined within. */
 static int records_take(struct weir_cursor *cursor, struct weir_passed *ret, struct step *step, int *ret_what,
                         weir_error *err) {
     struct weir_log_record first = {0};

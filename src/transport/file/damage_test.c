@@ -1,12 +1,13 @@
-/* Logs that were cut, and logs with damage: what a killed writer, a power cut, another program or a bad disk may leave. WEIR_FLIPS says how
- * many bits are flipped. */
+/* Logs that were cut, and logs with damage: what a killed writer, a power cut, another program or a bad disk may leave.
+ * WEIR_FLIPS says how many bits are flipped. */
 #include "transport/file/testing.h"
 
 #include "base/crc32c.h"
 
 /* ---- cut ends ---- */
 
-/* Whatever was written of the last message when its writer was killed: readers do not see it, the next writer cuts it off. */
+/* Whatever was written of the last message when its writer was killed: readers do not see it, the next writer cuts it
+ * off. */
 static void test_every_cut_end_is_repaired(void **state) {
     (void)state;
     for (int e = 0; e < EXTENSION_COUNT; e++) {

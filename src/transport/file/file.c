@@ -1,9 +1,10 @@
 /* file:///path: the ops table, open and close. How the files divide the work stands in file.h.
  *
- * Writers append; readers read and hold nothing; clients and servers do both: requests and replies stand in the log like all messages.
+ * Writers append; readers read and hold nothing; clients and servers do both: requests and replies stand in the log
+ * like all messages.
  *
- * What must stay true: whatever open has begun, close ends; in a forked child close gives back memory and descriptors, and touches neither
- * locks nor files, which are the parent's. */
+ * What must stay true: whatever open has begun, close ends; in a forked child close gives back memory and descriptors,
+ * and touches neither locks nor files, which are the parent's. */
 #include <string.h>
 #include <unistd.h>
 
@@ -183,4 +184,5 @@ const struct weir_transport_ops weir_transport_file = {
     .info = weir_file_info,
     .list = weir_transport_no_list,
     .clean = weir_transport_no_clean,
+    .remove = weir_transport_no_remove,
 };

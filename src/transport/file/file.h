@@ -12,8 +12,9 @@
  *     info.c     what a log tells of itself
  *     file.c     the ops table, open and close
  *
- * What must stay true: who appends holds the lock, and every byte in front of the place where he appends is part of a good message or was
- * garbage before; readers take nothing from a message that is not there as a whole, and hold no lock that a writer waits for. */
+ * What must stay true: who appends holds the lock, and every byte in front of the place where he appends is part of a
+ * good message or was garbage before; readers take nothing from a message that is not there as a whole, and hold no
+ * lock that a writer waits for. */
 #ifndef WEIR_TRANSPORT_FILE_H
 #define WEIR_TRANSPORT_FILE_H
 
@@ -112,10 +113,11 @@ void weir_cursor_init(struct weir_cursor *cursor, int framing, uint64_t size_max
 void weir_cursor_move(struct weir_cursor *cursor, int fd, uint64_t pos, uint64_t seq, uint64_t line);
 /* Let the message that was just passed come again. */
 void weir_cursor_hold(struct weir_cursor *cursor, const struct weir_passed *passed);
-/* The next message, whole, in cursor->frame (aligned). Return: WEIR_OK; WEIR_EAGAIN (cursor->tail says what is there), WEIR_ECORRUPT (damage was
- * passed over: what, in @err), WEIR_EVERSION, WEIR_ENOMEM, WEIR_ESYSTEM. */
+/* The next message, whole, in cursor->frame (aligned). Return: WEIR_OK; WEIR_EAGAIN (cursor->tail says what is there),
+ * WEIR_ECORRUPT (damage was passed over: what, in @err), WEIR_EVERSION, WEIR_ENOMEM, WEIR_ESYSTEM. */
 int weir_cursor_next(struct weir_cursor *cursor, struct weir_passed *ret, weir_error *err);
-/* What is at @pos in memory: up to @size bytes, fewer where the file ends. Return: WEIR_OK, WEIR_ENOMEM, WEIR_ESYSTEM. */
+/* What is at @pos in memory: up to @size bytes, fewer where the file ends. Return: WEIR_OK, WEIR_ENOMEM,
+ * WEIR_ESYSTEM. */
 int weir_cursor_window(struct weir_cursor *cursor, uint64_t pos, size_t size, const unsigned char **ret,
                        size_t *ret_size, weir_error *err);
 void weir_cursor_fini(struct weir_cursor *cursor);
@@ -131,10 +133,11 @@ struct weir_log_end {
     enum weir_tail tail;
     uint64_t size; /* of the file */
 };
-/* Return: WEIR_OK, WEIR_EVERSION, WEIR_ECORRUPT (a .weir file without a header), WEIR_ENOMEM, WEIR_ESYSTEM. @cursor is moved about. */
+/* Return: WEIR_OK, WEIR_EVERSION, WEIR_ECORRUPT (a .weir file without a header), WEIR_ENOMEM, WEIR_ESYSTEM. @cursor is
+ * moved about. */
 int weir_log_end_find(struct weir_cursor *cursor, int fd, struct weir_log_end *ret, weir_error *err);
-/* Put the cursor in front of the first message whose number (@is_time: time) is not below @wanted. Return: as above; WEIR_EAGAIN: there is none,
- * the cursor is at the end. */
+/* Put the cursor in front of the first message whose number (@is_time: time) is not below @wanted. Return: as above;
+ * WEIR_EAGAIN: there is none, the cursor is at the end. */
 int weir_log_seek(struct weir_cursor *cursor, int fd, int64_t wanted, int is_time, weir_error *err);
 /* The first message of a file; the cursor is behind it then. Return: WEIR_OK, WEIR_EAGAIN (none), as above. */
 int weir_log_first(struct weir_cursor *cursor, int fd, struct weir_passed *ret, weir_error *err);
@@ -146,8 +149,8 @@ int weir_log_rewind(struct weir_cursor *cursor, int fd, weir_error *err);
 /* ---- path.c ---- */
 
 int weir_file_check(const struct weir_place *place, weir_error *err);
-/* Open the log, for writing too if @is_writing; make it, empty, if @may_make. Return: WEIR_OK, WEIR_ENOENT, WEIR_EACCESS, WEIR_EADDRESS (no regular
- * file), WEIR_ENOTSUP (the file system), WEIR_ENOSPC, WEIR_ESYSTEM. */
+/* Open the log, for writing too if @is_writing; make it, empty, if @may_make. Return: WEIR_OK, WEIR_ENOENT,
+ * WEIR_EACCESS, WEIR_EADDRESS (no regular file), WEIR_ENOTSUP (the file system), WEIR_ENOSPC, WEIR_ESYSTEM. */
 int weir_file_open(const struct weir_place *place, const char *path, int is_writing, int may_make, int *ret_fd,
                    int *ret_made, weir_error *err);
 /* A new empty file under another name, to be renamed. */
@@ -185,7 +188,8 @@ struct weir_lease {
 };
 /* The lock file's mode: who may write the log. */
 uint32_t weir_lease_mode(uint32_t mode);
-/* Open the lock file, made if need be, and take a lane. The lock is held afterwards. Return: WEIR_OK, WEIR_EBUSY, WEIR_EACCESS, WEIR_ETIMEOUT... */
+/* Open the lock file, made if need be, and take a lane. The lock is held afterwards. Return: WEIR_OK, WEIR_EBUSY,
+ * WEIR_EACCESS, WEIR_ETIMEOUT... */
 int weir_lease_open(struct weir_lease *lease, const struct weir_place *place, enum weir_role role, weir_error *err);
 /* Take the lock, @timeout_ns at most. Return: WEIR_OK, WEIR_ETIMEOUT, WEIR_ESYSTEM. */
 int weir_lease_lock(struct weir_lease *lease, const struct weir_place *place, int64_t timeout_ns, weir_error *err);
@@ -201,7 +205,8 @@ int weir_lease_has_server(const struct weir_lease *lease, uint32_t *ret_epoch);
 /* For those without a lease of their own: does anybody hold the lock, does anybody write? -1: it cannot be told. */
 int weir_lease_is_locked(const struct weir_place *place);
 int weir_lease_has_writers(const struct weir_place *place, weir_doc *doc);
-/* Give the lane back; the last end of a keep=0 log takes it away, the last writer only the lock file. @log_fd: for who else is there. */
+/* Give the lane back; the last end of a keep=0 log takes it away, the last writer only the lock file. @log_fd: for who
+ * else is there. */
 void weir_lease_close(struct weir_lease *lease, const struct weir_place *place, int log_fd);
 /* A reader that has closed its log: the last end of a keep=0 log takes it away. */
 void weir_lease_reader_closes(const struct weir_place *place, int log_fd);
@@ -259,7 +264,8 @@ void weir_watch_init(struct weir_watch *watch);
 void weir_watch_file(struct weir_watch *watch, int fd);
 /* Forget what has happened so far: it is about to be looked at. Return: 1 if anything had. */
 int weir_watch_drain(struct weir_watch *watch);
-/* Should the descriptor be readable? After looking in vain it need not be; when something was found, there may be more. */
+/* Should the descriptor be readable? After looking in vain it need not be; when something was found, there may be
+ * more. */
 void weir_watch_ready(struct weir_watch *watch, int is_ready);
 /* @fd: the file that is read. Return: WEIR_OK (spurious returns are fine), WEIR_ETIMEOUT, WEIR_ESYSTEM. */
 int weir_watch_wait(struct weir_watch *watch, const struct weir_place *place, int fd, int64_t deadline,

@@ -1,5 +1,6 @@
-/* Logs and state files: what the conformance suite does not ask of every transport. Places found by number and time, files that rotate,
- * text edited by hand, full disks, rights, and one value replaced as a whole. damage_test.c has what is cut and damaged. */
+/* Logs and state files: what the conformance suite does not ask of every transport. Places found by number and time,
+ * files that rotate, text edited by hand, full disks, rights, and one value replaced as a whole. damage_test.c has what
+ * is cut and damaged. */
 #include "transport/file/testing.h"
 
 /* ---- places ---- */
@@ -220,7 +221,8 @@ static void test_rotation_by_age(void **state) {
     weir_writer_close(writer);
 }
 
-/* The newest message is found also when the new file has none yet, and after a writer was killed between two renames. */
+/* The newest message is found also when the new file has none yet, and after a writer was killed between two
+ * renames. */
 static void test_half_a_rotation(void **state) {
     (void)state;
     weir_message *message = NULL;

@@ -1,8 +1,9 @@
 /* Reading a log as it grows, and from each file to the next one when it is rotated.
  *
- * What must stay true: a file that is not at the path any more is read to its end before its successor is begun, because who rotated it did
- * so under the lock, after the last write. Which file follows is decided by where ours is now: PATH.3 is followed by PATH.2. When ours is
- * gone, the oldest file with a message that we have not had is next, and what lay between is counted. */
+ * What must stay true: a file that is not at the path any more is read to its end before its successor is begun,
+ * because who rotated it did so under the lock, after the last write. Which file follows is decided by where ours is
+ * now: PATH.3 is followed by PATH.2. When ours is gone, the oldest file with a message that we have not had is next,
+ * and what lay between is counted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -138,22 +139,24 @@ static int seek_oldest(struct weir_file *file, weir_error *err) {
     return WEIR_OK;
 }
 
-/* Does the file begin before what is wanted? */
-static int begins_before(struct weir_file *file, int fd, int64_t wanted, int is_time) {
+/* Does the file begin before what is wanted? *ret_seq: of its first message, unless it does not say. */
+static int begins_before(struct weir_file *file, int fd, int64_t wanted, int is_time, uint64_t *ret_seq) {
     struct weir_passed first;
     if (weir_log_first(&file->cursor, fd, &first, NULL) != WEIR_OK)
         return 0;
+    *ret_seq = first.seq;
     return is_time ? first.time != 0 && first.time <= wanted : (int64_t)first.seq <= wanted;
 }
 
 /* In the newest file that begins before it, or else at the oldest message of all. */
 static int seek_to(struct weir_file *file, int64_t wanted, int is_time, weir_error *err) {
     uint32_t count = weir_file_rotated_count(&file->place);
+    uint64_t first = 0; /* of the oldest file that was looked at */
     int fd = -1;
     for (uint32_t number = 0; number <= count; number++) {
         if (file_open(file, number, &fd, err) != WEIR_OK)
             continue;
-        if (!begins_before(file, fd, wanted, is_time)) {
+        if (!begins_before(file, fd, wanted, is_time, &first)) {
             close(fd);
             continue;
         }
@@ -165,14 +168,26 @@ static int seek_to(struct weir_file *file, int64_t wanted, int is_time, weir_err
             place_behind(file, file->cursor.seq, 1);
         return status == WEIR_EAGAIN ? WEIR_OK : status;
     }
-    return seek_oldest(file, err);
+    int status = seek_oldest(file, err);
+    if (status == WEIR_OK && !is_time && first > 0 && first < WEIR_CURSOR_UNNUMBERED)
+        place_behind(file, first - 1, 1);
+    return status;
+}
+
+/* Who names a seq learns how many there are no more from it on. */
+static int seek_seq(struct weir_file *file, int64_t seq, weir_error *err) {
+    uint64_t before = seq > 0 ? (uint64_t)seq - 1 : 0;
+    int status = seek_to(file, seq, 0, err);
+    if (status == WEIR_OK && file->is_seq_known && file->seq > before && file->seq < WEIR_CURSOR_UNNUMBERED)
+        file->seq = before;
+    return status;
 }
 
 int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value, weir_error *err) {
     switch (from) {
     case WEIR_FROM_NOW: return seek_now(file, err);
     case WEIR_FROM_LAST: return seek_last(file, err);
-    case WEIR_FROM_SEQ: return seek_to(file, value, 0, err);
+    case WEIR_FROM_SEQ: return seek_seq(file, value, err);
     case WEIR_FROM_AGO: return seek_to(file, weir_clock_realtime() - value, 1, err);
     default: return seek_oldest(file, err);
     }
@@ -240,7 +255,8 @@ static int is_ahead(struct weir_file *file, int fd) {
     return is_ahead;
 }
 
-/* The file behind ours, which is at @own among the rotated; holes are what a rotation leaves that goes on or was broken off. */
+/* The file behind ours, which is at @own among the rotated; holes are what a rotation leaves that goes on or was broken
+ * off. */
 static int behind_open(const struct weir_file *file, uint32_t own) {
     int fd = -1;
     for (uint32_t number = own; fd < 0 && number-- > 0;)

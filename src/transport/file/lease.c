@@ -6,12 +6,12 @@
  *     byte 3        the one writer of exclusive=1
  *     byte 64 + n   writer n is there
  *
- * All are OFD locks, so the kernel gives them back when their holder dies. The file holds a note of 64 bytes with a checksum, then the
- * process numbers of the writers, which only sentences use.
+ * All are OFD locks, so the kernel gives them back when their holder dies. The file holds a note of 64 bytes with a
+ * checksum, then the process numbers of the writers, which only sentences use.
  *
- * What must stay true: the lock is that of the file which stands at the path now, so whoever gets it looks, and who removes the file holds
- * it. Who may not write the log cannot open the file, and so cannot hold up those who may. The note is a short cut: where it is
- * missing or disagrees with the log, the log is looked at. */
+ * What must stay true: the lock is that of the file which stands at the path now, so whoever gets it looks, and who
+ * removes the file holds it. Who may not write the log cannot open the file, and so cannot hold up those who may. The
+ * note is a short cut: where it is missing or disagrees with the log, the log is looked at. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -48,8 +48,8 @@ static const char magic[8] = "WEIRLOCK";
 
 /* ---- children of fork ---- */
 
-/* A forked child shares its parent's locks for as long as it has the file open, and would keep them when the parent has died. So it closes
- * the lock files before fork returns in it. */
+/* A forked child shares its parent's locks for as long as it has the file open, and would keep them when the parent has
+ * died. So it closes the lock files before fork returns in it. */
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct weir_lease *open_leases;

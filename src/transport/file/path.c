@@ -1,7 +1,7 @@
 /* Opening and making logs, and the names of those that rotation has put aside: PATH.1 is the newest of them.
  *
- * What must stay true: nothing but a regular file is opened, no symbolic link is followed as the last part of the path, and what is made
- * is never open to more users than the address says, not even for a moment. */
+ * What must stay true: nothing but a regular file is opened, no symbolic link is followed as the last part of the path,
+ * and what is made is never open to more users than the address says, not even for a moment. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -13,8 +13,9 @@
  *     16 u64 seq
  *     24 i64 time
  *
- * What must stay true: a fragment's header is believed only at the offset and in the log that it was written for, so that bytes of other
- * logs, or of this one in a message, are never taken for records while a reader looks for the next one. */
+ * What must stay true: a fragment's header is believed only at the offset and in the log that it was written for, so
+ * that bytes of other logs, or of this one in a message, are never taken for records while a reader looks for the next
+ * one. */
 #include "transport/file/file.h"
 
 #include <string.h>

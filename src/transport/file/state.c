@@ -1,8 +1,9 @@
-/* state=1: the file is one value, replaced as a whole. A writer puts the new one in place with a rename, so readers find the old or the
- * new, and other programs may do the same, or edit the file.
+/* state=1: the file is one value, replaced as a whole. A writer puts the new one in place with a rename, so readers
+ * find the old or the new, and other programs may do the same, or edit the file.
  *
- * What must stay true: a reader delivers each version that it finds once, whichever program wrote it; versions that came and went in between
- * are not counted, because nobody can know of them. A value that says nothing of itself is data, and its time is the file's. */
+ * What must stay true: a reader delivers each version that it finds once, whichever program wrote it; versions that
+ * came and went in between are not counted, because nobody can know of them. A value that says nothing of itself is
+ * data, and its time is the file's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

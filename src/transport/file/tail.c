@@ -1,9 +1,9 @@
-/* Where a log ends, and where in it a number or a time is. In a .weir log every block can be joined, so the end is found from the last
- * blocks and a number by halving; in JSON lines the same is done by newlines. CBOR, Smile and BSON can only be read from the beginning,
- * and are.
+/* Where a log ends, and where in it a number or a time is. In a .weir log every block can be joined, so the end is
+ * found from the last blocks and a number by halving; in JSON lines the same is done by newlines. CBOR, Smile and BSON
+ * can only be read from the beginning, and are.
  *
- * What must stay true: the end is behind the last message that is there as a whole; damage in front of such a message is in front of the
- * end. What is behind it may be cut off by who holds the lock. */
+ * What must stay true: the end is behind the last message that is there as a whole; damage in front of such a message
+ * is in front of the end. What is behind it may be cut off by who holds the lock. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -205,7 +205,8 @@ static int is_reached(const struct wanted *wanted, const struct weir_passed *pas
     return passed->seq >= WEIR_CURSOR_UNNUMBERED ? -1 : (int64_t)passed->seq >= wanted->value;
 }
 
-/* Ask the messages behind a place in the middle. Return: 1, 0, or -1 when they do not say, or a failure in @ret_status. */
+/* Ask the messages behind a place in the middle. Return: 1, 0, or -1 when they do not say, or a failure in
+ * @ret_status. */
 static int probe(struct weir_cursor *cursor, int fd, uint64_t stride, uint64_t index, const struct wanted *wanted,
                  int *ret_status, weir_error *err) {
     struct weir_passed passed;
@@ -228,7 +229,8 @@ static int probe(struct weir_cursor *cursor, int fd, uint64_t stride, uint64_t i
     return answer;
 }
 
-/* Walk from where the cursor is to what is wanted. Return: WEIR_OK; WEIR_EAGAIN: it is not there; WEIR_ENOTSUP: it was found, but not its number. */
+/* Walk from where the cursor is to what is wanted. Return: WEIR_OK; WEIR_EAGAIN: it is not there; WEIR_ENOTSUP: it was
+ * found, but not its number. */
 static int walk_to(struct weir_cursor *cursor, const struct wanted *wanted, weir_error *err) {
     struct weir_passed passed;
     int status;
@@ -243,7 +245,8 @@ static int walk_to(struct weir_cursor *cursor, const struct wanted *wanted, weir
     return status == WEIR_EAGAIN && cursor->seq >= WEIR_CURSOR_UNNUMBERED ? WEIR_ENOTSUP : status;
 }
 
-/* Halve until the last stride whose first message is before what is wanted. Return: WEIR_ENOTSUP: the messages do not say. */
+/* Halve until the last stride whose first message is before what is wanted. Return: WEIR_ENOTSUP: the messages do not
+ * say. */
 static int halve(struct weir_cursor *cursor, int fd, uint64_t size, const struct wanted *wanted, weir_error *err) {
     uint64_t stride = cursor->framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_BLOCK : STRIDE;
     uint64_t low = 0, high = (size + stride - 1) / stride;

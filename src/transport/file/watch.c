@@ -1,5 +1,6 @@
-/* Waiting for a file to change, with inotify: the file tells of writes, its directory of new files in the place of it. The descriptors are made
- * when somebody waits for the first time, so that reading what is there costs none of the few that a user may have.
+/* Waiting for a file to change, with inotify: the file tells of writes, its directory of new files in the place of it.
+ * The descriptors are made when somebody waits for the first time, so that reading what is there costs none of the few
+ * that a user may have.
  *
  * What must stay true: notices are taken off before the file is looked at, never after, so none is lost. */
 #include <errno.h>

@@ -1,8 +1,9 @@
-/* Who is on the list gets what a class with r has: he may pass the directory, and read `channel`, `members.lock` and the lanes.
+/* Who is on the list gets what a class with r has: he may pass the directory, and read `channel`, `members.lock` and
+ * the lanes.
  *
- * What must stay true: lock files, cursors and FIFOs name nobody, since whoever may only read one could still take locks on it that
- * writers run into, or take bytes away that wake others. They are made with mode 0600, which empties what they inherit. So a channel
- * that others may write as well (mode & 022) has no list. */
+ * What must stay true: lock files, cursors and FIFOs name nobody, since whoever may only read one could still take
+ * locks on it that writers run into, or take bytes away that wake others. They are made with mode 0600, which empties
+ * what they inherit. So a channel that others may write as well (mode & 022) has no list. */
 #include "transport/shm/allow.h"
 
 #include <dirent.h>
@@ -46,7 +47,8 @@ static int file_give(int directory, const char *name, const struct weir_allow *a
 }
 
 int weir_shm_allow_give(int directory, const struct weir_place *place, weir_error *err) {
-    /* What comes is provided for first, then what is there: a lane that is made meanwhile is found by one of the two. */
+    /* What comes is provided for first, then what is there: a lane that is made meanwhile is found by one of the
+     * two. */
     if (weir_access_give(directory, &place->allow, RIGHT_READ, 1) ||
         weir_access_give(directory, &place->allow, RIGHT_READ | RIGHT_PASS, 0))
         return failed(place, err);

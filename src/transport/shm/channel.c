@@ -1,5 +1,5 @@
-/* Channels, as their ends have them. What is read from a part is checked here, once; where it lies and who is a member is the backing's
- * affair. */
+/* Channels, as their ends have them. What is read from a part is checked here, once; where it lies and who is a member
+ * is the backing's affair. */
 #include "transport/shm/channel.h"
 
 #include <errno.h>
@@ -25,6 +25,11 @@ int weir_backing_unseen(const struct weir_backing *backing, int status, weir_err
     case WEIR_EACCESS:
         return weir_fail(err, status, "%s is closed to you; its owner can %s", backing->text,
                          backing->ops->way_in ? backing->ops->way_in : "make it anew with mode= and group=");
+    case WEIR_EVERSION:
+        return weir_fail(err, status, "%s was made by another version of weir; upgrade the older one, or weir gc %s",
+                         backing->text, backing->text);
+    case WEIR_ECORRUPT:
+        return weir_fail(err, status, "%s is damaged; weir gc %s removes it", backing->text, backing->text);
     default: return weir_fail_errno(err, errno, "%s cannot be opened", backing->text);
     }
 }
@@ -46,7 +51,8 @@ void weir_channel_head(const struct weir_place *place, enum weir_channel_access 
         .cursors_size = WEIR_SHM_CURSORS_SIZE,
     };
     memcpy(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic));
-    /* A writer decides when it has its lane (weir_channel_settle), so that one which fails to open leaves nothing behind. */
+    /* A writer decides when it has its lane (weir_channel_settle), so that one which fails to open leaves nothing
+     * behind. */
     int decides = access != WEIR_CHANNEL_WRITE && place->is_kept_given;
     uint32_t keep = !decides ? WEIR_CHANNEL_UNDECIDED : place->is_kept ? WEIR_CHANNEL_KEEP : WEIR_CHANNEL_GO;
     memset(head, 0, WEIR_SHM_CHANNEL_SIZE);
@@ -62,13 +68,16 @@ void weir_cursors_head(void *head) {
 }
 
 uint32_t weir_channel_kept(const struct weir_backing *backing) {
+    struct weir_channel_header header;
     struct weir_part part;
     uint32_t keep = WEIR_CHANNEL_KEEP;
     if (backing->ops->part_open(backing, (struct weir_part_id){.kind = WEIR_PART_CHANNEL}, 0, &part) != WEIR_OK)
         return keep;
     const uint64_t offset = WEIR_SHM_PAGE + offsetof(struct weir_channel_page, keep);
-    if (backing->ops->part_read(&part, offset, &keep, sizeof(keep)) != WEIR_OK)
-        keep = WEIR_CHANNEL_KEEP;
+    if (backing->ops->part_read(&part, 0, &header, sizeof(header)) != WEIR_OK ||
+        memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0 || header.version != WEIR_SHM_VERSION ||
+        backing->ops->part_read(&part, offset, &keep, sizeof(keep)) != WEIR_OK)
+        keep = WEIR_CHANNEL_KEEP; /* damaged, or of another version: not ours to judge */
     backing->ops->part_close(&part);
     return keep;
 }
@@ -86,7 +95,7 @@ static int part_failed(const struct weir_shm_channel *channel, enum weir_part_ki
                          channel->backing.path);
     if (status == WEIR_EACCESS)
         return weir_fail_errno(err, errno, "%s does not let you %s", text,
-                               channel->access == WEIR_CHANNEL_WRITE ? "write"
+                               channel->access == WEIR_CHANNEL_WRITE ? "write; its owner can, with mode=0660 and group="
                                : channel->access == WEIR_CHANNEL_READ
                                    ? "hold its writers back; observe=1 may be allowed"
                                    : "read");
@@ -146,7 +155,8 @@ static int cursors_open(struct weir_shm_channel *channel, weir_error *err) {
     int status = part_open(channel, WEIR_PART_CURSORS, WEIR_SHM_CURSORS_SIZE, 1, &part, err);
     if (status)
         return status;
-    channel->cursors = ops->part_map(&part, WEIR_MAPPING_WRITE | WEIR_MAPPING_POPULATE);
+    channel->cursors =
+        ops->part_map(&part, WEIR_MAPPING_WRITE); /* few of its pages are ever used, some have no memory */
     channel->cursors_map_size = part.size;
     status =
         channel->cursors ? WEIR_OK : weir_fail_errno(err, errno, "%s cannot be mapped", weir_channel_text(channel));

@@ -48,8 +48,8 @@ static inline int weir_lease_is_held(const struct weir_shm_channel *channel, uns
     return channel->backing.ops->lease_is_held(&channel->backing, lease) != 0;
 }
 
-/* Join the channel of @place in @ops' backing, made when it is absent and place->may_create. A channel that nobody keeps and whose ends
- * all died is made anew. The channel's storage is the caller's and must stay where it is. */
+/* Join the channel of @place in @ops' backing, made when it is absent and place->may_create. A channel that nobody
+ * keeps and whose ends all died is made anew. The channel's storage is the caller's and must stay where it is. */
 int weir_channel_join(struct weir_shm_channel *channel, const struct weir_backing_ops *ops,
                       const struct weir_place *place, enum weir_channel_access access, weir_error *err);
 /* A writer that has its lane says what shall become of the channel behind the last end. */

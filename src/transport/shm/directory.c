@@ -10,8 +10,8 @@ enum { ATTEMPTS = 16 };
 
 /* ---- latest ---- */
 
-/* The lane with the newest frame, by time. Return: WEIR_OK, WEIR_ENOENT (no frame), failures. *ret_is_stale: a lane has grown and
- * taken old segments away while we looked, and the newest frame may be in its new one. */
+/* The lane with the newest frame, by time. Return: WEIR_OK, WEIR_ENOENT (no frame), failures. *ret_is_stale: a lane has
+ * grown and taken old segments away while we looked, and the newest frame may be in its new one. */
 static int newest_find(const struct weir_backing *backing, struct weir_peek *ret, int *ret_is_stale) {
     uint32_t generation[WEIR_SHM_LANES];
     int status = weir_peek_lanes(backing, generation);
@@ -78,7 +78,7 @@ int weir_backing_latest(const struct weir_backing_ops *ops, const struct weir_pl
     ops->abandon(&backing);
     if (status == WEIR_ENOENT)
         return weir_fail(err, status, "%s: there is no message yet", place->text);
-    if (status == WEIR_EACCESS)
+    if (status == WEIR_EACCESS || status == WEIR_EVERSION)
         return weir_backing_unseen(&backing, status, err);
     return status
                ? weir_fail(err, status, "%s: its newest message cannot be read: %s", place->text, weir_err_text(status))
@@ -96,9 +96,12 @@ static int channel_list(const struct weir_backing *backing, const char *name, vo
     const struct listing_user *to = user;
     uint32_t generation[WEIR_SHM_LANES];
     struct weir_listing listing = {0};
-    if (weir_peek_lanes(backing, generation) != WEIR_OK)
+    int status = weir_peek_lanes(backing, generation);
+    if (status == WEIR_ECORRUPT || status == WEIR_EVERSION)
+        listing.problem = status == WEIR_ECORRUPT ? "it is damaged" : "another version of weir made it";
+    else if (status)
         return WEIR_OK; /* gone meanwhile, or no channel */
-    for (unsigned lane = 0; lane < WEIR_SHM_LANES; lane++) {
+    for (unsigned lane = 0; status == WEIR_OK && lane < WEIR_SHM_LANES; lane++) {
         struct weir_peek peek = {0};
         int found = generation[lane] ? weir_peek_newest(backing, lane, generation[lane], &peek) : WEIR_ENOENT;
         listing.messages += peek.sent;

@@ -56,8 +56,8 @@ static int writers_lease(struct shm *shm, const struct weir_place *place, weir_e
                 pid, uid, err);
 }
 
-/* The epoch that a killed server left odd is closed before the server's lease is taken, so that a held lease and an odd epoch together
- * mean a server that lives and reads. */
+/* The epoch that a killed server left odd is closed before the server's lease is taken, so that a held lease and an odd
+ * epoch together mean a server that lives and reads. */
 static int server_lease(struct shm *shm, weir_error *err) {
     struct weir_channel_page *page = shm->channel.page;
     if (shm->role != WEIR_ROLE_SERVER)
@@ -71,7 +71,7 @@ static int server_lease(struct shm *shm, weir_error *err) {
         return busy(shm, "somebody without the right to holds the server's lease", 0, 0, err);
     atomic_store(&page->server_pid, (uint32_t)getpid());
     atomic_store(&page->server_uid, geteuid());
-    atomic_store(&page->server_start, weir_process_start(getpid()));
+    atomic_store(&page->server_start, weir_process_start_own());
     shm->is_serving = 1;
     return WEIR_OK;
 }
@@ -96,7 +96,8 @@ static int ends_open(struct shm *shm, const struct weir_place *place, weir_error
         status = server_lease(shm, err);
     if (status == WEIR_OK && has_lane(shm->role))
         status = weir_lane_open(&shm->lane, &shm->channel, place, err);
-    if (status == WEIR_OK && has_lane(shm->role))
+    /* A client decides nothing: the channel that a mistyped name made goes with it. */
+    if (status == WEIR_OK && has_lane(shm->role) && (shm->role != WEIR_ROLE_CLIENT || place->is_kept_given))
         weir_channel_settle(&shm->channel, place);
     if (status == WEIR_OK && has_slot(shm->role)) {
         int is_holding = shm->role == WEIR_ROLE_SERVER || (shm->role == WEIR_ROLE_READER && !place->is_observer);
@@ -129,7 +130,6 @@ int weir_shm_open(void *state, const struct weir_backing_ops *backing, const str
     shm->generation = weir_fork_generation();
     shm->role = role;
     shm->how = place->wait;
-    weir_spin_init(&shm->spin);
     enum weir_channel_access access = has_lane(role) ? WEIR_CHANNEL_WRITE : WEIR_CHANNEL_READ;
     int status = weir_channel_join(&shm->channel, backing, place, access, err);
     if (status == WEIR_EACCESS && role == WEIR_ROLE_READER && place->is_observer && !backing->wakes)
@@ -226,6 +226,9 @@ static int has_room(void *user) {
 static int room_wait(struct shm *shm, int64_t deadline) {
     if (shm->how == WEIR_WAIT_SPIN)
         return weir_spin_long(has_room, shm, deadline) ? WEIR_OK : WEIR_ETIMEOUT;
+    if (!shm->has_spin)
+        weir_spin_init(&shm->spin);
+    shm->has_spin = 1;
     if (weir_spin_until(&shm->spin, has_room, shm))
         return WEIR_OK;
     for (;;) {
@@ -273,8 +276,8 @@ static int lease_is_held(struct shm *shm) {
     return shm->server_seen != 0;
 }
 
-/* The epoch of the server that is there; 0 for none. The second look tells that the lease found held is of the epoch first seen; one
- * that closes in order says so in its epoch at once. */
+/* The epoch of the server that is there; 0 for none. The second look tells that the lease found held is of the epoch
+ * first seen; one that closes in order says so in its epoch at once. */
 static uint64_t server_find(struct shm *shm) {
     struct weir_channel_page *page = shm->channel.page;
     uint64_t epoch = atomic_load(&page->server_epoch);

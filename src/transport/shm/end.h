@@ -1,4 +1,5 @@
-/* The ends of a channel of rings: what every transport whose channels lie in a backing (backing.h) puts into its ops table. */
+/* The ends of a channel of rings: what every transport whose channels lie in a backing (backing.h) puts into its ops
+ * table. */
 #ifndef WEIR_SHM_END_H
 #define WEIR_SHM_END_H
 
@@ -11,6 +12,7 @@ struct shm {
     struct weir_shm_reader reader;
     struct weir_shm_channel channel;
     struct weir_spin spin; /* of a writer that waits for room */
+    uint8_t has_spin;      /* it is made by the first wait: to count processors is a question to the system */
     uint64_t generation;   /* of fork */
     uint64_t server_found; /* client: the epoch of the server that peer_state found last; 0: none */
     uint64_t server_asked; /* client: the epoch of the server that the last request went to; 0: none */

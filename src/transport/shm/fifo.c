@@ -14,8 +14,8 @@ int weir_fifo_open(int directory, unsigned slot, int must_make, uint32_t mode) {
     /* The FIFO of an earlier reader in this slot is used again, so that writers that have it open stay right. */
     if (must_make && mkfifoat(directory, name, 0600) != 0 && errno != EEXIST)
         return -1;
-    /* For reading and writing: then opening does not wait for the other side, and as there is always a reader, ourselves, writing
-     * never raises SIGPIPE in the host. */
+    /* For reading and writing: then opening does not wait for the other side, and as there is always a reader,
+     * ourselves, writing never raises SIGPIPE in the host. */
     int fd = openat(directory, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -1;

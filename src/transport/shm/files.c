@@ -1,11 +1,14 @@
 /* The files backing: a directory per channel, in the store of its user (store.c).
  *
  * What must stay true:
- * - A channel is seen complete or not at all: it is made under a dot name and renamed into place; to go, it is renamed to a dot name
- *   first. What a maker or remover that was killed leaves behind has a dot name and is nobody's channel (files_clean.c cleans it).
- * - Every end holds byte 0 of members.lock shared for its whole life, the maker already before the rename. Only who holds it exclusively,
- *   and so is alone, may take the channel away. Having got the lock, an end looks whether the name still means the directory that it
- *   opened; if not, it came too late and begins again.
+ * - A channel is seen complete or not at all: it is made under a dot name and renamed into place; to go, it is renamed
+ * to a dot name
+ *   first. What a maker or remover that was killed leaves behind has a dot name and is nobody's channel (files_clean.c
+ *   cleans it).
+ * - Every end holds byte 0 of members.lock shared for its whole life, the maker already before the rename. Only who
+ * holds it exclusively,
+ *   and so is alone, may take the channel away. Having got the lock, an end looks whether the name still means the
+ *   directory that it opened; if not, it came too late and begins again.
  * - So a keep=0 channel whose ends were killed is recognised by the next one to come: it gets the byte exclusively. */
 #include "transport/shm/files.h"
 
@@ -34,16 +37,20 @@ static int file_close(int fd, int sys_errno) {
     return -1;
 }
 
-int weir_files_open(int directory, const char *name, int flags) {
-    struct stat about;
+static int file_open(int directory, const char *name, int flags, struct stat *about) {
     int fd = openat(directory, name, flags | FILE_FLAGS);
-    if (fd < 0 || fstat(fd, &about) != 0)
+    if (fd < 0 || fstat(fd, about) != 0)
         return file_close(fd, errno);
-    if (!S_ISREG(about.st_mode) || about.st_nlink > 1)
+    if (!S_ISREG(about->st_mode) || about->st_nlink > 1)
         return file_close(fd, EBADF);
-    if (about.st_nlink == 0)
+    if (about->st_nlink == 0)
         return file_close(fd, ENOENT);
     return fd;
+}
+
+int weir_files_open(int directory, const char *name, int flags) {
+    struct stat about;
+    return file_open(directory, name, flags, &about);
 }
 
 /* ---- parts ---- */
@@ -60,9 +67,7 @@ static int files_part_open(const struct weir_backing *backing, struct weir_part_
     char name[NAME_SIZE];
     struct stat about;
     part_name(id, name);
-    int fd = weir_files_open(weir_files_of(backing)->fd, name, may_write ? O_RDWR : O_RDONLY);
-    if (fd >= 0 && fstat(fd, &about) != 0)
-        fd = file_close(fd, errno);
+    int fd = file_open(weir_files_of(backing)->fd, name, may_write ? O_RDWR : O_RDONLY, &about);
     if (fd < 0)
         return errno == ENOENT   ? WEIR_ENOENT
                : errno == EACCES ? WEIR_EACCESS
@@ -101,11 +106,33 @@ static int put(int fd, const void *data, size_t size, off_t offset) {
     return pwrite(fd, data, size, offset) == (ssize_t)size ? WEIR_OK : WEIR_ESYSTEM;
 }
 
-/* The file gets the channel's group. Who is not in that group got here by the rights of others, and then others may read it too. */
+/* The file gets the channel's group. Who is not in that group got here by the rights of others, and then others may
+ * read it too. */
 static int group_give(const struct weir_part_wish *wish, int fd) {
     return !(wish->mode & 077) || fchown(fd, (uid_t)-1, wish->gid) == 0 || (errno == EPERM && wish->mode & 04)
                ? WEIR_OK
                : WEIR_ESYSTEM;
+}
+
+static int ranges_allocate(int fd, const struct weir_part_range *ranges, unsigned count, const char *text,
+                           weir_error *err) {
+    int status = WEIR_OK;
+    for (unsigned i = 0; status == WEIR_OK && i < count; i++)
+        status = weir_store_allocate(fd, ranges[i].offset, ranges[i].size, text, err);
+    return status;
+}
+
+static int files_part_allocate(const struct weir_backing *backing, struct weir_part_id id,
+                               const struct weir_part_range *ranges, unsigned count, weir_error *err) {
+    struct weir_part part;
+    int status = files_part_open(backing, id, 1, &part);
+    if (status == WEIR_ENOENT)
+        return weir_fail(err, WEIR_ECLOSED, "%s was taken away", backing->text);
+    if (status)
+        return weir_fail_errno(err, errno, "%s: a lane cannot be opened", backing->text);
+    status = ranges_allocate(part.id, ranges, count, backing->text, err);
+    files_part_close(&part);
+    return status;
 }
 
 static int files_part_make(struct weir_backing *backing, const struct weir_part_wish *wish, weir_error *err) {
@@ -113,11 +140,15 @@ static int files_part_make(struct weir_backing *backing, const struct weir_part_
     int at = weir_files_of(backing)->fd;
     part_name(wish->id, name);
     snprintf(hidden, sizeof(hidden), ".%s", name);
-    unlinkat(at, hidden, 0); /* we hold the lane's lease: whoever made it is dead */
     int fd = openat(at, hidden, O_RDWR | O_CREAT | O_EXCL | FILE_FLAGS, 0600);
+    if (fd < 0 && errno == EEXIST &&
+        unlinkat(at, hidden, 0) == 0) /* we hold the lane's lease: whoever made it is dead */
+        fd = openat(at, hidden, O_RDWR | O_CREAT | O_EXCL | FILE_FLAGS, 0600);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
-    int status = weir_store_allocate(fd, wish->size, backing->text, err);
+    int status = ftruncate(fd, (off_t)wish->size) == 0
+                     ? ranges_allocate(fd, wish->needed, wish->needed_count, backing->text, err)
+                     : weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
     if (status == WEIR_OK && (put(fd, wish->head, wish->head_size, 0) || group_give(wish, fd) ||
                               fchmod(fd, wish->mode) != 0 || renameat(at, hidden, at, name) != 0))
         status = weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
@@ -194,6 +225,7 @@ struct making {
     const struct weir_place *place;
     int directory;
     gid_t gid; /* (gid_t)-1: as it comes */
+    int writers_fd, readers_fd;
     weir_error *err;
 };
 
@@ -201,7 +233,8 @@ static int owned(const struct making *making, int fd, mode_t mode) {
     return (making->gid == (gid_t)-1 || fchown(fd, (uid_t)-1, making->gid) == 0) && fchmod(fd, mode) == 0;
 }
 
-/* A file of the channel that is being made: @size bytes that begin with @head. Return: its descriptor, or -1 with *status. */
+/* A file of the channel that is being made: @size bytes that begin with @head, which has its memory; what is behind it
+ * is given memory by who uses it (weir_slot_take). Return: its descriptor, or -1 with *status. */
 static int make_file(const struct making *making, const char *name, mode_t mode, uint64_t size, const void *head,
                      size_t head_size, int *status) {
     const struct weir_place *place = making->place;
@@ -209,7 +242,9 @@ static int make_file(const struct making *making, const char *name, mode_t mode,
     if (fd < 0 || !owned(making, fd, mode))
         *status = weir_fail_errno(making->err, errno, "%s: its file \"%s\" cannot be made", place->text, name);
     else
-        *status = size ? weir_store_allocate(fd, size, place->text, making->err) : WEIR_OK;
+        *status = size ? weir_store_allocate(fd, 0, head_size, place->text, making->err) : WEIR_OK;
+    if (*status == WEIR_OK && size > head_size && ftruncate(fd, (off_t)size) != 0)
+        *status = weir_fail_errno(making->err, errno, "%s cannot be made", place->text);
     if (*status == WEIR_OK && head_size && put(fd, head, head_size, 0))
         *status = weir_fail_errno(making->err, errno, "%s cannot be written", place->text);
     return *status ? file_close(fd, 0) : fd;
@@ -225,14 +260,15 @@ static int make_and_close(const struct making *making, const char *name, mode_t 
 }
 
 /* The files that hold something, and the locks. */
-static int make_parts(const struct making *making, enum weir_channel_access access) {
-    unsigned char pages[WEIR_SHM_CHANNEL_SIZE], cursors[sizeof(struct weir_cursors_head)];
+static int make_parts(struct making *making, enum weir_channel_access access) {
+    unsigned char pages[WEIR_SHM_CHANNEL_SIZE], cursors[WEIR_SHM_PAGE] = {0};
     mode_t mode = making->place->mode, both = 0600 | weir_channel_mode(mode, 06, 06);
     weir_channel_head(making->place, access, pages);
     weir_cursors_head(cursors);
-    int status = make_and_close(making, "writers.lock", both, 0, NULL, 0);
+    int status;
+    making->writers_fd = make_file(making, "writers.lock", both, 0, NULL, 0, &status);
     if (status == WEIR_OK)
-        status = make_and_close(making, "readers.lock", both, 0, NULL, 0);
+        making->readers_fd = make_file(making, "readers.lock", both, 0, NULL, 0, &status);
     if (making->place->is_sealed) /* all else is in memory without a name */
         return status ? status : make_and_close(making, "sealed", 0600, 0, NULL, 0);
     if (status == WEIR_OK)
@@ -243,10 +279,11 @@ static int make_parts(const struct making *making, enum weir_channel_access acce
 }
 
 /* Fill the new directory. @ret_members: its membership lock, held shared. */
-static int make_content(const struct making *making, enum weir_channel_access access, int *ret_members) {
+static int make_content(struct making *making, enum weir_channel_access access, int *ret_members) {
     const struct weir_place *place = making->place;
     int status;
-    /* Nobody may find the lock free: it would say that we are dead, and what we make would be cleaned away under our hands. */
+    /* Nobody may find the lock free: it would say that we are dead, and what we make would be cleaned away under our
+     * hands. */
     int members = make_file(making, ".members.lock", 0600 | (place->mode & 066), 0, NULL, 0, &status);
     if (members < 0)
         return status;
@@ -266,11 +303,11 @@ static int make_content(const struct making *making, enum weir_channel_access ac
     return status;
 }
 
-/* Make the channel under a dot name and put it in its place. Return: WEIR_OK, WEIR_EAGAIN (another was faster, or the store has gone),
- * failures. */
+/* Make the channel under a dot name and put it in its place. Return: WEIR_OK, WEIR_EAGAIN (another was faster, or the
+ * store has gone), failures. */
 static int channel_make(struct weir_files *files, const struct weir_place *place, enum weir_channel_access access,
                         weir_error *err) {
-    struct making making = {.place = place, .directory = -1, .err = err};
+    struct making making = {.place = place, .directory = -1, .writers_fd = -1, .readers_fd = -1, .err = err};
     char name[40];
     int members = -1;
     int status = weir_channel_group(place, &making.gid, err);
@@ -296,8 +333,12 @@ static int channel_make(struct weir_files *files, const struct weir_place *place
     if (status == WEIR_OK) {
         files->fd = making.directory;
         files->members_fd = members;
+        files->writers_fd = making.writers_fd;
+        files->readers_fd = making.readers_fd;
         return WEIR_OK;
     }
+    file_close(making.writers_fd, 0);
+    file_close(making.readers_fd, 0);
     file_close(members, 0);
     file_close(making.directory, 0);
     weir_store_remove(files->store.fd, name);
@@ -375,7 +416,7 @@ static int join_once(struct weir_backing *backing, const struct weir_place *plac
     int status = weir_store_open(&files->store, place, place->may_create, err);
     backing->uid = files->store.uid;
     int may_create = place->may_create && backing->uid == geteuid();
-    if (status == WEIR_ENOENT && !may_create) /* otherwise it is WEIR_SHM_DIR that is missing, and err says so */
+    if (status == WEIR_ENOENT && !may_create)
         return weir_fail(err, WEIR_ENOENT, "%s: there is no such channel, and %s", place->text,
                          place->may_create ? "its user has none" : "create=0 forbids making it");
     if (status)
@@ -418,12 +459,14 @@ static int join_patiently(struct weir_backing *backing, const struct weir_place 
 
 static int lock_open(const struct weir_backing *backing, enum weir_channel_access access, const char *name, int *ret,
                      weir_error *err) {
+    if (*ret >= 0) /* we have just made it */
+        return WEIR_OK;
     *ret = weir_files_open(weir_files_of(backing)->fd, name, O_RDWR);
     if (*ret >= 0)
         return WEIR_OK;
     return errno == EACCES
                ? weir_fail_errno(err, errno, "%s does not let you %s", backing->text,
-                                 access == WEIR_CHANNEL_WRITE ? "write"
+                                 access == WEIR_CHANNEL_WRITE ? "write; its owner can, with mode=0660 and group="
                                                               : "hold its writers back; observe=1 may be allowed")
                : weir_fail_errno(err, errno, "%s: its file \"%s\" cannot be opened", backing->text, name);
 }
@@ -450,7 +493,9 @@ static int files_join(struct weir_backing *backing, const struct weir_place *pla
     if (status == WEIR_OK && access >= WEIR_CHANNEL_READ)
         status = lock_open(backing, access, "readers.lock", &files->readers_fd, err);
     if (status == WEIR_OK && access >= WEIR_CHANNEL_WRITE)
-        status = lock_open(backing, access, "writers.lock", &files->writers_fd, err);
+        return lock_open(backing, access, "writers.lock", &files->writers_fd, err);
+    if (files->writers_fd >= 0) /* from making the channel */
+        files->writers_fd = file_close(files->writers_fd, errno);
     return status;
 }
 
@@ -483,8 +528,8 @@ void weir_files_go(struct weir_backing *backing) {
     struct weir_files *files = weir_files_of(backing);
     if (files->members_fd < 0 || backing->uid != geteuid())
         return;
-    /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it, both would
-     * be refused and nobody would do it. This way whoever gives up last is not refused. */
+    /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it,
+     * both would be refused and nobody would do it. This way whoever gives up last is not refused. */
     weir_lock_drop(files->members_fd, WEIR_SHM_LOCK_MEMBERS);
     if (weir_lock_take(files->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK)
         weir_files_remove(&files->store, files->entry, files->fd);
@@ -521,6 +566,7 @@ const struct weir_backing_ops weir_backing_files = {
     .part_map = files_part_map,
     .part_map_ring = files_part_map_ring,
     .part_make = files_part_make,
+    .part_allocate = files_part_allocate,
     .part_remove = files_part_remove,
     .part_exists = files_part_exists,
     .wake_open = files_wake_open,

@@ -36,5 +36,7 @@ void weir_files_go(struct weir_backing *backing);
 uint64_t weir_files_used(const struct weir_backing *backing);
 int weir_files_each(weir_backing_fn *fn, void *user, weir_error *err);
 int weir_files_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+int weir_files_take_away(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                         weir_error *err);
 
 #endif

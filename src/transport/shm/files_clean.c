@@ -123,7 +123,8 @@ static int is_abandoned(int directory) {
     return weir_clock_realtime() - ((int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec) > MAKING_NS;
 }
 
-/* Under another name first: a maker that was stopped for very long then fails to put in its place what we take apart. */
+/* Under another name first: a maker that was stopped for very long then fails to put in its place what we take
+ * apart. */
 static void hidden_remove(const struct weir_store *store, const char *entry) {
     char name[40];
     weir_store_dot_name("gone", name);
@@ -181,5 +182,43 @@ int weir_files_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_e
         weir_store_tidy(&store);
         weir_store_close(&store);
     }
+    return status;
+}
+
+/* ---- one channel, by name ---- */
+
+static int idle_remove(const struct weir_backing *backing, void *user) {
+    const struct clean_user *to = user;
+    const struct weir_files *files = weir_files_of(backing);
+    int fd = weir_files_open(files->fd, "members.lock", O_RDWR); /* damaged ones may have none */
+    int status = fd < 0 || weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK ? WEIR_OK : WEIR_EBUSY;
+    if (status == WEIR_OK)
+        status = clean_tell(to, backing, is_sealed(files) ? "sealed channel" : "idle channel");
+    if (status == WEIR_OK && !to->is_dry_run)
+        status = weir_files_remove(&files->store, files->entry, files->fd);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+int weir_files_take_away(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                         weir_error *err) {
+    struct clean_user to = {clean_fn, user, is_dry_run};
+    struct weir_store store;
+    struct stat about;
+    char entry[WEIR_NAME_MAX + 1];
+    weir_store_entry(place->name, entry);
+    int status = weir_store_open(&store, place, 0, err);
+    if (status && status != WEIR_ENOENT)
+        return status;
+    if (status == WEIR_OK && store.uid != geteuid())
+        status = weir_fail(err, WEIR_EACCESS, "%s is another user's, who alone can remove it", place->text);
+    else if (status || fstatat(store.fd, entry, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(about.st_mode))
+        status = weir_fail(err, WEIR_ENOENT, "%s: there is no such channel", place->text);
+    else if ((status = entry_call(&store, entry, idle_remove, &to)) == WEIR_EBUSY)
+        weir_fail(err, status, "%s is in use; end its programs first", place->text);
+    else if (status)
+        weir_fail_errno(err, errno, "%s cannot be removed", place->text);
+    weir_store_close(&store);
     return status;
 }

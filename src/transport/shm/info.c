@@ -1,10 +1,11 @@
 /* info: what the parts of a channel say, told to a person who asks why it is as it is.
  *
- * What must stay true: everything is copied into private memory by part_read, and nothing is locked or written, so asking disturbs
- * nobody, and a part that shrinks or lies does not harm who asks. Numbers out of the parts are compared, never used as sizes or
- * indexes unless bounded. Whether an end lives is the kernel's word (its lease) wherever we may ask for it; where we may
- * not, a process with the number and the start time of the writer counts as alive. The parts change while they are read, so figures
- * of a busy channel are of slightly different moments: cursors first, then lanes, so that no reader seems to be ahead of its writer. */
+ * What must stay true: everything is copied into private memory by part_read, and nothing is locked or written, so
+ * asking disturbs nobody, and a part that shrinks or lies does not harm who asks. Numbers out of the parts are
+ * compared, never used as sizes or indexes unless bounded. Whether an end lives is the kernel's word (its lease)
+ * wherever we may ask for it; where we may not, a process with the number and the start time of the writer counts as
+ * alive. The parts change while they are read, so figures of a busy channel are of slightly different moments: cursors
+ * first, then lanes, so that no reader seems to be ahead of its writer. */
 #include "transport/shm/info.h"
 
 #include <stdlib.h>
@@ -377,7 +378,7 @@ int weir_backing_info(const struct weir_backing_ops *ops, const struct weir_plac
     status = survey_take(survey);
     if (status == WEIR_OK)
         survey_tell(survey, doc);
-    else if (status == WEIR_ENOENT || status == WEIR_EACCESS)
+    else if (status != WEIR_ENOMEM)
         weir_backing_unseen(&survey->backing, status, err);
     else
         weir_fail(err, status, "%s cannot be examined: %s", place->text, weir_err_text(status));

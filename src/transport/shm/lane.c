@@ -4,14 +4,20 @@
  * here is contended and commit is a handful of plain stores.
  *
  * What must stay true, at every instruction, because a kill may come between any two:
- * - The word at the place behind the newest visible frame is 0. So commit first makes sure that the word behind the new frame is 0, then
+ * - The word at the place behind the newest visible frame is 0. So commit first makes sure that the word behind the new
+ * frame is 0, then
  *   stores the new frame's own: a reader, and the next holder, walk from frame to frame until they see 0.
- * - `oldest` is stored before any byte in front of it is overwritten. Who copies a frame and then finds oldest <= its position
+ * - `oldest` is stored before any byte in front of it is overwritten. Who copies a frame and then finds oldest <= its
+ * position
  *   knows that the copy is whole.
- * - No byte is overwritten that a holding reader may still look at (weir_slot_held), unless the segment is LOSSY, where nobody
+ * - No byte is overwritten that a holding reader may still look at (weir_slot_held), unless the segment is LOSSY, where
+ * nobody
  *   looks in place. `freed` <= `oldest` is how far that goes; `limit` = freed + capacity.
+ * - No byte is written, and no frame made that has its next word, where the ring has no memory yet (segment.c): limit
+ * <= backed.
  * - The newest frame is never given up, so the latest value can always be read.
- * - tail, last and next_seq in the page may lag behind the frames by what was being committed; lane_recover catches up. */
+ * - tail, last and next_seq in the page may lag behind the frames by what was being committed; lane_recover catches
+ * up. */
 #include "transport/shm/lane.h"
 
 #include <inttypes.h>
@@ -67,6 +73,11 @@ static int is_lossy(const struct weir_lane *lane) {
     return lane->segment.flags & WEIR_LANE_LOSSY;
 }
 
+static void limit_set(struct weir_lane *lane) {
+    uint64_t limit = lane->freed + lane->segment.capacity;
+    lane->limit = limit < lane->segment.backed ? limit : lane->segment.backed;
+}
+
 static uint64_t held_by_readers(const struct weir_lane *lane, unsigned *ret_slot) {
     *ret_slot = WEIR_SHM_SLOTS;
     if (is_lossy(lane))
@@ -75,8 +86,8 @@ static uint64_t held_by_readers(const struct weir_lane *lane, unsigned *ret_slot
     return held < lane->segment.base ? lane->segment.base : held;
 }
 
-/* Move oldest, freed and limit as far as a frame of @span needs, and a little more, so that this is rare. @ret_slot: the reader in the
- * way when there is still no room. Return: 1 when there is room. */
+/* Move oldest, freed and limit as far as a frame of @span needs, and a little more, so that this is rare. @ret_slot:
+ * the reader in the way when there is still no room. Return: 1 when there is room. */
 static int room_make(struct weir_lane *lane, uint64_t span, unsigned *ret_slot) {
     struct weir_lane_page *page = lane->segment.page;
     uint64_t capacity = lane->segment.capacity;
@@ -91,8 +102,8 @@ static int room_make(struct weir_lane *lane, uint64_t span, unsigned *ret_slot) 
         uint64_t before = oldest;
         oldest = boundary_find(lane, before, goal, bound);
         atomic_store_explicit(&page->oldest, oldest, memory_order_relaxed);
-        /* Full barrier: readers that copy see it before they can see a byte of what is written over the old frames, and a reader that
-         * joins now either sees it too or is seen by the second look. */
+        /* Full barrier: readers that copy see it before they can see a byte of what is written over the old frames, and
+         * a reader that joins now either sees it too or is seen by the second look. */
         atomic_thread_fence(memory_order_seq_cst);
         held = held_by_readers(lane, ret_slot);
         if (held < oldest) { /* one has joined: nothing was overwritten yet, so it need not miss what it began with */
@@ -103,7 +114,7 @@ static int room_make(struct weir_lane *lane, uint64_t span, unsigned *ret_slot) 
     uint64_t freed = oldest < held ? oldest : held;
     if (freed > lane->freed) {
         lane->freed = freed;
-        lane->limit = freed + capacity;
+        limit_set(lane);
     }
     return needed <= lane->limit;
 }
@@ -136,9 +147,10 @@ int weir_lane_has_room(struct weir_lane *lane) {
 
 /* ---- the zero behind the newest frame ----
  *
- * The word behind a new frame must be 0 before the frame can be seen. Storing it there and then would cost each message the transfer of
- * one more cache line, which readers had last; so after a frame is published the words of the lines to come are cleared, while its
- * reader is busy, and the next commit finds that it has nothing to do. Only bytes before limit are cleared: nobody needs them. */
+ * The word behind a new frame must be 0 before the frame can be seen. Storing it there and then would cost each message
+ * the transfer of one more cache line, which readers had last; so after a frame is published the words of the lines to
+ * come are cleared, while its reader is busy, and the next commit finds that it has nothing to do. Only bytes before
+ * limit are cleared: nobody needs them. */
 
 enum { AHEAD_SIZE = 16 * WEIR_SHM_LINE, AHEAD_SPAN_MAX = 4 * WEIR_SHM_LINE };
 
@@ -169,7 +181,8 @@ static inline void zero_at(struct weir_lane *lane, uint64_t position) {
     lane->zero_to = position + WEIR_SHM_LINE;
 }
 
-/* Small frames are followed by frames of any small size, large ones mostly by one as large. */
+/* Small frames are followed by frames of any small size, large ones mostly by one as large. What is clear must reach
+ * beyond head, or published frames would be cleared: zero_at comes first. */
 static inline void zero_ahead(struct weir_lane *lane, uint64_t span) {
     uint64_t end = lane->head + (span > AHEAD_SPAN_MAX ? span + WEIR_SHM_LINE : (uint64_t)AHEAD_SIZE);
     if (__builtin_expect(end > lane->limit, 0))
@@ -184,7 +197,8 @@ static inline void zero_ahead(struct weir_lane *lane, uint64_t span) {
 
 /* ---- segments ---- */
 
-/* Take older segments away once no reader needs them: the newest one has a frame and every holding reader has come to it. */
+/* Take older segments away once no reader needs them: the newest one has a frame and every holding reader has come to
+ * it. */
 static void retired_remove(struct weir_lane *lane) {
     unsigned slot;
     struct weir_segment *segment = &lane->segment;
@@ -193,7 +207,8 @@ static void retired_remove(struct weir_lane *lane) {
     while (weir_slot_held(lane->channel, segment->lane, 0, lane->head, &slot) < segment->base)
         if (!dead_reader_remove(lane, slot))
             return;
-    /* The oldest first: what a kill leaves is still found from the newest one by the next holder, and by who joins meanwhile. */
+    /* The oldest first: what a kill leaves is still found from the newest one by the next holder, and by who joins
+     * meanwhile. */
     struct weir_backing *backing = &lane->channel->backing;
     uint32_t generation = segment->generation;
     while (generation > 1 && weir_segment_exists(lane->channel, segment->lane, generation - 1))
@@ -203,9 +218,9 @@ static void retired_remove(struct weir_lane *lane) {
     lane->has_retired = 0;
 }
 
-/* Go on in a new segment. The old one is closed only when the new one is complete, so that readers and the next holder find one of the
- * two states. */
-static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flags, weir_error *err) {
+/* Go on in a new segment. The old one is closed only when the new one is complete, so that readers and the next holder
+ * find one of the two states. */
+static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint64_t room, uint32_t flags, weir_error *err) {
     struct weir_channel_page *page = lane->channel->page;
     struct weir_segment_wish wish = {
         .lane = lane->segment.lane,
@@ -214,6 +229,7 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
         .capacity = capacity,
         .base = lane->head,
         .next_seq = lane->seq,
+        .room = room,
     };
     struct weir_segment next;
     if (lane->has_retired)
@@ -235,7 +251,8 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint32_t flag
     lane->segment = next;
     zero_forget(lane);
     lane->freed = wish.base;
-    lane->limit = wish.base + next.capacity;
+    weir_segment_know(&lane->segment, wish.base + wish.room);
+    limit_set(lane);
     lane->has_retired = 1;
     return WEIR_OK;
 }
@@ -257,14 +274,25 @@ static int too_big(const struct weir_lane *lane, size_t size, weir_error *err) {
                      weir_channel_text(lane->channel), size, lane->size_max);
 }
 
-/* The frame does not fit between head and limit: publish what is held back, grow, or free old frames. */
+/* The frame does not fit between head and limit: publish what is held back, grow, take memory, or free old frames. */
 __attribute__((noinline)) static int room_search(struct weir_lane *lane, size_t size, weir_error *err) {
     uint64_t span = weir_shm_span(size);
     if (size > lane->size_max || size < WEIR_FRAME_HEADER_SIZE)
         return too_big(lane, size, err);
     if (span > lane->segment.span_max) {
         int status = weir_lane_flush(lane, err);
-        return status ? status : segment_grow(lane, GROW_FACTOR * (span + WEIR_SHM_LINE), lane->segment.flags, err);
+        return status ? status
+                      : segment_grow(lane, GROW_FACTOR * (span + WEIR_SHM_LINE), span + WEIR_SHM_LINE,
+                                     lane->segment.flags, err);
+    }
+    uint64_t needed = lane->head + span + WEIR_SHM_LINE;
+    if (needed > lane->segment.backed) {
+        int status = weir_segment_extend(lane->channel, &lane->segment, needed, err);
+        if (status)
+            return status;
+        limit_set(lane);
+        if (needed <= lane->limit)
+            return WEIR_OK;
     }
     if (lane->has_retired)
         retired_remove(lane);
@@ -410,6 +438,7 @@ int weir_lane_flush(struct weir_lane *lane, weir_error *err) {
     lane->cork_word = 0;
     page_update(lane, lane->cork_last);
     weir_waker_look(&lane->waker, lane->channel);
+    zero_at(lane, lane->head); /* a reservation given back since may have had us forget what is clear */
     zero_ahead(lane, span);
     return WEIR_OK;
 }
@@ -424,7 +453,8 @@ static int page_is_sane(const struct weir_segment *segment, uint64_t oldest, uin
             (last % WEIR_SHM_LINE == 0 && last >= segment->base && last < tail + segment->capacity));
 }
 
-/* Find where the dead holder stopped: committed frames that its page does not tell of yet are kept, half-written ones vanish. */
+/* Find where the dead holder stopped: committed frames that its page does not tell of yet are kept, half-written ones
+ * vanish. */
 static int lane_recover(struct weir_lane *lane) {
     struct weir_lane_page *page = lane->segment.page;
     uint64_t oldest = atomic_load(&page->oldest);
@@ -450,7 +480,8 @@ static int lane_recover(struct weir_lane *lane) {
     uint64_t surely_gone =
         tail + WEIR_SHM_LINE > lane->segment.capacity ? tail + WEIR_SHM_LINE - lane->segment.capacity : 0;
     lane->freed = clamp(held < oldest ? held : oldest, surely_gone, oldest > surely_gone ? oldest : surely_gone);
-    lane->limit = lane->freed + lane->segment.capacity;
+    weir_segment_know(&lane->segment, tail + WEIR_SHM_LINE); /* there it ends, so its writer has been there */
+    limit_set(lane);
     return WEIR_OK;
 }
 
@@ -482,10 +513,16 @@ static int lane_make(struct weir_lane *lane, unsigned index, const struct weir_p
         .next_seq = 1,
     };
     int status = weir_segment_make(lane->channel, &wish, err);
-    return status ? status : weir_segment_open(lane->channel, index, 1, 1, &lane->segment, err);
+    if (status)
+        return status;
+    status = weir_segment_open(lane->channel, index, 1, 1, &lane->segment, err);
+    if (status == WEIR_OK)
+        weir_segment_know(&lane->segment, wish.room);
+    return status;
 }
 
-/* The lease on lane @index is ours: make the lane, or take it over. Return: WEIR_OK; WEIR_EACCESS, WEIR_ECORRUPT, WEIR_ENOENT: not this one. */
+/* The lease on lane @index is ours: make the lane, or take it over. Return: WEIR_OK; WEIR_EACCESS, WEIR_ECORRUPT,
+ * WEIR_ENOENT: not this one. */
 static int lane_settle(struct weir_lane *lane, unsigned index, const struct weir_place *place, weir_error *err) {
     struct weir_channel_page *page = lane->channel->page;
     uint32_t generation = atomic_load(&page->generation[index]);
@@ -497,7 +534,7 @@ static int lane_settle(struct weir_lane *lane, unsigned index, const struct weir
     lane->epoch = atomic_load(&mine->epoch) + 1;
     atomic_store(&mine->epoch, lane->epoch);
     atomic_store(&mine->pid, (uint32_t)getpid());
-    atomic_store(&mine->start, weir_process_start(getpid()));
+    atomic_store(&mine->start, weir_process_start_own());
     status = lane_recover(lane);
     if (status) {
         weir_segment_close(&lane->segment);
@@ -510,7 +547,7 @@ static int lane_settle(struct weir_lane *lane, unsigned index, const struct weir
     uint32_t flags = place->full == WEIR_FULL_DROP_OLDEST ? WEIR_LANE_LOSSY : 0;
     if (flags != lane->segment.flags || weir_segment_capacity(place->capacity) > lane->segment.capacity) {
         uint64_t capacity = place->capacity > lane->segment.capacity ? place->capacity : lane->segment.capacity;
-        status = segment_grow(lane, capacity, flags, err);
+        status = segment_grow(lane, capacity, 0, flags, err);
         if (status)
             weir_segment_close(&lane->segment);
     }

@@ -31,7 +31,8 @@ struct weir_lane {
     uint8_t has_retired; /* older segments may still be there */
 };
 
-/* Take a free lane or make one. Return: WEIR_OK, WEIR_EBUSY (no lane is free), WEIR_ENOSPC, WEIR_ENOMEM, WEIR_EACCESS, WEIR_ESYSTEM. */
+/* Take a free lane or make one. Return: WEIR_OK, WEIR_EBUSY (no lane is free), WEIR_ENOSPC, WEIR_ENOMEM, WEIR_EACCESS,
+ * WEIR_ESYSTEM. */
 int weir_lane_open(struct weir_lane *lane, struct weir_shm_channel *channel, const struct weir_place *place,
                    weir_error *err);
 /* Publish what is corked and give the lane back. */

@@ -16,9 +16,10 @@
  *     4096     struct weir_lane_page     written by the lane's writer only
  *     R        ring of C bytes, mapped twice in a row
  *
- * A position counts bytes since the lane's first frame and never goes back, also over segments; the frame at position P begins at
- * ring byte P mod C. Frames begin at multiples of 64. The 8 bytes at a frame's beginning are its commit word: 0 until the frame is
- * complete. The word behind the newest frame is always 0, so stale bytes are never taken for a frame.
+ * A position counts bytes since the lane's first frame and never goes back, also over segments; the frame at position P
+ * begins at ring byte P mod C. Frames begin at multiples of 64. The 8 bytes at a frame's beginning are its commit word:
+ * 0 until the frame is complete. The word behind the newest frame is always 0, so stale bytes are never taken for a
+ * frame.
  *
  * All integers are little-endian and naturally aligned; those that change are accessed as atomics. */
 #ifndef WEIR_SHM_LAYOUT_H

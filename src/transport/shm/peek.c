@@ -1,7 +1,8 @@
-/* Lanes read through part_read, which never faults: a file that shrinks gives a short read where a mapping would give SIGBUS, and a value
- * that is wanted once is had for less than a mapping and its page faults cost.
+/* Lanes read through part_read, which never faults: a file that shrinks gives a short read where a mapping would give
+ * SIGBUS, and a value that is wanted once is had for less than a mapping and its page faults cost.
  *
- * The rule that makes it safe is the observers': read the bytes, then read `oldest`; when it has not passed them, they were whole. */
+ * The rule that makes it safe is the observers': read the bytes, then read `oldest`; when it has not passed them, they
+ * were whole. */
 #include "transport/shm/peek.h"
 
 #include <stdatomic.h>
@@ -37,6 +38,9 @@ int weir_peek_lanes(const struct weir_backing *backing, uint32_t generation[WEIR
         status = backing->ops->part_read(&part, WEIR_SHM_PAGE + offsetof(struct weir_channel_page, generation),
                                          generation, size);
     backing->ops->part_close(&part);
+    if (status == WEIR_OK && memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) == 0 &&
+        header.version != WEIR_SHM_VERSION)
+        return WEIR_EVERSION;
     if (status || memcmp(header.magic, WEIR_SHM_CHANNEL_MAGIC, sizeof(header.magic)) != 0)
         return WEIR_ECORRUPT;
     return header.version == WEIR_SHM_VERSION && header.lanes == WEIR_SHM_LANES ? WEIR_OK : WEIR_EVERSION;
@@ -112,7 +116,8 @@ static int glance_at(struct weir_peek *peek, uint64_t position) {
     return status;
 }
 
-/* Look at the frame that the page calls the newest. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile, or none), WEIR_ECORRUPT. */
+/* Look at the frame that the page calls the newest. Return: WEIR_OK, WEIR_EAGAIN (overwritten meanwhile, or none),
+ * WEIR_ECORRUPT. */
 static int glance(struct weir_peek *peek, struct page_copy *page) {
     int status = page_read(peek, page);
     if (status || page->last == WEIR_SHM_NO_FRAME)

@@ -19,8 +19,8 @@ struct weir_peek {
 
 /* Segment generations of all lanes. Return: WEIR_OK, WEIR_ENOENT, WEIR_EACCESS, WEIR_ECORRUPT, WEIR_EVERSION. */
 int weir_peek_lanes(const struct weir_backing *backing, uint32_t generation[WEIR_SHM_LANES]);
-/* Return: WEIR_OK; WEIR_EAGAIN, it has no frame (then only sent is set); WEIR_ENOENT, a segment is gone: the lane has grown since
- * the table was read, look again; WEIR_ECORRUPT, WEIR_EACCESS. */
+/* Return: WEIR_OK; WEIR_EAGAIN, it has no frame (then only sent is set); WEIR_ENOENT, a segment is gone: the lane has
+ * grown since the table was read, look again; WEIR_ECORRUPT, WEIR_EACCESS. */
 int weir_peek_newest(const struct weir_backing *backing, unsigned lane, uint32_t generation, struct weir_peek *ret);
 void weir_peek_close(struct weir_peek *peek);
 /* Copy the frame. Return: WEIR_OK, WEIR_EAGAIN (it was overwritten meanwhile), WEIR_ECORRUPT, WEIR_ENOMEM. */

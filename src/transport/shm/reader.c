@@ -1,7 +1,7 @@
 /* The merge of lanes, and waiting for them.
  *
- * What must stay true: a lane that is damaged, or whose writer is stopped or dead, holds up no other; no lane gets more than BURST frames
- * in a row while others have some; looking for a frame makes no system call and reads no clock. */
+ * What must stay true: a lane that is damaged, or whose writer is stopped or dead, holds up no other; no lane gets more
+ * than BURST frames in a row while others have some; looking for a frame makes no system call and reads no clock. */
 #include "transport/shm/reader.h"
 
 #include <string.h>
@@ -31,7 +31,8 @@ static int slot_find(struct weir_shm_reader *reader, weir_error *err) {
 
 /* ---- lanes that are damaged ---- */
 
-/* What a lane's writer can bring about. It must not keep us from the other lanes, so it is never what opening or seeking returns. */
+/* What a lane's writer can bring about. It must not keep us from the other lanes, so it is never what opening or
+ * seeking returns. */
 static int is_damage(int status) {
     return status == WEIR_ECORRUPT || status == WEIR_EACCESS;
 }
@@ -184,8 +185,8 @@ static inline void held_release(struct weir_shm_reader *reader) {
     reader->held = NULL;
     uint64_t span = view->next - view->position;
     reader->untold += span;
-    /* The next position comes out of the frame's own line. Frames mostly have the size of the one before: with that as a guess, the
-     * processor fetches the lines of several frames at once instead of one after the other. */
+    /* The next position comes out of the frame's own line. Frames mostly have the size of the one before: with that as
+     * a guess, the processor fetches the lines of several frames at once instead of one after the other. */
     uint64_t guess = view->span;
     __asm__("" : "+r"(guess));
     if (__builtin_expect(span == view->span, 1)) {
@@ -384,7 +385,12 @@ static int seek_lane(struct weir_shm_reader *reader, struct weir_lane_view *view
         return status;
     uint64_t seq = from == WEIR_FROM_SEQ ? (uint64_t)value : 0;
     int64_t time = from == WEIR_FROM_AGO ? weir_clock_realtime() - value : INT64_MIN;
-    return weir_view_forward(view, reader->channel, seq, time, err);
+    status = weir_view_forward(view, reader->channel, seq, time, err);
+    /* Who names a seq learns how many there are no more from it on. */
+    uint64_t first = seq > 0 ? seq : 1;
+    if (status == WEIR_OK && from == WEIR_FROM_SEQ && (view->expected == 0 || view->expected > first))
+        view->expected = first;
+    return status;
 }
 
 int weir_shm_reader_seek(struct weir_shm_reader *reader, enum weir_from from, int64_t value, weir_error *err) {

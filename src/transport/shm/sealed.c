@@ -1,7 +1,8 @@
-/* The sealed backing: parts, leases, and the ops table. It stands on the files backing, whose directory it uses for the name of the
- * channel, its members and the leases of writers; sealed memory has no name.
+/* The sealed backing: parts, leases, and the ops table. It stands on the files backing, whose directory it uses for the
+ * name of the channel, its members and the leases of writers; sealed memory has no name.
  *
- * What must stay true: a directory is either a sealed channel, then it has the mark, or a plain one; nobody treats the one as the other. */
+ * What must stay true: a directory is either a sealed channel, then it has the mark, or a plain one; nobody treats the
+ * one as the other. */
 #include "transport/shm/sealed.h"
 
 #include <errno.h>

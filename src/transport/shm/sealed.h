@@ -1,18 +1,22 @@
-/* The sealed backing: for a channel whose owner and readers do not trust each other. docs/spec/sealed.md is the standard.
+/* The sealed backing: for a channel whose owner and readers do not trust each other. docs/spec/sealed.md is the
+ * standard.
  *
  *   sealed.c        its parts, leases and ops; latest and info
  *   sealed_door.c   the writer's thread: lets readers in, notices when they go
  *   sealed_join.c   the reader's thread: joins writers as they come, notices when they go
  *
- * Each writer is a world of its own: a ring in sealed memory that only it can write, and a socket "sock.N" in the channel's directory
- * through which it hands the ring and a page of its own to each reader. What the ring calls the channel's page and cursors is private memory of each end; the
- * slot of a reader is a page that only it and this writer have.
+ * Each writer is a world of its own: a ring in sealed memory that only it can write, and a socket "sock.N" in the
+ * channel's directory through which it hands the ring and a page of its own to each reader. What the ring calls the
+ * channel's page and cursors is private memory of each end; the slot of a reader is a page that only it and this writer
+ * have.
  *
- *     writer            page (private)   cursors: head (private) | slot 0 | slot 1 | ...     a page shared with each reader
- *     reader            page (private)   cursors: head (private) | slot 0 | slot 1 | ...     a page shared with each writer: lane = slot
+ *     writer            page (private)   cursors: head (private) | slot 0 | slot 1 | ...     a page shared with each
+ *     reader reader            page (private)   cursors: head (private) | slot 0 | slot 1 | ...     a page shared with
+ *     each writer: lane = slot
  *
- * What must stay true: the places of slots are mapped at every moment, with zeros while nobody is there, so that whoever looks at one
- * without a lock finds memory. Only the thread makes and ends connections; the owner of the end sends on them under the lock. */
+ * What must stay true: the places of slots are mapped at every moment, with zeros while nobody is there, so that
+ * whoever looks at one without a lock finds memory. Only the thread makes and ends connections; the owner of the end
+ * sends on them under the lock. */
 #ifndef WEIR_SHM_SEALED_H
 #define WEIR_SHM_SEALED_H
 
@@ -78,7 +82,8 @@ enum weir_sealed_state {
     WEIR_LANE_REFUSED = 4, /* no use asking this one again */
 };
 
-/* A reader's connection to a writer. States change as they are listed; FREE to REFUSED are the thread's, OVER to FREE is the owner's. */
+/* A reader's connection to a writer. States change as they are listed; FREE to REFUSED are the thread's, OVER to FREE
+ * is the owner's. */
 struct weir_sealed_lane {
     _Atomic(int) state;
     int fd;

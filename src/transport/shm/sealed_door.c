@@ -1,9 +1,10 @@
-/* The writer's side of joins. A thread of ours answers them, so that a reader gets in while the program that writes does other things.
+/* The writer's side of joins. A thread of ours answers them, so that a reader gets in while the program that writes
+ * does other things.
  *
- * What must stay true: whether somebody may come in is decided by what the kernel says of him, before a byte of his is read; what he
- * says is one packet, of which a flag is looked at; who says anything else, or more, is put out. A guest is counted in `joined` before
- * he is told, with a slot that holds everything, so that from the moment when he sees the ring nothing of it is overwritten. When he
- * goes, the kernel ends his connection: that is the lease of his slot. */
+ * What must stay true: whether somebody may come in is decided by what the kernel says of him, before a byte of his is
+ * read; what he says is one packet, of which a flag is looked at; who says anything else, or more, is put out. A guest
+ * is counted in `joined` before he is told, with a slot that holds everything, so that from the moment when he sees the
+ * ring nothing of it is overwritten. When he goes, the kernel ends his connection: that is the lease of his slot. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -187,7 +188,8 @@ static void welcome(struct weir_sealed *sealed, int fd, uint32_t uid, uint32_t f
     sealed->guests[slot] = (struct weir_sealed_guest){fd, uid, 0};
     atomic_store(&sealed->answered[slot], 0);
     atomic_fetch_or(&sealed->cursors->joined, bit(slot));
-    /* From here on a writer that wants room sees him, or has said in `oldest`, which he reads later, what it took before. */
+    /* From here on a writer that wants room sees him, or has said in `oldest`, which he reads later, what it took
+     * before. */
     atomic_thread_fence(memory_order_seq_cst);
     struct weir_sealed_packet answer = weir_sealed_packet(WEIR_SEALED_ANSWER, 0);
     answer.count = segments_count(sealed);
@@ -354,7 +356,8 @@ static void guest_wake(struct weir_sealed *sealed, unsigned slot, uint32_t armin
 
 void weir_door_wake(const struct weir_backing *backing) {
     struct weir_sealed *sealed = weir_sealed_of(backing);
-    uint64_t joined = atomic_load_explicit(&sealed->cursors->joined, memory_order_relaxed);
+    /* Acquire: the page of a slot was mapped before its bit. */
+    uint64_t joined = atomic_load_explicit(&sealed->cursors->joined, memory_order_acquire);
     for (; joined; joined &= joined - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(joined);
         uint32_t arming = atomic_load_explicit(&weir_sealed_slot(sealed, slot)->arming, memory_order_relaxed);

@@ -1,10 +1,10 @@
-/* The reader's side of joins. Opening joins all writers that are there; a thread of ours joins those that come later, so that a writer
- * with readers=N finds a reader whose program does other things.
+/* The reader's side of joins. Opening joins all writers that are there; a thread of ours joins those that come later,
+ * so that a writer with readers=N finds a reader whose program does other things.
  *
- * What must stay true: of a writer only this is believed: that it is the channel's owner, which the kernel says, and that the memory it gives us cannot
- * shrink and is all there, which the kernel says too (os/memfd.h). Whatever else it sends ends its connection, and nothing but its connection. Until a
- * lane is joined it is the thread's (before there is one, the opener's), from then on its owner's; the thread then only looks
- * whether the connection has ended. */
+ * What must stay true: of a writer only this is believed: that it is the channel's owner, which the kernel says, and
+ * that the memory it gives us cannot shrink and is all there, which the kernel says too (os/memfd.h). Whatever else it
+ * sends ends its connection, and nothing but its connection. Until a lane is joined it is the thread's (before there is
+ * one, the opener's), from then on its owner's; the thread then only looks whether the connection has ended. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -78,8 +78,8 @@ static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, u
         lane_clear(lane, WEIR_LANE_FREE);
         return is_dead;
     }
-    /* Somebody may have taken the name between the look and the call: then we are connected to we do not know whom, and would connect to
-     * him again when we see his socket. */
+    /* Somebody may have taken the name between the look and the call: then we are connected to we do not know whom, and
+     * would connect to him again when we see his socket. */
     if (inode_of(sealed, number) != inode) {
         lane_clear(lane, WEIR_LANE_FREE);
         return 0;

@@ -1,5 +1,10 @@
-/* Segments. The header is read once into a private copy and checked against the part's size; nobody looks at the mapped one
- * afterwards, so that its owner cannot change the geometry under a reader. */
+/* Segments. The header is read once into a private copy and checked against the part's size; nobody looks at the mapped
+ * one afterwards, so that its owner cannot change the geometry under a reader.
+ *
+ * What must stay true: memory is taken step by step, as the writer first comes there, but always before anybody comes
+ * there. So at every moment the ring has its memory from base up to the word behind the newest frame, which is as far
+ * as a reader or the next holder looks: to touch what has none would take memory by a fault, and end in SIGBUS in a
+ * full store. */
 #include "transport/shm/segment.h"
 
 #include <errno.h>
@@ -23,13 +28,75 @@ uint64_t weir_segment_capacity(uint64_t capacity) {
     return rounded;
 }
 
-/* ---- making ---- */
-
 static uint64_t ring_offset(void) {
     return page_size() > 2 * WEIR_SHM_PAGE ? page_size() : 2 * WEIR_SHM_PAGE;
 }
 
 enum { HEAD_SIZE = WEIR_SHM_PAGE + sizeof(struct weir_lane_page) };
+
+/* ---- memory of the ring ----
+ *
+ * 1 MiB at once is a millisecond, which each opening would pay, most of them for memory that is never used. */
+
+enum { STEP_FIRST = 4 * WEIR_SHM_PAGE, STEP_MAX = 64 * WEIR_SHM_PAGE, STEP_PARTS = 16 };
+
+static uint64_t page_up(uint64_t position) {
+    return (position + page_size() - 1) & ~(page_size() - 1);
+}
+
+/* The bytes of a part between two positions of its ring. Return: how many ranges. */
+static unsigned ring_ranges(uint64_t offset, uint64_t capacity, uint64_t from, uint64_t to,
+                            struct weir_part_range ranges[2]) {
+    uint64_t begin = from & (capacity - 1), size = to - from;
+    if (begin + size <= capacity) {
+        ranges[0] = (struct weir_part_range){offset + begin, size};
+        return 1;
+    }
+    ranges[0] = (struct weir_part_range){offset + begin, capacity - begin};
+    ranges[1] = (struct weir_part_range){offset, begin + size - capacity};
+    return 2;
+}
+
+static uint64_t first_step(uint64_t room, uint64_t capacity) {
+    room = room > STEP_FIRST ? room : (uint64_t)STEP_FIRST;
+    return room < capacity ? room : capacity;
+}
+
+void weir_segment_know(struct weir_segment *segment, uint64_t position) {
+    uint64_t end = page_up(position);
+    if (end > segment->backed)
+        segment->backed = end;
+    if (segment->backed >= segment->base + segment->capacity)
+        segment->backed = UINT64_MAX;
+}
+
+int weir_segment_extend(const struct weir_shm_channel *channel, struct weir_segment *segment, uint64_t needed,
+                        weir_error *err) {
+    const struct weir_backing *backing = &channel->backing;
+    struct weir_part_id id = weir_part_lane(segment->lane, segment->generation);
+    struct weir_part_range ranges[2];
+    uint64_t offset = (uint64_t)(segment->ring - segment->map), end = segment->base + segment->capacity;
+    uint64_t step = segment->capacity / STEP_PARTS;
+    step = step < STEP_FIRST ? STEP_FIRST : step > STEP_MAX ? (uint64_t)STEP_MAX : step;
+    uint64_t least = page_up(needed) < end ? page_up(needed) : end;
+    uint64_t to = least < segment->backed + step ? segment->backed + step : least;
+    to = to < end ? to : end;
+    unsigned count = ring_ranges(offset, segment->capacity, segment->backed, to, ranges);
+    int status = backing->ops->part_allocate(backing, id, ranges, count, err);
+    if (status == WEIR_ENOSPC && least < to) {
+        to = least;
+        count = ring_ranges(offset, segment->capacity, segment->backed, to, ranges);
+        status = backing->ops->part_allocate(backing, id, ranges, count, err);
+    }
+    if (status)
+        return status;
+    for (unsigned i = 0; i < count; i++)
+        weir_mapping_populate(segment->map + ranges[i].offset, ranges[i].size, WEIR_MAPPING_WRITE);
+    weir_segment_know(segment, to);
+    return WEIR_OK;
+}
+
+/* ---- making ---- */
 
 /* The header and the writer's page. */
 static void head_fill(const struct weir_segment_wish *wish, uint64_t capacity, unsigned char head[HEAD_SIZE]) {
@@ -50,10 +117,11 @@ static void head_fill(const struct weir_segment_wish *wish, uint64_t capacity, u
     memcpy(head + WEIR_SHM_PAGE, &page, sizeof(page));
 }
 
-int weir_segment_make(struct weir_shm_channel *channel, const struct weir_segment_wish *wish, weir_error *err) {
+int weir_segment_make(struct weir_shm_channel *channel, struct weir_segment_wish *wish, weir_error *err) {
     unsigned char head[HEAD_SIZE];
     uint64_t capacity = weir_segment_capacity(wish->capacity);
     head_fill(wish, capacity, head);
+    wish->room = first_step(wish->room, capacity);
     struct weir_part_wish part = {
         .id = weir_part_lane(wish->lane, wish->generation),
         .size = ring_offset() + capacity,
@@ -62,6 +130,8 @@ int weir_segment_make(struct weir_shm_channel *channel, const struct weir_segmen
         .mode = 0600 | (channel->mode & 044),
         .gid = channel->gid,
     };
+    part.needed[0] = (struct weir_part_range){0, ring_offset()};
+    part.needed_count = 1 + ring_ranges(ring_offset(), capacity, wish->base, wish->base + wish->room, part.needed + 1);
     return channel->backing.ops->part_make(&channel->backing, &part, err);
 }
 
@@ -87,7 +157,8 @@ int weir_segment_header(const struct weir_backing *backing, const struct weir_pa
 
 static int segment_map(const struct weir_backing *backing, const struct weir_part *part,
                        const struct weir_lane_header *header, int is_writer, struct weir_segment *ret) {
-    unsigned flags = (is_writer ? WEIR_MAPPING_WRITE : 0) | WEIR_MAPPING_POPULATE;
+    /* What has no memory yet must not be touched. */
+    unsigned flags = (is_writer ? WEIR_MAPPING_WRITE : 0) | (backing->ops->part_allocate ? 0 : WEIR_MAPPING_POPULATE);
     if (header->ring_offset % page_size() != 0) {
         errno = EINVAL;
         return WEIR_ESYSTEM;
@@ -128,6 +199,7 @@ int weir_segment_open(const struct weir_shm_channel *channel, uint32_t lane, uin
         .span_max = weir_shm_span_max(header.capacity),
         .base = header.base,
         .capacity = header.capacity,
+        .backed = backing->ops->part_allocate ? header.base : UINT64_MAX,
         .lane = lane,
         .generation = generation,
         .flags = header.flags,

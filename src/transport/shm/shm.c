@@ -54,4 +54,5 @@ const struct weir_transport_ops weir_transport_shm = {
     .info = shm_info,
     .list = shm_list,
     .clean = weir_files_clean,
+    .remove = weir_files_take_away,
 };

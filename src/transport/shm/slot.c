@@ -1,7 +1,8 @@
-/* Reader slots. The lease of a slot says who may use slot S; the bit in cursors.joined says that writers must look at it.
+/* Reader slots. The lease of a slot says who may use slot S; the bit in cursors.joined says that writers must look at
+ * it.
  *
- * What must stay true: bytes of a slot are changed only by who holds its lease. So a writer that finds a dead reader in its way first
- * takes the lease, and by that knows that no new reader is just moving in. */
+ * What must stay true: bytes of a slot are changed only by who holds its lease. So a writer that finds a dead reader in
+ * its way first takes the lease, and by that knows that no new reader is just moving in. */
 #include "transport/shm/slot.h"
 
 #include <unistd.h>
@@ -37,11 +38,24 @@ static int lease_take(struct weir_shm_channel *channel, unsigned *ret) {
     return WEIR_EBUSY;
 }
 
+/* A slot gets its memory when somebody takes it; only slots whose joined bit is set are ever looked at. */
+static int slot_allocate(const struct weir_shm_channel *channel, unsigned slot) {
+    const struct weir_backing *backing = &channel->backing;
+    struct weir_part_range range = {WEIR_SHM_PAGE + (uint64_t)slot * channel->slot_stride, channel->slot_stride};
+    struct weir_part_id id = {.kind = WEIR_PART_CURSORS};
+    return backing->ops->part_allocate ? backing->ops->part_allocate(backing, id, &range, 1, NULL) : WEIR_OK;
+}
+
 int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret) {
     unsigned slot;
     int status = lease_take(channel, &slot);
     if (status)
         return status;
+    status = slot_allocate(channel, slot);
+    if (status) {
+        weir_lease_drop(channel, WEIR_LEASE_SLOT + slot);
+        return status;
+    }
     slot_clear(channel, slot);
     struct weir_reader_slot *mine = weir_channel_slot(channel, slot);
     for (unsigned lane = 0; lane < WEIR_SHM_LANES; lane++)
@@ -49,7 +63,8 @@ int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *r
     atomic_store_explicit(&mine->flags, is_holding ? WEIR_SLOT_HOLDING : 0, memory_order_relaxed);
     atomic_store_explicit(&mine->pid, (uint32_t)getpid(), memory_order_relaxed);
     atomic_fetch_or(&channel->cursors->joined, bit(slot));
-    /* From here on a writer that wants room either sees us or has said in `oldest`, which we read next, what it took before. */
+    /* From here on a writer that wants room either sees us or has said in `oldest`, which we read next, what it took
+     * before. */
     atomic_thread_fence(memory_order_seq_cst);
     *ret = slot;
     return WEIR_OK;

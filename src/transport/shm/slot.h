@@ -4,15 +4,17 @@
 
 #include "transport/shm/channel.h"
 
-/* Take a free slot. With is_holding the reader from now on holds back every lane at its oldest frame, until it moves its cursors.
+/* Take a free slot. With is_holding the reader from now on holds back every lane at its oldest frame, until it moves
+ * its cursors.
  * Return: WEIR_OK, WEIR_EBUSY (all are taken). */
 int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret);
 /* The reader has found where it begins: writers that wait for readers may send. */
 void weir_slot_place(const struct weir_shm_channel *channel, unsigned slot);
 void weir_slot_drop(struct weir_shm_channel *channel, unsigned slot);
 
-/* The position before which no holding reader needs anything of the lane; at most @head. @ret_slot: whose it is, WEIR_SHM_SLOTS when
- * nobody holds. Cursors are others' bytes: what is behind @freed or beyond @head counts as these. */
+/* The position before which no holding reader needs anything of the lane; at most @head. @ret_slot: whose it is,
+ * WEIR_SHM_SLOTS when nobody holds. Cursors are others' bytes: what is behind @freed or beyond @head counts as
+ * these. */
 uint64_t weir_slot_held(const struct weir_shm_channel *channel, unsigned lane, uint64_t freed, uint64_t head,
                         unsigned *ret_slot);
 /* Give a slot free whose reader has died. Return: 1 when it was so. */

@@ -1,8 +1,8 @@
-/* The store. Its directory is the one gate between users: it is made 0700 and widened to 0711 (pass through, see nothing) only when a
- * channel in it is opened to others; each channel's own mode then says who may do what.
+/* The store. Its directory is the one gate between users: it is made 0700 and widened to 0711 (pass through, see
+ * nothing) only when a channel in it is opened to others; each channel's own mode then says who may do what.
  *
- * What must stay true: nothing is opened through a symbolic link, and what was opened is compared with what it should be, because BASE
- * may be a place where everybody can make names (/dev/shm is). */
+ * What must stay true: nothing is opened through a symbolic link, and what was opened is compared with what it should
+ * be, because BASE may be a place where everybody can make names (/dev/shm is). */
 #include "transport/shm/store.h"
 
 #include <dirent.h>
@@ -100,11 +100,17 @@ static int directory_check(const struct weir_store *store, weir_error *err) {
 }
 
 static int directory_open(struct weir_store *store, int may_create, weir_error *err) {
-    if (may_create && mkdirat(store->base_fd, store->directory, 0700) != 0 && errno != EEXIST)
-        return weir_fail_errno(err, errno, "%s cannot be made", store->path);
-    store->fd = openat(store->base_fd, store->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    store->fd = openat(store->base_fd, store->directory, O_RDONLY | flags);
+    if (store->fd < 0 && errno == ENOENT && may_create) {
+        if (mkdirat(store->base_fd, store->directory, 0700) != 0 && errno != EEXIST)
+            return weir_fail_errno(err, errno, "%s cannot be made; %sset WEIR_SHM_DIR to a directory of your own",
+                                   store->path,
+                                   errno == EACCES ? "who may make names there must be let (chmod 1777), or " : "");
+        store->fd = openat(store->base_fd, store->directory, O_RDONLY | flags);
+    }
     if (store->fd < 0 && errno == EACCES) /* 0711: we may pass but not look */
-        store->fd = openat(store->base_fd, store->directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        store->fd = openat(store->base_fd, store->directory, O_PATH | flags);
     if (store->fd >= 0)
         return directory_check(store, err);
     if (errno == ENOENT)
@@ -124,15 +130,34 @@ static int widen(const struct weir_store *store, weir_error *err) {
                                         : weir_fail_errno(err, errno, "%s cannot be opened to others", store->path);
 }
 
-int weir_store_open_user(struct weir_store *store, uid_t uid, int may_create, uint32_t mode, weir_error *err) {
+/* Open BASE. That it is not there is a mistake in what was set, which is another thing than a channel that is not
+ * there. */
+static int base_open(int *ret_fd, const char **ret_base, weir_error *err) {
     const char *base = secure_getenv("WEIR_SHM_DIR");
     if (!base || !*base)
         base = "/dev/shm";
-    *store = (struct weir_store){.fd = -1, .uid = uid};
-    store->base_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (store->base_fd < 0)
-        return weir_fail_errno(err, errno,
-                               "%s cannot be opened; make it, or set WEIR_SHM_DIR to a directory of your own", base);
+    if (*base != '/')
+        return weir_fail(
+            err, WEIR_EADDRESS,
+            "WEIR_SHM_DIR is \"%.100s\", which means another directory for each program; write it with a / in "
+            "front",
+            base);
+    *ret_base = base;
+    *ret_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*ret_fd >= 0)
+        return WEIR_OK;
+    if (errno == ENOENT || errno == ENOTDIR)
+        return weir_fail(err, WEIR_EADDRESS,
+                         "there is no directory %.100s; make it, or set WEIR_SHM_DIR to a directory of your own", base);
+    return weir_fail_errno(err, errno, "%.100s cannot be opened; set WEIR_SHM_DIR to a directory of your own", base);
+}
+
+int weir_store_open_user(struct weir_store *store, uid_t uid, int may_create, uint32_t mode, weir_error *err) {
+    const char *base = NULL;
+    *store = (struct weir_store){.base_fd = -1, .fd = -1, .uid = uid};
+    int failed = base_open(&store->base_fd, &base, err);
+    if (failed)
+        return failed;
     snprintf(store->directory, sizeof(store->directory), "weir-%lu", (unsigned long)uid);
     snprintf(store->path, sizeof(store->path), "%.*s/%s", WEIR_STORE_PATH_MAX - 32, base, store->directory);
     int is_ours = uid == geteuid();
@@ -182,10 +207,10 @@ int weir_store_remove(int at, const char *entry) {
     return unlinkat(at, entry, AT_REMOVEDIR) == 0 ? WEIR_OK : WEIR_ESYSTEM;
 }
 
-int weir_store_allocate(int fd, uint64_t size, const char *path, weir_error *err) {
+int weir_store_allocate(int fd, uint64_t offset, uint64_t size, const char *path, weir_error *err) {
     int failed;
     do
-        failed = posix_fallocate(fd, 0, (off_t)size);
+        failed = posix_fallocate(fd, (off_t)offset, (off_t)size);
     while (failed == EINTR);
     if (failed == 0)
         return WEIR_OK;

@@ -1,12 +1,15 @@
 /* A lane, read. Two ways to be safe from the writer:
  *
- * - Holding: our cursor says what we still need, and the writer of a lane that is not LOSSY never overwrites that. To go back to older
- *   frames the cursor is first set to 0, "everything", then a full barrier, then the page is read: the writer either sees the cursor
- *   before it frees more, or it freed before, and then `oldest`, stored before the freeing, tells us.
- * - Copying: take the bytes, then look whether `oldest` has passed the place. Observers, LOSSY lanes and lanes of other users.
+ * - Holding: our cursor says what we still need, and the writer of a lane that is not LOSSY never overwrites that. To
+ * go back to older
+ *   frames the cursor is first set to 0, "everything", then a full barrier, then the page is read: the writer either
+ *   sees the cursor before it frees more, or it freed before, and then `oldest`, stored before the freeing, tells us.
+ * - Copying: take the bytes, then look whether `oldest` has passed the place. Observers, LOSSY lanes and lanes of other
+ * users.
  *
- * What must stay true: nothing that stands in a segment is used unchecked. Positions only ever index through the mask, spans are at most
- * span_max, and the ring is mapped twice, so whatever a hostile writer stores, reads stay inside the mapping. */
+ * What must stay true: nothing that stands in a segment is used unchecked. Positions only ever index through the mask,
+ * spans are at most span_max, and the ring is mapped twice, so whatever a hostile writer stores, reads stay inside the
+ * mapping. */
 #include "transport/shm/view.h"
 
 #include <unistd.h>
@@ -22,10 +25,22 @@ static uint64_t load_oldest(const struct weir_lane_view *view) {
     return atomic_load_explicit(&view->segment.page->oldest, memory_order_acquire);
 }
 
+/* Does our cursor keep the writer from what is at the position? (Others may have changed it where they may write the
+ * channel.) */
+static int is_held(const struct weir_lane_view *view) {
+    return view->may_hold && atomic_load_explicit(view->cursor, memory_order_relaxed) <= view->position;
+}
+
+/* Has the writer gone on beyond the position? For who holds it `oldest` says nothing: the writer moves it before it
+ * looks for who has joined, and puts it back. */
+static int is_passed(const struct weir_lane_view *view) {
+    return !view->is_in_place && load_oldest(view) > view->position && !is_held(view);
+}
+
 /* Bytes that were read before this call are whole when it returns 0. */
 static int is_overtaken(const struct weir_lane_view *view) {
     atomic_thread_fence(memory_order_acquire);
-    return !view->is_in_place && load_oldest(view) > view->position;
+    return is_passed(view);
 }
 
 static void hold_all(struct weir_lane_view *view) {
@@ -48,7 +63,8 @@ static int damaged(const struct weir_lane_view *view, const struct weir_shm_chan
                      weir_channel_text(channel), view->segment.lane + 1, view->segment.uid);
 }
 
-/* Look at the frame at the position. Return: WEIR_OK, WEIR_EAGAIN (nothing there, or overtaken: see weir_view_follow), WEIR_ECORRUPT. */
+/* Look at the frame at the position. Return: WEIR_OK, WEIR_EAGAIN (nothing there, or overtaken: see weir_view_follow),
+ * WEIR_ECORRUPT. */
 static int glance(struct weir_lane_view *view, struct weir_glance *ret) {
     const struct weir_segment *segment = &view->segment;
     uint64_t word = atomic_load_explicit(weir_segment_word(segment, view->position), memory_order_acquire);
@@ -79,6 +95,8 @@ static void segment_adopt(struct weir_lane_view *view, const struct weir_shm_cha
     view->is_given_up = 0;
     view->is_in_place =
         view->cursor && channel->is_private && !(segment->flags & WEIR_LANE_LOSSY) && segment->uid == geteuid();
+    /* Where lanes have wakes of their own, the writer may have put us out, which we learn later. */
+    view->may_hold = view->cursor && !(segment->flags & WEIR_LANE_LOSSY) && !channel->wakes;
 }
 
 /* Where the segment leads on to; 0: it is the newest. */
@@ -136,8 +154,8 @@ static int segment_newest(struct weir_lane_view *view, const struct weir_shm_cha
                           generation > view->segment.generation ? generation : view->segment.generation, err);
 }
 
-/* Open the segment that comes after @forward, which has been taken away: the oldest that is still there. Those between had nothing for
- * us, but it may be kept for our sake while the lane grows on, so it need not be the newest. */
+/* Open the segment that comes after @forward, which has been taken away: the oldest that is still there. Those between
+ * had nothing for us, but it may be kept for our sake while the lane grows on, so it need not be the newest. */
 static int segment_after(const struct weir_shm_channel *channel, unsigned lane, uint32_t forward,
                          struct weir_segment *ret, weir_error *err) {
     for (int attempts = 0; attempts < ATTEMPTS; attempts++) {
@@ -154,10 +172,9 @@ static int segment_after(const struct weir_shm_channel *channel, unsigned lane, 
 }
 
 int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
-    uint64_t oldest = load_oldest(view);
     uint32_t forward = load_forward(&view->segment);
-    if (!view->is_in_place && oldest > view->position) {
-        settle(view, oldest, view->expected);
+    if (is_passed(view)) {
+        settle(view, load_oldest(view), view->expected);
         return WEIR_OK;
     }
     if (atomic_load_explicit(weir_segment_word(&view->segment, view->position), memory_order_acquire) != 0)
@@ -309,7 +326,8 @@ int weir_view_copy(struct weir_lane_view *view, const struct weir_shm_channel *c
         status = weir_view_follow(view, channel, err);
         if (status)
             return status;
-        /* At the oldest frame a fast writer overtakes us again at once; the newest one it leaves alone for half a round. */
+        /* At the oldest frame a fast writer overtakes us again at once; the newest one it leaves alone for half a
+         * round. */
         uint64_t last = atomic_load_explicit(&view->segment.page->last, memory_order_acquire);
         if (attempts >= ATTEMPTS_AT_OLDEST && last != WEIR_SHM_NO_FRAME && last > view->position)
             settle(view, last, view->expected);

@@ -14,6 +14,7 @@ struct weir_lane_view {
     _Atomic(uint64_t) *cursor; /* ours for this lane, everything before it is free; NULL: we hold nothing back */
     uint8_t is_open;
     uint8_t is_in_place; /* frames are handed out where they lie */
+    uint8_t may_hold;    /* our cursor keeps the writer from what is behind it */
     uint8_t is_given_up; /* damaged */
 };
 
@@ -39,7 +40,8 @@ int weir_view_to_last(struct weir_lane_view *view, const struct weir_shm_channel
 /* From where it is to the first frame with seq >= @seq and time >= @time. */
 int weir_view_forward(struct weir_lane_view *view, const struct weir_shm_channel *channel, uint64_t seq, int64_t time,
                       weir_error *err);
-/* The word at the position is 0, or was overwritten: is the reader overtaken, or does the lane go on in another segment?
+/* The word at the position is 0, or was overwritten: is the reader overtaken, or does the lane go on in another
+ * segment?
  * Return: WEIR_OK (look again), WEIR_EAGAIN (nothing there), failures. */
 int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err);
 /* Copy the frame at the position out, followed by nothing. Return: WEIR_OK, WEIR_EAGAIN, WEIR_ECORRUPT, WEIR_ENOMEM. */

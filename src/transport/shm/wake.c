@@ -2,9 +2,9 @@
  *
  *     writer: store commit word | load ticket        reader: ticket + 1 | load commit words | sleep on wake
  *
- * Both bars are full barriers. The reader's is weir_barrier_all, which passes one on the writer's processor too; where a process cannot
- * take part it uses fences (writer) or short naps (reader). The futex value is read before the ticket grows, so a wake-up between the
- * reader's last look and its sleep changes the value and the sleep returns at once.
+ * Both bars are full barriers. The reader's is weir_barrier_all, which passes one on the writer's processor too; where
+ * a process cannot take part it uses fences (writer) or short naps (reader). The futex value is read before the ticket
+ * grows, so a wake-up between the reader's last look and its sleep changes the value and the sleep returns at once.
  *
  * A writer that dies after its commit and before its wake-up leaves a sleeper to its slice (at most 100 ms). */
 #include "transport/shm/wake.h"

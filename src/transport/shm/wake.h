@@ -1,11 +1,12 @@
 /* Sleeping and waking between the ends of a channel.
  *
- * A reader that finds nothing spins a little, then takes a ticket (cursors.ticket grows), looks again, and sleeps on the futex word
- * channel.wake. A writer compares the ticket with the last one it has answered after each commit; only when it has grown does
- * it make a system call. Answering is private to each writer: one that is stopped half way through holds up nobody.
+ * A reader that finds nothing spins a little, then takes a ticket (cursors.ticket grows), looks again, and sleeps on
+ * the futex word channel.wake. A writer compares the ticket with the last one it has answered after each commit; only
+ * when it has grown does it make a system call. Answering is private to each writer: one that is stopped half way
+ * through holds up nobody.
  *
- * With wait=sem a reader sleeps on a POSIX semaphore in its slot instead, and writers post it. For teaching and comparing: it
- * costs writers a system call for each sleeper (docs/design/0002).
+ * With wait=sem a reader sleeps on a POSIX semaphore in its slot instead, and writers post it. For teaching and
+ * comparing: it costs writers a system call for each sleeper (docs/design/0002).
  *
  * Writers that find no room set their bit in cursors.blocked and sleep on cursors.space. */
 #ifndef WEIR_SHM_WAKE_H
@@ -26,8 +27,8 @@ void weir_waker_fini(struct weir_waker *waker);
 /* Wake all who sleep and write to all armed descriptors. */
 void weir_waker_wake(struct weir_waker *waker, const struct weir_shm_channel *channel);
 
-/* Call after each commit. Readers that go to sleep make our store of the commit word visible first (weir_barrier_all), so a plain
- * load will do here. */
+/* Call after each commit. Readers that go to sleep make our store of the commit word visible first (weir_barrier_all),
+ * so a plain load will do here. */
 static inline void weir_waker_look(struct weir_waker *waker, const struct weir_shm_channel *channel) {
     if (__builtin_expect(waker->must_fence, 0))
         atomic_thread_fence(memory_order_seq_cst);
@@ -62,8 +63,8 @@ void weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_sh
 void weir_sleeper_end(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel);
 /* Make the descriptor. */
 int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err);
-/* There is nothing to do: have the descriptor signalled when there is. Return: 1 when it was armed anew, so that one must look
- * once more; 0 when it still is. */
+/* There is nothing to do: have the descriptor signalled when there is. Return: 1 when it was armed anew, so that one
+ * must look once more; 0 when it still is. */
 int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel);
 
 /* Tell blocked writers that there is room. */
@@ -72,8 +73,9 @@ void weir_space_tell(const struct weir_shm_channel *channel);
 uint32_t weir_space_begin(const struct weir_shm_channel *channel, unsigned lane);
 void weir_space_sleep(const struct weir_shm_channel *channel, uint32_t word, int64_t left_ns);
 
-/* Spinning that learns how long it pays. Two ends that answer each other and both sleep would never find out that spinning has become
- * worth it again, because waking the other takes longer than a short spin: so a long one is tried now and then. */
+/* Spinning that learns how long it pays. Two ends that answer each other and both sleep would never find out that
+ * spinning has become worth it again, because waking the other takes longer than a short spin: so a long one is tried
+ * now and then. */
 struct weir_spin {
     int64_t limit_ns; /* 0: never, there is one processor */
     uint32_t count;   /* of waits */

@@ -1,11 +1,13 @@
 /* Hellos: writing, reading, and telling them from anything else. The layout is drawn in hello.h.
  *
- * What must stay true: every field that selects something later is checked here, so that nothing behind this file meets a role
- * or a policy that does not exist; texts end inside their fields and hold no control characters, as they are shown to people. */
+ * What must stay true: every field that selects something later is checked here, so that nothing behind this file meets
+ * a role or a policy that does not exist; texts end inside their fields and hold no control characters, as they are
+ * shown to people. */
 #include "transport/socket/hello.h"
 
 #include <string.h>
 
+#include "frame/plain/plain.h"
 #include "transport/transport.h"
 
 static const char magic[4] = {'W', 'E', 'I', 'R'};
@@ -27,10 +29,45 @@ enum {
     AT_TEXT = 128
 };
 
-enum weir_opening weir_opening_judge(const unsigned char *bytes, size_t size) {
-    if (memcmp(bytes, magic, size < sizeof(magic) ? size : sizeof(magic)) != 0)
-        return WEIR_OPENING_FOREIGN;
-    return size < WEIR_HELLO_SIZE ? WEIR_OPENING_UNDECIDED : WEIR_OPENING_HELLO;
+enum { DECISIVE = 4 };
+
+/* Are these the bytes of @known, as many as there are? */
+static int begins(const unsigned char *bytes, size_t size, const void *known, size_t known_size) {
+    return memcmp(bytes, known, size < known_size ? size : known_size) == 0;
+}
+
+static int is_bson(const unsigned char *bytes, size_t size) {
+    uint32_t claimed;
+    if (size < DECISIVE || bytes[3] != 0)
+        return 0;
+    memcpy(&claimed, bytes, sizeof(claimed));
+    return claimed >= 5;
+}
+
+static int is_json(const unsigned char *bytes, size_t size) {
+    static const unsigned char mark[3] = {0xEF, 0xBB, 0xBF};
+    return memchr("{[ \t\r\n", bytes[0], 6) != NULL || begins(bytes, size, mark, sizeof(mark));
+}
+
+enum weir_opening weir_opening_judge(const unsigned char *bytes, size_t size, int is_all, int *ret_framing) {
+    static const unsigned char smile[3] = {':', ')', '\n'};
+    *ret_framing = WEIR_FRAMING_FRAMES;
+    if (size == 0)
+        return WEIR_OPENING_UNDECIDED;
+    if (begins(bytes, size, magic, sizeof(magic)))
+        return size < WEIR_HELLO_SIZE ? WEIR_OPENING_UNDECIDED : WEIR_OPENING_HELLO;
+    int may_be_smile = begins(bytes, size, smile, sizeof(smile));
+    if (size < DECISIVE && (!is_all || may_be_smile))
+        return WEIR_OPENING_UNDECIDED;
+    if (may_be_smile)
+        *ret_framing = WEIR_FRAMING_SMILE;
+    else if (is_bson(bytes, size))
+        *ret_framing = WEIR_FRAMING_BSON;
+    else if (is_json(bytes, size))
+        *ret_framing = WEIR_FRAMING_JSON;
+    else if (bytes[0] >= 0x80 && bytes[0] <= 0xDB)
+        *ret_framing = WEIR_FRAMING_CBOR;
+    return *ret_framing ? WEIR_OPENING_PLAIN : WEIR_OPENING_FOREIGN;
 }
 
 void weir_hello_write(const struct weir_hello *hello, unsigned char *to) {

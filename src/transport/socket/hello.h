@@ -1,7 +1,7 @@
 /* The hello: the first bytes of a connection, in both directions. docs/spec/socket.md is the standard.
  *
- * Little-endian, always WEIR_HELLO_SIZE bytes, in every version; magic, version, status, pid, program and text stay where they are in all
- * versions, so that two that do not understand each other can still say so.
+ * Little-endian, always WEIR_HELLO_SIZE bytes, in every version; magic, version, status, pid, program and text stay
+ * where they are in all versions, so that two that do not understand each other can still say so.
  *
  *      0  4   "WEIR"
  *      4  u16 version     1
@@ -52,13 +52,22 @@ struct weir_hello {
     char text[128];
 };
 
-/* What the first bytes of a connection are. This is the one place that decides: plain framings are told apart here. */
+/* What the first bytes of a connection are. This is the one place that decides: plain framings are told apart here.
+ *
+ *     57 45 49 52              "WEIR", a hello
+ *     3a 29 0a xx              Smile
+ *     xx xx xx 00              BSON: a size below 16 MiB. Text never holds a zero
+ *     { [ blank, ef bb bf      JSON lines
+ *     80 to db                 CBOR: an array, a map, or a tag
+ */
 enum weir_opening {
     WEIR_OPENING_UNDECIDED = 0, /* more bytes are needed */
     WEIR_OPENING_HELLO = 1,     /* a whole hello, of any version */
-    WEIR_OPENING_FOREIGN = 2    /* something else */
+    WEIR_OPENING_FOREIGN = 2,   /* something else */
+    WEIR_OPENING_PLAIN = 3      /* a plain framing: *ret_framing */
 };
-enum weir_opening weir_opening_judge(const unsigned char *bytes, size_t size);
+/* @is_all: nothing has followed for a while, so that less than four bytes must do. */
+enum weir_opening weir_opening_judge(const unsigned char *bytes, size_t size, int is_all, int *ret_framing);
 
 void weir_hello_write(const struct weir_hello *hello, unsigned char *to);
 /* @bytes: WEIR_HELLO_SIZE of them. Fields of versions other than ours, but for those that never move, are 0.

@@ -1,12 +1,13 @@
 /* The listener: letting ends in, reading what they send, relaying it.
  *
- * A connection is first pending: it must say hello within WEIR_HELLO_WAIT, and be a user who may. Then it is a writer, whose
- * frames are given the writer field and spread; a reader, who only sends control frames; or, at a server, a client.
+ * A connection is first pending: it must say hello within WEIR_HELLO_WAIT, and be a user who may. Then it is a writer,
+ * whose frames are given the writer field and spread; a reader, who only sends control frames; or, at a server, a
+ * client.
  *
- * What must stay true: nothing is believed of a peer but what the kernel says of its user; every frame it sends is parsed whole
- * before anything is done with it, and what is no frame ends the connection, not the channel. A writer's next frame is taken
- * only when there is room for it everywhere it must go: until then the connection is paused, and the writer feels it as a
- * full socket. Places in `peers` are used again, never moved. */
+ * What must stay true: nothing is believed of a peer but what the kernel says of its user; every frame it sends is
+ * parsed whole before anything is done with it, and what is no frame ends the connection, not the channel. A writer's
+ * next frame is taken only when there is room for it everywhere it must go: until then the connection is paused, and
+ * the writer feels it as a full socket. Places in `peers` are used again, never moved. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +17,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "frame/plain/plain.h"
 #include "os/process.h"
+#include "transport/socket/plain.h"
 #include "transport/socket/socket.h"
 
 enum { ACCEPTS_MAX = 32, PEERS_MIN = 8 };
 
 /* ---- places ---- */
 
-static uint64_t handle_of(const struct weir_peer *peer) {
+uint64_t weir_hub_handle(const struct weir_peer *peer) {
     return (uint64_t)peer->generation << 32 | ((uint64_t)peer->index + 1);
 }
 
@@ -32,7 +35,7 @@ struct weir_peer *weir_hub_find(const struct weir_socket *socket, uint64_t handl
     if (index >= socket->peer_count)
         return NULL;
     struct weir_peer *peer = socket->peers[index];
-    return peer->phase == WEIR_PHASE_READY && handle_of(peer) == handle ? peer : NULL;
+    return peer->phase == WEIR_PHASE_READY && weir_hub_handle(peer) == handle ? peer : NULL;
 }
 
 static struct weir_peer *place_add(struct weir_socket *socket) {
@@ -48,6 +51,7 @@ static struct weir_peer *place_add(struct weir_socket *socket) {
         return NULL;
     peer->index = (uint32_t)socket->peer_count;
     peer->fd = -1;
+    peer->quiet_at = INT64_MAX;
     peer->in.size_max = socket->place.size_max;
     return socket->peers[socket->peer_count++] = peer;
 }
@@ -90,21 +94,32 @@ static void answer_fill(const struct weir_socket *socket, struct weir_hello *ans
     weir_process_program(getpid(), answer->program, sizeof(answer->program));
 }
 
-/* Tell a connection why it is not let in. It gets no more of us than it can see in /proc anyway. */
-static void refusal_send(const struct weir_socket *socket, int fd, int status, const char *text) {
-    unsigned char bytes[WEIR_HELLO_SIZE];
+/* Why a connection is not let in. It gets no more of us than it can see in /proc anyway. */
+static void refusal_fill(const struct weir_socket *socket, int status, const char *text, unsigned char *bytes) {
     struct weir_hello answer;
     answer_fill(socket, &answer);
     answer.status = (uint16_t)status;
     answer.writer = answer.seq = answer.readers = 0;
-    snprintf(answer.text, sizeof(answer.text), "%s", text);
+    snprintf(answer.text, sizeof(answer.text), "%.127s", text);
     weir_hello_write(&answer, bytes);
+}
+
+static void refusal_send(const struct weir_socket *socket, int fd, int status, const char *text) {
+    unsigned char bytes[WEIR_HELLO_SIZE];
+    refusal_fill(socket, status, text, bytes);
     (void)!send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void refuse(struct weir_socket *socket, struct weir_peer *peer, int status, const char *text) {
-    refusal_send(socket, peer->fd, status, text);
+    unsigned char bytes[WEIR_HELLO_SIZE];
+    refusal_fill(socket, status, text, bytes);
+    (void)weir_peer_flush(socket, peer, bytes, sizeof(bytes));
     weir_hub_drop(socket, peer);
+}
+
+static void refused_count(struct weir_socket *socket) {
+    if (socket->place.refused)
+        atomic_fetch_add_explicit(socket->place.refused, 1, memory_order_relaxed);
 }
 
 /* Too many say nothing: the one that has done so for longest goes. */
@@ -120,12 +135,16 @@ static void pending_trim(struct weir_socket *socket) {
     weir_hub_drop(socket, oldest);
 }
 
+/* When silence, from now on, says that a peer speaks no frames. */
+static int64_t quiet_begin(const struct weir_socket *socket) {
+    return socket->place.framing == WEIR_FRAMING_FRAMES ? INT64_MAX : weir_clock_monotonic() + WEIR_QUIET_WAIT;
+}
+
 static void let_in(struct weir_socket *socket, int fd) {
     struct weir_credentials credentials;
     weir_error err;
     if (socket->family->admit(&socket->place, fd, &credentials, &err) != WEIR_OK) {
-        if (socket->place.refused)
-            atomic_fetch_add_explicit(socket->place.refused, 1, memory_order_relaxed);
+        refused_count(socket);
         refusal_send(socket, fd, WEIR_EACCESS, err.text);
         close(fd);
         return;
@@ -140,7 +159,13 @@ static void let_in(struct weir_socket *socket, int fd) {
     peer->phase = WEIR_PHASE_HELLO;
     peer->credentials = credentials;
     peer->deadline = weir_clock_monotonic() + WEIR_HELLO_WAIT;
+    peer->quiet_at = socket->tls ? INT64_MAX : quiet_begin(socket);
+    peer->tls = socket->tls ? weir_tls_begin(socket->tls, 1) : NULL;
     socket->pending_count++;
+    if (socket->tls && !peer->tls) {
+        weir_hub_drop(socket, peer);
+        return;
+    }
     weir_peer_watch(socket, peer);
     pending_trim(socket);
 }
@@ -242,7 +267,8 @@ static void writer_join(struct weir_socket *socket, struct weir_peer *peer) {
     weir_spread_introduce(socket, peer->hello.writer, peer->hello.seq, peer->credentials.uid);
 }
 
-/* Let the end in: our answer goes out together with all a reader gets at once. Return: 0 when the connection is gone. */
+/* Let the end in: our answer goes out together with all a reader gets at once. Return: 0 when the connection is
+ * gone. */
 static int welcome(struct weir_socket *socket, struct weir_peer *peer) {
     unsigned char bytes[WEIR_HELLO_SIZE];
     struct weir_hello answer;
@@ -257,7 +283,7 @@ static int welcome(struct weir_socket *socket, struct weir_peer *peer) {
     if (peer->hello.role == WEIR_ROLE_WRITER)
         writer_join(socket, peer);
     if (status == WEIR_OK)
-        status = weir_peer_flush(peer, bytes, sizeof(bytes));
+        status = weir_peer_flush(socket, peer, bytes, peer->plain ? 0 : sizeof(bytes));
     if (status != WEIR_OK) {
         weir_hub_drop(socket, peer);
         return 0;
@@ -269,16 +295,60 @@ static int welcome(struct weir_socket *socket, struct weir_peer *peer) {
     return 1;
 }
 
-/* A pending connection has said something. Return: 0 when it is gone. */
-static int hello_take(struct weir_socket *socket, struct weir_peer *peer) {
+/* Say why in a line that anybody can read, and close. */
+static void turn_away(struct weir_socket *socket, struct weir_peer *peer, int status, const char *text) {
+    weir_plain_complain(socket, peer, status, text);
+    (void)weir_peer_flush(socket, peer, NULL, 0);
+    refused_count(socket);
+    weir_hub_drop(socket, peer);
+}
+
+/* What somebody else than weir said first. Return: 0, the connection is gone. */
+static int foreign_take(struct weir_socket *socket, struct weir_peer *peer, int first) {
+    if (first == 0x16)
+        turn_away(socket, peer, WEIR_EPARSE, "this listener does not speak TLS");
+    else
+        turn_away(socket, peer, WEIR_EPARSE,
+                  "neither weir nor JSON lines, a CBOR map, Smile or BSON; JSON begins with { or [");
+    return 0;
+}
+
+/* Let in one that speaks no frames: as @role, which what he did first says. Return: 0 when the connection is gone. */
+static int plain_welcome(struct weir_socket *socket, struct weir_peer *peer, int framing, enum weir_role role) {
+    char text[128] = "";
+    peer->hello = (struct weir_hello){.version = WEIR_HELLO_VERSION,
+                                      .role = (uint8_t)(socket->role == WEIR_ROLE_SERVER ? WEIR_ROLE_CLIENT : role),
+                                      .pid = (uint32_t)peer->credentials.pid,
+                                      .size_max = UINT32_MAX};
+    weir_random(&peer->hello.writer, sizeof(peer->hello.writer));
+    if (weir_plain_attach(peer, framing) != WEIR_OK) {
+        weir_hub_drop(socket, peer);
+        return 0;
+    }
+    if (peer->hello.role == WEIR_ROLE_WRITER && exclusive_clash(socket, &peer->hello, text, sizeof(text))) {
+        turn_away(socket, peer, WEIR_EBUSY, text);
+        return 0;
+    }
+    return welcome(socket, peer);
+}
+
+/* A pending connection has said something. @is_all: and nothing has followed for a while. Return: 0 when it is gone. */
+static int hello_take(struct weir_socket *socket, struct weir_peer *peer, int is_all) {
     size_t size;
     char text[128];
+    int framing, forced = socket->place.framing;
     const unsigned char *bytes = weir_stream_bytes(&peer->in, &size);
-    switch (weir_opening_judge(bytes, size)) {
-    case WEIR_OPENING_UNDECIDED: return 1;
-    case WEIR_OPENING_FOREIGN: weir_hub_drop(socket, peer); return 0;
-    case WEIR_OPENING_HELLO: break;
-    }
+    enum weir_opening opening = weir_opening_judge(bytes, size, is_all, &framing);
+    if (size == 0 || (opening == WEIR_OPENING_UNDECIDED && (forced <= 0 || *bytes == 'W')))
+        return 1;
+    if (opening == WEIR_OPENING_PLAIN && forced == WEIR_FRAMING_FRAMES)
+        opening = WEIR_OPENING_FOREIGN;
+    if (opening != WEIR_OPENING_HELLO && forced > 0)
+        return plain_welcome(socket, peer, forced, WEIR_ROLE_WRITER);
+    if (opening == WEIR_OPENING_PLAIN)
+        return plain_welcome(socket, peer, framing, WEIR_ROLE_WRITER);
+    if (opening == WEIR_OPENING_FOREIGN)
+        return foreign_take(socket, peer, *bytes);
     int status = weir_hello_read(bytes, &peer->hello);
     weir_stream_take(&peer->in, WEIR_HELLO_SIZE);
     if (status == WEIR_EVERSION)
@@ -330,7 +400,7 @@ static int message_take(struct weir_socket *socket, struct weir_peer *peer, cons
         origin->seq = frame->seq;
         origin->uid = peer->credentials.uid;
     }
-    weir_spread(socket, *open, start, (*open)->size);
+    weir_spread(socket, peer, *open, start, (*open)->size);
     return WEIR_OK;
 }
 
@@ -338,7 +408,7 @@ static int request_take(struct weir_socket *socket, struct weir_peer *peer, cons
     size_t start;
     if (!weir_fits(socket, &socket->inbox, frame->size + WEIR_STREAM_SLACK))
         return WEIR_EAGAIN;
-    int status = weir_hub_copy(&socket->relayed, WEIR_CHUNK_FIRM, frame, handle_of(peer), &start);
+    int status = weir_hub_copy(&socket->relayed, WEIR_CHUNK_FIRM, frame, weir_hub_handle(peer), &start);
     return status ? status : weir_queue_push(&socket->inbox, socket->relayed, start, socket->relayed->size);
 }
 
@@ -352,10 +422,27 @@ static int control_take(struct weir_peer *peer, const struct weir_stream_frame *
     return WEIR_OK; /* of a later version: not for us */
 }
 
+/* One that was taken for a reader, as he was silent, speaks after all: he is both. */
+static int reader_speaks(struct weir_socket *socket, struct weir_peer *peer) {
+    char text[128];
+    if (!peer->plain || peer->hello.role != WEIR_ROLE_READER)
+        return 0;
+    if (weir_plain_is_first(peer)) {
+        struct weir_hello writer = peer->hello;
+        writer.role = WEIR_ROLE_WRITER;
+        if (exclusive_clash(socket, &writer, text, sizeof(text)))
+            return 0;
+        writer_join(socket, peer);
+    }
+    return 1;
+}
+
 static int frame_take(struct weir_socket *socket, struct weir_peer *peer, const struct weir_stream_frame *frame) {
     unsigned kind = (unsigned)(frame->word >> 32) & 0x0F;
     if (kind == WEIR_FRAME_CONTROL)
         return control_take(peer, frame);
+    if (kind == WEIR_FRAME_MESSAGE && reader_speaks(socket, peer))
+        return message_take(socket, peer, frame);
     if (peer->hello.role == WEIR_ROLE_WRITER && kind == WEIR_FRAME_MESSAGE)
         return message_take(socket, peer, frame);
     if (peer->hello.role == WEIR_ROLE_CLIENT && kind == WEIR_FRAME_REQUEST)
@@ -368,51 +455,129 @@ static void pause_set(struct weir_socket *socket, struct weir_peer *peer, int is
     peer->is_paused = (uint8_t)is_paused;
 }
 
-/* Take all frames that are there and have room. */
-static void frames_take(struct weir_socket *socket, struct weir_peer *peer) {
-    struct weir_stream_frame frame;
-    int status;
-    while ((status = weir_stream_next(&peer->in, &frame, NULL)) == WEIR_OK) {
-        status = frame_take(socket, peer, &frame);
-        if (status == WEIR_EAGAIN) {
-            pause_set(socket, peer, 1);
-            weir_peer_watch(socket, peer);
-            return;
-        }
-        if (status != WEIR_OK)
-            break;
-        weir_stream_take(&peer->in, frame.size);
+/* A weir end that was so slow to say hello that it was taken for a plain reader. If it got nothing yet, that can be
+ * undone; else it comes again by itself. Return: 0 when the connection is gone. */
+static int late_hello(struct weir_socket *socket, struct weir_peer *peer) {
+    int held = weir_peer_holds(peer);
+    if (!weir_plain_undo(peer)) {
+        weir_hub_drop(socket, peer);
+        return 0;
     }
-    pause_set(socket, peer, 0);
+    weir_queue_clear(&peer->out);
+    peer->phase = WEIR_PHASE_HELLO;
+    peer->deadline = weir_clock_monotonic() + WEIR_HELLO_WAIT;
+    peer->quiet_at = INT64_MAX;
+    socket->pending_count++;
+    if (held)
+        weir_spread_count(socket);
+    return hello_take(socket, peer, 0) && peer->phase == WEIR_PHASE_READY;
+}
+
+/* Take all frames that are there and have room; plain messages become frames first. Return: WEIR_EAGAIN (all are
+ * taken), WEIR_EBUSY (no room yet), WEIR_ECLOSED (the connection is gone, or has gone back to its hello), others: it is
+ * no good. */
+static int frames_work(struct weir_socket *socket, struct weir_peer *peer) {
+    struct weir_stream_frame frame;
+    for (;;) {
+        int status;
+        while ((status = weir_stream_next(&peer->in, &frame, NULL)) == WEIR_OK) {
+            status = frame_take(socket, peer, &frame);
+            if (status != WEIR_OK)
+                return status == WEIR_EAGAIN ? WEIR_EBUSY : status;
+            weir_stream_take(&peer->in, frame.size);
+        }
+        if (status != WEIR_EAGAIN || !peer->plain)
+            return status;
+        if (weir_plain_is_late_hello(peer)) {
+            if (!late_hello(socket, peer))
+                return WEIR_ECLOSED;
+            continue;
+        }
+        status = weir_plain_take(socket, peer);
+        if (status != WEIR_OK)
+            return status;
+    }
+}
+
+/* Has one that says nothing more still to get answers? */
+static int awaits_answers(const struct weir_peer *peer) {
+    return peer->plain && peer->hello.role != WEIR_ROLE_READER &&
+           (weir_peer_has_output(peer) || weir_plain_awaits(peer));
+}
+
+static void frames_take(struct weir_socket *socket, struct weir_peer *peer) {
+    int status = frames_work(socket, peer);
+    if (status == WEIR_ECLOSED)
+        return;
+    pause_set(socket, peer, status == WEIR_EBUSY);
+    if (status == WEIR_EBUSY) {
+        weir_peer_watch(socket, peer);
+        return;
+    }
+    if (peer->plain && status != WEIR_EAGAIN) { /* garbage: he gets the line that says so, and what else he waits for */
+        (void)weir_peer_flush(socket, peer, NULL, 0);
+        peer->has_ended = 1;
+        status = WEIR_EAGAIN;
+    }
     /* Of many seeks only the last counts; each goes through the whole history. */
     if (status == WEIR_EAGAIN && peer->seek.is_asked && weir_spread_seek(socket, peer) != WEIR_OK)
         status = WEIR_ENOMEM;
-    /* What remains of one that has ended is a part of a frame, which nobody shall see. */
-    if (status != WEIR_EAGAIN || peer->has_ended)
-        weir_hub_drop(socket, peer);
-    else
+    if (status == WEIR_EAGAIN && (!peer->has_ended || awaits_answers(peer)))
         weir_peer_watch(socket, peer);
+    else /* what remains of one that has ended is a part of a frame, which nobody shall see */
+        weir_hub_drop(socket, peer);
+}
+
+/* Before TLS is up: keep the time, and tell who does not speak it. Return: 0 when the connection is gone. */
+static int handshake_look(struct weir_socket *socket, struct weir_peer *peer, int status) {
+    unsigned char first;
+    if (status != WEIR_EACCESS) {
+        if (peer->quiet_at == INT64_MAX && weir_tls_is_up(peer->tls))
+            peer->quiet_at = quiet_begin(socket);
+        return 1;
+    }
+    if (!weir_tls_is_foreign(peer->tls, &first)) {
+        refused_count(socket);
+        weir_hub_drop(socket, peer);
+        return 0;
+    }
+    const char *text = "this listener speaks TLS; give both ends the same psk=, or cert=, key= and ca=";
+    peer->tls = weir_tls_end(peer->tls, -1);
+    if (first == 'W')
+        refuse(socket, peer, WEIR_EACCESS, text);
+    else
+        turn_away(socket, peer, WEIR_EACCESS, text);
+    return 0;
 }
 
 static void peer_read(struct weir_socket *socket, struct weir_peer *peer) {
-    int status = weir_stream_read(&peer->in, peer->fd, MSG_DONTWAIT);
-    if (status == WEIR_EAGAIN)
+    int status = weir_peer_read(peer, MSG_DONTWAIT);
+    if (peer->phase == WEIR_PHASE_HELLO && peer->tls && !handshake_look(socket, peer, status))
         return;
-    if (status != WEIR_OK)
-        peer->has_ended = 1;
-    if (peer->phase == WEIR_PHASE_HELLO && (peer->has_ended || !hello_take(socket, peer))) {
-        if (peer->phase == WEIR_PHASE_HELLO)
-            weir_hub_drop(socket, peer);
+    if (status == WEIR_EAGAIN) {
+        weir_peer_watch(socket, peer); /* a handshake may have something to say */
         return;
     }
+    if (status != WEIR_OK)
+        peer->has_ended = 1;
+    if (peer->phase == WEIR_PHASE_HELLO) {
+        int is_there = hello_take(socket, peer, peer->has_ended);
+        if (is_there && peer->phase == WEIR_PHASE_HELLO && peer->has_ended)
+            weir_hub_drop(socket, peer);
+        if (!is_there)
+            return;
+    }
+    if (socket->is_closing && status == WEIR_OK)
+        peer->deadline = weir_clock_monotonic() + WEIR_LEAVE_WAIT;
     if (peer->phase == WEIR_PHASE_READY)
         frames_take(socket, peer);
 }
 
 void weir_hub_send(struct weir_socket *socket, struct weir_peer *peer) {
-    if (weir_peer_flush(peer, NULL, 0) != WEIR_OK) {
+    if (weir_peer_flush(socket, peer, NULL, 0) != WEIR_OK) {
         /* Nobody reads any more; what he has sent before may still be there to take. */
         weir_queue_clear(&peer->out);
+        peer->said.size = peer->said_sent = 0;
         if (peer->is_paused || peer->hello.role == WEIR_ROLE_WRITER)
             weir_peer_watch(socket, peer);
         else
@@ -421,9 +586,12 @@ void weir_hub_send(struct weir_socket *socket, struct weir_peer *peer) {
     }
     if (peer->out.count == 0 && peer->owes_count) {
         weir_spread_owed(socket, peer);
-        (void)weir_peer_flush(peer, NULL, 0);
+        (void)weir_peer_flush(socket, peer, NULL, 0);
     }
-    weir_peer_watch(socket, peer);
+    if (peer->plain && peer->has_ended && !peer->is_paused && !awaits_answers(peer))
+        weir_hub_drop(socket, peer);
+    else
+        weir_peer_watch(socket, peer);
 }
 
 void weir_hub_event(struct weir_socket *socket, uint64_t key, uint32_t events) {
@@ -433,7 +601,7 @@ void weir_hub_event(struct weir_socket *socket, uint64_t key, uint32_t events) {
     struct weir_peer *peer = socket->peers[index];
     if (peer->phase == WEIR_PHASE_NONE || peer->generation != (uint32_t)(key >> 32))
         return;
-    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) && peer->out.count > 0) {
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) && weir_peer_has_output(peer)) {
         socket->is_dirty = 1; /* room for who is paused */
         weir_hub_send(socket, peer);
         if (peer->phase == WEIR_PHASE_NONE)
@@ -462,7 +630,7 @@ static void queues_send(struct weir_socket *socket) {
         struct weir_peer *peer = socket->peers[i];
         if (peer->phase == WEIR_PHASE_READY && is_overfull(socket, peer))
             weir_hub_drop(socket, peer);
-        if (peer->phase == WEIR_PHASE_READY && peer->out.count > 0 && !(peer->events & EPOLLOUT))
+        if (peer->phase == WEIR_PHASE_READY && weir_peer_has_output(peer) && !(peer->events & EPOLLOUT))
             weir_hub_send(socket, peer);
     }
 }
@@ -475,6 +643,19 @@ void weir_hub_settle(struct weir_socket *socket) {
     }
 }
 
+/* A pending connection has said nothing for a moment, or too little to be sure of. */
+static void silence_take(struct weir_socket *socket, struct weir_peer *peer) {
+    size_t size;
+    int framing = socket->place.framing > 0          ? socket->place.framing
+                  : socket->role == WEIR_ROLE_SERVER ? WEIR_FRAMING_FRAMES /* what his first request will show */
+                                                     : WEIR_FRAMING_JSON;
+    peer->quiet_at = INT64_MAX;
+    weir_stream_bytes(&peer->in, &size);
+    int is_there = size > 0 ? hello_take(socket, peer, 1) : plain_welcome(socket, peer, framing, WEIR_ROLE_READER);
+    if (is_there && peer->phase == WEIR_PHASE_READY)
+        frames_take(socket, peer);
+}
+
 void weir_hub_timers(struct weir_socket *socket, int64_t now) {
     if (socket->grace_until && socket->grace_until <= now) {
         socket->grace_until = 0;
@@ -482,9 +663,13 @@ void weir_hub_timers(struct weir_socket *socket, int64_t now) {
     }
     if (!socket->is_accepting && socket->accept_at <= now && !socket->is_closing)
         accepting_set(socket, 1);
-    for (size_t i = 0; socket->pending_count > 0 && i < socket->peer_count; i++)
-        if (socket->peers[i]->phase == WEIR_PHASE_HELLO && socket->peers[i]->deadline <= now)
-            weir_hub_drop(socket, socket->peers[i]);
+    for (size_t i = 0; socket->pending_count > 0 && i < socket->peer_count; i++) {
+        struct weir_peer *peer = socket->peers[i];
+        if (peer->phase == WEIR_PHASE_HELLO && peer->quiet_at <= now)
+            silence_take(socket, peer);
+        if (peer->phase == WEIR_PHASE_HELLO && peer->deadline <= now)
+            weir_hub_drop(socket, peer);
+    }
 }
 
 int64_t weir_hub_next_timer(const struct weir_socket *socket) {
@@ -498,6 +683,8 @@ int64_t weir_hub_next_timer(const struct weir_socket *socket) {
         left--;
         if (peer->deadline < next)
             next = peer->deadline;
+        if (peer->quiet_at < next)
+            next = peer->quiet_at;
     }
     return next;
 }

@@ -1,8 +1,9 @@
 /* Leases on lock files.
  *
- * What must stay true: the holder is whoever has the exclusive lock on the file that stands at PATH.lock now. The file is
- * removed only by its holder, and whoever gets the lock looks whether the file is still the one at the path, as it may have been
- * removed between his open and his lock. The note inside names the holder in sentences; nothing is decided by it. */
+ * What must stay true: the holder is whoever has the exclusive lock on the file that stands at PATH.lock now. The file
+ * is removed only by its holder, and whoever gets the lock looks whether the file is still the one at the path, as it
+ * may have been removed between his open and his lock. The note inside names the holder in sentences; nothing is
+ * decided by it. */
 #include "transport/socket/lease.h"
 
 #include <errno.h>
@@ -95,4 +96,38 @@ void weir_lease_drop(const char *path, int fd) {
     if (is_current(fd, lock))
         unlink(lock);
     close(fd);
+}
+
+/* The lock of the dead is free; with it in hand nobody else comes to listen. */
+static int dead_clear(const char *path, const char *lock, int is_dry_run, weir_clean_fn *clean_fn, void *user) {
+    struct stat about;
+    int is_socket = lstat(path, &about) == 0 && S_ISSOCK(about.st_mode) && about.st_uid == geteuid();
+    int status = clean_fn ? clean_fn(is_socket ? path : lock, "socket of a dead listener", 0, user) : WEIR_OK;
+    if (status || is_dry_run)
+        return status;
+    if (is_socket)
+        unlink(path);
+    unlink(lock);
+    return WEIR_OK;
+}
+
+int weir_lease_clear(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                     weir_error *err) {
+    char lock[LOCK_PATH_MAX];
+    struct stat about;
+    lock_path(place->name, lock);
+    int fd = open(lock, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return weir_fail(err, WEIR_ENOENT, "%s: nothing of weir is there", place->text);
+    if (fd < 0)
+        return weir_fail_errno(err, errno, "%s: %s cannot be opened", place->text, lock);
+    int status = WEIR_OK;
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || about.st_uid != geteuid())
+        status = weir_fail(err, WEIR_EACCESS, "%s is another user's, who alone can remove it", place->text);
+    else if (weir_lock_take(fd, 0, 1) != WEIR_OK || !is_current(fd, lock))
+        status = busy(place->name, fd, err);
+    else
+        status = dead_clear(place->name, lock, is_dry_run, clean_fn, user);
+    close(fd);
+    return status;
 }

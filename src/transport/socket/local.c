@@ -1,9 +1,9 @@
 /* Sockets at a path: listening under the lease, connecting, and who may.
  *
- * What must stay true: nothing is ever unlinked or replaced that is not a socket of ours, and only while we hold the lease. The
- * socket is made under another name (PATH.new), gets its owner and mode there, and is renamed into place when it already listens, so
- * that at no moment anybody can connect who may not, or finds a socket that does not answer. Abstract names are not used: they
- * have no permissions. */
+ * What must stay true: nothing is ever unlinked or replaced that is not a socket of ours, and only while we hold the
+ * lease. The socket is made under another name (PATH.new), gets its owner and mode there, and is renamed into place
+ * when it already listens, so that at no moment anybody can connect who may not, or finds a socket that does not
+ * answer. Abstract names are not used: they have no permissions. */
 #include "transport/socket/local.h"
 
 #include <errno.h>
@@ -53,7 +53,8 @@ static struct sockaddr_un address_of(const char *path, const char *suffix) {
 
 /* ---- connecting ---- */
 
-/* What stands at the path? Return: WEIR_OK (a socket), WEIR_ENOENT, WEIR_EADDRESS (something that is not ours to touch). */
+/* What stands at the path? Return: WEIR_OK (a socket), WEIR_ENOENT, WEIR_EADDRESS (something that is not ours to
+ * touch). */
 static int path_look(const struct weir_place *place, struct stat *ret, weir_error *err) {
     if (lstat(place->name, ret) != 0)
         return weir_fail_errno(err, errno, "%s: nobody listens", place->text);
@@ -81,12 +82,13 @@ static int connect_failed(const struct weir_place *place, int sys_errno, weir_er
     return weir_fail_errno(err, sys_errno, "%s: cannot connect", place->text);
 }
 
-static int local_connect(const struct weir_place *place, int *ret_fd, weir_error *err) {
+static int path_connect(const struct weir_place *place, int *ret_fd, weir_error *err) {
     struct stat there;
     int status = path_look(place, &there, err);
     if (status != WEIR_OK)
         return status;
-    /* Not blocking while it connects, as a full backlog would hold us; blocking afterwards, as a lone reader waits in recv. */
+    /* Not blocking while it connects, as a full backlog would hold us; blocking afterwards, as a lone reader waits in
+     * recv. */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: no socket can be made", place->text);
@@ -99,6 +101,18 @@ static int local_connect(const struct weir_place *place, int *ret_fd, weir_error
         return connect_failed(place, sys_errno, err);
     }
     *ret_fd = fd;
+    return WEIR_OK;
+}
+
+static int local_connect(const struct weir_place *place, struct weir_endpoints *to, struct weir_link *ret,
+                         weir_error *err) {
+    (void)to;
+    ret->is_underway = 0;
+    return path_connect(place, &ret->fd, err);
+}
+
+static int local_resolve(const struct weir_place *place, struct weir_endpoints *ret, weir_error *err) {
+    (void)place, (void)ret, (void)err;
     return WEIR_OK;
 }
 
@@ -116,7 +130,7 @@ static int group_find(const struct weir_place *place, gid_t *ret, weir_error *er
 static int stranger_wait(const struct weir_place *place, weir_error *err) {
     int64_t deadline = place->must_listen ? weir_deadline(DYING_NS) : 0;
     for (;;) {
-        int fd, status = local_connect(place, &fd, NULL);
+        int fd, status = path_connect(place, &fd, NULL);
         if (status == WEIR_ENOENT)
             return WEIR_OK;
         if (status == WEIR_OK)
@@ -218,7 +232,9 @@ static int listening(const struct weir_place *place, struct weir_claim *claim, w
     return WEIR_OK;
 }
 
-static int local_claim(const struct weir_place *place, const char *what, struct weir_claim *ret, weir_error *err) {
+static int local_claim(const struct weir_place *place, const struct weir_endpoints *at, const char *what,
+                       struct weir_claim *ret, weir_error *err) {
+    (void)at;
     struct weir_claim claim = {.listen_fd = -1};
     int status = weir_lease_take(place->name, what, &claim.lease_fd, err);
     if (status != WEIR_OK)
@@ -244,8 +260,8 @@ static void local_unclaim(const struct weir_place *place, struct weir_claim *cla
 
 /* ---- who may connect ---- */
 
-/* The file's mode has let him connect; this is asked again here, of the kernel, because a directory or mode may have been
- * widened by somebody else than the channel's address. allow= replaces what the mode would say. */
+/* The file's mode has let him connect; this is asked again here, of the kernel, because a directory or mode may have
+ * been widened by somebody else than the channel's address. allow= replaces what the mode would say. */
 static int is_admitted(const struct weir_place *place, int fd, const struct ucred *peer) {
     gid_t group = getegid();
     if (peer->uid == geteuid() || peer->uid == 0)
@@ -275,6 +291,8 @@ static int local_admit(const struct weir_place *place, int fd, struct weir_crede
 }
 
 const struct weir_socket_family weir_socket_local = {
+    .is_one_machine = 1,
+    .resolve = local_resolve,
     .claim = local_claim,
     .unclaim = local_unclaim,
     .connect = local_connect,

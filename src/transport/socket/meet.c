@@ -1,13 +1,13 @@
 /* Finding each other, and again when the listener has gone.
  *
- * An end first tries to connect. When nobody listens it takes the lease and listens itself, unless it may not (a client,
- * connect=1); a server, and listen=1, only ever listen. When a listener goes, all its ends see the end of their connection, and
- * each does the same again: one gets the lease, the others connect to it and say that they resume, so that they get what the
- * new listener has kept since, and tell it how many readers to wait for.
+ * An end first tries to connect. When nobody listens it takes the lease and listens itself, unless it may not (a
+ * client, connect=1); a server, and listen=1, only ever listen. When a listener goes, all its ends see the end of their
+ * connection, and each does the same again: one gets the lease, the others connect to it and say that they resume, so
+ * that they get what the new listener has kept since, and tell it how many readers to wait for.
  *
- * What must stay true: what has arrived from a listener is delivered before another is looked for, so that order and count
- * hold across listeners; a frame that went out in part goes out again whole, as nobody can have passed on a part. A client's
- * request dies with the connection: nothing is ever asked twice. */
+ * What must stay true: what has arrived from a listener is delivered before another is looked for, so that order and
+ * count hold across listeners; a frame that went out in part goes out again whole, as nobody can have passed on a part.
+ * A client's request dies with the connection: nothing is ever asked twice. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,12 +17,20 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "frame/plain/plain.h"
 #include "os/process.h"
+#include "transport/socket/plain.h"
 #include "transport/socket/socket.h"
+
+enum { MISREADS_MAX = 3 };
 
 static const char *const role_names[] = {"?", "writer", "reader", "client", "server"};
 
 /* ---- connecting ---- */
+
+static int may_listen(const struct weir_socket *socket) {
+    return socket->role != WEIR_ROLE_CLIENT && !socket->place.must_connect && socket->place.may_create;
+}
 
 /* The next attempt comes after a rest that grows. */
 static void rest_grow(struct weir_socket *socket) {
@@ -52,7 +60,7 @@ static uint64_t seq_said(const struct weir_socket *socket) {
 
 /* Return: 0 when it could not be sent. A listener may refuse us and be gone before we have said anything; then what
  * it said is still there to read. */
-static int hello_send(const struct weir_socket *socket, int fd) {
+static int hello_send(const struct weir_socket *socket, struct weir_peer *peer) {
     unsigned char bytes[WEIR_HELLO_SIZE];
     const struct weir_place *place = &socket->place;
     struct weir_hello hello = {
@@ -72,28 +80,74 @@ static int hello_send(const struct weir_socket *socket, int fd) {
     };
     weir_process_program(getpid(), hello.program, sizeof(hello.program));
     weir_hello_write(&hello, bytes);
-    ssize_t sent = send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (peer->tls || peer->is_underway)
+        return weir_peer_say(peer, bytes, sizeof(bytes)) == WEIR_OK;
+    ssize_t sent = send(peer->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent == (ssize_t)sizeof(bytes) || (sent < 0 && (errno == EPIPE || errno == ECONNRESET));
 }
 
+/* The address says that the listener speaks a plain framing: there is no hello, and he does not say what he takes. */
+static int plain_begin(struct weir_socket *socket, struct weir_peer *upstream) {
+    if (weir_plain_attach(upstream, socket->place.framing) != WEIR_OK)
+        return 0;
+    upstream->plain->is_upstream = 1;
+    upstream->phase = WEIR_PHASE_READY;
+    upstream->hello = (struct weir_hello){.size_max = UINT32_MAX, .readers = 1, .program = "a plain listener"};
+    weir_random(&upstream->hello.writer, sizeof(upstream->hello.writer));
+    socket->readers_known = 1;
+    socket->seek_wait = 0;
+    return 1;
+}
+
+/* Return: 0 when there is no memory, or the listener has gone. */
+static int upstream_begin(struct weir_socket *socket, struct weir_peer *upstream) {
+    if (socket->tls && !(upstream->tls = weir_tls_begin(socket->tls, 0)))
+        return 0;
+    if (socket->place.framing > WEIR_FRAMING_FRAMES ? !plain_begin(socket, upstream) : !hello_send(socket, upstream))
+        return 0;
+    return !upstream->tls || weir_peer_flush(socket, upstream, NULL, 0) == WEIR_OK;
+}
+
 static int try_connect(struct weir_socket *socket, weir_error *err) {
-    int fd = -1, status = socket->family->connect(&socket->place, &fd, err);
+    struct weir_link link = {.fd = -1};
+    int status = socket->family->connect(&socket->place, &socket->endpoints, &link, err);
     if (status != WEIR_OK)
         return status;
+    struct weir_peer *upstream = &socket->upstream;
     struct timeval slice = {.tv_sec = WEIR_RECEIVE_SLICE / 1000000000};
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice)) != 0 || !hello_send(socket, fd)) {
-        close(fd);
+    int waits = socket->role != WEIR_ROLE_CLIENT || socket->tls || link.is_underway;
+    upstream->fd = link.fd;
+    upstream->is_underway = link.is_underway;
+    upstream->phase = WEIR_PHASE_HELLO;
+    upstream->deadline = waits ? weir_clock_monotonic() + WEIR_HELLO_WAIT : INT64_MAX;
+    if (setsockopt(link.fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice)) != 0 || !upstream_begin(socket, upstream)) {
+        weir_peer_disconnect(socket, upstream);
         return weir_fail(err, WEIR_EAGAIN, "%s: the listener went while we connected", socket->place.text);
     }
-    struct weir_peer *upstream = &socket->upstream;
-    upstream->fd = fd;
-    upstream->phase = WEIR_PHASE_HELLO;
-    upstream->deadline = socket->role == WEIR_ROLE_CLIENT ? INT64_MAX : weir_clock_monotonic() + WEIR_HELLO_WAIT;
     socket->mode = WEIR_MODE_CONNECTED;
-    (void)socket->family->admit(&socket->place, fd, &upstream->credentials,
+    if (socket->role == WEIR_ROLE_WRITER && !socket->family->is_one_machine)
+        (void)weir_pump_start_thread(socket,
+                                     NULL); /* to hear that the listener goes; without it less is passed on then */
+    (void)socket->family->admit(&socket->place, link.fd, &upstream->credentials,
                                 NULL); /* who it is; whom to trust, the path says */
     weir_peer_watch(socket, upstream);
     return WEIR_OK;
+}
+
+/* The connection that was underway is made, or is not. Return: 0 when it is lost. */
+static int made(struct weir_socket *socket) {
+    struct weir_peer *upstream = &socket->upstream;
+    int sys_errno = 0;
+    socklen_t size = sizeof(sys_errno);
+    upstream->is_underway = 0;
+    if (getsockopt(upstream->fd, SOL_SOCKET, SO_ERROR, &sys_errno, &size) != 0 || sys_errno != 0 ||
+        weir_peer_flush(socket, upstream, NULL, 0) != WEIR_OK) {
+        socket->was_refused = (uint8_t)may_listen(socket); /* so it is for us to listen, if we can */
+        weir_upstream_lost(socket, socket->was_refused ? 0 : WEIR_REFUSED_WAIT);
+        return 0;
+    }
+    weir_peer_watch(socket, upstream);
+    return 1;
 }
 
 /* ---- listening ---- */
@@ -139,7 +193,8 @@ static void begin_listening(struct weir_socket *socket) {
 }
 
 static int try_listen(struct weir_socket *socket, weir_error *err) {
-    int status = socket->family->claim(&socket->place, role_names[socket->role], &socket->claim, err);
+    int status =
+        socket->family->claim(&socket->place, &socket->endpoints, role_names[socket->role], &socket->claim, err);
     if (status != WEIR_OK)
         return status;
     if (socket->role != WEIR_ROLE_SERVER) {
@@ -160,14 +215,11 @@ static int only_listens(const struct weir_socket *socket) {
     return socket->role == WEIR_ROLE_SERVER || socket->place.must_listen;
 }
 
-static int may_listen(const struct weir_socket *socket) {
-    return socket->role != WEIR_ROLE_CLIENT && !socket->place.must_connect && socket->place.may_create;
-}
-
 int weir_meet_try(struct weir_socket *socket, weir_error *err) {
     int status = WEIR_ENOENT;
-    if (!only_listens(socket))
+    if (!only_listens(socket) && !socket->was_refused)
         status = try_connect(socket, err);
+    socket->was_refused = 0;
     if (status == WEIR_EAGAIN)
         return try_later(socket);
     if (status != WEIR_ENOENT)
@@ -175,6 +227,10 @@ int weir_meet_try(struct weir_socket *socket, weir_error *err) {
     if (!may_listen(socket))
         return try_later(socket);
     status = try_listen(socket, err);
+    if (status == WEIR_ENOTSUP && !only_listens(socket)) {
+        socket->place.must_connect = 1; /* the place is on another machine */
+        return try_later(socket);
+    }
     if (status == WEIR_EBUSY && !only_listens(socket))
         return try_later(socket); /* whoever holds the lease is about to listen */
     return status;
@@ -329,9 +385,16 @@ static void answer_take(struct weir_socket *socket) {
     struct weir_hello answer = {0};
     size_t size;
     const unsigned char *bytes = weir_stream_bytes(&upstream->in, &size);
-    enum weir_opening opening = size ? weir_opening_judge(bytes, size) : WEIR_OPENING_UNDECIDED;
+    int framing;
+    enum weir_opening opening = weir_opening_judge(bytes, size, 0, &framing);
     if (opening == WEIR_OPENING_UNDECIDED)
         return;
+    /* A line of JSON: our hello came so late that he took us for a plain reader. Once may be bad luck, not always. */
+    if (opening != WEIR_OPENING_HELLO && *bytes == '{' && socket->misread++ < MISREADS_MAX) {
+        weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+        return;
+    }
+    socket->misread = 0;
     int status = opening == WEIR_OPENING_HELLO ? weir_hello_read(bytes, &answer) : WEIR_ECORRUPT;
     if (status != WEIR_OK || answer.status != WEIR_OK) {
         refused(socket, &answer, status);
@@ -348,11 +411,52 @@ static void answer_take(struct weir_socket *socket) {
     weir_peer_watch(socket, upstream);
 }
 
+/* TLS has come to nothing: the owner is told why. */
+static void distrusted(struct weir_socket *socket) {
+    char why[160];
+    weir_tls_why(socket->upstream.tls, why, sizeof(why));
+    weir_fail(&socket->failure, WEIR_EACCESS, "%s: the listener %s", socket->place.text, why);
+    weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+}
+
+/* Our words wait until both are sure of each other. */
+static int tls_go_on(struct weir_socket *socket) {
+    struct weir_peer *upstream = &socket->upstream;
+    if (upstream->said.size > upstream->said_sent && weir_tls_is_up(upstream->tls))
+        return weir_peer_flush(socket, upstream, NULL, 0);
+    return WEIR_OK;
+}
+
+/* The same for plain messages, which become frames. */
+static int plain_read(struct weir_socket *socket, int flags) {
+    struct weir_peer *upstream = &socket->upstream;
+    int status = weir_plain_take(socket, upstream);
+    if (status != WEIR_EAGAIN)
+        return status;
+    status = weir_peer_read(upstream, flags);
+    if (status == WEIR_ECLOSED)
+        upstream->has_ended = 1; /* the last line may lack its end */
+    int taken = status == WEIR_OK || status == WEIR_ECLOSED ? weir_plain_take(socket, upstream) : status;
+    return taken == WEIR_EAGAIN && status == WEIR_ECLOSED ? WEIR_ECLOSED : taken;
+}
+
 int weir_upstream_read(struct weir_socket *socket, int flags) {
     struct weir_peer *upstream = &socket->upstream;
     if (socket->last.bytes && upstream->in.begin > 0)
         last_keep(socket);
-    int status = weir_stream_read(&upstream->in, upstream->fd, flags);
+    int status = upstream->plain ? plain_read(socket, flags) : weir_peer_read(upstream, flags);
+    if (upstream->tls && status == WEIR_EACCESS) {
+        distrusted(socket);
+        return WEIR_ECLOSED;
+    }
+    if (upstream->plain && upstream->plain->is_told) {
+        weir_fail(&socket->failure, WEIR_EPARSE, "%s: the listener sends what is no %s: %s", socket->place.text,
+                  weir_framing_name(upstream->plain->framing), upstream->plain->why);
+        weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+        return WEIR_ECLOSED;
+    }
+    if (upstream->tls && status != WEIR_ENOMEM && tls_go_on(socket) != WEIR_OK)
+        status = WEIR_ECLOSED;
     if (status == WEIR_OK && upstream->phase == WEIR_PHASE_HELLO)
         answer_take(socket);
     return status;
@@ -381,12 +485,16 @@ void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_
         socket->has_before = 1;
         socket->before_writer = control.writer;
         socket->before_seq = control.seq;
+    } else if (weir_control_is(&control, "leave") && socket->role == WEIR_ROLE_WRITER) {
+        socket->upstream.is_leaving = 1;
+        (void)weir_peer_flush(socket, &socket->upstream, NULL, 0);
     } else if (weir_control_is(&control, "sought") && control.writer == socket->seek.serial) {
         socket->wants_sought = 0; /* of an earlier seek, it would let frames through that nobody wants any more */
     }
 }
 
-/* Writers have nothing to deliver: control frames are all that may come. Return: 0 when the connection is to be given up. */
+/* Writers have nothing to deliver: control frames are all that may come. Return: 0 when the connection is to be given
+ * up. */
 static int controls_take(struct weir_socket *socket) {
     struct weir_stream_frame frame;
     int status;
@@ -399,8 +507,9 @@ static int controls_take(struct weir_socket *socket) {
 
 void weir_upstream_event(struct weir_socket *socket, uint32_t events) {
     struct weir_peer *upstream = &socket->upstream;
-    int is_lost =
-        (events & EPOLLOUT) && weir_peer_may_send(socket, upstream) && weir_peer_flush(upstream, NULL, 0) != WEIR_OK;
+    if (upstream->is_underway && !made(socket))
+        return;
+    int is_lost = (events & EPOLLOUT) && weir_peer_flush(socket, upstream, NULL, 0) != WEIR_OK;
     if (is_lost || ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !upstream->is_paused && !upstream->has_ended)) {
         int status = weir_upstream_read(socket, MSG_DONTWAIT);
         if (socket->mode != WEIR_MODE_CONNECTED)
@@ -410,7 +519,8 @@ void weir_upstream_event(struct weir_socket *socket, uint32_t events) {
     struct weir_stream_frame frame;
     if (upstream->phase == WEIR_PHASE_READY && socket->role == WEIR_ROLE_WRITER && !controls_take(socket))
         upstream->has_ended = 1;
-    /* What has come whole is next's to deliver; until it has, nothing more is read, and another listener is not looked for. */
+    /* What has come whole is next's to deliver; until it has, nothing more is read, and another listener is not looked
+     * for. */
     int is_pending =
         upstream->phase == WEIR_PHASE_READY && weir_stream_next(&upstream->in, &frame, NULL) != WEIR_EAGAIN;
     upstream->is_paused = is_pending && socket->pump.has_thread;
@@ -426,6 +536,10 @@ void weir_meet_timers(struct weir_socket *socket, int64_t now) {
     weir_error err;
     if (socket->mode == WEIR_MODE_CONNECTED && socket->upstream.phase == WEIR_PHASE_HELLO &&
         socket->upstream.deadline <= now) {
+        if (socket->upstream.is_underway) { /* nobody answers: the same as nobody there */
+            weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+            return;
+        }
         weir_fail(&socket->failure, WEIR_ETIMEOUT, "%s: somebody listens there but does not answer; is it stopped?",
                   socket->place.text);
         weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
@@ -436,7 +550,8 @@ void weir_meet_timers(struct weir_socket *socket, int64_t now) {
     int status = weir_meet_try(socket, &err);
     if (status == WEIR_OK || status == WEIR_EAGAIN)
         return;
-    /* Somebody else's lock file or socket: not ours to listen at, but one day someone will. Anything else the owner is told. */
+    /* Somebody else's lock file or socket: not ours to listen at, but one day someone will. Anything else the owner is
+     * told. */
     if (status != WEIR_EACCESS)
         socket->failure = err;
     socket->seek_at = now + WEIR_REFUSED_WAIT;

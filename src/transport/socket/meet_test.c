@@ -145,8 +145,19 @@ static void test_the_lock_of_another_user(void **state) {
 
 /* ---- the socket's file ---- */
 
+static const struct weir_endpoints nowhere;
+
+static int connect_to(const struct weir_place *place, int *ret_fd, weir_error *err) {
+    struct weir_endpoints none = {0};
+    struct weir_link link = {.fd = -1};
+    int status = weir_socket_local.connect(place, &none, &link, err);
+    if (status == WEIR_OK)
+        *ret_fd = link.fd;
+    return status;
+}
+
 static int claim(const struct weir_place *place, struct weir_claim *ret, weir_error *err) {
-    return weir_socket_local.claim(place, "writer", ret, err);
+    return weir_socket_local.claim(place, &nowhere, "writer", ret, err);
 }
 
 static void test_only_our_own_socket_is_unlinked(void **state) {
@@ -175,7 +186,7 @@ static void check_left_alone(const struct testing *testing, const char *what) {
     assert_int_equal(lstat(testing->path, &before), 0);
     assert_int_equal(claim(&place, &mine, &err), WEIR_EADDRESS);
     assert_non_null(strstr(err.text, what));
-    assert_int_equal(weir_socket_local.connect(&place, &fd, &err), WEIR_EADDRESS);
+    assert_int_equal(connect_to(&place, &fd, &err), WEIR_EADDRESS);
     assert_non_null(strstr(err.text, what));
     assert_int_equal(lstat(testing->path, &after), 0);
     assert_int_equal(before.st_ino, after.st_ino);
@@ -220,7 +231,7 @@ static void test_a_program_that_is_not_weir_keeps_its_socket(void **state) {
     strcpy(address.sun_path, testing->path);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     int connected = -1;
-    assert_int_equal(weir_socket_local.connect(&place, &connected, &err), WEIR_EADDRESS);
+    assert_int_equal(connect_to(&place, &connected, &err), WEIR_EADDRESS);
     assert_int_equal(claim(&place, &mine, &err), WEIR_EBUSY);
     close(fd);
 }
@@ -248,10 +259,10 @@ static void test_the_socket_of_a_killed_listener_is_replaced(void **state) {
         assert_int_equal(testing_wait(child), 1000 + SIGKILL);
         assert_true(is_there(testing->path));
         int fd = -1;
-        assert_int_equal(weir_socket_local.connect(&place, &fd, &err), WEIR_ENOENT);
+        assert_int_equal(connect_to(&place, &fd, &err), WEIR_ENOENT);
         if (claim(&place, &mine, &err) != WEIR_OK)
             fail_msg("%s", err.text);
-        assert_int_equal(weir_socket_local.connect(&place, &fd, &err), WEIR_OK);
+        assert_int_equal(connect_to(&place, &fd, &err), WEIR_OK);
         close(fd);
         weir_socket_local.unclaim(&place, &mine);
     }
@@ -319,7 +330,7 @@ static int connect_as_nobody(void *user) {
     int fd;
     if (setgid(stranger->group) != 0 || setuid(NOBODY) != 0)
         return 99;
-    return weir_socket_local.connect(&stranger->place, &fd, NULL);
+    return connect_to(&stranger->place, &fd, NULL);
 }
 
 static int admitted(const struct weir_place *place, const struct weir_claim *mine, struct weir_credentials *ret) {
@@ -479,13 +490,13 @@ static void test_the_longest_path(void **state) {
     place.name[103] = '\0';
     assert_int_equal(weir_socket_local_check(&place, &err), WEIR_OK);
     assert_int_equal(claim(&place, &mine, &err), WEIR_OK);
-    assert_int_equal(weir_socket_local.connect(&place, &fd, &err), WEIR_OK);
+    assert_int_equal(connect_to(&place, &fd, &err), WEIR_OK);
     close(fd);
     weir_socket_local.unclaim(&place, &mine);
     assert_false(is_there(place.name));
     strcpy(place.name, "/nonexistent/s");
     assert_int_equal(claim(&place, &mine, &err), WEIR_ENOENT);
-    assert_int_equal(weir_socket_local.connect(&place, &fd, &err), WEIR_ENOENT);
+    assert_int_equal(connect_to(&place, &fd, &err), WEIR_ENOENT);
 }
 
 int main(void) {

@@ -1,7 +1,8 @@
 /* The table of writers: items in the order they came, found through a hashed index with linear probing.
  *
- * What must stay true: an item keeps its index, which is the writer's small number, until the table is full and somebody newer
- * takes its place. The numbers are random, so their low bits are hash enough; who makes them collide slows himself down. */
+ * What must stay true: an item keeps its index, which is the writer's small number, until the table is full and
+ * somebody newer takes its place. The numbers are random, so their low bits are hash enough; who makes them collide
+ * slows himself down. */
 #include "transport/socket/origins.h"
 
 #include <stdlib.h>

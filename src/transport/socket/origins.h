@@ -1,5 +1,5 @@
-/* Who sends: a table from the writers' random 64-bit numbers to small ones, with the seq seen last. Bounded: when it is full,
- * the writer not heard of for longest makes room. */
+/* Who sends: a table from the writers' random 64-bit numbers to small ones, with the seq seen last. Bounded: when it is
+ * full, the writer not heard of for longest makes room. */
 #ifndef WEIR_SOCKET_ORIGINS_H
 #define WEIR_SOCKET_ORIGINS_H
 

@@ -1,19 +1,22 @@
 /* Waiting for events, and who does it.
  *
- * One epoll set holds all sockets of an end. The owner's thread handles its events itself whenever it is inside wait or next: then a
- * message costs no switch between threads. While the owner is busy elsewhere, a thread of ours does it, so that others can
- * come in, frames are passed on, and queues are emptied. The handover:
+ * One epoll set holds all sockets of an end. The owner's thread handles its events itself whenever it is inside wait or
+ * next: then a message costs no switch between threads. While the owner is busy elsewhere, a thread of ours does it, so
+ * that others can come in, frames are passed on, and queues are emptied. The handover:
  *
- *   - is_owners is set when the owner pumps. The thread then handles nothing; it looks again after PUMP_GRACE, and when the owner
+ *   - is_owners is set when the owner pumps. The thread then handles nothing; it looks again after PUMP_GRACE, and when
+ *   the owner
  *     has not pumped in between, clears it and handles events until the owner comes back.
- *   - While the owner sits in epoll_wait, the thread sleeps without a time limit (WEIR_REST_LONG); the owner wakes it when he
+ *   - While the owner sits in epoll_wait, the thread sleeps without a time limit (WEIR_REST_LONG); the owner wakes it
+ *   when he
  *     leaves, and whenever what he has done makes it needed, or needed earlier than it would wake (weir_pump_rouse).
  *     An idle end therefore wakes nobody.
  *   - weir_pump_hand_over gives the pump to the thread at once: the owner has left something queued.
  *
- * What must stay true: events are handled under the lock, by whoever the pump belongs to at that moment; both may see the same
- * event, so handling one that is over does nothing. The thread blocks all signals, never calls the user, and touches nothing
- * after weir_pump_stop. Servers, and ends that are connected, get a thread only when the owner first leaves something queued. */
+ * What must stay true: events are handled under the lock, by whoever the pump belongs to at that moment; both may see
+ * the same event, so handling one that is over does nothing. The thread blocks all signals, never calls the user, and
+ * touches nothing after weir_pump_stop. Servers, and ends that are connected, get a thread only when the owner first
+ * leaves something queued. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -126,10 +129,15 @@ static void thread_wake(struct weir_pump *pump) {
     (void)!write(pump->control_fd, &one, sizeof(one));
 }
 
+/* A listener elsewhere that goes says so, and a writer must hear it though its owner only sends. */
+static int must_hear(const struct weir_socket *socket) {
+    return socket->role == WEIR_ROLE_WRITER && !socket->family->is_one_machine;
+}
+
 /* Does somebody have to act while the owner is away? */
 static int thread_is_needed(const struct weir_socket *socket) {
     return (socket->mode == WEIR_MODE_LISTENING && socket->role != WEIR_ROLE_SERVER) ||
-           weir_socket_has_leftover(socket);
+           (socket->mode == WEIR_MODE_CONNECTED && must_hear(socket)) || weir_socket_has_leftover(socket);
 }
 
 void weir_pump_rouse(struct weir_socket *socket) {

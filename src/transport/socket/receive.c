@@ -1,11 +1,12 @@
 /* The operations of readers: also a server's requests and a client's replies.
  *
- * An end that listens takes frames from its inbox; one that is connected takes them from its connection, where they lie. A frame that
- * does not lie at a multiple of 64 is copied once, to memory that does.
+ * An end that listens takes frames from its inbox; one that is connected takes them from its connection, where they
+ * lie. A frame that does not lie at a multiple of 64 is copied once, to memory that does.
  *
- * What must stay true: a frame is delivered at most once, in its writer's order, and what is missing is counted: `seen` knows the
- * last seq of every writer, across listeners. The frame delivered last (`last`) is kept until a newer one comes, for seek. While
- * a connected end has no thread, nobody but the owner touches it, so that he may wait in recv without the lock. */
+ * What must stay true: a frame is delivered at most once, in its writer's order, and what is missing is counted: `seen`
+ * knows the last seq of every writer, across listeners. The frame delivered last (`last`) is kept until a newer one
+ * comes, for seek. While a connected end has no thread, nobody but the owner touches it, so that he may wait in recv
+ * without the lock. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -363,7 +364,8 @@ static int is_ready(const struct weir_socket *socket, uint32_t what) {
 static int is_direct(const struct weir_socket *socket, uint32_t what) {
     const struct weir_peer *upstream = &socket->upstream;
     return what == WEIR_READY_TO_READ && socket->mode == WEIR_MODE_CONNECTED && upstream->phase == WEIR_PHASE_READY &&
-           !socket->pump.has_thread && upstream->out.count == 0 && !upstream->has_ended;
+           !socket->pump.has_thread && !weir_peer_has_output(upstream) && !upstream->has_ended && !upstream->tls &&
+           !upstream->plain;
 }
 
 /* Wait for input with one system call when it comes soon; *is_idle says that it has not. */
@@ -391,7 +393,8 @@ static int direct_wait(struct weir_socket *socket, int64_t deadline, int *is_idl
     return WEIR_OK;
 }
 
-/* One step of waiting. The end of a connection is dealt with here, so that an end that waits finds the next listener. */
+/* One step of waiting. The end of a connection is dealt with here, so that an end that waits finds the next
+ * listener. */
 static int wait_step(struct weir_socket *socket, uint32_t what, int64_t deadline, int *is_idle, weir_error *err) {
     int status =
         is_direct(socket, what) ? direct_wait(socket, deadline, is_idle, err) : weir_pump_run(socket, deadline, err);

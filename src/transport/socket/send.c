@@ -1,11 +1,11 @@
 /* The operations of writers: also a client's requests and a server's replies.
  *
- * The owner writes a frame straight into a chunk of his own; commit moves a small one next to the frame before it, so that many leave
- * as one piece. A frame leaves at once, by the owner's own system call; what the socket does not take stays queued, and our
- * thread sends it when the owner is away.
+ * The owner writes a frame straight into a chunk of his own; commit moves a small one next to the frame before it, so
+ * that many leave as one piece. A frame leaves at once, by the owner's own system call; what the socket does not take
+ * stays queued, and our thread sends it when the owner is away.
  *
- * What must stay true: reserve and commit never block. Between them only the owner touches the bytes behind own->size, so the
- * thread may publish other frames meanwhile. */
+ * What must stay true: reserve and commit never block. Between them only the owner touches the bytes behind own->size,
+ * so the thread may publish other frames meanwhile. */
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -24,7 +24,7 @@ static int listener_has_room(const struct weir_socket *socket, uint64_t peer, si
 int weir_socket_can_send(const struct weir_socket *socket, uint64_t peer, size_t size) {
     if (socket->mode == WEIR_MODE_LISTENING)
         return listener_has_room(socket, peer, size);
-    if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED)
+    if (socket->role == WEIR_ROLE_CLIENT && (socket->mode != WEIR_MODE_CONNECTED || socket->upstream.is_underway))
         return 0; /* a request waits for a server, not in a queue: it must not be carried out when the caller has given up */
     return socket->place.full == WEIR_FULL_DROP_OLDEST || weir_fits(socket, &socket->upstream.out, size);
 }
@@ -112,7 +112,7 @@ static int publish(struct weir_socket *socket, size_t start, size_t stop) {
         socket->is_dirty = 1;
         return queue_private(socket, weir_hub_find(socket, socket->own_peer), start, stop);
     }
-    weir_spread(socket, socket->own, start, stop);
+    weir_spread(socket, NULL, socket->own, start, stop);
     return WEIR_OK;
 }
 
@@ -121,11 +121,11 @@ void weir_socket_push(struct weir_socket *socket) {
     if (socket->mode == WEIR_MODE_LISTENING) {
         socket->is_dirty = 1;
         for (size_t i = 0; i < socket->peer_count; i++)
-            if (socket->peers[i]->phase == WEIR_PHASE_READY && socket->peers[i]->out.count > 0)
+            if (socket->peers[i]->phase == WEIR_PHASE_READY && weir_peer_has_output(socket->peers[i]))
                 weir_hub_send(socket, socket->peers[i]);
         weir_hub_settle(socket);
     } else if (socket->mode == WEIR_MODE_CONNECTED && weir_peer_may_send(socket, upstream)) {
-        if (weir_peer_flush(upstream, NULL, 0) == WEIR_OK)
+        if (weir_peer_flush(socket, upstream, NULL, 0) == WEIR_OK)
             weir_peer_watch(socket, upstream);
         else
             weir_upstream_event(socket, EPOLLOUT | EPOLLHUP); /* read what it said last, and leave it */
@@ -134,9 +134,9 @@ void weir_socket_push(struct weir_socket *socket) {
 
 int weir_socket_has_leftover(const struct weir_socket *socket) {
     if (socket->mode != WEIR_MODE_LISTENING)
-        return socket->upstream.out.count > 0;
+        return weir_peer_has_output(&socket->upstream);
     for (size_t i = 0; i < socket->peer_count; i++)
-        if (socket->peers[i]->phase == WEIR_PHASE_READY && socket->peers[i]->out.count > 0)
+        if (socket->peers[i]->phase == WEIR_PHASE_READY && weir_peer_has_output(socket->peers[i]))
             return 1;
     return 0;
 }
@@ -227,7 +227,8 @@ int weir_socket_peer_state(void *state) {
         socket->seek_at = 0;
     if (socket->mode == WEIR_MODE_SEEKING)
         weir_meet_timers(socket, weir_clock_monotonic());
-    int status = socket->mode == WEIR_MODE_CONNECTED ? WEIR_OK : WEIR_ENOENT;
+    int is_there = socket->mode == WEIR_MODE_CONNECTED && !socket->upstream.is_underway;
+    int status = is_there ? WEIR_OK : WEIR_ENOENT;
     if (socket->lost_request)
         status = WEIR_EPEER;
     socket->lost_request = 0;

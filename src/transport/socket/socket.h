@@ -1,18 +1,23 @@
 /* An end on a socket: what it holds, and how its files divide the work.
  *
- *   meet.c     finding each other: connect to who listens, or take the lease and listen; again when the listener has gone
- *   hub.c      the listener: lets ends in, reads what they send, relays it
+ *   meet.c     finding each other: connect to who listens, or take the lease and listen; again when the listener has
+ *   gone hub.c      the listener: lets ends in, reads what they send, relays it
  *   spread.c   the listener: history, readers' queues, who is told what
  *   send.c, receive.c   the operations of writers and of readers
  *   pump.c     waiting for events, by the owner's thread or by a thread of our own
- *   peer.c     one connection: sending what is queued, being watched
+ *   peer.c     one connection: being watched, being closed; control frames
+ *   wire.c     its bytes: as they are, inside TLS (tls.c), or as plain messages
+ *   plain.c, rpc.c   who speaks no frames: messages, calls, JSON-RPC
  *   child.c    forked children let go
+ *   end.c      the life of an end; unix.c and tcp.c are its two ops tables, local.c and inet.c what differs between
+ *   them
  *
- * An end is at any moment in one mode: seeking, connected to a listener (`upstream`), or listening (`peers`). Everything but the fields
- * marked "owner" is under `lock`, as the pump's thread works on it too. No function here calls the user.
+ * An end is at any moment in one mode: seeking, connected to a listener (`upstream`), or listening (`peers`).
+ * Everything but the fields marked "owner" is under `lock`, as the pump's thread works on it too. No function here
+ * calls the user.
  *
- * A listener that is a writer or reader is the hub: what connected writers send goes to all connected readers and to the owner,
- * if he reads. A server only takes requests and sends replies. */
+ * A listener that is a writer or reader is the hub: what connected writers send goes to all connected readers and to
+ * the owner, if he reads. A server only takes requests and sends replies. */
 #ifndef WEIR_SOCKET_SOCKET_H
 #define WEIR_SOCKET_SOCKET_H
 
@@ -21,16 +26,17 @@
 #include <stdint.h>
 
 #include "frame/frame.h"
-#include "transport/socket/family.h"
-#include "transport/socket/hello.h"
-#include "transport/socket/origins.h"
 #include "frame/queue.h"
 #include "frame/stream.h"
 #include "os/child.h"
+#include "transport/socket/family.h"
+#include "transport/socket/hello.h"
+#include "transport/socket/origins.h"
+#include "transport/socket/tls.h"
 #include "transport/transport.h"
 
 enum {
-    WEIR_PENDING_MAX = 64,       /* connections that have not said hello; the oldest goes when another comes */
+    WEIR_PENDING_MAX = 256,      /* connections that have not said hello; the oldest goes when another comes */
     WEIR_PEERS_MAX = 1024,       /* connections in all */
     WEIR_CONTROLS_MAX = 1 << 20, /* bytes of control frames that may wait for a peer beyond what it has room for */
     WEIR_PACKED_MAX = 4096,      /* frames up to this size lie side by side, larger ones at multiples of 64 */
@@ -38,11 +44,13 @@ enum {
 };
 #define WEIR_MS              INT64_C(1000000)
 #define WEIR_HELLO_WAIT      (5000 * WEIR_MS) /* how long a connection may take to say hello, and a listener to answer */
-#define WEIR_GRACE_WAIT      (1000 * WEIR_MS)  /* how long a new listener waits for the readers of the one before */
-#define WEIR_ACCEPT_WAIT     (100 * WEIR_MS)   /* how long accepting rests when there is no descriptor left */
-#define WEIR_SEEK_WAIT_MAX   (50 * WEIR_MS)    /* the longest rest between two attempts to find a listener */
-#define WEIR_REFUSED_WAIT    (250 * WEIR_MS)   /* the rest after a listener has refused us */
-#define WEIR_RECEIVE_SLICE   (1000 * WEIR_MS)  /* how long an owner may sit in recv */
+#define WEIR_QUIET_WAIT      (300 * WEIR_MS)  /* who says nothing for so long is taken for a reader of JSON lines */
+#define WEIR_GRACE_WAIT      (1000 * WEIR_MS) /* how long a new listener waits for the readers of the one before */
+#define WEIR_ACCEPT_WAIT     (100 * WEIR_MS)  /* how long accepting rests when there is no descriptor left */
+#define WEIR_SEEK_WAIT_MAX   (50 * WEIR_MS)   /* the longest rest between two attempts to find a listener */
+#define WEIR_REFUSED_WAIT    (250 * WEIR_MS)  /* the rest after a listener has refused us */
+#define WEIR_RECEIVE_SLICE   (1000 * WEIR_MS) /* how long an owner may sit in recv */
+#define WEIR_LEAVE_WAIT      (500 * WEIR_MS)  /* how long a listener that goes waits for a word of a writer elsewhere */
 #define WEIR_LINGER_WAIT_MAX (10000 * WEIR_MS) /* how long close may wait for readers to take what is queued */
 
 enum weir_mode { WEIR_MODE_SEEKING = 0, WEIR_MODE_CONNECTED = 1, WEIR_MODE_LISTENING = 2 };
@@ -58,6 +66,8 @@ struct weir_seek {
     int is_asked;
 };
 
+struct weir_plain_peer;
+
 struct weir_peer {
     int fd;
     uint32_t index;          /* in socket->peers */
@@ -67,12 +77,20 @@ struct weir_peer {
     uint8_t is_paused;       /* not read from: its next frame has no room yet */
     uint8_t has_ended;       /* nothing more will come */
     uint8_t owes_count;      /* the number of readers changed while its queue was not empty */
-    int64_t deadline;        /* of the hello */
+    uint8_t is_underway;     /* upstream: the connection is not made yet */
+    uint8_t is_leaving;      /* upstream: the listener goes, so nothing new is sent to it */
+    uint8_t has_left;        /* upstream: our side is shut */
+    int64_t deadline;        /* of the hello; of a writer's last words, when the listener goes */
+    int64_t quiet_at;        /* when its silence means something; INT64_MAX: never */
     struct weir_hello hello; /* the other end's */
     struct weir_credentials credentials;
     struct weir_seek seek; /* of a reader: read, and not done yet */
     struct weir_queue out;
     struct weir_stream in;
+    struct weir_buffer said; /* bytes that go before what is queued: hellos, and messages in plain form */
+    size_t said_sent;
+    struct weir_tls *tls;          /* NULL: none */
+    struct weir_plain_peer *plain; /* NULL: it speaks frames */
 };
 
 struct weir_pump {
@@ -93,10 +111,12 @@ struct weir_pump {
 struct weir_socket {
     pthread_mutex_t lock;
     const struct weir_socket_family *family;
+    struct weir_endpoints endpoints;
+    struct weir_tls_context *tls; /* NULL: none is wanted */
     struct weir_place place;
     enum weir_role role;
     uint64_t fork_generation;
-    uint64_t writer;                   /* our random number */
+    uint64_t writer;         /* our random number */
     struct weir_child child; /* a forked child lets go */
 
     enum weir_mode mode;
@@ -110,6 +130,8 @@ struct weir_socket {
     uint8_t is_resuming;   /* was connected to a listener before */
     uint8_t awaits_reply;  /* client */
     uint8_t lost_request;  /* client: the connection broke since the last request */
+    uint8_t was_refused;   /* nobody listened where we tried to connect a moment ago */
+    uint8_t misread;       /* how often a listener took us for somebody else, as our hello came late */
     uint8_t wants_sought;  /* reader: what arrives is skipped until the listener confirms the seek */
     struct weir_seek seek; /* reader: what was asked last */
     uint8_t has_before;    /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
@@ -178,13 +200,12 @@ static inline int weir_fits(const struct weir_socket *socket, const struct weir_
 /* May what is queued go out? To a listener that has not answered only requests do: what is too big for him is not
  * known yet, and a client does not wait for the answer. */
 static inline int weir_peer_may_send(const struct weir_socket *socket, const struct weir_peer *peer) {
+    if (peer->is_underway || peer->is_leaving)
+        return 0;
     return peer->phase == WEIR_PHASE_READY || socket->role == WEIR_ROLE_CLIENT;
 }
 /* Watch for what can happen on the connection now. */
 void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer);
-/* Send what is queued until the socket is full, behind @head if there is one (which goes whole or not at all).
- * Return: WEIR_OK, WEIR_ECLOSED. */
-int weir_peer_flush(struct weir_peer *peer, const void *head, size_t head_size);
 /* Close the connection; the place, its queues and its stream stay. */
 void weir_peer_disconnect(struct weir_socket *socket, struct weir_peer *peer);
 void weir_peer_fini(struct weir_peer *peer);
@@ -200,6 +221,20 @@ int weir_control_write(const struct weir_control *control, struct weir_chunk **o
 int weir_control_read(const struct weir_stream_frame *frame, struct weir_frame *ret);
 int weir_control_is(const struct weir_frame *frame, const char *op);
 
+/* ---- wire.c ---- */
+
+/* Fetch what is there: into peer->in, or where plain messages are made from. Return: as weir_stream_read; WEIR_EACCESS
+ * when TLS fails. */
+int weir_peer_read(struct weir_peer *peer, int flags);
+/* Send what is queued until the socket is full, behind @head if there is one. Return: WEIR_OK, WEIR_ECLOSED. */
+int weir_peer_flush(struct weir_socket *socket, struct weir_peer *peer, const void *head, size_t head_size);
+/* Is something to be sent? */
+int weir_peer_has_output(const struct weir_peer *peer);
+/* The same, of what could go now. */
+int weir_peer_wants_out(const struct weir_socket *socket, const struct weir_peer *peer);
+/* Append to what goes first. Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_peer_say(struct weir_peer *peer, const void *bytes, size_t size);
+
 /* ---- pump.c ---- */
 
 int weir_pump_open(struct weir_socket *socket, weir_error *err);
@@ -210,10 +245,12 @@ int weir_pump_start_thread(struct weir_socket *socket, weir_error *err);
 void weir_pump_hand_over(struct weir_socket *socket);
 /* Wake the thread if it sleeps longer than what there is to do now allows. */
 void weir_pump_rouse(struct weir_socket *socket);
-/* A timer in the pump's set, for an owner who waits with a descriptor; armed for what is due next. Return: WEIR_OK, WEIR_ESYSTEM. */
+/* A timer in the pump's set, for an owner who waits with a descriptor; armed for what is due next. Return: WEIR_OK,
+ * WEIR_ESYSTEM. */
 int weir_pump_open_timer(struct weir_socket *socket);
 void weir_pump_arm(struct weir_socket *socket);
-/* Handle what happens until @deadline (0: what has happened), as the owner. Unlocks while it waits. Return: WEIR_OK, WEIR_ESYSTEM. */
+/* Handle what happens until @deadline (0: what has happened), as the owner. Unlocks while it waits. Return: WEIR_OK,
+ * WEIR_ESYSTEM. */
 int weir_pump_run(struct weir_socket *socket, int64_t deadline, weir_error *err);
 /* Watch @fd for @events (0: not at all); *watched is what it is watched for. */
 void weir_pump_watch(struct weir_socket *socket, int fd, uint64_t key, uint32_t events, uint32_t *watched);
@@ -222,7 +259,8 @@ enum { WEIR_KEY_LISTENER = 1, WEIR_KEY_TIMER = 2, WEIR_KEY_UPSTREAM = 3, WEIR_KE
 
 /* ---- meet.c ---- */
 
-/* Try once to connect or to listen. Return: WEIR_OK, WEIR_EAGAIN (tried in vain; seek_at says when again), others: for good. */
+/* Try once to connect or to listen. Return: WEIR_OK, WEIR_EAGAIN (tried in vain; seek_at says when again), others: for
+ * good. */
 int weir_meet_try(struct weir_socket *socket, weir_error *err);
 /* Connect to who listens or begin to listen; waits for the listener's answer. */
 int weir_meet_open(struct weir_socket *socket, weir_error *err);
@@ -247,6 +285,8 @@ void weir_hub_settle(struct weir_socket *socket);
 /* Go on reading from who was paused, if there is room. */
 void weir_hub_resume(struct weir_socket *socket);
 void weir_hub_drop(struct weir_socket *socket, struct weir_peer *peer);
+/* Whom weir_hub_find finds. */
+uint64_t weir_hub_handle(const struct weir_peer *peer);
 /* Copy a frame, with the number of who sent it, to the end of *open. Return: WEIR_OK, WEIR_ECORRUPT, WEIR_ENOMEM. */
 int weir_hub_copy(struct weir_chunk **open, enum weir_chunk_kind kind, const struct weir_stream_frame *frame,
                   uint64_t writer, size_t *ret_start);
@@ -261,8 +301,9 @@ int64_t weir_hub_next_timer(const struct weir_socket *socket);
 
 /* May a frame of @size bytes be published without harm to readers who hold writers back? */
 int weir_spread_has_room(const struct weir_socket *socket, size_t size);
-/* Give frames [start, stop) of @chunk, all of @writer, to every reader. */
-void weir_spread(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop);
+/* Give frames [start, stop) of @chunk, all of @from (NULL: the owner), to every other reader. */
+void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struct weir_chunk *chunk, size_t start,
+                 size_t stop);
 /* Queue for a new reader what he should know and what he asked for. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_spread_join(struct weir_socket *socket, struct weir_peer *peer);
 /* The same again after a seek, peer->seek. */
@@ -280,6 +321,17 @@ void weir_spread_refill(struct weir_socket *socket, enum weir_from from, int64_t
 struct weir_chunk *weir_spread_newest(const struct weir_socket *socket, size_t *ret_start);
 /* Put a frame into the history that was sent before we listened. */
 void weir_spread_remember(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop);
+
+/* Tell a writer that this listener goes, where the kernel does not. */
+void weir_spread_leave(struct weir_socket *socket, struct weir_peer *peer);
+
+/* ---- end.c: operations ---- */
+
+int weir_socket_open(void *state, const struct weir_place *place, const struct weir_socket_family *family,
+                     enum weir_role role, weir_error *err);
+void weir_socket_close(void *state);
+int weir_socket_latest(const struct weir_place *place, const struct weir_socket_family *family, struct weir_buffer *out,
+                       struct weir_inbound *ret, weir_error *err);
 
 /* ---- send.c, receive.c: operations ---- */
 
@@ -304,7 +356,17 @@ int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *e
 int weir_socket_fd(void *state, int *ret, weir_error *err);
 /* After events: make the owner's descriptor readable if next has something. */
 void weir_socket_show(struct weir_socket *socket);
-/* A frame of @writer comes for the owner: fill in gap, writer and uid. Return: 1 to deliver it; 0 when it was seen before. */
+/* A frame of @writer comes for the owner: fill in gap, writer and uid. Return: 1 to deliver it; 0 when it was seen
+ * before. */
 int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq, struct weir_inbound *ret);
+
+/* For the ops tables: what is the same for every family. */
+#define WEIR_SOCKET_END_OPS                                                                                            \
+    .traits = WEIR_TRAIT_BOUNDED, .state_size = sizeof(struct weir_socket), .close = weir_socket_close,                \
+    .reserve = weir_socket_reserve, .commit = weir_socket_commit, .post = weir_transport_no_post,                      \
+    .discard = weir_socket_discard, .skip = weir_socket_skip, .flush = weir_socket_flush,                              \
+    .readers = weir_socket_readers, .next = weir_socket_next, .release = weir_socket_release,                          \
+    .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd, .peer_state = weir_socket_peer_state,    \
+    .list = weir_transport_no_list, .clean = weir_transport_no_clean
 
 #endif

@@ -1,9 +1,10 @@
 /* The hub's memory: the history, the readers' queues, and who is told what.
  *
- * What must stay true: a frame of a writer with full=drop-oldest lies in a droppable chunk, any other in one that is not; only
- * the first kind is ever taken out of the queue of a reader who holds writers back. Whoever publishes the second kind has asked
- * weir_spread_has_room first. A reader is told of a writer (control frame "writer": number, user, seq) before its first frame, so
- * that the first gap is counted exactly, too. Frames without a writer field are the owner's. */
+ * What must stay true: a frame of a writer with full=drop-oldest lies in a droppable chunk, any other in one that is
+ * not; only the first kind is ever taken out of the queue of a reader who holds writers back. Whoever publishes the
+ * second kind has asked weir_spread_has_room first. A reader is told of a writer (control frame "writer": number, user,
+ * seq) before its first frame, so that the first gap is counted exactly, too. Frames without a writer field are the
+ * owner's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,11 +54,12 @@ static void history_push(struct weir_socket *socket, const struct weir_run *run)
     }
 }
 
-void weir_spread(struct weir_socket *socket, struct weir_chunk *chunk, size_t start, size_t stop) {
+void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struct weir_chunk *chunk, size_t start,
+                 size_t stop) {
     struct weir_run run = {chunk, start, stop};
     for (size_t i = 0; i < socket->peer_count; i++) {
         struct weir_peer *peer = socket->peers[i];
-        if (weir_peer_reads(peer) && stop - start <= peer->hello.size_max + WEIR_STREAM_SLACK)
+        if (peer != from && weir_peer_reads(peer) && stop - start <= peer->hello.size_max + WEIR_STREAM_SLACK)
             offer(socket, &peer->out, weir_peer_holds(peer), &run);
     }
     history_push(socket, &run);
@@ -193,20 +195,29 @@ void weir_spread_introduce(struct weir_socket *socket, uint64_t writer, uint64_t
     owner_introduce(socket, writer, seq, uid);
 }
 
-/* Tell a reader of all writers, each with the seq before the first frame he will get of it. */
-static int introduce_all(struct weir_socket *socket, struct weir_queue *queue) {
+/* The seq from which a reader's gaps of one writer are counted: that before the first frame he gets of it; who names a
+ * seq learns also how many there are no more from it on. */
+static uint64_t seq_before(const struct weir_socket *socket, const struct weir_origin *origin, enum weir_from from,
+                           int64_t value) {
+    uint64_t seq = origin->mark ? origin->mark - 2 : origin->writer == socket->writer ? socket->own_seq : origin->seq;
+    uint64_t asked = value > 0 ? (uint64_t)value - 1 : 0;
+    return from == WEIR_FROM_SEQ && asked < seq ? asked : seq;
+}
+
+/* Tell a reader of all writers. */
+static int introduce_all(struct weir_socket *socket, struct weir_queue *queue, enum weir_from from, int64_t value) {
     for (size_t i = 0; i < socket->passed.count; i++) {
         const struct weir_origin *origin = &socket->passed.items[i];
-        uint64_t seq = origin->writer == socket->writer ? socket->own_seq : origin->seq;
-        struct weir_control control = introduction(origin->writer, origin->mark ? origin->mark - 2 : seq, origin->uid);
+        struct weir_control control =
+            introduction(origin->writer, seq_before(socket, origin, from, value), origin->uid);
         if (tell(socket, queue, &control) != WEIR_OK)
             return WEIR_ENOMEM;
     }
     return WEIR_OK;
 }
 
-/* The newest frame for a reader who begins behind it: he keeps it for when the latest value is asked for. The control frame
- * names it, as it may be dropped before it is sent. */
+/* The newest frame for a reader who begins behind it: he keeps it for when the latest value is asked for. The control
+ * frame names it, as it may be dropped before it is sent. */
 static int keepsake(struct weir_socket *socket, struct weir_peer *peer) {
     size_t start;
     uint64_t word;
@@ -230,8 +241,8 @@ static int position(struct weir_socket *socket, struct weir_peer *peer, enum wei
     struct choice choice = {.from = from, .value = value, .size_max = peer->hello.size_max, .to = &chosen};
     int status = history_choose(socket, &choice);
     if (status == WEIR_OK)
-        status = introduce_all(socket, &peer->out);
-    if (status == WEIR_OK && from == WEIR_FROM_NOW)
+        status = introduce_all(socket, &peer->out, from, value);
+    if (status == WEIR_OK && from == WEIR_FROM_NOW && !peer->plain) /* it would be a message like any other to him */
         status = keepsake(socket, peer);
     for (size_t i = 0; status == WEIR_OK && i < chosen.count; i++) {
         const struct weir_run *run = weir_queue_run(&chosen, i);
@@ -262,11 +273,24 @@ void weir_spread_refill(struct weir_socket *socket, enum weir_from from, int64_t
     struct choice choice = {.from = from, .value = value, .size_max = UINT64_MAX / 2, .to = &socket->inbox};
     weir_queue_clear(&socket->inbox);
     (void)history_choose(socket, &choice); /* no memory: fewer frames, which is counted as a gap */
+    for (size_t i = 0; from == WEIR_FROM_SEQ && i < socket->passed.count; i++) {
+        const struct weir_origin *passed = &socket->passed.items[i];
+        struct weir_origin *origin = weir_origins_find(&socket->seen, passed->writer);
+        if (!origin)
+            continue;
+        origin->seq = seq_before(socket, passed, from, value);
+        origin->is_fresh = 0;
+    }
 }
 
 void weir_spread_owed(struct weir_socket *socket, struct weir_peer *peer) {
     struct weir_control control = {.op = "readers", .seq = weir_spread_readers(socket)};
     peer->owes_count = 0;
+    (void)tell(socket, &peer->out, &control);
+}
+
+void weir_spread_leave(struct weir_socket *socket, struct weir_peer *peer) {
+    struct weir_control control = {.op = "leave"};
     (void)tell(socket, &peer->out, &control);
 }
 

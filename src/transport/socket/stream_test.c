@@ -1,6 +1,8 @@
 /* Frames out of a byte stream that is cut everywhere, and hellos at every border of every field. */
 #include "transport/socket/testing.h"
 
+#include "frame/plain/plain.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,17 +264,57 @@ static void test_texts_can_be_shown(void **state) {
 static void test_openings_at_every_length(void **state) {
     unsigned char bytes[WEIR_HELLO_SIZE + 16] = {0};
     struct weir_hello hello = testing_hello(WEIR_ROLE_READER);
+    int framing;
     (void)state;
     weir_hello_write(&hello, bytes);
     for (size_t size = 0; size <= sizeof(bytes); size++)
-        assert_int_equal(weir_opening_judge(bytes, size),
+        assert_int_equal(weir_opening_judge(bytes, size, size % 2, &framing),
                          size < WEIR_HELLO_SIZE ? WEIR_OPENING_UNDECIDED : WEIR_OPENING_HELLO);
     for (size_t wrong = 0; wrong < 4; wrong++) {
         bytes[wrong] ^= 0x20;
         for (size_t size = 0; size <= sizeof(bytes); size++)
-            assert_int_equal(weir_opening_judge(bytes, size),
-                             size > wrong ? WEIR_OPENING_FOREIGN : WEIR_OPENING_UNDECIDED);
+            assert_int_equal(weir_opening_judge(bytes, size, 0, &framing),
+                             size >= 4 ? WEIR_OPENING_FOREIGN : WEIR_OPENING_UNDECIDED);
         bytes[wrong] ^= 0x20;
+    }
+}
+
+static void test_openings_of_plain_framings(void **state) {
+    /* clang-format off */
+    static const struct {
+        const char *bytes;
+        size_t size;
+        int framing;   /* once four bytes are there, or all is; 0: foreign */
+        int when_all;  /* of less than four bytes: the same without anything behind them; -1: undecided even then */
+    } cases[] = {
+        {"{\"op\":1}\n", 9, WEIR_FRAMING_JSON, 0},     {"[1]\n", 4, WEIR_FRAMING_JSON, 0},
+        {"\n\n\n{", 4, WEIR_FRAMING_JSON, 0},           {" \t\r\n", 4, WEIR_FRAMING_JSON, 0},
+        {"\xef\xbb\xbf{", 4, WEIR_FRAMING_JSON, 0},     {"{}\n", 3, 0, WEIR_FRAMING_JSON},
+        {"\n", 1, 0, WEIR_FRAMING_JSON},                 {":)\n\1", 4, WEIR_FRAMING_SMILE, 0},
+        {":)\n", 3, 0, -1},                              {"\x7b\0\0\0\x10", 5, WEIR_FRAMING_BSON, 0},
+        {"\x0a\x0a\0\0", 4, WEIR_FRAMING_BSON, 0},      {"\x05\0\0\0\0", 5, WEIR_FRAMING_BSON, 0},
+        {"\x04\0\0\0\0", 5, 0, 0},                      {"\xa1\x62op", 4, WEIR_FRAMING_CBOR, 0},
+        {"\xbf\x62op", 4, WEIR_FRAMING_CBOR, 0},         {"\xd9\xd9\xf7\xa1", 4, WEIR_FRAMING_CBOR, 0},
+        {"\xa0", 1, 0, WEIR_FRAMING_CBOR},               {"GET ", 4, 0, 0},
+        {"POST", 4, 0, 0},                               {"\x16\x03\x01\x02", 4, 0, 0},
+        {"SSH-", 4, 0, 0},                               {"1234", 4, 0, 0},
+        {"WEI", 3, 0, -1},                               {"w", 1, 0, 0},
+        {"\xef\xbb\xbe{", 4, 0, 0},                     {"\xff\xff\xff\xff", 4, 0, 0},
+    };
+    /* clang-format on */
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const unsigned char *bytes = (const unsigned char *)cases[i].bytes;
+        size_t size = cases[i].size;
+        int framing = 99, known = size < 4 ? cases[i].when_all : cases[i].framing;
+        enum weir_opening opening = weir_opening_judge(bytes, size, 0, &framing);
+        if (size < 4)
+            assert_int_equal(opening, WEIR_OPENING_UNDECIDED);
+        opening = weir_opening_judge(bytes, size, 1, &framing);
+        assert_int_equal(opening, known < 0   ? WEIR_OPENING_UNDECIDED
+                                  : known > 0 ? WEIR_OPENING_PLAIN
+                                              : WEIR_OPENING_FOREIGN);
+        assert_int_equal(framing, known > 0 ? known : 0);
     }
 }
 
@@ -282,7 +324,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_no_frame),          cmocka_unit_test(test_noise),
         cmocka_unit_test(test_the_end_of_a_stream),       cmocka_unit_test(test_a_hello_comes_back),
         cmocka_unit_test(test_every_field_at_its_border), cmocka_unit_test(test_texts_can_be_shown),
-        cmocka_unit_test(test_openings_at_every_length),
+        cmocka_unit_test(test_openings_at_every_length),  cmocka_unit_test(test_openings_of_plain_framings),
     };
     return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

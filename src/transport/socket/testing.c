@@ -68,7 +68,8 @@ struct weir_place testing_place(const struct testing *testing) {
                                .timeout_ns = TESTING_SECOND,
                                .mode = 0600,
                                .may_create = 1,
-                               .is_stamped = 1};
+                               .is_stamped = 1,
+                               .framing = -1};
     snprintf(place.name, sizeof(place.name), "%s", testing->path);
     snprintf(place.text, sizeof(place.text), "unix://%s", testing->path);
     return place;

@@ -1,222 +1,24 @@
-/* unix:///path.sock: the ops table, and the life of an end from open to close. How the files divide the work stands in socket.h.
- *
- * What must stay true: whatever open has begun, close ends, in whatever mode the end is; in a forked child, close gives back memory and
- * nothing else. A listener that closes loses nothing: it first gives up the path, so that others can take over; then it stops
- * its writers, takes what they have sent so far, hands it on, and closes the connections last. */
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/clock.h"
-#include "os/fork.h"
-#include "os/process.h"
-#include "transport/socket/child.h"
+/* unix:///path.sock: the ops table. */
+#include "transport/socket/lease.h"
 #include "transport/socket/local.h"
 #include "transport/socket/socket.h"
 
-/* ---- close ---- */
-
-static void descriptor_close(int fd) {
-    if (fd >= 0)
-        close(fd);
-}
-
-static void memory_free(struct weir_socket *socket) {
-    weir_peer_fini(&socket->upstream);
-    for (size_t i = 0; i < socket->peer_count; i++) {
-        weir_peer_fini(socket->peers[i]);
-        free(socket->peers[i]);
-    }
-    free(socket->peers);
-    weir_queue_fini(&socket->history);
-    weir_queue_fini(&socket->inbox);
-    weir_chunk_unref(socket->relayed);
-    weir_chunk_unref(socket->relayed_droppable);
-    weir_chunk_unref(socket->controls);
-    weir_chunk_unref(socket->own);
-    weir_chunk_unref(socket->taken);
-    weir_origins_fini(&socket->passed);
-    weir_origins_fini(&socket->seen);
-    weir_buffer_fini(&socket->aligned);
-}
-
-static int64_t linger_deadline(const struct weir_socket *socket) {
-    int64_t wait = socket->place.timeout_ns;
-    return weir_deadline(wait < 0 || wait > WEIR_LINGER_WAIT_MAX ? WEIR_LINGER_WAIT_MAX : wait);
-}
-
-static int run_until(struct weir_socket *socket, int64_t deadline) {
-    return weir_deadline_left(deadline) > 0 && weir_pump_run(socket, deadline, NULL) == WEIR_OK;
-}
-
-/* Give up the path and stop the writers: what they send from now on they keep for who listens next. */
-static void retire(struct weir_socket *socket) {
-    uint32_t watched = 1;
-    socket->is_closing = 1;
-    if (socket->is_accepting)
-        weir_pump_watch(socket, socket->claim.listen_fd, WEIR_KEY_LISTENER, 0, &watched);
-    socket->is_accepting = 0;
-    socket->family->unclaim(&socket->place, &socket->claim);
-    for (size_t i = 0; i < socket->peer_count; i++) {
-        struct weir_peer *peer = socket->peers[i];
-        if (peer->phase == WEIR_PHASE_HELLO)
-            weir_hub_drop(socket, peer);
-        else if (peer->phase == WEIR_PHASE_READY && peer->hello.role == WEIR_ROLE_WRITER)
-            shutdown(peer->fd, SHUT_RD);
-    }
-    socket->is_dirty = 1;
-    weir_hub_settle(socket);
-}
-
-/* Is a connection still needed? A writer until all he has sent is taken, others until they have what is queued for them. */
-static int has_work(const struct weir_socket *socket) {
-    for (size_t i = 0; i < socket->peer_count; i++) {
-        const struct weir_peer *peer = socket->peers[i];
-        if (peer->phase != WEIR_PHASE_READY)
-            continue;
-        if (peer->hello.role == WEIR_ROLE_WRITER || (peer->out.count > 0 && !(peer->hello.flags & WEIR_HELLO_OBSERVES)))
-            return 1;
-    }
-    return 0;
-}
-
-static void linger(struct weir_socket *socket) {
-    int64_t deadline = linger_deadline(socket);
-    /* What is queued for a listener; when that one has gone, the next is waited for, or we are it. */
-    while (socket->role == WEIR_ROLE_WRITER && socket->mode != WEIR_MODE_LISTENING && socket->upstream.out.count > 0 &&
-           (socket->mode == WEIR_MODE_CONNECTED || socket->is_resuming) && run_until(socket, deadline))
-        continue;
-    if (socket->mode != WEIR_MODE_LISTENING)
-        return;
-    while (socket->grace_until && socket->history.count > 0 && run_until(socket, deadline))
-        continue;
-    retire(socket);
-    while (has_work(socket) && run_until(socket, deadline))
-        continue;
-}
-
-static void local_close(void *state) {
-    struct weir_socket *socket = state;
-    if (socket->fork_generation == weir_fork_generation()) {
-        weir_child_unlist(&socket->child);
-        pthread_mutex_lock(&socket->lock);
-        linger(socket);
-        pthread_mutex_unlock(&socket->lock);
-        weir_pump_stop(socket);
-        weir_peer_disconnect(socket, &socket->upstream);
-        for (size_t i = 0; i < socket->peer_count; i++)
-            weir_peer_disconnect(socket, socket->peers[i]);
-        descriptor_close(socket->pump.epoll_fd);
-        descriptor_close(socket->pump.control_fd);
-        descriptor_close(socket->pump.timer_fd);
-        descriptor_close(socket->poll_fd);
-        descriptor_close(socket->ready_fd);
-        pthread_mutex_destroy(&socket->lock);
-    }
-    memory_free(socket);
-}
-
-/* ---- open ---- */
-
 static int local_open(void *state, const struct weir_place *place, enum weir_role role, weir_error *err) {
-    struct weir_socket *socket = state;
-    *socket = (struct weir_socket){.family = &weir_socket_local,
-                                   .place = *place,
-                                   .role = role,
-                                   .fork_generation = weir_fork_generation(),
-                                   .upstream = {.fd = -1, .in = {.size_max = place->size_max}},
-                                   .claim = {.listen_fd = -1, .lease_fd = -1},
-                                   .poll_fd = -1,
-                                   .ready_fd = -1,
-                                   .pump = {.epoll_fd = -1, .control_fd = -1, .timer_fd = -1, .armed = INT64_MAX}};
-    socket->place.must_listen |= role == WEIR_ROLE_SERVER;
-    while (socket->writer == 0)
-        weir_random(&socket->writer, sizeof(socket->writer));
-    pthread_mutex_init(&socket->lock, NULL);
-    int status = weir_pump_open(socket, err);
-    weir_socket_list(socket);
-    if (status == WEIR_OK) {
-        pthread_mutex_lock(&socket->lock);
-        status = weir_meet_open(socket, err);
-        pthread_mutex_unlock(&socket->lock);
-    }
-    if (status != WEIR_OK)
-        local_close(socket);
-    return status;
-}
-
-/* ---- the latest value ---- */
-
-static int newest_take(struct weir_socket *socket, struct weir_buffer *out, struct weir_inbound *ret, weir_error *err) {
-    int64_t deadline = weir_deadline(WEIR_HELLO_WAIT);
-    struct weir_inbound inbound;
-    int status;
-    if (!(socket->upstream.hello.flags & WEIR_HELLO_HAS_LAST))
-        return weir_fail(err, WEIR_ENOENT, "%s: there is no message yet", socket->place.text);
-    while ((status = weir_socket_next(socket, &inbound, err)) == WEIR_EAGAIN) {
-        if (socket->mode != WEIR_MODE_CONNECTED)
-            return weir_fail(err, WEIR_ENOENT, "%s: who listened has just gone", socket->place.text);
-        status = weir_socket_wait(socket, WEIR_READY_TO_READ, deadline, err);
-        if (status != WEIR_OK)
-            return status;
-    }
-    if (status != WEIR_OK)
-        return status;
-    unsigned char *room = weir_buffer_room(out, inbound.size);
-    if (!room)
-        return weir_fail(err, WEIR_ENOMEM, "%s: no memory for a message of %zu bytes", socket->place.text,
-                         inbound.size);
-    memcpy(room, inbound.bytes, inbound.size);
-    out->size += inbound.size;
-    *ret = inbound;
-    ret->bytes = room;
-    return WEIR_OK;
+    return weir_socket_open(state, place, &weir_socket_local, role, err);
 }
 
 static int local_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
                         weir_error *err) {
-    struct weir_place observer = *place;
-    observer.from = WEIR_FROM_LAST;
-    observer.is_observer = observer.must_connect = 1;
-    observer.must_listen = observer.may_create = 0;
-    struct weir_socket *socket = aligned_alloc(64, (sizeof(*socket) + 63) & ~(size_t)63);
-    if (!socket)
-        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", place->text);
-    int status = local_open(socket, &observer, WEIR_ROLE_READER, err);
-    if (status == WEIR_OK) {
-        status = newest_take(socket, out, ret, err);
-        local_close(socket);
-    } else if (status == WEIR_ENOENT) {
-        weir_fail(err, WEIR_ENOENT, "%s: nobody is there; a socket keeps no message without its ends", place->text);
-    }
-    free(socket);
-    return status;
+    return weir_socket_latest(place, &weir_socket_local, out, ret, err);
 }
 
 const struct weir_transport_ops weir_transport_unix = {
     .scheme = "unix",
-    .options = WEIR_OPTION_LISTEN | WEIR_OPTION_ALLOW,
-    .traits = WEIR_TRAIT_BOUNDED,
-    .state_size = sizeof(struct weir_socket),
+    .options = WEIR_OPTION_LISTEN | WEIR_OPTION_ALLOW | WEIR_OPTION_FRAMING,
     .check = weir_socket_local_check,
     .open = local_open,
-    .close = local_close,
-    .reserve = weir_socket_reserve,
-    .commit = weir_socket_commit,
-    .post = weir_transport_no_post,
-    .discard = weir_socket_discard,
-    .skip = weir_socket_skip,
-    .flush = weir_socket_flush,
-    .readers = weir_socket_readers,
-    .next = weir_socket_next,
-    .release = weir_socket_release,
-    .seek = weir_socket_seek,
-    .wait = weir_socket_wait,
-    .fd = weir_socket_fd,
-    .peer_state = weir_socket_peer_state,
+    WEIR_SOCKET_END_OPS,
     .latest = local_latest,
     .info = weir_socket_local_info,
-    .list = weir_transport_no_list,
-    .clean = weir_transport_no_clean,
+    .remove = weir_lease_clear,
 };

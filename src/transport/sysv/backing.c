@@ -1,11 +1,15 @@
 /* The System V backing: leases, joining and leaving.
  *
  * What must stay true:
- * - The set of semaphores comes first and goes last. Who has membership alone (WEIR_LEASE_MEMBERS) may make the channel or take it away; all
+ * - The set of semaphores comes first and goes last. Who has membership alone (WEIR_LEASE_MEMBERS) may make the channel
+ * or take it away; all
  *   others find it ready or not at all.
- * - Nobody can be given a channel by somebody who was there first: what is under the key must have been made by the user that the address
- *   names, or else by ourselves. System V has no directory per user, so that others can take a key away from us cannot be helped.
- * - What we have changed in the set, we change back at close; the kernel does so when we are killed. A forked child does neither. */
+ * - Nobody can be given a channel by somebody who was there first: what is under the key must have been made by the
+ * user that the address
+ *   names, or else by ourselves. System V has no directory per user, so that others can take a key away from us cannot
+ *   be helped.
+ * - What we have changed in the set, we change back at close; the kernel does so when we are killed. A forked child
+ * does neither. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>

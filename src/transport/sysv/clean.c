@@ -1,8 +1,9 @@
 /* System V channels from outside: which there are, the memory they take, and what the dead left.
  *
- * What must stay true: nothing is taken away that is not certainly ours and certainly of no use. A segment is known by its size, its maker
- * and its mark; one without a mark yet is only taken when its maker is dead. Whoever makes one is attached to it from before its mark
- * until its key is told, so one that has a mark, is attached by nobody and is told of by no channel, is nobody's. */
+ * What must stay true: nothing is taken away that is not certainly ours and certainly of no use. A segment is known by
+ * its size, its maker and its mark; one without a mark yet is only taken when its maker is dead. Whoever makes one is
+ * attached to it from before its mark until its key is told, so one that has a mark, is attached by nobody and is told
+ * of by no channel, is nobody's. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -78,6 +79,7 @@ struct clean_user {
     weir_clean_fn *fn;
     void *user;
     int is_dry_run;
+    int is_named; /* this one, also when it is to be kept */
 };
 
 static int tell(const struct clean_user *to, const char *path, const char *what, uint64_t size) {
@@ -93,23 +95,37 @@ static int set_open(struct weir_backing *backing) {
     return status;
 }
 
-/* With membership alone, so that nobody comes in between. */
+/* We are its only member. */
+static int channel_remove(const struct clean_user *to, struct weir_backing *backing) {
+    struct weir_sysv *sysv = weir_sysv_of(backing);
+    int is_ready = atomic_load(&weir_sysv_page(sysv)->is_ready) != 0;
+    if (is_ready && !to->is_named && weir_channel_kept(backing) == WEIR_CHANNEL_KEEP)
+        return WEIR_OK;
+    int status = tell(to, backing->path,
+                      !is_ready      ? "half-made or half-removed channel"
+                      : to->is_named ? "idle channel"
+                                     : "channel with keep=0 and no ends",
+                      weir_sysv_used(backing));
+    if (status || to->is_dry_run)
+        return status;
+    status = weir_sysv_remove(backing);
+    if (status == WEIR_OK)
+        weir_ipc_remove(WEIR_IPC_SEM, sysv->set);
+    return to->is_named ? status : WEIR_OK;
+}
+
+/* With membership alone, so that nobody comes in between. Return: of one that is named also WEIR_EBUSY, WEIR_ENOENT. */
 static int channel_clean(const struct clean_user *to, uint32_t key) {
     struct weir_backing backing;
     backing_begin(&backing, key);
     struct weir_sysv *sysv = weir_sysv_of(&backing);
     int status = WEIR_OK;
-    if (set_open(&backing) == WEIR_OK && weir_sysv_alone(sysv) == WEIR_OK &&
-        weir_sysv_find_channel(&backing, 1, NULL) == WEIR_OK) {
-        int is_ready = atomic_load(&weir_sysv_page(sysv)->is_ready) != 0;
-        if (!is_ready || weir_channel_kept(&backing) != WEIR_CHANNEL_KEEP) {
-            status = tell(to, backing.path,
-                          is_ready ? "channel with keep=0 and no ends" : "half-made or half-removed channel",
-                          weir_sysv_used(&backing));
-            if (status == WEIR_OK && !to->is_dry_run && weir_sysv_remove(&backing) == WEIR_OK)
-                weir_ipc_remove(WEIR_IPC_SEM, sysv->set);
-        }
-    }
+    if (set_open(&backing) != WEIR_OK || weir_sysv_alone(sysv) != WEIR_OK)
+        status = to->is_named ? WEIR_EBUSY : WEIR_OK;
+    else if (weir_sysv_find_channel(&backing, 1, NULL) != WEIR_OK)
+        status = to->is_named ? WEIR_ENOENT : WEIR_OK;
+    else
+        status = channel_remove(to, &backing);
     weir_sysv_close(sysv);
     return status;
 }
@@ -123,7 +139,8 @@ static int channels_clean(const struct clean_user *to) {
     return status;
 }
 
-/* Does the channel of @mark tell of the segment with @key? The channel may be another user's: then who cannot see it does not know. */
+/* Does the channel of @mark tell of the segment with @key? The channel may be another user's: then who cannot see it
+ * does not know. */
 static int is_told_of(const struct weir_sysv_mark *mark, uint32_t key) {
     struct weir_ipc_about about;
     int id = shmget((key_t)mark->key, 0, 0);
@@ -204,10 +221,31 @@ static int sets_clean(const struct clean_user *to) {
 }
 
 int weir_sysv_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err) {
-    struct clean_user to = {clean_fn, user, is_dry_run};
+    struct clean_user to = {clean_fn, user, is_dry_run, 0};
     (void)err;
     int status = channels_clean(&to);
     if (status == WEIR_OK)
         status = segments_clean(&to);
     return status ? status : sets_clean(&to);
+}
+
+int weir_sysv_take_away(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                        weir_error *err) {
+    struct clean_user to = {clean_fn, user, is_dry_run, 1};
+    struct weir_ipc_about about;
+    uint32_t key, uid;
+    int status = weir_sysv_name(place, &key, &uid, err);
+    if (status)
+        return status;
+    if (uid != geteuid())
+        return weir_fail(err, WEIR_EACCESS, "%s is another user's, who alone can remove it", place->text);
+    int id = shmget((key_t)key, 0, 0);
+    int is_there = id >= 0 && weir_ipc_about(WEIR_IPC_SHM, id, &about) == 0 && is_channel(&about);
+    status = is_there ? channel_clean(&to, key) : WEIR_ENOENT;
+    switch (status) {
+    case WEIR_OK: return status;
+    case WEIR_ENOENT: return weir_fail(err, status, "%s: there is no such channel of yours", place->text);
+    case WEIR_EBUSY: return weir_fail(err, status, "%s is in use; end its programs first", place->text);
+    default: return weir_fail(err, status, "%s cannot be removed", place->text);
+    }
 }

@@ -1,11 +1,12 @@
 /* Making a channel and taking it away.
  *
- * What must stay true: both are done only by who is the only member, and is_ready is what says that a channel is there. It is stored last
- * when one is made and taken back first when one goes, so what a killed maker or remover left is known by it, and the next member, who
- * is then alone, makes it anew.
+ * What must stay true: both are done only by who is the only member, and is_ready is what says that a channel is there.
+ * It is stored last when one is made and taken back first when one goes, so what a killed maker or remover left is
+ * known by it, and the next member, who is then alone, makes it anew.
  *
- * Who may only read cannot take a lease. It is there by being attached, which the kernel counts: it attaches, then looks at is_ready;
- * who takes a channel away takes is_ready back, then looks who is attached. One of the two sees the other. */
+ * Who may only read cannot take a lease. It is there by being attached, which the kernel counts: it attaches, then
+ * looks at is_ready; who takes a channel away takes is_ready back, then looks who is attached. One of the two sees the
+ * other. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -108,7 +109,8 @@ int weir_sysv_find_set(struct weir_backing *backing, weir_error *err) {
 
 /* ---- making ---- */
 
-/* System V gives the rights of a group also to the group of whoever made the thing, for ever. So only that one can be given any. */
+/* System V gives the rights of a group also to the group of whoever made the thing, for ever. So only that one can be
+ * given any. */
 static int group_check(const struct weir_place *place, weir_error *err) {
     uint32_t gid;
     char ours[USER_MAX];

@@ -2,9 +2,11 @@
  *
  * What must stay true:
  * - A part can be found only when it is complete: its key is told, in the channel's segment, last.
- * - Whose it is, is said by who made it (cuid), which nobody can change. One that was given to somebody else (uid) would be written by
+ * - Whose it is, is said by who made it (cuid), which nobody can change. One that was given to somebody else (uid)
+ * would be written by
  *   two users, and is refused.
- * - A key in the table is others' word. What lies under it is believed only when its mark says that it belongs to this channel. */
+ * - A key in the table is others' word. What lies under it is believed only when its mark says that it belongs to this
+ * channel. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -137,8 +139,8 @@ int weir_sysv_no_room(const char *text, uint64_t size, weir_error *err) {
     return weir_fail_errno(err, errno, "%s: a segment of %" PRIu64 " bytes cannot be made", text, size);
 }
 
-/* Fill a new segment: its first 8 bytes, the magic, when all else is in place, then tell of it. It is attached from before its mark until it
- * is told of, which is how clean knows that somebody is still at it. */
+/* Fill a new segment: its first 8 bytes, the magic, when all else is in place, then tell of it. It is attached from
+ * before its mark until it is told of, which is how clean knows that somebody is still at it. */
 static int segment_fill(const struct weir_sysv *sysv, int id, uint64_t size, const void *head, size_t head_size,
                         _Atomic(uint32_t) *tell, uint32_t key) {
     unsigned char *bytes = weir_ipc_attach(id, size, WEIR_MAPPING_WRITE);
@@ -177,7 +179,8 @@ int weir_sysv_segment_new(const struct weir_backing *backing, uint64_t size, uin
     return weir_sysv_no_room(backing->text, size, err);
 }
 
-/* A part gives rights to a group only by belonging to it from the beginning: System V never takes them from the group of its maker. */
+/* A part gives rights to a group only by belonging to it from the beginning: System V never takes them from the group
+ * of its maker. */
 static int group_check(const struct weir_backing *backing, const struct weir_part_wish *wish, weir_error *err) {
     char name[64];
     if (!(wish->mode & 070) || wish->mode & 04 || wish->gid == getegid())
@@ -187,7 +190,8 @@ static int group_check(const struct weir_backing *backing, const struct weir_par
                      backing->text, name);
 }
 
-/* Free the place for generation @wish in the table. What a dead writer left there is taken away; an older segment may still be read. */
+/* Free the place for generation @wish in the table. What a dead writer left there is taken away; an older segment may
+ * still be read. */
 static int entry_free(struct weir_backing *backing, const struct weir_part_wish *wish, weir_error *err) {
     struct weir_sysv *sysv = weir_sysv_of(backing);
     struct weir_part_id older = wish->id;

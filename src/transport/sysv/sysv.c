@@ -38,4 +38,5 @@ const struct weir_transport_ops weir_transport_sysv = {
     .info = sysv_info,
     .list = sysv_list,
     .clean = weir_sysv_clean,
+    .remove = weir_sysv_take_away,
 };

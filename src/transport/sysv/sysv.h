@@ -1,12 +1,13 @@
 /* The System V backing: what its files share, and the bytes a channel has beyond those of the ring (docs/spec/sysv.md).
  *
- *     the channel's key    a segment    both pages as in shm://, then struct weir_sysv_page, then the table of lanes' segments
+ *     the channel's key    a segment    both pages as in shm://, then struct weir_sysv_page, then the table of lanes'
+ *     segments
  *                          a set        the leases, a semaphore each
  *     random keys, which   a segment    the cursors
  *     the segment tells    segments     one for each segment of a lane
  *
- * Every segment is WEIR_SYSV_TAIL bytes longer than what it holds. That odd size tells a segment whose maker was killed before its first
- * byte from those of other programs. */
+ * Every segment is WEIR_SYSV_TAIL bytes longer than what it holds. That odd size tells a segment whose maker was killed
+ * before its first byte from those of other programs. */
 #ifndef WEIR_SYSV_SYSV_H
 #define WEIR_SYSV_SYSV_H
 
@@ -102,8 +103,8 @@ int weir_sysv_part_make(struct weir_backing *backing, const struct weir_part_wis
 int weir_sysv_part_remove(struct weir_backing *backing, struct weir_part_id id);
 int weir_sysv_part_exists(const struct weir_backing *backing, struct weir_part_id id);
 
-/* A new segment of this channel with a random key, with its mark, and @head at its beginning. Its key is stored in *@tell, the place where
- * others find it, when all is complete. */
+/* A new segment of this channel with a random key, with its mark, and @head at its beginning. Its key is stored in
+ * *@tell, the place where others find it, when all is complete. */
 int weir_sysv_segment_new(const struct weir_backing *backing, uint64_t size, uint32_t mode, const void *head,
                           size_t head_size, _Atomic(uint32_t) *tell, weir_error *err);
 /* Take the segment of @key away if it is ours and a part of this channel. */
@@ -115,15 +116,16 @@ int weir_sysv_no_room(const char *text, uint64_t size, weir_error *err);
 
 /* ---- make.c: what is done by who is the only member ---- */
 
-/* Open what is under the key, checking whose it is: the segment of the channel, attached; or the set, which may be any. Return: WEIR_OK;
- * WEIR_ENOENT without a sentence; WEIR_EACCESS, WEIR_EBUSY, WEIR_ESYSTEM. */
+/* Open what is under the key, checking whose it is: the segment of the channel, attached; or the set, which may be any.
+ * Return: WEIR_OK; WEIR_ENOENT without a sentence; WEIR_EACCESS, WEIR_EBUSY, WEIR_ESYSTEM. */
 int weir_sysv_find_channel(struct weir_backing *backing, int may_write, weir_error *err);
 int weir_sysv_find_set(struct weir_backing *backing, weir_error *err);
 void weir_sysv_detach(struct weir_sysv *sysv);
 /* Make the channel, all but the set. WEIR_EAGAIN: something has come in our way. */
 int weir_sysv_make(struct weir_backing *backing, const struct weir_place *place, enum weir_channel_access access,
                    weir_error *err);
-/* Take all of the channel that is open away, but the set. Return: WEIR_OK, WEIR_EBUSY: somebody who may only read is there. */
+/* Take all of the channel that is open away, but the set. Return: WEIR_OK, WEIR_EBUSY: somebody who may only read is
+ * there. */
 int weir_sysv_remove(struct weir_backing *backing);
 
 /* ---- wake.c ---- */
@@ -138,6 +140,8 @@ void weir_sysv_wake_remove(const struct weir_backing *backing);
 uint64_t weir_sysv_used(const struct weir_backing *backing);
 int weir_sysv_each(weir_backing_fn *fn, void *user, weir_error *err);
 int weir_sysv_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);
+int weir_sysv_take_away(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
+                        weir_error *err);
 
 /* ---- backing.c ---- */
 

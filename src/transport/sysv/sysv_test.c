@@ -1,7 +1,7 @@
 /* System V channels: kills, what the dead leave, other programs and users under the same key, and the kernel's limits.
  *
- * Keys are random, and where we may, the tests have a namespace of System V names of their own. Each test checks that nothing of it is
- * left. */
+ * Keys are random, and where we may, the tests have a namespace of System V names of their own. Each test checks that
+ * nothing of it is left. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>

@@ -205,6 +205,8 @@ public:
 
     /* How long a send may wait under full=block. */
     void set_timeout(weir::timeout wait) noexcept { weir_writer_set_timeout(raw(), wait.ns()); }
+    /// The time of the messages from the next one on: 0 for none, WEIR_TIME_NOW for the clock's again.
+    void set_time(std::int64_t ns) noexcept { weir_writer_set_time(raw(), ns); }
     /* Wait until @count readers are there; false when they were not in time. */
     bool wait_readers(std::uint32_t count, weir::timeout wait = forever) {
         weir_error e;
