@@ -134,13 +134,31 @@ static void test_forms(void **state) {
     static const struct {
         double value;
         const char *text;
-    } forms[] = {
-        {0.0, "0.0"}, {-0.0, "-0.0"}, {1, "1.0"}, {-1, "-1.0"}, {0.1, "0.1"}, {1e22, "1e22"}, {1e15, "1000000000000000.0"},
-        {1e16, "1e16"}, {123456789012345680.0, "1.2345678901234568e17"}, {1234567890123456.0, "1234567890123456.0"},
-        {0.0001, "0.0001"}, {0.00001, "1e-5"}, {-0.00012345, "-0.00012345"}, {21.375, "21.375"}, {5e-324, "5e-324"},
-        {1.7976931348623157e308, "1.7976931348623157e308"}, {-2.2250738585072014e-308, "-2.2250738585072014e-308"},
-        {9007199254740993.0, "9007199254740992.0"}, {100, "100.0"}, {1e23, "1e23"}, {0.3, "0.3"}, {2e-44, "2e-44"},
-        {9.5e-3, "0.0095"}, {123.456, "123.456"}, {-65.613616999999977, "-65.61361699999998"}};
+    } forms[] = {{0.0, "0.0"},
+                 {-0.0, "-0.0"},
+                 {1, "1.0"},
+                 {-1, "-1.0"},
+                 {0.1, "0.1"},
+                 {1e22, "1e22"},
+                 {1e15, "1000000000000000.0"},
+                 {1e16, "1e16"},
+                 {123456789012345680.0, "1.2345678901234568e17"},
+                 {1234567890123456.0, "1234567890123456.0"},
+                 {0.0001, "0.0001"},
+                 {0.00001, "1e-5"},
+                 {-0.00012345, "-0.00012345"},
+                 {21.375, "21.375"},
+                 {5e-324, "5e-324"},
+                 {1.7976931348623157e308, "1.7976931348623157e308"},
+                 {-2.2250738585072014e-308, "-2.2250738585072014e-308"},
+                 {9007199254740993.0, "9007199254740992.0"},
+                 {100, "100.0"},
+                 {1e23, "1e23"},
+                 {0.3, "0.3"},
+                 {2e-44, "2e-44"},
+                 {9.5e-3, "0.0095"},
+                 {123.456, "123.456"},
+                 {-65.613616999999977, "-65.61361699999998"}};
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         char text[WEIR_F64_TEXT_MAX + 1];
         text[weir_f64_write(text, forms[i].value)] = '\0';
@@ -199,6 +217,33 @@ static void test_samples_come_back(void **state) {
     }
 }
 
+/* Numbers with up to four digits behind the point have a way of their own, which their neighbours must not take. */
+static void check_few_digits(int64_t scaled) {
+    char expected[40];
+    char text[WEIR_F64_TEXT_MAX + 1];
+    double value = (double)scaled / 10000;
+    snprintf(expected, sizeof(expected), "%s%" PRId64 ".%04d", scaled < 0 ? "-" : "", (int64_t)llabs(scaled) / 10000,
+             (int)(llabs(scaled) % 10000));
+    for (size_t size = strlen(expected); expected[size - 1] == '0' && expected[size - 2] != '.'; size--)
+        expected[size - 1] = '\0';
+    text[weir_f64_write(text, value)] = '\0';
+    assert_string_equal(text, expected);
+    check_written_f64(nextafter(value, INFINITY));
+    check_written_f64(nextafter(value, -INFINITY));
+}
+
+static void test_few_digits(void **state) {
+    (void)state;
+    static const int64_t last = INT64_C(999999999999999);
+    for (int64_t i = 1; i < 12000; i++) {
+        check_few_digits(i);
+        check_few_digits(last - i);
+        check_few_digits(i - last);
+    }
+    for (uint64_t round = 0; round < rounds; round++)
+        check_few_digits(1 + (int64_t)(random_word() % (uint64_t)last >> random_word() % 40));
+}
+
 /* ---- reading ---- */
 
 static void check_read(const char *text) {
@@ -213,16 +258,47 @@ static void check_read(const char *text) {
 
 static void test_reading_borders(void **state) {
     (void)state;
-    static const char *const texts[] = {
-        "0", "-0", "0.0", "-0.0e5", "0e999999999999999999999", "1", "9007199254740993", "9007199254740992.5",
-        "9007199254740993.00000000000000000000000000000000000001", "1e23", "1e-400", "1e400", "-1e400", "1e308", "1.8e308",
-        "1.7976931348623158e308", "1.7976931348623159e308", "179769313486231580793728971405301e276", "4.9e-324", "2.4e-324",
-        "2.47032822920623272088284396434110686182e-324", "2.4703282292062327208e-324", "2.2250738585072011e-308",
-        "2.2250738585072012e-308", "2.2250738585072013e-308", "1e1000000000000000000000", "1e-1000000000000000000000",
-        "0.000000000000000000000000000000000000000000000000000000000001e60", "123456789012345678901234567890",
-        "1e-65", "1.17549435e-38", "1.40129846e-45", "7.0064923216240853546186479164495e-46",
-        "7.0064923216240853546186479164496e-46", "3.40282356779733661637539395458142568448e38", "3.4028235677973367e38",
-        "16777217", "16777217.0000000000000000000000001", "8388608.5", "1.00000005960464477539", "1.0000000596046447754"};
+    static const char *const texts[] = {"0",
+                                        "-0",
+                                        "0.0",
+                                        "-0.0e5",
+                                        "0e999999999999999999999",
+                                        "1",
+                                        "9007199254740993",
+                                        "9007199254740992.5",
+                                        "9007199254740993.00000000000000000000000000000000000001",
+                                        "1e23",
+                                        "1e-400",
+                                        "1e400",
+                                        "-1e400",
+                                        "1e308",
+                                        "1.8e308",
+                                        "1.7976931348623158e308",
+                                        "1.7976931348623159e308",
+                                        "179769313486231580793728971405301e276",
+                                        "4.9e-324",
+                                        "2.4e-324",
+                                        "2.47032822920623272088284396434110686182e-324",
+                                        "2.4703282292062327208e-324",
+                                        "2.2250738585072011e-308",
+                                        "2.2250738585072012e-308",
+                                        "2.2250738585072013e-308",
+                                        "1e1000000000000000000000",
+                                        "1e-1000000000000000000000",
+                                        "0.000000000000000000000000000000000000000000000000000000000001e60",
+                                        "123456789012345678901234567890",
+                                        "1e-65",
+                                        "1.17549435e-38",
+                                        "1.40129846e-45",
+                                        "7.0064923216240853546186479164495e-46",
+                                        "7.0064923216240853546186479164496e-46",
+                                        "3.40282356779733661637539395458142568448e38",
+                                        "3.4028235677973367e38",
+                                        "16777217",
+                                        "16777217.0000000000000000000000001",
+                                        "8388608.5",
+                                        "1.00000005960464477539",
+                                        "1.0000000596046447754"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         check_read(texts[i]);
 }
@@ -317,8 +393,11 @@ static FILE *corpus_open(const char *name) {
     const char *given = getenv("WEIR_CORPORA");
     const char *source = getenv("WEIR_SOURCE");
     char path[4096];
-    snprintf(path, sizeof(path), "%s%s/numbers/%s", given ? given : source ? source : ".", given ? "" : "/../shared/corpora",
-             name);
+    snprintf(path, sizeof(path), "%s%s/numbers/%s",
+             given    ? given
+             : source ? source
+                      : ".",
+             given ? "" : "/../shared/corpora", name);
     FILE *file = fopen(path, "r");
     if (!file)
         print_message("skip: no number corpus at %s; set WEIR_CORPORA to a folder that has numbers/\n", path);
@@ -350,7 +429,7 @@ static size_t check_corpus(const char *name) {
 
 static void test_corpora(void **state) {
     (void)state;
-    static const char *const names[] = {"exhaustive-float16.txt", "freetype-2-7.txt",   "google-wuffs.txt",
+    static const char *const names[] = {"exhaustive-float16.txt", "freetype-2-7.txt",    "google-wuffs.txt",
                                         "lemire-fast-float.txt",  "more-test-cases.txt", "tencent-rapidjson.txt"};
     size_t checked = 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -370,6 +449,7 @@ int main(void) {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_borders_come_back),
         cmocka_unit_test(test_samples_come_back),
+        cmocka_unit_test(test_few_digits),
         cmocka_unit_test(test_reading_borders),
         cmocka_unit_test(test_reading_random_decimals),
         cmocka_unit_test(test_reading_half_way),

@@ -4,9 +4,10 @@
  * nearest; R. Giulietti, "The Schubfach way to render doubles", 2021. Scaled by 4 x 10^-k, the float and the two ends of its
  * interval become small integers, computed with one 128-bit power of ten each and a sticky last bit; k is chosen so that the
  * interval holds at least one and mostly less than ten integers, and then a few comparisons decide. Most doubles need only one of
- * the three: shortest_quickly. */
+ * the three: shortest_quickly. Those with few digits need none: ten_thousand_times. */
 #include "base/number.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/digits.h"
@@ -269,10 +270,38 @@ static __attribute__((noinline)) size_t write_any_f64(char *text, int is_negativ
     return put_decimal(text, is_negative, shortest(significand, exponent, fraction == 0 && biased > 1, 1));
 }
 
+/* Ten thousand times a number as people and sensors send it, with up to four digits behind the point and fifteen in
+ * all; -1 for others. When a decimal of fifteen digits reads back to the same double no other one does, so it is
+ * the shortest but for zeros at its end. The quotient of two exact doubles is rounded once, as reading the text
+ * would: in the default rounding mode. */
+static inline int64_t ten_thousand_times(double magnitude) {
+    static const double scale = 10000;
+    if (FLT_EVAL_METHOD != 0 || !(magnitude < 1e11))
+        return -1;
+    int64_t scaled = (int64_t)(magnitude * scale + 0.5);
+    return (double)scaled / scale == magnitude ? scaled : -1;
+}
+
+static __attribute__((noinline)) size_t write_few_digits(char *text, int is_negative, uint64_t scaled) {
+    uint32_t behind = (uint32_t)(scaled % 10000);
+    text[0] = '-';
+    size_t size = (size_t)is_negative;
+    size += weir_u64_write(text + size, scaled / 10000);
+    text[size] = '.';
+    put_pair(text + size + 1, behind / 100);
+    put_pair(text + size + 3, behind % 100);
+    if (behind % 100 == 0)
+        return size + 2 + (behind % 1000 != 0);
+    return size + 4 + (behind % 10 != 0);
+}
+
 size_t weir_f64_write(char *text, double value) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof(bits));
     int is_negative = (int)(bits >> 63);
+    int64_t scaled = ten_thousand_times(fabs(value));
+    if (scaled >= 0)
+        return write_few_digits(text, is_negative, (uint64_t)scaled);
     uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
     int biased = (int)(bits >> 52 & 2047);
     uint64_t significand = fraction | UINT64_C(1) << 52;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #ifdef __SSSE3__
-#include <tmmintrin.h>
+#include <immintrin.h>
 #endif
 
 /* Length of the character at @p, which is not ASCII; 0 when it is not valid or cut off. Table 3-7 of the Unicode
@@ -125,7 +125,71 @@ static size_t character_before(const unsigned char *text, size_t offset) {
     return offset;
 }
 
+/* ---- the same with blocks of 32 bytes, for processors that have AVX2 ---- */
+
+#define WIDE __attribute__((target("avx2")))
+
+enum { WIDTH = 32, WIDE_MIN = WIDTH + 3 /* so that three bytes are before the last block */ };
+
+static inline WIDE __m256i wide_high_nibbles(__m256i bytes) {
+    return _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0F));
+}
+
+static inline WIDE __m256i wide_find(__m128i table, __m256i nibbles) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), nibbles);
+}
+
+static inline WIDE __m256i wide_at(const unsigned char *text) {
+    return _mm256_loadu_si256((const __m256i *)text);
+}
+
+static inline WIDE __m256i wide_mistakes(__m256i block, __m256i back1, __m256i back2, __m256i back3) {
+    __m256i first_high = wide_find(first_high_table(), wide_high_nibbles(back1));
+    __m256i first_low = wide_find(first_low_table(), _mm256_and_si256(back1, _mm256_set1_epi8(0x0F)));
+    __m256i second_high = wide_find(second_high_table(), wide_high_nibbles(block));
+    __m256i special = _mm256_and_si256(_mm256_and_si256(first_high, first_low), second_high);
+    __m256i third = _mm256_subs_epu8(back2, _mm256_set1_epi8((char)(0xE0 - 0x80)));
+    __m256i fourth = _mm256_subs_epu8(back3, _mm256_set1_epi8((char)(0xF0 - 0x80)));
+    __m256i continued = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
+    return _mm256_xor_si256(continued, special);
+}
+
+/* The first block, of which nothing is before, is looked at by itself; the last one may reach over the one before. */
+static WIDE size_t check_wide(const unsigned char *text, size_t size) {
+    __m256i block = wide_at(text);
+    if (_mm256_movemask_epi8(block) != 0) {
+        __m256i zero = _mm256_setzero_si256();
+        __m256i shifted = _mm256_permute2x128_si256(zero, block, 0x21);
+        __m256i mistakes =
+            wide_mistakes(block, _mm256_alignr_epi8(block, shifted, 15), _mm256_alignr_epi8(block, shifted, 14),
+                          _mm256_alignr_epi8(block, shifted, 13));
+        if (!_mm256_testz_si256(mistakes, mistakes))
+            return check_from(text, size, 0);
+    }
+    size_t offset = WIDTH;
+    __m256i before = block;
+    while (offset < size) {
+        size_t at = size - offset >= WIDTH ? offset : size - WIDTH;
+        block = wide_at(text + at);
+        if (_mm256_movemask_epi8(_mm256_or_si256(block, before)) != 0) {
+            __m256i mistakes =
+                wide_mistakes(block, wide_at(text + at - 1), wide_at(text + at - 2), wide_at(text + at - 3));
+            if (!_mm256_testz_si256(mistakes, mistakes))
+                return check_from(text, size, character_before(text, at));
+        }
+        before = block;
+        offset = at + WIDTH;
+    }
+    __m128i rest = block_rest(_mm256_extracti128_si256(block, 1));
+    return is_zero(rest) ? size : check_from(text, size, character_before(text, size));
+}
+
 size_t weir_utf8_check(const void *data, size_t size) {
+    return size >= WIDE_MIN && __builtin_cpu_supports("avx2") ? check_wide(data, size)
+                                                              : weir_utf8_check_narrow(data, size);
+}
+
+size_t weir_utf8_check_narrow(const void *data, size_t size) {
     const unsigned char *text = data;
     __m128i before = _mm_setzero_si128();
     __m128i rest = _mm_setzero_si128();
@@ -147,6 +211,10 @@ size_t weir_utf8_check(const void *data, size_t size) {
 }
 
 #else
+
+size_t weir_utf8_check_narrow(const void *data, size_t size) {
+    return weir_utf8_check(data, size);
+}
 
 size_t weir_utf8_check(const void *data, size_t size) {
     const unsigned char *text = data;

@@ -8,6 +8,8 @@
 
 /* The length of the valid beginning of @text: @size when all of it is valid. */
 size_t weir_utf8_check(const void *text, size_t size);
+/* The same by means that every processor has: what the one above does for short texts and where there is no AVX2. */
+size_t weir_utf8_check_narrow(const void *text, size_t size);
 
 /* Whether a text is ASCII. @end: of the input that it lies in, which may be read. */
 static inline int weir_is_ascii(const unsigned char *text, size_t size, const unsigned char *end) {

@@ -69,12 +69,17 @@ static inline struct weir_product weir_multiply(uint64_t a, uint64_t b) {
 
 /* ---- eight decimal digits in a word ---- */
 
-/* How many of the bytes of @word, from the first, are digits '0' to '9'. */
-static inline unsigned weir_word_digits(uint64_t word) {
+/* Marks in the bytes of @word that are no digits '0' to '9'. */
+static inline uint64_t weir_word_others(uint64_t word) {
     uint64_t high = word & UINT64_C(0xF0F0F0F0F0F0F0F0); /* 3 for digits and ":;<=>?" */
     uint64_t over = (word & UINT64_C(0x0F0F0F0F0F0F0F0F)) + UINT64_C(0x0606060606060606); /* above 15 for these six */
-    uint64_t other = (high ^ UINT64_C(0x3030303030303030)) | (over & UINT64_C(0x1010101010101010));
-    return other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
+    return (high ^ UINT64_C(0x3030303030303030)) | (over & UINT64_C(0x1010101010101010));
+}
+
+/* How many of the bytes of @word, from the first, are digits. */
+static inline unsigned weir_word_digits(uint64_t word) {
+    uint64_t others = weir_word_others(word);
+    return others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
 }
 
 /* The number that eight digits say. For fewer, shift the word left, so that what comes in is 0. */

@@ -244,13 +244,48 @@ static const unsigned char *exponent_read(const unsigned char *p, const unsigned
     return p;
 }
 
+/* A number like 21.53, which ends inside the @word at @p: the digits behind the point, which stands behind @before
+ * bits, are moved over it and all read at once; then it is rounded once, as in weir_f64_from_short_decimal.
+ * @behind: marks what in the bytes behind the point is no digit. Return: what follows the number; NULL when it is
+ * no such one. */
+ALWAYS_INLINE const unsigned char *short_fraction(const unsigned char *p, uint64_t word, unsigned before,
+                                                  uint64_t behind, int is_negative, struct weir_value *cell) {
+    unsigned fraction = (unsigned)__builtin_ctzll(behind) / 8;
+    unsigned size = by_jump(before / 8 + fraction);
+    if (UNLIKELY(before == 0 || fraction == 0 || (*p == '0' && before > 8) || (p[size + 1] | 0x20) == 'e'))
+        return NULL;
+    uint64_t mask = (UINT64_C(1) << before) - 1;
+    word = (word & mask) | (word >> 8 & ~mask);
+    double value = (double)(int32_t)weir_word_decimal(word << (64 - 8 * size)) / weir_f64_powers[fraction];
+    put_f64(cell, is_negative ? -value : value);
+    return p + size + 1;
+}
+
 /* The number at @p, by words of eight digits. Return: what follows; NULL when it must be read byte by byte. */
 ALWAYS_INLINE const unsigned char *number_in_words(const unsigned char *p, const unsigned char *end,
                                                    struct weir_value *cell) {
     int is_negative = *p == '-';
     p += is_negative;
     uint64_t mantissa = 0;
-    unsigned count = digits_read(p, end, &mantissa, 0);
+    if (UNLIKELY(end - p < 8))
+        return NULL;
+    uint64_t word = weir_word_at(p);
+    uint64_t others = weir_word_others(word);
+    unsigned count;
+    if (LIKELY(others != 0)) {
+        unsigned before = (unsigned)__builtin_ctzll(others) & ~7u;
+        count = before / 8;
+        uint64_t behind = others >> before >> 8;
+        /* Held for unlikely, which keeps it out of the way of the long ones. */
+        if (FLT_EVAL_METHOD == 0 && UNLIKELY(p[count] == '.' && behind != 0)) {
+            const unsigned char *next = short_fraction(p, word, before, behind, is_negative, cell);
+            if (LIKELY(next != NULL))
+                return next;
+        }
+        mantissa = weir_word_decimal(word << 8 << (56 - before));
+    } else {
+        count = digits_read(p, end, &mantissa, 0);
+    }
     if (UNLIKELY(count - 1 >= 19 || (*p == '0' && count > 1)))
         return NULL;
     p += count;
@@ -342,6 +377,12 @@ static __attribute__((cold, noinline)) int is_too_deep(struct json_reader *reade
            weir_wrapper_is_too_deep(reader->doc, open, depth, reader->limits->depth_max, 0);
 }
 
+/* Where there is room for less than two cells. */
+static inline struct weir_value *cells_limit(const struct json_reader *reader) {
+    size_t usable = reader->doc->capacity - 1;
+    return reader->doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
+}
+
 /* Room for two more cells; the reader's cell and open move with the cells. Return: where there is room for less than
  * two; NULL. These two are in the reader only around such calls, so that the grammar has them in registers. */
 static __attribute__((noinline)) struct weir_value *more_cells(struct json_reader *reader, const unsigned char *p) {
@@ -358,8 +399,7 @@ static __attribute__((noinline)) struct weir_value *more_cells(struct json_reade
     }
     reader->cell = doc->cells + doc->count;
     reader->open = reader->open ? doc->cells + open : NULL;
-    size_t usable = doc->capacity - 1;
-    return doc->cells + (usable < reader->cells_max ? usable : reader->cells_max);
+    return cells_limit(reader);
 }
 
 /* The key of @map that came before, refused under WEIR_STRICT. Return: 0 with the failure noted. */
@@ -442,7 +482,7 @@ ALWAYS_INLINE const unsigned char *container(struct json_reader *reader, const u
     const unsigned char *const end = reader->end;
     struct weir_value *cell = doc->cells;
     struct weir_value *open = NULL;
-    struct weir_value *limit = cell;
+    struct weir_value *limit = cells_limit(reader);
     uint32_t depth = 0;
     uint32_t count = 0;
     unsigned usual = 0; /* blanks between two values */
@@ -600,7 +640,9 @@ int weir_json_decode(struct weir_doc *doc, const unsigned char *data, size_t siz
         .limits = limits,
         .err = err,
     };
-    const unsigned char *p = many_blanks_end(byte_order_mark_end(data, size), reader.end);
+    const unsigned char *p = byte_order_mark_end(data, size);
+    if (p < reader.end && *p <= ' ')
+        p = many_blanks_end(p, reader.end);
     p = p < reader.end ? root(&reader, p) : weir_json_bad(&reader, p, "");
     if (p && doc->count > reader.cells_max)
         p = beyond(&reader, p, "more values than the limit allows; raise values_max");

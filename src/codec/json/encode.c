@@ -8,7 +8,7 @@
  * pairs, and from then on every map is looked through first: nothing is written more than twice.
  *
  * What nearly all messages consist of is written inside the walk, with the place in the output in a register (`to`); all else
- * goes through functions that find it in the buffer. SAVE and LOAD stand where the two meet.
+ * goes through functions that find it in the buffer. place_save and place_of stand where the two meet.
  *
  * Under WEIR_CANONICAL a map's frame holds its keys in order: texts by their bytes, other kinds behind them. */
 #include <math.h>
@@ -48,10 +48,10 @@ struct writer {
     struct frame *frames_end;
     uint32_t flags;
     uint32_t depth_max;
-    uint32_t depth; /* ARRAY, MAP, PAIRS, TAG, CODE frames */
-    uint32_t keys;  /* KEY frames */
-    uint32_t level; /* of indentation */
-    int is_careful; /* look through the keys of every map first */
+    struct frame *quick_end; /* no frame from here on without a look at the limit and the room */
+    uint32_t keys;           /* KEY frames */
+    uint32_t level;          /* of indentation; right under WEIR_PRETTY only */
+    int is_careful;          /* look through the keys of every map first */
     weir_error *err;
     struct frame few[FRAMES_ON_STACK];
 };
@@ -125,6 +125,12 @@ static inline void take_comma_back(struct writer *writer) {
 
 /* ---- the stack ---- */
 
+/* The frames that the walk may begin by itself: the first is no container, each other one a level. */
+static void frames_bound(struct writer *writer) {
+    size_t last = (size_t)(writer->frames_end - writer->frames) - 1;
+    writer->quick_end = writer->frames + (writer->depth_max < last ? writer->depth_max : last) + 1;
+}
+
 static int frames_grow(struct writer *writer) {
     size_t count = (size_t)(writer->frames_end - writer->frames);
     struct frame *frames = malloc(2 * count * sizeof(*frames));
@@ -136,6 +142,7 @@ static int frames_grow(struct writer *writer) {
         free(writer->frames);
     writer->frames = frames;
     writer->frames_end = frames + 2 * count;
+    frames_bound(writer);
     return WEIR_OK;
 }
 
@@ -146,7 +153,8 @@ static inline int is_indented(int form) {
 static int push(struct writer *writer, enum form form, const struct weir_value *end, uint32_t left) {
     if (writer->top + 1 == writer->frames_end && frames_grow(writer) != WEIR_OK)
         return failed(writer, WEIR_ENOMEM, NULL);
-    if (form != FORM_KEY && ++writer->depth > writer->depth_max)
+    size_t depth = (size_t)(writer->top - writer->frames) - writer->keys; /* all but the first and KEY */
+    if (form != FORM_KEY && depth >= writer->depth_max)
         return weir_fail(writer->err, WEIR_ELIMIT,
                          "json: containers inside each other beyond the limit of %u; raise depth_max",
                          (unsigned)writer->depth_max);
@@ -229,7 +237,6 @@ static int put_colon(struct writer *writer) {
 /* Begin the MAP on top anew, as pairs. */
 static int map_again(struct writer *writer, const struct weir_value **at) {
     struct frame *top = writer->top--;
-    writer->depth--;
     writer->level--;
     writer->is_careful = 1;
     writer->out->size = top->begin;
@@ -311,7 +318,6 @@ static int frame_end(struct writer *writer) {
         int status = key_quote(writer, frame->begin);
         return status == WEIR_OK ? put_colon(writer) : status;
     }
-    writer->depth--;
     if (is_indented(frame->form)) {
         writer->level--;
         if (new_line(writer) != WEIR_OK)
@@ -473,18 +479,6 @@ ALWAYS_INLINE unsigned char *put_clean(unsigned char *to, const struct weir_valu
     return to;
 }
 
-#define SAVE() (out->size = (size_t)(to - out->data))
-#define LOAD() (to = out->data + out->size, limit = out->data + out->capacity)
-#define ROOM(bytes)                                                                                                    \
-    do {                                                                                                               \
-        if (UNLIKELY((size_t)(limit - to) < (bytes))) {                                                                \
-            SAVE();                                                                                                    \
-            if (weir_buffer_grow(out, bytes) != WEIR_OK)                                                               \
-                return failed(writer, WEIR_ENOMEM, NULL);                                                              \
-            LOAD();                                                                                                    \
-        }                                                                                                              \
-    } while (0)
-
 /* What is rare at the beginning of an item or the end of a frame. Return: 1 to go on with the item's value, 0 with the next item,
  * -1 when all is done or *ret_status says what failed. */
 static __attribute__((noinline)) int step(struct writer *writer, const struct weir_value **at, int *ret_status) {
@@ -505,16 +499,37 @@ static __attribute__((noinline)) int step(struct writer *writer, const struct we
     return *ret_status != WEIR_OK ? -1 : !is_key;
 }
 
+/* What the walk keeps in registers. */
+struct place {
+    const struct weir_value *at; /* the next cell */
+    unsigned char *to;           /* where the output goes on; NULL when there is no memory for it */
+    unsigned char *limit;
+};
+
+static struct place place_of(const struct weir_buffer *out, const struct weir_value *at) {
+    return (struct place){at, out->data + out->size, out->data + out->capacity};
+}
+
+static void place_save(struct weir_buffer *out, struct place place) {
+    out->size = (size_t)(place.to - out->data);
+}
+
+static __attribute__((noinline)) struct place place_grown(struct weir_buffer *out, struct place place, size_t bytes) {
+    place_save(out, place);
+    return weir_buffer_grow(out, bytes) == WEIR_OK ? place_of(out, place.at) : (struct place){place.at, NULL, NULL};
+}
+
+ALWAYS_INLINE struct place with_room(struct weir_buffer *out, struct place place, size_t bytes) {
+    return LIKELY((size_t)(place.limit - place.to) >= bytes) ? place : place_grown(out, place, bytes);
+}
+
 /* Whether a map or array begins like most: with a bracket and a frame that there is room for. */
 ALWAYS_INLINE int is_plain_container(const struct writer *writer, const struct weir_value *value) {
-    return LIKELY(value->count > 0 && !writer->is_careful && writer->keys == 0 && writer->depth < writer->depth_max &&
-                  writer->top + 1 < writer->frames_end) &&
+    return LIKELY(writer->top + 1 < writer->quick_end) &&
            (value->kind == WEIR_KIND_ARRAY || LIKELY(!weir_wrap_is_ambiguous(value)));
 }
 
 ALWAYS_INLINE void push_plain(struct writer *writer, const struct weir_value *value, size_t begin) {
-    writer->depth++;
-    writer->level++;
     writer->top++;
     *writer->top = (struct frame){.end = value + value->as.span,
                                   .left = value->count,
@@ -523,90 +538,153 @@ ALWAYS_INLINE void push_plain(struct writer *writer, const struct weir_value *va
                                   .begin = begin};
 }
 
+enum wrote { WROTE_VALUE, WROTE_MAP, WROTE_ARRAY, WROTE_NOTHING }; /* all of the value; its opening bracket */
+
+/* Write a value that is of the usual ones, or its opening bracket, where SMALL_ROOM is left. */
+ALWAYS_INLINE enum wrote value_quickly(struct writer *writer, struct place *place, int is_simple) {
+    const struct weir_value *at = place->at;
+    unsigned char *to = place->to;
+    switch (at->kind) {
+    case WEIR_KIND_INT64: to += weir_i64_write((char *)to, at->as.i64); break;
+    case WEIR_KIND_FLOAT64:
+        if (UNLIKELY(!isfinite(at->as.f64)))
+            return WROTE_NOTHING;
+        to += weir_f64_write((char *)to, at->as.f64);
+        break;
+    case WEIR_KIND_TEXT:
+        if (!is_clean(at))
+            return WROTE_NOTHING;
+        *place = with_room(writer->out, *place, (size_t)at->count + 3);
+        if (UNLIKELY(!place->to))
+            return WROTE_NOTHING;
+        place->to = put_clean(place->to, at, ',');
+        place->at++;
+        return WROTE_VALUE;
+    case WEIR_KIND_NULL:
+        memcpy(to, "null", 4);
+        to += 4;
+        break;
+    case WEIR_KIND_BOOL:
+        memcpy(to, at->as.i64 ? "true " : "false", 5);
+        to += at->as.i64 ? 4 : 5;
+        break;
+    case WEIR_KIND_ARRAY:
+    case WEIR_KIND_MAP:
+        if (at->count == 0) {
+            memcpy(to, at->kind == WEIR_KIND_MAP ? "{}" : "[]", 2);
+            to += 2;
+            break;
+        }
+        if (!is_simple || !is_plain_container(writer, at))
+            return WROTE_NOTHING;
+        push_plain(writer, at, (size_t)(to - writer->out->data));
+        *to++ = at->kind == WEIR_KIND_MAP ? '{' : '[';
+        place->to = to;
+        place->at++;
+        return at->kind == WEIR_KIND_MAP ? WROTE_MAP : WROTE_ARRAY;
+    default: return WROTE_NOTHING;
+    }
+    *to++ = ',';
+    place->to = to;
+    place->at++;
+    return WROTE_VALUE;
+}
+
+/* Whether all that comes can be written in the usual way, as far as it is of the usual kinds. */
+static int is_usual(const struct writer *writer) {
+    return !(writer->flags & (WEIR_PRETTY | WEIR_CANONICAL)) && !writer->is_careful && writer->keys == 0;
+}
+
+/* In a map and in an array of the usual kind the walk knows where it is by its own place: only a frame that was
+ * begun or ended elsewhere is looked at. */
 static int walk(struct writer *writer, const struct weir_value *at) {
     struct weir_buffer *const out = writer->out;
-    const int is_simple = !(writer->flags & (WEIR_PRETTY | WEIR_CANONICAL));
-    unsigned char *to;
-    unsigned char *limit;
+    struct frame *top;
     int status = WEIR_OK;
     if (!weir_buffer_room(out, SMALL_ROOM)) /* so that there is something to point into */
         return failed(writer, WEIR_ENOMEM, NULL);
-    LOAD();
-    for (;;) {
-        struct frame *top = writer->top;
-        if (LIKELY(is_simple && top->left > 0 && top->form == FORM_ARRAY)) {
-            top->left--;
-        } else if (LIKELY(is_simple && top->left > 0 && top->form == FORM_MAP && top->step == STEP_KEY &&
-                          at->kind == WEIR_KIND_TEXT && is_clean(at))) {
-            top->left--;
-            ROOM((size_t)at->count + 3);
-            to = put_clean(to, at, ':');
-            at++;
-        } else if (LIKELY(is_simple && top->left == 0 && (top->form == FORM_ARRAY || top->form == FORM_MAP))) {
-            ROOM(1);
-            to[-1] = top->form == FORM_ARRAY ? ']' : '}';
-            *to++ = ',';
-            at = top->end;
-            writer->top--;
-            writer->level--;
-            writer->depth--;
-            continue;
-        } else {
-            SAVE();
-            int next = step(writer, &at, &status);
-            if (next < 0)
-                return status;
-            LOAD();
-            if (next == 0)
-                continue;
-        }
-        ROOM(SMALL_ROOM);
-        switch (at->kind) {
-        case WEIR_KIND_INT64:
-            to += weir_i64_write((char *)to, at->as.i64);
-            *to++ = ',';
-            at++;
-            continue;
-        case WEIR_KIND_FLOAT64:
-            if (UNLIKELY(!isfinite(at->as.f64)))
-                break;
-            to += weir_f64_write((char *)to, at->as.f64);
-            *to++ = ',';
-            at++;
-            continue;
-        case WEIR_KIND_TEXT:
-            if (!is_clean(at))
-                break;
-            ROOM((size_t)at->count + 3);
-            to = put_clean(to, at, ',');
-            at++;
-            continue;
-        case WEIR_KIND_NULL:
-            memcpy(to, "null,", 5);
-            to += 5;
-            at++;
-            continue;
-        case WEIR_KIND_BOOL:
-            memcpy(to, at->as.i64 ? "true, " : "false,", 6);
-            to += at->as.i64 ? 5 : 6;
-            at++;
-            continue;
-        case WEIR_KIND_ARRAY:
-        case WEIR_KIND_MAP:
-            if (!is_plain_container(writer, at) || !is_simple)
-                break;
-            push_plain(writer, at, (size_t)(to - out->data));
-            *to++ = at->kind == WEIR_KIND_MAP ? '{' : '[';
-            at++;
-            continue;
-        default: break;
-        }
-        SAVE();
-        status = value_begin(writer, &at);
-        if (status != WEIR_OK)
-            return status;
-        LOAD();
+    struct place place = place_of(out, at);
+    int is_simple = is_usual(writer);
+
+any:
+    top = writer->top;
+    if (LIKELY(is_simple)) {
+        if (top->form == FORM_ARRAY)
+            goto array;
+        if (top->form == FORM_MAP && top->step == STEP_KEY)
+            goto map;
     }
+
+rare:
+    place_save(out, place);
+    at = place.at;
+    int next = step(writer, &at, &status);
+    if (next < 0)
+        return status;
+    place = place_of(out, at);
+    is_simple = is_usual(writer);
+    if (next == 0)
+        goto any;
+    place = with_room(out, place, SMALL_ROOM);
+    if (UNLIKELY(!place.to) || value_quickly(writer, &place, is_simple) == WROTE_NOTHING)
+        goto other;
+    goto any;
+
+map:
+    if (top->left == 0) {
+        place.to[-1] = '}';
+        goto close;
+    }
+    if (UNLIKELY(place.at->kind != WEIR_KIND_TEXT || !is_clean(place.at)))
+        goto rare;
+    top->left--;
+    place = with_room(out, place, (size_t)place.at->count + 3 + SMALL_ROOM);
+    if (UNLIKELY(!place.to))
+        goto other;
+    place.to = put_clean(place.to, place.at, ':');
+    place.at++;
+    switch (value_quickly(writer, &place, 1)) {
+    case WROTE_VALUE: goto map;
+    case WROTE_MAP: top++; goto map;
+    case WROTE_ARRAY: top++; goto array;
+    default: goto other;
+    }
+
+array:
+    if (top->left == 0) {
+        place.to[-1] = ']';
+        goto close;
+    }
+    top->left--;
+    place = with_room(out, place, SMALL_ROOM);
+    if (UNLIKELY(!place.to))
+        goto other;
+    switch (value_quickly(writer, &place, 1)) {
+    case WROTE_VALUE: goto array;
+    case WROTE_MAP: top++; goto map;
+    case WROTE_ARRAY: top++; goto array;
+    default: goto other;
+    }
+
+close:
+    place = with_room(out, place, 1);
+    if (UNLIKELY(!place.to))
+        goto other;
+    *place.to++ = ',';
+    writer->top--;
+    goto any;
+
+other:
+    if (!place.to)
+        return failed(writer, WEIR_ENOMEM, NULL);
+    place_save(out, place);
+    at = place.at;
+    status = value_begin(writer, &at);
+    if (status != WEIR_OK)
+        return status;
+    place = place_of(out, at);
+    is_simple = is_usual(writer);
+    goto any;
 }
 
 int weir_json_encode(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
@@ -615,7 +693,7 @@ int weir_json_encode(const struct weir_value *value, const struct weir_codec_lim
     writer.out = out;
     writer.flags = limits->flags;
     writer.depth_max = limits->depth_max;
-    writer.depth = writer.keys = writer.level = 0;
+    writer.keys = writer.level = 0;
     writer.is_careful = 0;
     writer.err = err;
     if (writer.flags & WEIR_CANONICAL) {
@@ -625,6 +703,7 @@ int weir_json_encode(const struct weir_value *value, const struct weir_codec_lim
     writer.frames = writer.few;
     writer.frames_end = writer.few + FRAMES_ON_STACK;
     writer.top = writer.few;
+    frames_bound(&writer);
     writer.few[0] = (struct frame){.end = weir_value_after(value), .left = 1, .form = FORM_ROOT};
     int status = walk(&writer, value);
     frames_fini(&writer);

@@ -193,6 +193,14 @@ static inline const unsigned char *plain_end(const unsigned char *p, const unsig
             return p + block_index(specials);
         p += BLOCK_SIZE;
     }
+    if (BLOCK_SIZE > 8 && end - p >= 8) {
+        uint64_t word = weir_word_at(p);
+        uint64_t specials = word_specials(word);
+        *high |= (word & WORD_EACH(0x80)) != 0;
+        p += specials ? (unsigned)__builtin_ctzll(specials) / 8 : 8;
+        if (specials)
+            return p;
+    }
     for (; p < end && *p != '"' && *p != '\\' && *p >= 0x20; p++)
         *high |= *p & 0x80;
     return p;
