@@ -138,12 +138,13 @@ static void unix_address(const struct demo *demo, enum channel channel, char *re
     snprintf(ret, ADDRESS_SIZE, "unix://%s/%s.sock", demo->folder, names[channel]);
 }
 
-/* A port that is free now; 0 is refused by who opens it, with a sentence. */
+/* A port that is free when it is first asked for; 0 is refused by who opens it, with a sentence. */
 static void tcp_address(const struct demo *demo, enum channel channel, char *ret) {
-    unsigned port = 0;
-    (void)demo, (void)channel;
-    demo_port(0, &port);
-    snprintf(ret, ADDRESS_SIZE, "tcp://127.0.0.1:%u", port);
+    static unsigned ports[CHANNELS];
+    (void)demo;
+    if (ports[channel] == 0)
+        demo_port(0, &ports[channel]);
+    snprintf(ret, ADDRESS_SIZE, "tcp://127.0.0.1:%u", ports[channel]);
 }
 
 static void fifo_address(const struct demo *demo, enum channel channel, char *ret) {

@@ -402,12 +402,20 @@ static void test_no_descriptor_is_left(void **state) {
 static int listen_fork_and_die(void *user) {
     weir_writer *writer = writer_open(user, "");
     weir_reader *reader = reader_open(user, "");
+    int ends[2];
+    char byte = 0;
     (void)writer, (void)reader;
+    if (pipe(ends) != 0)
+        return 1;
     if (fork() == 0) {
         alarm(5);
+        if (write(ends[1], &byte, 1) != 1) /* what the child of fork() does before all else is done */
+            return 2;
         for (;;)
             pause();
     }
+    if (read(ends[0], &byte, 1) != 1)
+        return 3;
     raise(SIGKILL);
     return 0;
 }

@@ -30,7 +30,8 @@ NEEDS = {"php": BUILD / "php/weir.so"}
 def port_of(folder):
     """HOST:PORT for a scratch folder. All of 127.0.0.0/8 is loopback, so no two folders meet."""
     digest = hashlib.sha256(str(folder).encode()).digest()
-    return f"127.{1 + digest[0] % 250}.{digest[1]}.{1 + digest[2] % 250}:{10000 + int.from_bytes(digest[3:5], "big") % 20000}"
+    port = 10000 + int.from_bytes(digest[3:5], "big") % 20000
+    return f"127.{1 + digest[0] % 250}.{digest[1]}.{1 + digest[2] % 250}:{port}"
 
 
 # An address in a scratch folder, for options to be appended to.

@@ -211,9 +211,14 @@ static int is_time(struct weir_file *file, size_t more) {
     return append->begun && weir_clock_realtime() - (int64_t)append->begun >= place->rotate_ns;
 }
 
+/* Move each file to the next number, from the greatest on, so that PATH.1 is free. Whoever is killed here leaves a hole; what is above
+ * one stays, so that there is never more than one. */
 static void shift(const struct weir_place *place) {
     char from[WEIR_FILE_PATH_MAX], to[WEIR_FILE_PATH_MAX];
-    for (uint32_t number = weir_file_rotated_count(place); number >= 1; number--) {
+    uint32_t hole = 1;
+    for (weir_file_rotated(place, hole, from); access(from, F_OK) == 0; weir_file_rotated(place, hole, from))
+        hole++;
+    for (uint32_t number = hole - 1; number >= 1; number--) {
         weir_file_rotated(place, number, from);
         weir_file_rotated(place, number + 1, to);
         if (number >= place->files)

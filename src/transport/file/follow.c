@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "transport/file/file.h"
 
-enum { NEAR = 64 << 10 };
+enum { NEAR = 64 << 10, LOOKS_MAX = 100 };
 
 static int is_counted(const struct weir_file *file) {
     return file->role == WEIR_ROLE_READER && !file->place.is_observer;
@@ -269,8 +269,8 @@ static int behind_open(const struct weir_file *file, uint32_t own) {
     return fd;
 }
 
-/* Ours is gone. The oldest file that has what we have not had, or else the newest. */
-static int ahead_open(struct weir_file *file, uint32_t count) {
+/* The oldest file that has what we have not had, or else the newest. */
+static int ahead_find(struct weir_file *file, uint32_t count) {
     int fd = -1;
     for (uint32_t number = count + 1; number-- > 0;) {
         if (file_open(file, number, &fd, NULL) != WEIR_OK)
@@ -285,10 +285,30 @@ static int ahead_open(struct weir_file *file, uint32_t count) {
     return -1;
 }
 
+static int is_same(int a, int b) {
+    struct stat one, other;
+    return a >= 0 && b >= 0 && fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_ino == other.st_ino;
+}
+
+/* Ours is gone, or moves just now. A file that is renamed while we look may be passed over, so two looks must agree. */
+static int ahead_open(struct weir_file *file) {
+    int fd = ahead_find(file, weir_file_rotated_count(&file->place));
+    for (int again = 0; again < LOOKS_MAX; again++) {
+        int other = ahead_find(file, weir_file_rotated_count(&file->place));
+        int is_settled = is_same(fd, other);
+        if (fd >= 0)
+            close(fd);
+        fd = other;
+        if (is_settled)
+            break;
+    }
+    return fd;
+}
+
 /* Go on with the next file. Return: 1, or 0 when there is none. */
 static int successor_open(struct weir_file *file) {
     uint32_t count = weir_file_rotated_count(&file->place), own = own_number(file, count);
-    int fd = own ? behind_open(file, own) : ahead_open(file, count);
+    int fd = own ? behind_open(file, own) : ahead_open(file);
     if (fd < 0)
         return 0;
     adopt(file, fd);
