@@ -255,34 +255,33 @@ static int is_ahead(struct weir_file *file, int fd) {
     return is_ahead;
 }
 
-/* The file behind ours, which is at @own among the rotated; holes are what a rotation leaves that goes on or was broken
+/* The file behind ours, which is at @own among the rotated; a hole is what a rotation leaves that goes on or was broken
  * off. */
-static int behind_open(const struct weir_file *file, uint32_t own) {
+static int behind_find(const struct weir_file *file, uint32_t own) {
     int fd = -1;
-    for (uint32_t number = own; fd < 0 && number-- > 0;)
-        if (file_open(file, number, &fd, NULL) != WEIR_OK)
-            fd = -1;
-    if (fd >= 0 && own_number(file, own) != own) { /* rotated again just now: the next call finds it */
-        close(fd);
-        fd = -1;
-    }
-    return fd;
+    for (uint32_t number = own; number-- > 0;)
+        if (file_open(file, number, &fd, NULL) == WEIR_OK)
+            return fd;
+    return -1;
 }
 
-/* The oldest file that has what we have not had, or else the newest. */
+/* Ours is gone. The oldest file that has what we have not had, or else the newest. */
 static int ahead_find(struct weir_file *file, uint32_t count) {
     int fd = -1;
     for (uint32_t number = count + 1; number-- > 0;) {
         if (file_open(file, number, &fd, NULL) != WEIR_OK)
             continue;
-        int has_more = is_ahead(file, fd);
-        if (number == 0 && !has_more)
-            place_behind(file, 0, 0); /* somebody began anew */
-        if (number == 0 || has_more)
+        if (number == 0 || is_ahead(file, fd))
             return fd;
         close(fd);
     }
     return -1;
+}
+
+static int successor_find(struct weir_file *file, uint32_t *ret_own) {
+    uint32_t count = weir_file_rotated_count(&file->place);
+    *ret_own = own_number(file, count);
+    return *ret_own ? behind_find(file, *ret_own) : ahead_find(file, count);
 }
 
 static int is_same(int a, int b) {
@@ -290,27 +289,30 @@ static int is_same(int a, int b) {
     return a >= 0 && b >= 0 && fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_ino == other.st_ino;
 }
 
-/* Ours is gone, or moves just now. A file that is renamed while we look may be passed over, so two looks must agree. */
-static int ahead_open(struct weir_file *file) {
-    int fd = ahead_find(file, weir_file_rotated_count(&file->place));
-    for (int again = 0; again < LOOKS_MAX; again++) {
-        int other = ahead_find(file, weir_file_rotated_count(&file->place));
-        int is_settled = is_same(fd, other);
-        if (fd >= 0)
-            close(fd);
-        fd = other;
+/* Files are renamed while we look, so one may be passed over: two looks must agree. Return: -1 when they never do, or
+ * there is none; the next call looks again. */
+static int successor_settle(struct weir_file *file, uint32_t *ret_own) {
+    int fd = successor_find(file, ret_own);
+    for (int looks = 0; fd >= 0 && looks < LOOKS_MAX; looks++) {
+        int again = successor_find(file, ret_own), is_settled = is_same(fd, again);
+        close(fd);
+        fd = again;
         if (is_settled)
-            break;
+            return fd;
     }
-    return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
 /* Go on with the next file. Return: 1, or 0 when there is none. */
 static int successor_open(struct weir_file *file) {
-    uint32_t count = weir_file_rotated_count(&file->place), own = own_number(file, count);
-    int fd = own ? behind_open(file, own) : ahead_open(file);
+    uint32_t own;
+    int fd = successor_settle(file, &own);
     if (fd < 0)
         return 0;
+    if (own == 0 && !is_ahead(file, fd))
+        place_behind(file, 0, 0); /* somebody began anew */
     adopt(file, fd);
     begin(file);
     return 1;
