@@ -1,11 +1,7 @@
 /* Named pipes beyond the contract: packets, garbage, bytes that come slowly, plain programs, and what stands at the
  * path. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "transport/fifo/testing.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,98 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <weir/weir.h>
 
 #include "base/clock.h"
 #include "frame/frame.h"
 #include "transport/fifo/inlet.h"
 #include "transport/fifo/packet.h"
-
-#define SECOND INT64_C(1000000000)
-
-static char folder[64], path[96], plain_address[128];
-
-static int setup(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/weir-fifo-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
-    setenv("WEIR_SHM_DIR", folder, 1);
-    snprintf(path, sizeof(path), "%s/p", folder);
-    snprintf(plain_address, sizeof(plain_address), "fifo://%s", path);
-    return 0;
-}
-
-static int teardown(void **state) {
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
-}
-
-/* ---- messages that can be checked ---- */
-
-static const char *with(const char *options) {
-    static char texts[4][256];
-    static unsigned turn;
-    char *text = texts[turn++ % 4];
-    snprintf(text, sizeof(texts[0]), "%s%s", plain_address, options);
-    return text;
-}
-
-static weir_writer *writer_open(const char *options) {
-    weir_writer *writer = NULL;
-    weir_error err = {0};
-    if (weir_writer_open(with(options), &writer, &err))
-        fail_msg("%s", err.text);
-    return writer;
-}
-
-static weir_reader *reader_open(const char *options) {
-    weir_reader *reader = NULL;
-    weir_error err = {0};
-    if (weir_reader_open(with(options), &reader, &err))
-        fail_msg("%s", err.text);
-    return reader;
-}
-
-static unsigned char byte_at(uint64_t number, size_t index) {
-    return (unsigned char)(number * 31 + index * 7);
-}
-
-/* Raw bytes: the number, then bytes that follow from it. */
-static int send_bytes(weir_writer *writer, uint64_t number, size_t size) {
-    unsigned char *bytes = malloc(size + 8);
-    memcpy(bytes, &number, 8);
-    for (size_t i = 8; i < size + 8; i++)
-        bytes[i] = byte_at(number, i);
-    int status = weir_writer_send_bytes(writer, "n", NULL, WEIR_CODEC_RAW, NULL, bytes, size + 8, NULL);
-    free(bytes);
-    return status;
-}
-
-/* Return: the number; 0 for a message that is not whole. */
-static uint64_t number_of(const weir_message *message) {
-    uint64_t number;
-    weir_view bytes = weir_message_bytes(message);
-    if (bytes.size < 8)
-        return 0;
-    memcpy(&number, bytes.data, 8);
-    for (size_t i = 8; i < bytes.size; i++)
-        if ((unsigned char)bytes.data[i] != byte_at(number, i))
-            return 0;
-    return number;
-}
-
-/* The next message within ten seconds. Return: its number; 0 for none. */
-static uint64_t receive(weir_reader *reader, uint64_t *ret_gap) {
-    weir_message *message = NULL;
-    if (weir_reader_next(reader, 10 * SECOND, &message, NULL) != WEIR_OK)
-        return 0;
-    if (ret_gap)
-        *ret_gap = weir_message_gap(message);
-    return number_of(message);
-}
 
 static int raw_open(int flags) {
     int fd = open(path, flags | O_CLOEXEC);
@@ -546,8 +455,6 @@ static void test_the_pipe_has_the_mode_of_its_address(void **state) {
     assert_int_equal(about.st_mode, S_IFIFO | 0664);
     weir_reader_close(reader);
 }
-
-#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
