@@ -5,14 +5,12 @@ leave the log as it was: every line of it whole, and the next writer goes on.
 """
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
-COMMAND = os.path.join(os.environ.get("WEIR_BUILD", "."), "bin", "weir")
+from syscalls import COMMAND, traced
 
 PASSING = [
     ("write:error=EINTR:when=1", ".jsonl", ""),
@@ -34,25 +32,8 @@ FAILING = [
 ]
 
 
-@pytest.fixture
-def place():
-    for program in ("strace", COMMAND):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not there")
-    probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
-    if probe.returncode:
-        pytest.skip(f"strace may not trace here: {probe.stderr.strip()}")
-    with tempfile.TemporaryDirectory(prefix="weir-fault-") as directory:
-        os.environ["WEIR_SHM_DIR"] = directory + "/shm"
-        os.mkdir(directory + "/shm")
-        yield directory
-
-
 def run(*args, inject=None, only=None, code=None):
-    trace = []
-    if inject:
-        trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + inject.split(":")[0], "-e", "inject=" + inject]
-        trace += ["-P", only] if only else []
+    trace = traced(inject, *(["-P", only] if only else [])) if inject else []
     done = subprocess.run([*trace, COMMAND, *args], capture_output=True, text=True, timeout=60)
     assert code is None or done.returncode == code, done.stderr
     return done

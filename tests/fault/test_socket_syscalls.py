@@ -3,16 +3,11 @@
 What passes (a signal, no descriptor for a moment, a full socket) must not show; what does not must end in one
 sentence that names the address, and leave nothing behind.
 """
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 
 import pytest
 
-PEER = os.path.join(os.environ.get("WEIR_BUILD", "."), "tests", "interop", "peer")
-COUNT = 30
+from syscalls import COUNT, check_pair, injected, left, plain
 
 # Of the listener, a writer that waits for its reader.
 PASSING = [
@@ -54,46 +49,6 @@ FAILING = [
     "clone3:error=EAGAIN",
     "fcntl:error=ENOLCK",
 ]
-
-
-@pytest.fixture
-def place():
-    for program in ("strace", PEER):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not there")
-    probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
-    if probe.returncode:
-        pytest.skip(f"strace may not trace here: {probe.stderr.strip()}")
-    with tempfile.TemporaryDirectory(prefix="weir-fault-") as directory:
-        os.environ["WEIR_SHM_DIR"] = directory + "/shm"
-        os.mkdir(directory + "/shm")
-        yield directory
-
-
-def injected(inject, *args):
-    name = inject.split(":")[0]
-    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={inject}", PEER, *args]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def plain(*args):
-    return subprocess.Popen([PEER, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def left(directory):
-    return [name for name in os.listdir(directory) if name != "shm"]
-
-
-def check_pair(directory, writer, reader):
-    heard, complaint = reader.communicate(timeout=40)
-    _, said = writer.communicate(timeout=40)
-    assert (reader.returncode, complaint) == (0, "")
-    assert (writer.returncode, said) == (0, "")
-    lines = heard.splitlines()
-    assert lines[0] == "ready"
-    assert [line.split("\t")[0] for line in lines[1:]] == [str(i + 1) for i in range(COUNT)]
-    assert {line.split("\t")[1] for line in lines[1:]} == {"0"}
-    assert left(directory) == []
 
 
 @pytest.mark.parametrize("inject", PASSING)
