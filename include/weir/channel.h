@@ -2,7 +2,8 @@
  *
  * Ends come and go in any order. Messages of one writer arrive in order, whole or not at all, at most once per reader;
  * what a reader missed is counted. A pipe (fifo://) has one writer and one reader, and no history: from= means what of
- * that which is still in the pipe is passed over (default: nothing). Options stand in the address, as in "shm://lab/imu?capacity=4M&full=drop-oldest":
+ * that which is still in the pipe is passed over (default: nothing). Options stand in the address, as in
+ * "shm://lab/imu?capacity=4M&full=drop-oldest":
  *
  *   capacity=SIZE      bytes a writer's lane or a peer's queue holds (default 1M); K, M, G
  *   max=SIZE           largest one message (default 16M); the lane grows as far as it must
@@ -18,28 +19,30 @@
  *   exclusive=1        refuse a second writer
  *   mode=0640 group=G  who may open it (default 0600)
  *   allow=uid:imu,uid:1000,group:lab           besides our own user. shm: who may read. unix: who may connect to the
- *   end that listens sealed=1           shm: for users who do not trust each other. Only the owner writes; his memory
- *   is handed to those whom allow= (or mode=
- *                      with r) lets in, and can be neither changed nor cut by either side. It goes with its writer, and
- *                      carries no calls
+ *                                              end that listens
+ *   sealed=1           shm: for users who do not trust each other. Only the owner writes; his memory is handed to those
+ *                      whom allow= (or mode= with r) lets in, and can be neither changed nor cut by either side. It
+ *                      goes with its writer, and carries no calls
  *   wait=futex|spin|poll|sem                   shm, sysv: how a reader waits (default futex, after a short spin). sem:
- *   a POSIX
- *                      semaphore per reader, the classic way, for teaching and comparing; each sleeping reader costs
- *                      the writer a system call per wake, and it is refused (WEIR_ENOTSUP) where other users may write
- *                      the channel
+ *                      a POSIX semaphore per reader, the classic way, for teaching and comparing; each sleeping reader
+ *                      costs the writer a system call per wake, and it is refused (WEIR_ENOTSUP) where other users may
+ *                      write the channel
  *   framing=weir|jsonl|cborseq|smile|bson      pipes: how a writer's messages lie in the pipe, and what a reader takes
- *   other bytes
- *                      for (default: frames, and what the bytes look like)
+ *                      other bytes for (default: frames, and what the bytes look like)
  *                      sockets: what others are taken for that say no hello; connecting, what the listener speaks
+ *                      files: what is in them (default: what the name ends in)
  *   psk=FILE           tcp: TLS 1.3 between those who have this secret, 32 bytes or 64 hexadecimal digits
  *   cert=FILE key=FILE ca=FILE                 tcp: TLS 1.3 with certificates: our own, its key, who must have signed
- *   the others' insecure=1         tcp: beyond loopback without TLS
+ *                                              the others'
+ *   insecure=1         tcp: beyond loopback without TLS
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
- *   framing=weir|jsonl|cborseq|smile|bson      files: what is in them (default: what the name ends in)
  *   sync=none|interval:D|always                files: when what is written must be on the disk (default none: when the
- *   kernel likes) rotate=SIZE age=DURATION files=N           files: put the log aside as PATH.1 when it gets so large
- *   or old; keep N (default 4) state=1                                    files: one value, replaced as a whole;
- *   readers get it, and then each change anyfs=1                                    files: also on network file systems
+ *                                              kernel likes)
+ *   rotate=SIZE age=DURATION files=N           files: put the log aside as PATH.1 when it gets so large or old; keep N
+ *                                              (default 4)
+ *   state=1                                    files: one value, replaced as a whole; readers get it, and then each
+ *                                              change
+ *   anyfs=1                                    files: also on network file systems
  *
  * A log (file://) keeps everything: no reader holds its writers back, and full= says what happens when the disk is
  * full. Its messages are counted in one row, whoever sent them.

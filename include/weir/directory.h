@@ -32,12 +32,11 @@ WEIR_API int weir_directory_list(weir_doc *doc, weir_error *err);
  *   "error": sentence or null}], "readers": null (not yours to see) or [{"slot", "role", "state": "live" | "dead",
  *   "pid", "user", "program", "is_stopped", "is_holding", "is_placed", "is_in_the_way", "sleeps_on": "futex" | "sem" |
  *   "descriptor" | null, "copied": why, or null, "lags": [{"lane", "bytes", "messages"}] or null, "wait", "messages",
- *   "gaps": null when its end has no record that we may read}]. A sealed channel (sealed=1) tells of these "path",
- *   "owner", "group", "mode", "allow", "keep", and "sealed": true, "writers": [{"number", "state": "live" | "dead" |
- *   null (not ours to ask)}].
+ *   "gaps": null when its end has no record that we may read}].
+ * A sealed channel (sealed=1) tells of these "path", "owner", "group", "mode", "allow", "keep", and "sealed": true,
+ *   "writers": [{"number", "state": "live" | "dead" | null (not ours to ask)}].
  * Sockets tell "path", "owner", "group", "mode", and "listener": {"pid", "user", "program", "is_stopped"}, their values
- * null when it is another
- *   user's process; or null.
+ *   null when it is another user's process; or null.
  * Return: WEIR_OK, WEIR_ENOENT (no such channel), WEIR_EADDRESS, WEIR_EACCESS, WEIR_EVERSION, WEIR_ECORRUPT,
  * WEIR_ENOMEM, WEIR_ESYSTEM. */
 WEIR_API int weir_channel_info(const char *address, weir_doc *doc, weir_error *err);

@@ -143,8 +143,8 @@ WEIR_API void weir_end(weir_doc *doc);
 
 /* Build a whole document in one call, printf-like. Blanks, ',' and ':' are ignored.
  *   {} map   [] array   s text (const char *)   S text (const char *, size_t)   y bytes (const void *, size_t)
- *   i int64 (long)   u uint64 (unsigned long)   d int (int)   f float64 (double)   b bool (int)   n null   t time
- *   (long, ns) A ndarray (const weir_ndarray *)   v a value (const weir_value *)
+ *   i int64 (long)   u uint64 (unsigned long)   d int (int)   f float64 (double)   b bool (int)   n null
+ *   t time (long, ns)   A ndarray (const weir_ndarray *)   v a value (const weir_value *)
  * Return: WEIR_OK, WEIR_EINVAL (the format), WEIR_ELIMIT, WEIR_ENOMEM. */
 WEIR_API int weir_pack(weir_doc *doc, const weir_value **ret, weir_error *err, const char *format, ...);
 

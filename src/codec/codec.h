@@ -4,8 +4,7 @@
  * promises on every one of them:
  *   1. decode is one pass over the input, iterative, and never reads a byte outside it.
  *   2. It refuses everything that is not well-formed, with the offset of the first byte that cannot be right, and
- *   everything
- *      beyond the limits. After a failure the document is empty and reusable.
+ *      everything beyond the limits. After a failure the document is empty and reusable.
  *   3. It never reserves from a declared count: memory grows by what was really read, at most 64 KiB + 8 x input bytes
  *      in JSON, and in the others where values and keys take two bytes on average; else 16 x. A value is a cell of 16
  *      bytes, and the smallest takes two bytes of JSON with its comma, one of CBOR and Smile; in BSON a null and its
@@ -14,8 +13,7 @@
  *      holds its cells and 36 KiB at most, besides its arena.
  *   4. Text and bytes point into the input where they can; the rest lies in the document's arena.
  *   5. encode walks the cells without recursion and never fails on a finished document unless flags ask for strictness,
- *   a limit
- *      is reached, or memory is out. What it wrote in vain is cut off the buffer again.
+ *      a limit is reached, or memory is out. What it wrote in vain is cut off the buffer again.
  *   6. decode(encode(x)) is x, types included, unless WEIR_PLAIN was asked for.
  */
 #ifndef WEIR_CODEC_INTERNAL_H

@@ -10,8 +10,7 @@
  *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
  *   6. What lies in shared places is read once into a private copy and checked there before use.
  *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes
- *   with its writer,
- *      and which carries no calls.)
+ *      with its writer, and which carries no calls.)
  *
  * The channel layer (channel/) sits on top: it builds frames, decodes, blocks, filters by frame kind, and counts. One
  * state is used by one thread at a time. State memory is zeroed by the core and aligned to 64 bytes.

@@ -140,7 +140,7 @@ def test_a_writer_of_another_user_is_named_by_the_kernel(weir, others):
     ("uid:root", STRANGER, False),
 ])
 def test_who_is_let_in(weir, others, allow, uid, may):
-    """The same words on both transports: who is on the list reads shared memory and does all on a socket; nobody else anything."""
+    """The same words on shared memory and sockets: who is on the list reads the one and does all on the other; nobody else anything."""
     weir.run("pub", "lab/a?allow=" + allow, "1")
     assert others.command(uid, "get", "~0/lab/a") == (0 if may else 6)
     assert others.command(uid, "sub", "~0/lab/a?from=oldest&observe=1", "-n", "1") == (0 if may else 6)

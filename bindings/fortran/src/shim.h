@@ -2,8 +2,7 @@
  *
  * One C function serves every type and every rank: the descriptor says which. How indices map is the caller's choice:
  *   WEIR_FORTRAN_SAME       x(i,j) is the element that row-order languages call x[i-1][j-1]; the shape is the same on
- *   both
- *                           sides, and data that lies the other way is rearranged. Never silently transposed.
+ *                           both sides, and data that lies the other way is rearranged. Never silently transposed.
  *   WEIR_FORTRAN_REVERSED   memory as it lies: row-order data of shape (4,256) is x(256,4) here. Nothing is rearranged,
  *                           unless the data lies in column order.
  *   WEIR_FORTRAN_ROW        sending only: the same shape and indices, rearranged into row order for the channel.

@@ -3,9 +3,8 @@
  * Model: a Frame holds one library message, either its own copy or the one its reader lends out. Messages show a frame
  * to Python; Arrays export its bytes, and keep it. What must stay true:
  *   - No memory of the library is reachable from Python after the library may reuse it. Whoever exports memory is
- *   counted
- *     (frame->exports, writer->exports), and a call that would end the memory's life fails with BufferError while the
- *     count is not zero.
+ *     counted (frame->exports, writer->exports), and a call that would end the memory's life fails with BufferError
+ *     while the count is not zero.
  *   - An object whose call runs without the interpreter lock is marked busy; every other use of it raises meanwhile.
  *   - A Message may cache Python objects, a Frame never does: so arrays cannot form cycles with what they show.
  * The module's types are static, for one interpreter. All functions run with the interpreter lock held, except inside

@@ -1,4 +1,4 @@
-"""The page: its first paint, its live values, its controls, its fallbacks; on both transports."""
+"""The page: its first paint, its live values, its controls, its fallbacks; on shared memory and on sockets."""
 import itertools
 import re
 import time

@@ -5,8 +5,7 @@
  * Under the lock, before a batch is written:
  *   1. Is our file still the one at the path? Another writer may have rotated it; somebody may have replaced it.
  *   2. Is its size what the note in the lock file says? Then nobody was killed while he wrote, and the note's number
- *   goes on. Otherwise the end
- *      is looked for, and what is behind the last whole message is cut off.
+ *      goes on. Otherwise the end is looked for, and what is behind the last whole message is cut off.
  *   3. Is it time to rotate?
  *
  * What must stay true: a write that does not succeed as a whole is taken back (ftruncate) before the lock is given

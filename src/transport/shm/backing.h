@@ -8,13 +8,13 @@
  * Nothing here is called while messages pass: only when ends come and go, lanes come and grow, somebody is in the way,
  * or somebody looks from outside. What every backing promises:
  *   1. A part is seen complete or not at all, and has its memory: no later access to it fails. Lanes and slots may be
- *   given
- *      it as they come to be used (part_allocate); what has none yet nobody touches.
+ *      given it as they come to be used (part_allocate); what has none yet nobody touches.
  *   2. A lease goes back when its process dies, whatever kills it. It is taken without waiting.
  *   3. Who owns a part, its mode and its size are the kernel's word. The bytes are not: they are others', to be
- *   checked. 4. part_read never faults, whatever happens to the part meanwhile.
+ *      checked.
+ *   4. part_read never faults, whatever happens to the part meanwhile.
  *   5. Of the dead nothing stays for ever: the next member, or clean, takes away what they left half made or half
- *   removed. */
+ *      removed. */
 #ifndef WEIR_SHM_BACKING_H
 #define WEIR_SHM_BACKING_H
 

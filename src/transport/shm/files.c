@@ -2,13 +2,11 @@
  *
  * What must stay true:
  * - A channel is seen complete or not at all: it is made under a dot name and renamed into place; to go, it is renamed
- * to a dot name
- *   first. What a maker or remover that was killed leaves behind has a dot name and is nobody's channel (files_clean.c
- *   cleans it).
+ *   to a dot name first. What a maker or remover that was killed leaves behind has a dot name and is nobody's channel
+ *   (files_clean.c cleans it).
  * - Every end holds byte 0 of members.lock shared for its whole life, the maker already before the rename. Only who
- * holds it exclusively,
- *   and so is alone, may take the channel away. Having got the lock, an end looks whether the name still means the
- *   directory that it opened; if not, it came too late and begins again.
+ *   holds it exclusively, and so is alone, may take the channel away. Having got the lock, an end looks whether the
+ *   name still means the directory that it opened; if not, it came too late and begins again.
  * - So a keep=0 channel whose ends were killed is recognised by the next one to come: it gets the byte exclusively. */
 #include "transport/shm/files.h"
 

@@ -5,19 +5,17 @@
  *
  * What must stay true, at every instruction, because a kill may come between any two:
  * - The word at the place behind the newest visible frame is 0. So commit first makes sure that the word behind the new
- * frame is 0, then
- *   stores the new frame's own: a reader, and the next holder, walk from frame to frame until they see 0.
+ *   frame is 0, then stores the new frame's own: a reader, and the next holder, walk from frame to frame until they see
+ *   0.
  * - `oldest` is stored before any byte in front of it is overwritten. Who copies a frame and then finds oldest <= its
- * position
- *   knows that the copy is whole.
+ *   position knows that the copy is whole.
  * - No byte is overwritten that a holding reader may still look at (weir_slot_held), unless the segment is LOSSY, where
- * nobody
- *   looks in place. `freed` <= `oldest` is how far that goes; `limit` = freed + capacity.
+ *   nobody looks in place. `freed` <= `oldest` is how far that goes; `limit` = freed + capacity.
  * - No byte is written, and no frame made that has its next word, where the ring has no memory yet (segment.c): limit
- * <= backed.
+ *   <= backed.
  * - The newest frame is never given up, so the latest value can always be read.
  * - tail, last and next_seq in the page may lag behind the frames by what was being committed; lane_recover catches
- * up. */
+ *   up. */
 #include "transport/shm/lane.h"
 
 #include <inttypes.h>

@@ -10,9 +10,10 @@
  * channel's page and cursors is private memory of each end; the slot of a reader is a page that only it and this writer
  * have.
  *
- *     writer            page (private)   cursors: head (private) | slot 0 | slot 1 | ...     a page shared with each
- *     reader reader            page (private)   cursors: head (private) | slot 0 | slot 1 | ...     a page shared with
- *     each writer: lane = slot
+ *     writer    page (private)   cursors: head (private) | slot 0 | slot 1 | ...   a page shared with each reader
+ *     reader    page (private)   cursors: head (private) | slot 0 | slot 1 | ...   a page shared with each writer
+ *
+ * A reader's lane has the number of the slot whose page it shares with that lane's writer.
  *
  * What must stay true: the places of slots are mapped at every moment, with zeros while nobody is there, so that
  * whoever looks at one without a lock finds memory. Only the thread makes and ends connections; the owner of the end

@@ -1,11 +1,11 @@
 /* A lane, read. Two ways to be safe from the writer:
  *
  * - Holding: our cursor says what we still need, and the writer of a lane that is not LOSSY never overwrites that. To
- * go back to older
- *   frames the cursor is first set to 0, "everything", then a full barrier, then the page is read: the writer either
- *   sees the cursor before it frees more, or it freed before, and then `oldest`, stored before the freeing, tells us.
+ *   go back to older frames the cursor is first set to 0, "everything", then a full barrier, then the page is read: the
+ *   writer either sees the cursor before it frees more, or it freed before, and then `oldest`, stored before the
+ *   freeing, tells us.
  * - Copying: take the bytes, then look whether `oldest` has passed the place. Observers, LOSSY lanes and lanes of other
- * users.
+ *   users.
  *
  * What must stay true: nothing that stands in a segment is used unchecked. Positions only ever index through the mask,
  * spans are at most span_max, and the ring is mapped twice, so whatever a hostile writer stores, reads stay inside the

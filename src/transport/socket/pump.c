@@ -5,12 +5,10 @@
  * that others can come in, frames are passed on, and queues are emptied. The handover:
  *
  *   - is_owners is set when the owner pumps. The thread then handles nothing; it looks again after PUMP_GRACE, and when
- *   the owner
- *     has not pumped in between, clears it and handles events until the owner comes back.
+ *     the owner has not pumped in between, clears it and handles events until the owner comes back.
  *   - While the owner sits in epoll_wait, the thread sleeps without a time limit (WEIR_REST_LONG); the owner wakes it
- *   when he
- *     leaves, and whenever what he has done makes it needed, or needed earlier than it would wake (weir_pump_rouse).
- *     An idle end therefore wakes nobody.
+ *     when he leaves, and whenever what he has done makes it needed, or needed earlier than it would wake
+ *     (weir_pump_rouse). An idle end therefore wakes nobody.
  *   - weir_pump_hand_over gives the pump to the thread at once: the owner has left something queued.
  *
  * What must stay true: events are handled under the lock, by whoever the pump belongs to at that moment; both may see

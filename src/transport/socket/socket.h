@@ -1,7 +1,8 @@
 /* An end on a socket: what it holds, and how its files divide the work.
  *
  *   meet.c     finding each other: connect to who listens, or take the lease and listen; again when the listener has
- *   gone hub.c      the listener: lets ends in, reads what they send, relays it
+ *              gone
+ *   hub.c      the listener: lets ends in, reads what they send, relays it
  *   spread.c   the listener: history, readers' queues, who is told what
  *   send.c, receive.c   the operations of writers and of readers
  *   pump.c     waiting for events, by the owner's thread or by a thread of our own
@@ -10,7 +11,7 @@
  *   plain.c, rpc.c   who speaks no frames: messages, calls, JSON-RPC
  *   child.c    forked children let go
  *   end.c      the life of an end; unix.c and tcp.c are its two ops tables, local.c and inet.c what differs between
- *   them
+ *              them
  *
  * An end is at any moment in one mode: seeking, connected to a listener (`upstream`), or listening (`peers`).
  * Everything but the fields marked "owner" is under `lock`, as the pump's thread works on it too. No function here

@@ -2,14 +2,12 @@
  *
  * What must stay true:
  * - The set of semaphores comes first and goes last. Who has membership alone (WEIR_LEASE_MEMBERS) may make the channel
- * or take it away; all
- *   others find it ready or not at all.
+ *   or take it away; all others find it ready or not at all.
  * - Nobody can be given a channel by somebody who was there first: what is under the key must have been made by the
- * user that the address
- *   names, or else by ourselves. System V has no directory per user, so that others can take a key away from us cannot
- *   be helped.
+ *   user that the address names, or else by ourselves. System V has no directory per user, so that others can take a
+ *   key away from us cannot be helped.
  * - What we have changed in the set, we change back at close; the kernel does so when we are killed. A forked child
- * does neither. */
+ *   does neither. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>

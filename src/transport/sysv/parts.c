@@ -3,10 +3,9 @@
  * What must stay true:
  * - A part can be found only when it is complete: its key is told, in the channel's segment, last.
  * - Whose it is, is said by who made it (cuid), which nobody can change. One that was given to somebody else (uid)
- * would be written by
- *   two users, and is refused.
+ *   would be written by two users, and is refused.
  * - A key in the table is others' word. What lies under it is believed only when its mark says that it belongs to this
- * channel. */
+ *   channel. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>

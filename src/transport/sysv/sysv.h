@@ -1,7 +1,7 @@
 /* The System V backing: what its files share, and the bytes a channel has beyond those of the ring (docs/spec/sysv.md).
  *
  *     the channel's key    a segment    both pages as in shm://, then struct weir_sysv_page, then the table of lanes'
- *     segments
+ *                          segments
  *                          a set        the leases, a semaphore each
  *     random keys, which   a segment    the cursors
  *     the segment tells    segments     one for each segment of a lane
