@@ -31,12 +31,19 @@ static inline void weir_word_put(void *bytes, uint64_t word) {
     memcpy(bytes, &word, sizeof(word));
 }
 
-/* Copy @size bytes and return what follows them: texts are mostly short, and two moves that overlap are cheaper than a
- * call. */
-static inline unsigned char *weir_bytes_put(unsigned char *to, const unsigned char *from, size_t size) {
-    if (size > 16)
+/* Copy @size bytes and return what follows them: what is copied is mostly short, and two moves that overlap are cheaper
+ * than a call. Nothing else is read or written. */
+static inline __attribute__((always_inline)) unsigned char *weir_bytes_put(unsigned char *to, const unsigned char *from,
+                                                                           size_t size) {
+    if (size > 64) {
         memcpy(to, from, size);
-    else if (size >= 8) {
+    } else if (size > 32) {
+        memcpy(to, from, 32);
+        memcpy(to + size - 32, from + size - 32, 32);
+    } else if (size >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
         memcpy(to, from, 8);
         memcpy(to + size - 8, from + size - 8, 8);
     } else if (size >= 4) {

@@ -195,3 +195,12 @@ double seconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
+
+/* ---- the command line ---- */
+
+uint64_t argument(int argc, char **argv, const char *name, uint64_t fallback) {
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return strtoull(argv[i + 1], NULL, 0);
+    return fallback;
+}

@@ -80,4 +80,9 @@ int descriptors_count(void);
 /* Monotonic. */
 double seconds(void);
 
+/* ---- the command line ---- */
+
+/* The number behind option @name. */
+uint64_t argument(int argc, char **argv, const char *name, uint64_t fallback);
+
 #endif

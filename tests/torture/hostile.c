@@ -404,13 +404,6 @@ static int attack_run(enum attack attack, uint64_t reads, struct dice *dice) {
     return failed;
 }
 
-static uint64_t argument(int argc, char **argv, const char *name, uint64_t fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return strtoull(argv[i + 1], NULL, 0);
-    return fallback;
-}
-
 int main(int argc, char **argv) {
     uint64_t reads = argument(argc, argv, "--reads", 1000000), seed = argument(argc, argv, "--seed", 1);
     struct dice dice = {mix(seed)};

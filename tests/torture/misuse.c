@@ -277,13 +277,6 @@ static const char *fork_misuse(uint64_t rounds, struct dice *dice) {
     return wrong;
 }
 
-static uint64_t argument(int argc, char **argv, const char *name, uint64_t fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return strtoull(argv[i + 1], NULL, 0);
-    return fallback;
-}
-
 int main(int argc, char **argv) {
     uint64_t rounds = argument(argc, argv, "--rounds", 50), seed = argument(argc, argv, "--seed", 1);
     struct dice dice = {mix(seed)};

@@ -434,13 +434,6 @@ static void waits_print(int who, const char *name) {
            oracle->longest[who]);
 }
 
-static uint64_t argument(int argc, char **argv, const char *name, uint64_t fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return strtoull(argv[i + 1], NULL, 0);
-    return fallback;
-}
-
 int main(int argc, char **argv) {
     uint64_t kills = argument(argc, argv, "--kills", 300), seed = argument(argc, argv, "--seed", 1);
     struct dice dice = {mix(seed)};

@@ -408,13 +408,6 @@ static int job(struct totals *totals, uint64_t images, uint64_t seed, unsigned n
     return status ? 1 : 0;
 }
 
-static uint64_t argument(int argc, char **argv, const char *name, uint64_t fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return strtoull(argv[i + 1], NULL, 0);
-    return fallback;
-}
-
 int main(int argc, char **argv) {
     uint64_t images = argument(argc, argv, "--images", 30000), seed = argument(argc, argv, "--seed", 1);
     unsigned jobs = (unsigned)argument(argc, argv, "--jobs", 1);

@@ -18,10 +18,6 @@ RATE = 10
 WINDOW = 5  # readings that a load is averaged over: the kernel counts processor time in steps of a hundredth of a second
 
 
-def with_option(address, option):
-    return address + ("&" if "?" in address else "?") + option
-
-
 class Load:
     """Percent of time that each core was busy, over the last WINDOW readings."""
 
@@ -118,7 +114,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     host = Host()
     host.read()  # the first reading has nothing to compare with
-    with weir.writer(with_option(address, "full=drop-oldest")) as writer:
+    with weir.writer(address, full="drop-oldest") as writer:
         for _ in ticks(1 / RATE):
             writer.send(host.read(), op="host", unit={"load": "%", "memory": "B", "disk": "B/s", "network": "B/s"})
 

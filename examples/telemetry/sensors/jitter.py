@@ -19,10 +19,6 @@ PERIOD = 1_000_000_000 // RATE
 LOST = 500_000_000  # ns
 
 
-def with_option(address, option):
-    return address + ("&" if "?" in address else "?") + option
-
-
 class Sleeper:
     def __init__(self):
         self.due = time.monotonic_ns()
@@ -51,7 +47,7 @@ def main():
     address = sys.argv[1] if len(sys.argv) > 1 else "demo/jitter?keep=0"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     block = numpy.empty(BLOCK)
-    with weir.writer(with_option(address, "full=drop-oldest")) as writer:
+    with weir.writer(address, full="drop-oldest") as writer:
         sleeper = Sleeper()
         while True:
             is_torn = sleeper.fill(block)

@@ -433,26 +433,6 @@ static int value_begin(struct writer *writer, const struct weir_value **at) {
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Copy a short text; writing and reading nothing but it. */
-ALWAYS_INLINE void copy_short(unsigned char *to, const unsigned char *from, size_t size) {
-    if (size > 32) {
-        memcpy(to, from, size);
-    } else if (size >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + size - 16, from + size - 16, 16);
-    } else if (size >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + size - 8, from + size - 8, 8);
-    } else if (size >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + size - 4, from + size - 4, 4);
-    } else if (size > 0) {
-        to[0] = from[0];
-        to[size / 2] = from[size / 2];
-        to[size - 1] = from[size - 1];
-    }
-}
-
 /* Whether a text can be copied as it is. Long ones that are not known to be clean are left to others. */
 ALWAYS_INLINE int is_clean(const struct weir_value *text) {
     if (text->flags & WEIR_CELL_CLEAN)
@@ -472,7 +452,7 @@ ALWAYS_INLINE int is_clean(const struct weir_value *text) {
 
 ALWAYS_INLINE unsigned char *put_clean(unsigned char *to, const struct weir_value *text, char behind) {
     *to++ = '"';
-    copy_short(to, text->as.data, text->count);
+    weir_bytes_put(to, text->as.data, text->count);
     to += text->count;
     *to++ = '"';
     *to++ = (unsigned char)behind;

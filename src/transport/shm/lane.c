@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/word.h"
 #include "frame/frame.h"
 #include "os/process.h"
 #include "transport/shm/slot.h"
@@ -377,25 +378,6 @@ int weir_lane_commit(struct weir_lane *lane, uint64_t word, uint32_t flags, weir
     return frame_publish(lane, span, word, flags, err);
 }
 
-/* As memcpy, without the call for what fits into one line. */
-static inline void copy_small(unsigned char *to, const unsigned char *from, size_t size) {
-    if (__builtin_expect(size > WEIR_SHM_LINE, 0)) {
-        memcpy(to, from, size);
-    } else if (size > 32) {
-        memcpy(to, from, 32);
-        memcpy(to + size - 32, from + size - 32, 32);
-    } else if (size >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + size - 16, from + size - 16, 16);
-    } else if (size >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + size - 8, from + size - 8, 8);
-    } else {
-        for (size_t i = 0; i < size; i++)
-            to[i] = from[i];
-    }
-}
-
 uint64_t weir_lane_post(struct weir_lane *lane, uint64_t word, const void *data, size_t size, int64_t time,
                         uint32_t flags) {
     uint64_t seq = lane->seq;
@@ -411,7 +393,7 @@ uint64_t weir_lane_post(struct weir_lane *lane, uint64_t word, const void *data,
         memcpy(to, &time, sizeof(time));
         to += sizeof(time);
     }
-    copy_small(to, data, size);
+    weir_bytes_put(to, data, size);
     return frame_publish(lane, span, word, flags, NULL) == WEIR_OK ? seq : 0;
 }
 
