@@ -96,7 +96,8 @@ WEIR_API int weir_writer_commit(weir_writer *writer, weir_error *err);
 WEIR_API void weir_writer_discard(weir_writer *writer);
 
 /* Between cork and uncork messages may be held back, so that many are published, and readers woken, at once.
- * Uncork publishes. Return: as weir_writer_send. */
+ * Uncork publishes. Return: as weir_writer_send. After WEIR_ETIMEOUT (a log whose lock another writer has) nothing of
+ * them is lost: they go with the next send or uncork, or with close. */
 WEIR_API void weir_writer_cork(weir_writer *writer);
 WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
 

@@ -458,6 +458,8 @@ int weir_append_flush(struct weir_file *file, weir_error *err) {
         status = batch_write(file, err);
     while (status == WEIR_ENOSPC && (status = full_handle(file, &deadline, status)) == WEIR_OK);
     weir_lease_unlock(&append->lease);
+    if (status == WEIR_ETIMEOUT) /* another has the lock: what waits here can be written later */
+        return status;
     append->pending.size = 0;
     append->count = 0;
     if (status == WEIR_OK && append->slot)
@@ -482,7 +484,8 @@ int weir_append_reserve(struct weir_file *file, size_t size, struct weir_slot *r
 
 int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, weir_error *err) {
     struct weir_append *append = &file->append;
-    memcpy(append->pending.data + append->pending.size, &word, sizeof(word));
+    size_t before = append->pending.size;
+    memcpy(append->pending.data + before, &word, sizeof(word));
     append->pending.size += align_up(append->reserved);
     append->reserved = 0;
     append->count++;
@@ -490,7 +493,12 @@ int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, we
         return weir_state_commit(file, err);
     if (flags & WEIR_COMMIT_MORE && append->pending.size < WEIR_FILE_BATCH)
         return WEIR_OK;
-    return weir_append_flush(file, err);
+    int status = weir_append_flush(file, err);
+    if (status == WEIR_ETIMEOUT) { /* it was not sent; those before it were promised, and stay */
+        append->pending.size = before;
+        append->count--;
+    }
+    return status;
 }
 
 /* ---- open and close ---- */
@@ -536,6 +544,7 @@ void weir_append_close(struct weir_file *file) {
         note_write(file, &note);
     }
     append->lease.is_exclusive = 0;
+    append->lease.is_guest = file->made_log && file->role == WEIR_ROLE_CLIENT;
     weir_lease_close(&append->lease, &file->place, append->fd);
     if (append->fd >= 0)
         close(append->fd);
