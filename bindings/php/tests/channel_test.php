@@ -94,6 +94,41 @@ return [
         thrown(Weir\TypeException::class, fn() => $m->array());
         thrown(Weir\InvalidException::class, fn() => $w->sendBytes('x', 'raw', $type));
     },
+    'a writer gives messages another time' => function () {
+        $address = shm_address();
+        $r = new Reader($address);
+        $w = new Writer($address . '?timeout=1.5s');
+        $w->setTime(1_700_000_000_123_456_789);
+        $w->send(1);
+        $w->setTime(0);
+        $w->send(2);
+        $w->setTime(null);
+        $w->send(3);
+        same(1_700_000_000_123_456_789, $r->next(LIMIT)->timeNs);
+        $m = $r->next(LIMIT);
+        same([null, null], [$m->time, $m->age]);
+        check($r->next(LIMIT)->age < LIMIT);
+        same(1.5, $w->timeout());
+        $w->setTimeout(null);
+        same(null, $w->timeout());
+        $w->close();
+        thrown(Weir\ClosedException::class, fn() => $w->setTime(1));
+    },
+    'a channel is explained, and removed when nobody has it' => function () {
+        $address = shm_address();
+        thrown(Weir\NotFoundException::class, fn() => Weir\info($address));
+        $w = new Writer($address);
+        $w->send(1);
+        $info = Weir\info($address);
+        same(['live', 1, getmypid()], [$info['state'], count($info['lanes']), $info['lanes'][0]['pid']]);
+        check(str_contains(thrown(Weir\BusyException::class, fn() => Weir\remove($address))->getMessage(), (string) getmypid()));
+        $w->close();
+        same(1, count(Weir\remove($address, dryRun: true)));
+        same(1, Weir\get($address)->data);
+        same('idle channel', Weir\remove($address)[0]['what']);
+        thrown(Weir\NotFoundException::class, fn() => Weir\get($address));
+        thrown(Weir\UnsupportedException::class, fn() => Weir\remove('file:///tmp/a.weir'));
+    },
     'json() is the message for a page' => function () {
         $address = shm_address();
         $r = new Reader($address);
