@@ -174,6 +174,16 @@ def test_calls(weir, door):
     assert weir.out("call", door.address, "double", "4").strip() == "8"
 
 
+def test_a_failure_s_number_is_none_of_the_library(weir, door):
+    """5, which jq ends with, would be read as: there is no such operation."""
+    process = weir.start("serve", door.address, "--command", "echo broken >&2; exit 5")
+    weir.until_end("server", process)
+    answer = door.said(b'{"id":1,"op":"x"}\n{"jsonrpc":"2.0","method":"x","id":2}\n')
+    assert [json.loads(text) for text in answer.splitlines()] == [
+        {"re": 1, "op": "x", "error": {"code": 1005, "text": "broken"}},
+        {"jsonrpc": "2.0", "error": {"code": 1005, "message": "broken"}, "id": 2}]
+
+
 def test_a_silent_client_of_a_server_may_take_his_time(weir, door):
     server(weir, door)
     with door.connect() as connection:
