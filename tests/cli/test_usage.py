@@ -55,6 +55,12 @@ def test_man_page_names_every_address_option(weir):
     assert set(schemes) <= set(re.findall(r"^\.It Li (\w+)://", page, re.M))
 
 
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"convert", "dump", "guess", "demo"}))
+def test_man_pages_lead_to_the_addresses(weir, verb):
+    with open(os.path.join(SOURCE, "docs", "man", "weir-%s.1" % verb)) as file:
+        assert ".Xr weir-address 7" in file.read().split(".Sh SEE ALSO")[1]
+
+
 def test_no_command(weir):
     done = weir.run(code=2)
     assert done.stdout == b"" and b"usage: weir COMMAND" in done.stderr
