@@ -168,8 +168,8 @@ static int raw_send(struct publisher *publisher, weir_view input, int is_end, si
     return exit;
 }
 
-/* What one read has brought goes as a batch, which costs the readers one wake: a line that comes alone leaves at once, a
- * pipe full of lines moves fast. Not where each message has its moment or its number is wanted at once. */
+/* What one read has brought goes as a batch, which costs the readers one wake: a line that comes alone leaves at once,
+ * a pipe full of lines moves fast. Not where each message has its moment or its number is wanted at once. */
 static int block_send(struct publisher *publisher, weir_view input, int is_end, uint64_t *number, size_t *ret_used) {
     weir_error err = {0};
     int is_batch = args.rate == 0 && !args.is_json;

@@ -17,14 +17,15 @@ module weir
     use weir_content_module, only: weir_content, weir_get, weir_message
     use weir_ends, only: weir_reader, weir_writer
     use weir_raw, only: weir_raw_buffer_free, weir_raw_buffer_new, weir_raw_buffer_view, weir_raw_codec_find, &
-        weir_raw_channel_info, weir_raw_channel_remove, weir_raw_codec_options, weir_raw_decode, weir_raw_directory_clean, &
-        weir_raw_directory_list, weir_raw_doc_free, weir_raw_doc_new, weir_raw_doc_root, &
+        weir_raw_channel_info, weir_raw_channel_remove, weir_raw_codec_options, weir_raw_decode, &
+        weir_raw_directory_clean, weir_raw_directory_list, weir_raw_doc_free, weir_raw_doc_new, weir_raw_doc_root, &
         weir_raw_encode, weir_raw_error, weir_raw_version, weir_raw_wait
-    use weir_support, only: c_string, c_text, flag, nanoseconds, settle, settle_next, text_of, value_json, weir_error, weir_map
+    use weir_support, only: c_string, c_text, flag, nanoseconds, settle, settle_next, text_of, value_json, &
+        weir_error, weir_map
     implicit none
     private
-    public :: weir_clean, weir_client, weir_content, weir_convert, weir_directory, weir_error, weir_get, weir_info, weir_map, &
-        weir_message, weir_reader, weir_remove, weir_server, weir_version, weir_wait, weir_writer
+    public :: weir_clean, weir_client, weir_content, weir_convert, weir_directory, weir_error, weir_get, weir_info, &
+        weir_map, weir_message, weir_reader, weir_remove, weir_server, weir_version, weir_wait, weir_writer
     public :: &
         WEIR_VERSION_TEXT, WEIR_OK, WEIR_EAGAIN, WEIR_ETIMEOUT, WEIR_ECLOSED, WEIR_ETOOBIG, WEIR_ENOENT, &
         WEIR_ETYPE, WEIR_EREMOTE, WEIR_EPEER, WEIR_EBUSY, WEIR_EINVAL, WEIR_EADDRESS, WEIR_EACCESS, WEIR_EPARSE, &
@@ -72,8 +73,8 @@ contains
         call settle(status, raw, stat, errmsg)
     end subroutine
 
-    ! Wait until one of these descriptors, of ends or of anything else, is readable: ready(i) says which. .false. when none
-    ! was in time. Ask an end, next(timeout=0d0), until it has nothing more before its descriptor is waited for.
+    ! Wait until one of these descriptors, of ends or of anything else, is readable: ready(i) says which. .false. when
+    ! none was in time. Ask an end, next(timeout=0d0), until it has nothing more before its descriptor is waited for.
     logical function weir_wait(fds, ready, timeout, stat, errmsg) result(is_there)
         integer, intent(in) :: fds(:)
         logical, intent(out) :: ready(size(fds))

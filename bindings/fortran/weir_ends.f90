@@ -34,8 +34,8 @@ module weir_ends
         ! or an array of it, that lies as the text says
         procedure :: send_struct => writer_send_struct
         procedure, private :: reserve_r32, reserve_r64, reserve_i8, reserve_i16, reserve_i32, reserve_i64
-        ! call w%reserve(p, shape [, op, unit, meta, order, unsigned, stat, errmsg]): p points into the channel itself; fill
-        ! it, then commit, which sends it, or discard. No other send may stand between, and p is gone afterwards.
+        ! call w%reserve(p, shape [, op, unit, meta, order, unsigned, stat, errmsg]): p points into the channel itself;
+        ! fill it, then commit, which sends it, or discard. No other send may stand between, and p is gone afterwards.
         generic :: reserve => reserve_r32, reserve_r64, reserve_i8, reserve_i16, reserve_i32, reserve_i64
         procedure :: commit => writer_commit
         procedure :: discard => writer_discard
@@ -340,8 +340,8 @@ contains
         seconds = merge(huge(seconds), real(ns, real64)/1d9, ns < 0)
     end function
 
-    ! The time of the messages from the next one on, in ns since the epoch, for what was measured before: 0 for none; without
-    ! an argument the clock's again.
+    ! The time of the messages from the next one on, in ns since the epoch, for what was measured before: 0 for none;
+    ! without an argument the clock's again.
     subroutine writer_set_time(self, time_ns)
         class(weir_writer), intent(inout) :: self
         integer(int64), intent(in), optional :: time_ns

@@ -57,7 +57,8 @@ def test_messages_of_writers_that_are_gone(weir):
 def test_what_nobody_can_open_is_listed_and_stays(weir):
     for name, at, byte in (("lab/damaged", 0, b"x"), ("lab/newer", 8, b"\x07")):
         weir.run("pub", name, "1")
-        with open(os.path.join(weir.folder, "weir-%d" % os.geteuid(), name.replace("/", "~"), "channel"), "r+b") as file:
+        folder = os.path.join(weir.folder, "weir-%d" % os.geteuid(), name.replace("/", "~"))
+        with open(os.path.join(folder, "channel"), "r+b") as file:
             file.seek(at)
             file.write(byte)
             file.seek(4104)

@@ -1,5 +1,5 @@
-"""Programs that know nothing of weir at the other end of a socket: nc, and a few lines of Python, with JSON lines, CBOR, Smile, BSON and
-JSON-RPC, on unix and tcp alike."""
+"""Programs that know nothing of weir at the other end of a socket: nc, and a few lines of Python, with JSON lines, CBOR,
+Smile, BSON and JSON-RPC, on unix and tcp alike."""
 import json
 import os
 import socket
@@ -237,7 +237,8 @@ def test_json_rpc_where_nobody_serves(weir, door):
     assert (found["op"], found["data"]) == ("reading", {"volts": 1})
 
 
-@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n", b'POST / HTTP/1.1\r\nHost: a\r\n\r\n{"op":"x","data":1}\n',
+@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n",
+                                     b'POST / HTTP/1.1\r\nHost: a\r\n\r\n{"op":"x","data":1}\n',
                                      b"hello\n", b'{"op":\n{"op":"x","data":1}\n', b"\x16\x03\x01\x02\x00\x01\x00",
                                      b"{]\n" * 5000, b"\xff" * 100])
 def test_garbage_gets_one_line_and_is_closed(weir, door, garbage):

@@ -114,7 +114,8 @@ def test_many_lines_through_little_room(weir, place):
 
 def test_what_came_before_a_bad_line_is_sent(weir):
     weir.run("pub", "lab/a", "--stdin", "json", stdin="1\n2\n{\n3\n", code=5)
-    assert [json.loads(line)["data"] for line in weir.out("sub", "lab/a", "--from", "oldest", "-n", "2").splitlines()] == [1, 2]
+    out = weir.out("sub", "lab/a", "--from", "oldest", "-n", "2")
+    assert [json.loads(line)["data"] for line in out.splitlines()] == [1, 2]
     assert weir.out("get", "lab/a") == "2\n"
 
 

@@ -48,7 +48,8 @@ def test_man_page_names_every_address_option(weir):
     options = set()
     for scheme in schemes:
         place = {"shm": "lab/a"}.get(scheme, "/tmp/a")
-        options |= set(weir.run("get", f"{scheme}://{place}?nothing=1", code=2).stderr.decode().split("it has:")[1].split())
+        said = weir.run("get", f"{scheme}://{place}?nothing=1", code=2).stderr.decode()
+        options |= set(said.split("it has:")[1].split())
     with open(os.path.join(SOURCE, "docs", "man", "weir-address.7")) as file:
         page = file.read()
     assert options == set(re.findall(r"\bCm (\w+) Ns = ", page))

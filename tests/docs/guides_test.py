@@ -1,8 +1,8 @@
-"""The guides' commands do what the guides say: blocks under `<!-- run -->` are run, those of one page in one shell and in their order,
-and what stands under `<!-- prints -->` is what they print.
+"""The guides' commands do what the guides say: blocks under `<!-- run -->` are run, those of one page in one shell and in
+their order, and what stands under `<!-- prints -->` is what they print.
 
-/tmp is a scratch folder here, and port 5555 one of this test's own. Where a line ends in &, the next one is typed when the program has
-opened its end, as it would be by a person."""
+/tmp is a scratch folder here, and port 5555 one of this test's own. Where a line ends in &, the next one is typed when
+the program has opened its end, as it would be by a person."""
 import glob
 import os
 import re
@@ -22,7 +22,11 @@ MARK = "==== the next block"
 PRELUDE = """
 set -e
 ends() { weir ls --json | grep -o '"pid"' | wc -l; }
-typed() { for i in $(seq 400); do [ "$(ends)" -le "$1" ] || return 0; sleep 0.05; done; echo "no end was opened" >&2; exit 99; }
+typed() {
+    for i in $(seq 400); do [ "$(ends)" -le "$1" ] || return 0; sleep 0.05; done
+    echo "no end was opened" >&2
+    exit 99
+}
 """
 
 
@@ -61,13 +65,14 @@ def test_guide(blocks):
     free = str(port())
 
     def local(code):
-        return code.replace("/tmp/", folder + "/").replace("5555", free).replace("0x77e1f00d", "0x%x" % (os.getpid() | 0x77000000))
+        key = "0x%x" % (os.getpid() | 0x77000000)
+        return code.replace("/tmp/", folder + "/").replace("5555", free).replace("0x77e1f00d", key)
 
     environment = {**os.environ, "WEIR_SHM_DIR": folder, "PATH": os.path.join(BUILD, "bin") + ":" + os.environ["PATH"]}
     try:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
-            shell = subprocess.Popen(["bash", "-c", local(script(blocks))], stdin=subprocess.DEVNULL, stdout=out, stderr=said,
-                                     cwd=SOURCE, env=environment, start_new_session=True)
+            shell = subprocess.Popen(["bash", "-c", local(script(blocks))], stdin=subprocess.DEVNULL, stdout=out,
+                                     stderr=said, cwd=SOURCE, env=environment, start_new_session=True)
             try:
                 status = shell.wait(timeout=120)
             finally:

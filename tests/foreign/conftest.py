@@ -1,5 +1,5 @@
-"""What the tests share: the command in a store of its own (tests/cli/conftest.py), places, and the peers, which are skipped with a
-reason where they are not there."""
+"""What the tests share: the command in a store of its own (tests/cli/conftest.py), places, and the peers, which are
+skipped with a reason where they are not there."""
 import importlib.util
 import json
 import os

@@ -122,8 +122,8 @@ def test_binary_pipes(weir, peers, framing):
     os.mkfifo(path)
     reader = peers.start(command, "load", path, COUNT)
     text = "".join(json.dumps(series(i)["data"]) + "\n" for i in range(COUNT))
-    weir.run("pub", "fifo://%s?framing=%s" % (path, framing), "--stdin", "json", "--op", "reading", "--meta", '{"unit":"V"}',
-             stdin=text)
+    weir.run("pub", "fifo://%s?framing=%s" % (path, framing), "--stdin", "json", "--op", "reading", "--meta",
+             '{"unit":"V"}', stdin=text)
     assert peers.finish(reader) == [series(i) for i in range(COUNT)]
     sub = weir.start("sub", "fifo://" + path, "-n", str(COUNT), "--json")
     weir.until_end("reader", sub)

@@ -1,4 +1,5 @@
-"""JSON-RPC 2.0 clients that others wrote, against `weir serve` on unix and tcp: results, errors, notifications, batches."""
+"""JSON-RPC 2.0 clients that others wrote, against `weir serve` on unix and tcp: results, errors, notifications,
+batches."""
 import pytest
 
 from conftest import needed, node_with, python_with, script
@@ -40,7 +41,8 @@ def test_jsonrpcclient_and_json_rpc(server, peers):
 def test_jayson(server, peers):
     command, environment = node_with("jayson")
     found = peers.run([*command, script("rpc.cjs")], server, **environment)
-    assert found == [ok(42, "a"), {"code": NO_METHOD, "id": 2}, {"code": JQ_FAILED, "id": 3}, True, [ok(2, 1), ok(6, "three")]]
+    assert found == [ok(42, "a"), {"code": NO_METHOD, "id": 2}, {"code": JQ_FAILED, "id": 3}, True,
+                     [ok(2, 1), ok(6, "three")]]
 
 
 def test_json_rpc_2_0(server, peers):

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import DEADLINE_S, Place, jackson, needed, python_with, script, series, until
+from conftest import COMMAND, DEADLINE_S, Place, jackson, needed, python_with, script, series, until
 
 COUNT = 20
 LINES = {
@@ -132,8 +132,7 @@ ISSUE = {
 
 
 def shell(weir, text):
-    environment = {**weir.environment, "PATH": os.path.dirname(os.path.join(os.environ["WEIR_BUILD"], "bin", "weir")) + ":" +
-                   os.environ["PATH"]}
+    environment = {**weir.environment, "PATH": os.path.dirname(COMMAND) + ":" + os.environ["PATH"]}
     return subprocess.Popen(["bash", "-c", text.replace("/tmp/", weir.folder + "/")], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
 

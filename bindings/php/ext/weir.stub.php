@@ -68,8 +68,8 @@ class Writer
     public function setTimeout(?float $timeout): void {}
     /** What it is now; null for no end. */
     public function timeout(): ?float {}
-    /** The time of the messages from the next one on, in ns since the epoch, for what was measured before; 0 for none, null for
-     * the clock's again. */
+    /** The time of the messages from the next one on, in ns since the epoch, for what was measured before; 0 for none,
+     * null for the clock's again. */
     public function setTime(?int $timeNs): void {}
     /** Until uncork() messages may be held back, to be published at once. */
     public function cork(): void {}

@@ -37,8 +37,8 @@ return [
         $kept = $a->bytes;
         $n = $r->next(LIMIT, copy: false);
         same([2.0, -2.0], $n->array()->toArray());
-        foreach ([fn() => $m->op, fn() => $m->data, fn() => $m->json(), fn() => $m->array(), fn() => $a->at(0), fn() => $a->toArray(),
-            fn() => $b->bytes, fn() => json_encode($a), fn() => $w->send($a), fn() => iterator_to_array($b)] as $late) {
+        foreach ([fn() => $m->op, fn() => $m->data, fn() => $m->json(), fn() => $m->array(), fn() => $a->at(0),
+            fn() => $a->toArray(), fn() => $b->bytes, fn() => json_encode($a), fn() => $w->send($a), fn() => iterator_to_array($b)] as $late) {
             check(str_contains(thrown(Weir\ClosedException::class, $late)->getMessage(), 'copy: false'));
         }
         same([[2], 'f64', 2, pack('d2', 1, -1)], [$a->shape, $a->dtype, count($a), $kept]);
@@ -121,7 +121,8 @@ return [
         $w->send(1);
         $info = Weir\info($address);
         same(['live', 1, getmypid()], [$info['state'], count($info['lanes']), $info['lanes'][0]['pid']]);
-        check(str_contains(thrown(Weir\BusyException::class, fn() => Weir\remove($address))->getMessage(), (string) getmypid()));
+        $busy = thrown(Weir\BusyException::class, fn() => Weir\remove($address));
+        check(str_contains($busy->getMessage(), (string) getmypid()));
         $w->close();
         same(1, count(Weir\remove($address, dryRun: true)));
         same(1, Weir\get($address)->data);

@@ -32,8 +32,8 @@ __all__ = [
     "Forked", "InvalidArgument", "LimitError", "Message", "NoSpace", "NotFound", "NotSupported", "OutOfMemory",
     "ParseError", "PeerDied", "Reader", "RemoteError", "Request", "Server", "Stale", "SystemFailure", "Tagged", "Time",
     "Timeout", "TooBig", "TypeMismatch", "VersionMismatch", "Writer", "clean", "client", "convert", "decode",
-    "directory", "dtype", "encode", "get", "info", "latest", "reader", "remove", "server", "type_of", "undefined", "version",
-    "wait", "writer",
+    "directory", "dtype", "encode", "get", "info", "latest", "reader", "remove", "server", "type_of", "undefined",
+    "version", "wait", "writer",
 ]
 
 

@@ -362,14 +362,13 @@ static void test_a_batch_outlasts_a_lock(void **state) {
         weir_error err;
         snprintf(name, sizeof(name), "held%s", extensions[e]);
         snprintf(lock, sizeof(lock), "%s.lock", name);
-        weir_writer *writer = writer_of(name, "");
+        weir_writer *writer = writer_of(name, "?timeout=20ms");
         weir_reader *reader = reader_of(name, "");
         weir_writer_cork(writer);
         for (int64_t i = 1; i <= 3; i++)
             assert_int_equal(send_number(writer, i, 10, NULL), WEIR_OK);
         int fd = open(path_of(lock), O_RDWR);
         assert_int_equal(weir_lock_take(fd, 0, 1), WEIR_OK);
-        weir_writer_set_timeout(writer, 1000000);
         assert_int_equal(send_number(writer, 4, 1 << 20, &err), WEIR_ETIMEOUT);
         assert_int_equal(weir_writer_uncork(writer, &err), WEIR_ETIMEOUT);
         assert_non_null(strstr(err.text, "held the lock"));

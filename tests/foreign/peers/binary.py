@@ -8,7 +8,8 @@ codec, what, place, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[
 
 
 def series(i):
-    data = {"i": i, "big": 9007199254740993 + i, "half": i + 0.5, "text": 'zwölf €𝄞 "%d"' % i, "list": [None, True, [i]]}
+    data = {"i": i, "big": 9007199254740993 + i, "half": i + 0.5, "text": 'zwölf €𝄞 "%d"' % i,
+            "list": [None, True, [i]]}
     return {"op": "reading", "meta": {"unit": "V"}, "data": data}
 
 

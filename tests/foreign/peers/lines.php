@@ -5,7 +5,8 @@ $stream = stream_socket_client($place[0] === '/' ? "unix://$place" : "tcp://$pla
 $say = fn(array $message) => fwrite($stream, json_encode($message) . "\n");
 for ($i = 0; $i < $count; $i++) {
     if ($what === 'write') {
-        $data = ['i' => $i, 'big' => 9007199254740993 + $i, 'half' => $i + 0.5, 'text' => "zwölf €𝄞 \"$i\"", 'list' => [null, true, [$i]]];
+        $data = ['i' => $i, 'big' => 9007199254740993 + $i, 'half' => $i + 0.5, 'text' => "zwölf €𝄞 \"$i\"",
+            'list' => [null, true, [$i]]];
         $say(['op' => 'reading', 'meta' => ['unit' => 'V'], 'data' => $data]);
         continue;
     }

@@ -9,7 +9,8 @@ s.connect(place if place[0] == "/" else (place.split(":")[0], int(place.split(":
 f = s.makefile("rw", encoding="utf-8")
 if what == "write":
     for i in range(count):
-        data = {"i": i, "big": 9007199254740993 + i, "half": i + 0.5, "text": 'zwölf €𝄞 "%d"' % i, "list": [None, True, [i]]}
+        data = {"i": i, "big": 9007199254740993 + i, "half": i + 0.5, "text": 'zwölf €𝄞 "%d"' % i,
+                "list": [None, True, [i]]}
         f.write(json.dumps({"op": "reading", "meta": {"unit": "V"}, "data": data}) + "\n")
 elif what == "read":
     for _ in range(count):

@@ -1,5 +1,5 @@
-"""JSON-RPC 2.0: what jsonrpcclient and json-rpc make of requests and answers, over a plain socket. rpc.py PLACE; prints one JSON value
-for each case."""
+"""JSON-RPC 2.0: what jsonrpcclient and json-rpc make of requests and answers, over a plain socket. rpc.py PLACE; prints
+one JSON value for each case."""
 import json
 import socket
 import sys
@@ -34,13 +34,15 @@ def show(value):
 show(shown(jsonrpcclient.parse(ask(jsonrpcclient.request_json("double", params=[21], id="a")))))
 show(shown(jsonrpcclient.parse(ask(jsonrpcclient.request_json("nope", params=[], id=2)))))
 show(shown(jsonrpcclient.parse(ask(jsonrpcclient.request_json("double", params={"not": "a number"}, id=3)))))
-f.write(jsonrpcclient.notification_json("double", params=[1]) + "\n")  # has no answer: the next one is that of the batch
-batch = [jsonrpcclient.request("double", params=[i], id=i) for i in range(3)] + [jsonrpcclient.notification("double", params=[9])]
+f.write(jsonrpcclient.notification_json("double", params=[1]) + "\n")  # has no answer: the next is that of the batch
+batch = [jsonrpcclient.request("double", params=[i], id=i) for i in range(3)]
+batch.append(jsonrpcclient.notification("double", params=[9]))
 show(sorted((shown(answer) for answer in jsonrpcclient.parse(ask(json.dumps(batch)))), key=str))
 
 request = jsonrpc.jsonrpc2.JSONRPC20Request("double", params=[4], _id=5)
 show(jsonrpc.jsonrpc2.JSONRPC20Response.from_json(json.dumps(ask(request.json))).result)
-both = jsonrpc.jsonrpc2.JSONRPC20BatchRequest(request, jsonrpc.jsonrpc2.JSONRPC20Request("double", params=[5], _id="six"))
+other = jsonrpc.jsonrpc2.JSONRPC20Request("double", params=[5], _id="six")
+both = jsonrpc.jsonrpc2.JSONRPC20BatchRequest(request, other)
 show(sorted(ask(both.json), key=str))
 
 show(shown(jsonrpcclient.parse(ask('{"jsonrpc": "2.0", "method": 1, "id": 7}'))))
