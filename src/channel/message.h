@@ -19,7 +19,8 @@ struct weir_message {
     struct weir_type *type; /* of raw structs, kept from message to message */
     uint8_t has_meta;       /* the document holds this message's */
     uint8_t has_data;
-    uint8_t is_owned; /* a copy: freed by the user, bytes in .copy */
+    uint8_t is_in_place; /* as in struct weir_inbound */
+    uint8_t is_owned;    /* a copy: freed by the user, bytes in .copy */
     struct weir_buffer copy;
     char place[WEIR_PLACE_TEXT_MAX]; /* where it came from, for sentences; "" when nobody said */
 };
@@ -30,6 +31,7 @@ static inline void weir_message_from(struct weir_message *message, const struct 
     message->peer = inbound->peer;
     message->writer = inbound->writer;
     message->uid = inbound->uid;
+    message->is_in_place = inbound->is_in_place;
     message->has_meta = 0;
     message->has_data = 0;
 }
