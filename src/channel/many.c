@@ -23,12 +23,15 @@ static int many_grow(struct weir_end *end, size_t count) {
         return WEIR_ENOMEM;
     if (many->count >= count)
         return WEIR_OK;
-    struct weir_message *messages = realloc(many->messages, count * sizeof(*messages));
+    struct weir_message *messages = aligned_alloc(_Alignof(struct weir_message), count * sizeof(*messages));
     if (!messages)
         return WEIR_ENOMEM;
+    if (many->count > 0)
+        memcpy(messages, many->messages, many->count * sizeof(*messages));
+    free(many->messages);
     many->messages = messages;
     for (; many->count < count; many->count++) {
-        messages[many->count] = (struct weir_message){0};
+        memset(&messages[many->count], 0, sizeof(*messages));
         memcpy(messages[many->count].place, end->place.text, sizeof(messages->place));
     }
     return WEIR_OK;
@@ -44,47 +47,75 @@ void weir_many_free(struct weir_many *many) {
     free(many);
 }
 
-static void count_received(struct weir_end *end, weir_message *const *messages, size_t count) {
+/* Messages of @size bytes in all have been handed out; @last is the last one. */
+static void count_received(struct weir_end *end, const struct weir_message *last, size_t count, uint64_t size) {
     struct weir_record *record = end->record.shown;
-    uint64_t size = 0;
-    for (size_t i = 0; i < count; i++)
-        size += messages[i]->frame.size;
     weir_record_count(&record->messages, count);
     weir_record_count(&record->bytes, size);
     atomic_store_explicit(&record->gaps, end->gaps, memory_order_relaxed);
-    if (count > 0)
-        atomic_store_explicit(&record->last_time, messages[count - 1]->frame.time, memory_order_relaxed);
+    atomic_store_explicit(&record->last_time, weir_message_frame(last)->time, memory_order_relaxed);
+}
+
+static void failure_keep(struct weir_end *end, int status) {
+    end->many->status = status;
+    end->has_failed = 1;
 }
 
 /* ---- in place ---- */
 
-/* The frames that follow @first. Return: how many messages there are now, the first included. */
+/* Is it the frame of most messages? Then it is enough to know where it lies. */
+static inline int is_plain(const struct weir_end *end, const struct weir_following *frame, uint32_t kinds) {
+    size_t head = WEIR_FRAME_HEADER_SIZE + (frame->word >> 56 ? sizeof(int64_t) : 0) + (uint8_t)(frame->word >> 48);
+    return weir_frame_is_simple(frame->word) && (kinds >> (frame->word >> 32 & 0x0F) & 1) &&
+           weir_frame_word_size(frame->word) >= head && frame->gap + end->gap_carried == 0;
+}
+
+static inline void plain_show(const struct weir_following *frame, const struct weir_inbound *source,
+                              struct weir_message *message) {
+    weir_message_from(message, source);
+    message->word = frame->word;
+    message->bytes = frame->bytes;
+    message->is_unread = 1;
+}
+
+/* Any other. Return: 1 when it is for us. */
+__attribute__((noinline)) static int other_show(struct weir_end *end, const struct weir_following *frame,
+                                                const struct weir_inbound *source, uint32_t kinds,
+                                                struct weir_message *message) {
+    struct weir_inbound inbound = *source;
+    inbound.bytes = frame->bytes;
+    inbound.word = frame->word;
+    inbound.size = weir_frame_word_size(frame->word);
+    inbound.gap = frame->gap;
+    int status = weir_end_show(end, &inbound, kinds, 0, message, &end->many->err);
+    if (status != WEIR_OK && status != WEIR_EAGAIN)
+        failure_keep(end, status);
+    return status == WEIR_OK;
+}
+
+/* The frames that follow the first. Return: how many messages there are now, the first included. */
 static size_t rest_follow(struct weir_end *end, uint32_t kinds, weir_message **ret, size_t max) {
-    struct weir_many *many = end->many;
     const struct weir_message *first = &end->message;
+    struct weir_message *message = end->many->messages;
     struct weir_following frames[CHUNK];
-    struct weir_inbound inbound = {.writer = first->writer, .peer = first->peer, .uid = first->uid, .is_in_place = 1};
+    const struct weir_inbound source = {
+        .writer = first->writer, .peer = first->peer, .uid = first->uid, .is_in_place = 1};
     size_t count = 1, wanted, got;
+    uint64_t size = 0;
     do {
         wanted = max - count < CHUNK ? max - count : CHUNK;
         got = end->ops->follow(end->state, frames, wanted);
         for (size_t i = 0; i < got; i++) {
-            struct weir_message *message = &many->messages[count - 1];
-            inbound.bytes = frames[i].bytes;
-            inbound.word = frames[i].word;
-            inbound.size = weir_frame_word_size(frames[i].word);
-            inbound.gap = frames[i].gap;
-            int status = weir_end_show_simple(end, &inbound, kinds, 0, message)
-                             ? WEIR_OK
-                             : weir_end_show(end, &inbound, kinds, 0, message, &many->err);
-            if (__builtin_expect(status == WEIR_OK, 1)) {
-                ret[count++] = message;
-            } else if (status != WEIR_EAGAIN) {
-                many->status = status;
-                end->has_failed = 1;
-            }
+            if (__builtin_expect(is_plain(end, &frames[i], kinds), 1))
+                plain_show(&frames[i], &source, message);
+            else if (!other_show(end, &frames[i], &source, kinds, message))
+                continue;
+            size += weir_frame_word_size(frames[i].word);
+            ret[count++] = message++;
         }
     } while (got == wanted && count < max);
+    if (count > 1)
+        count_received(end, ret[count - 1], count - 1, size);
     return count;
 }
 
@@ -135,15 +166,12 @@ static size_t rest_copy(struct weir_end *end, uint32_t kinds, weir_message **ret
     while (count < max && !ret[count - 1]->is_in_place && message_keep(end, ret[count - 1])) {
         struct weir_message *message = &many->messages[count - 1];
         int status = message_fetch(end, kinds, message, &many->err);
-        if (status == WEIR_OK) {
-            ret[count++] = message;
-            continue;
-        }
-        if (status != WEIR_EAGAIN) {
-            many->status = status;
-            end->has_failed = 1;
-        }
-        break;
+        if (status != WEIR_OK && status != WEIR_EAGAIN)
+            failure_keep(end, status);
+        if (status != WEIR_OK)
+            break;
+        ret[count++] = message;
+        count_received(end, message, 1, message->frame.size);
     }
     return count;
 }
@@ -159,8 +187,6 @@ int weir_end_next_many(struct weir_end *end, uint32_t kinds, int64_t timeout_ns,
     ret[0] = &end->message;
     if (max > 1 && many_grow(end, max - 1) == WEIR_OK) /* without memory: one */
         count = end->message.is_in_place ? rest_follow(end, kinds, ret, max) : rest_copy(end, kinds, ret, max);
-    if (count > 1)
-        count_received(end, ret + 1, count - 1);
     *ret_count = count;
     return WEIR_OK;
 }
