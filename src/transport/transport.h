@@ -1,7 +1,7 @@
 /* The contract of a transport, and the table of them.
  *
  * A transport is one const ops table in its own folder, listed once in transport.c.
- * tests/conformance/transport_test.c checks these promises on every one of them:
+ * tests/conformance/transport_test.c and many_test.c check these promises on every one of them:
  *   1. Ends open in any order; either side may restart and the other carries on.
  *   2. Frames of one writer arrive in order, whole or not at all, at most once per reader.
  *   3. A full channel does what place->full says; what a reader missed is in inbound.gap, exactly.
