@@ -218,6 +218,27 @@ static void test_a_part_of_many_where_the_channel_is_full(void **state) {
     weir_writer_close(writer);
 }
 
+/* A writer that fills the channel touches nothing of what a reader has in its hands. */
+static void test_many_stay_until_the_next_call(void **state) {
+    weir_message *messages[40];
+    size_t count = 0;
+    weir_reader *reader = open_reader(address(*state, "a", "?capacity=64K"));
+    weir_writer *writer = open_writer(address(*state, "a", "?capacity=64K&full=fail&readers=1"));
+    int64_t sent = 1, got = 1;
+    for (int round = 0; round < 10; round++) {
+        sent = send_numbers(writer, sent, 40, 100);
+        assert_int_equal(weir_reader_next_many(reader, 10 * SECOND, messages, 40, &count, NULL), WEIR_OK);
+        for (int64_t most = sent + 1000; sent < most && send_number(writer, sent, 1000) == WEIR_OK;)
+            sent++;
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(message_number(messages[i]), got++);
+        while (got < sent)
+            got = take_numbers(reader, 40, got);
+    }
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 /* What is received and what is missed add up. */
 static void check_lossy(const struct scratch *scratch, const char *full, const char *reading) {
     char options[64];
@@ -347,6 +368,7 @@ int main(void) {
         CASE(test_many_and_one_at_a_time),
         CASE(test_many_too_big),
         CASE_OF(test_a_part_of_many_where_the_channel_is_full, WEIR_TRAIT_BOUNDED, 0),
+        CASE_OF(test_many_stay_until_the_next_call, WEIR_TRAIT_BOUNDED, 0),
         CASE_OF(test_many_dropped_are_counted, WEIR_TRAIT_BOUNDED, 0),
         CASE_OF(test_many_thrown_away_are_counted, WEIR_TRAIT_BOUNDED, 0),
         CASE_OF(test_many_for_an_observer, 0, WEIR_TRAIT_ONE_READER),

@@ -69,10 +69,6 @@ MUTANTS = [
     ("many: more is written than there is room for", "lane.c", [
         ("|| lane->limit - at < span + WEIR_SHM_LINE)\n            break;\n        unsigned char *to",
          ")\n            break;\n        unsigned char *to")]),
-    ("many: the cursor moves before those that follow were read", "reader.c", [
-        ("    view->next = position;\n    view->expected = expected;",
-         "    if (view->cursor)\n        atomic_store_explicit(view->cursor, position, memory_order_release);\n"
-         "    view->next = position;\n    view->expected = expected;")]),
     ("a reader in the way is removed without asking for its lease", "slot.c", [
         ("    if (weir_lease_take(channel, WEIR_LEASE_SLOT + slot, 1) != WEIR_OK)\n        return 0;\n    weir_slot_drop(channel, slot);",
          "    slot_clear(channel, slot);")]),
@@ -126,7 +122,7 @@ MUTANTS = [
 ]
 
 # These need a rare coincidence: minutes of stepping.
-RARE = ["older segments", "were read", "without asking", "cursor moves", "the newest frame", "overwritten", "recovery forgets", "flush tells",
+RARE = ["older segments", "without asking", "cursor moves", "the newest frame", "overwritten", "recovery forgets", "flush tells",
         "before the word behind is cleared"]
 
 
