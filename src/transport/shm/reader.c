@@ -485,8 +485,8 @@ static int sleep_until(struct weir_shm_reader *reader, int64_t deadline) {
         if (left == 0)
             return WEIR_ETIMEOUT;
         weir_sleeper_begin(&reader->sleeper, reader->channel);
-        if (!is_ready(reader))
-            weir_sleeper_sleep(&reader->sleeper, reader->channel, left);
+        while (!is_ready(reader) && left > 0 && weir_sleeper_sleep(&reader->sleeper, reader->channel, left))
+            left = weir_deadline_left(deadline);
         weir_sleeper_end(&reader->sleeper, reader->channel);
         if (is_ready(reader))
             return WEIR_OK;
