@@ -44,7 +44,9 @@ def script(blocks):
     for code, _ in blocks:
         for line in code.splitlines():
             is_started = re.search(r"\bweir (sub|pub|serve|record)\b.*&$", line)
-            lines += ["before=$(ends)", line, "last=$!; typed $before; (exit 0)"] if is_started else [line]
+            lines += ["before=$(ends)", line] if is_started else [line]
+            if line.endswith("&"):
+                lines.append("last=$!" + ("; typed $before" if is_started else ""))  # what typed starts changes $!
         lines.append("echo '%s'" % MARK)
     return "\n".join(lines).replace("wait $!", "wait $last")
 
