@@ -8,7 +8,6 @@
  * torn, or out of its writer's order; within one reader every message that is missing is in a gap; nobody who survives
  * is held up for 20 s or refused; who starts can open; in the end nothing is left. Prints TAP, a case for each
  * mechanism. torture_soak does more in shared memory, below the library's calls. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -136,6 +135,7 @@ static void killing(pid_t *mortals, uint64_t kills, struct dice *dice) {
         int is_stopped = dice_roll(dice, 20) == 0;
         if (is_stopped && stop(mortals[role], dice))
             continue;
+        oracle->deaths += role >= oracle->mechanism.writers;
         survive_kill(&oracle->survival);
         kill(mortals[role], SIGKILL);
         oracle->survival.stops += (uint64_t)is_stopped;

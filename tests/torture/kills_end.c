@@ -134,7 +134,8 @@ struct witness {
     weir_reader *reader;
     struct mourner mourner;
     int is_immortal, is_observer;
-    uint64_t *next; /* of each life; 0: not met */
+    uint64_t *next;  /* of each life; 0: not met */
+    uint64_t deaths; /* of readers, before us */
 };
 
 static void message_take(struct witness *witness, weir_message *message) {
@@ -142,11 +143,14 @@ static void message_take(struct witness *witness, weir_message *message) {
     uint64_t index = 0, gap = weir_message_gap(message);
     const char *wrong = message_judge(weir_message_bytes(message), &life, &index);
     if (wrong)
-        fault("seq %llu: %s", (unsigned long long)weir_message_seq(message), wrong);
+        fault("seq %llu: %s; %zu bytes, type %.*s, gap %llu: %.200s", (unsigned long long)weir_message_seq(message),
+              wrong, weir_message_bytes(message).size, (int)weir_message_type(message).size,
+              weir_message_type(message).data, (unsigned long long)gap, weir_message_bytes(message).data);
     uint64_t *next = &witness->next[life], promises = oracle->mechanism.promises;
     if (*next > 0 && index != *next + gap)
-        fault("message %llu of writer %u where %llu should be, gap %llu", (unsigned long long)index, life,
-              (unsigned long long)*next, (unsigned long long)gap);
+        fault("message %llu of writer %u where %llu should be, gap %llu, seq %llu, to a reader that %s",
+              (unsigned long long)index, life, (unsigned long long)*next, (unsigned long long)gap,
+              (unsigned long long)weir_message_seq(message), witness->is_immortal ? "lives" : "is killed");
     if (witness->is_immortal && *next > 0 && (promises & GAPLESS) && gap > 0)
         fault("a reader that holds missed %llu messages of writer %u", (unsigned long long)gap, life);
     if (witness->is_immortal && *next == 0 && (promises & MEETS) && index > 0)
@@ -169,16 +173,19 @@ static void handover_check(const struct witness *witness, weir_message *message)
     uint64_t before = of->next;
     if (index < before)
         fault("message %llu of writer %u came to a second reader", (unsigned long long)index, life);
-    if (witness->next[life] == 0 && life >= oracle->excused && index > before + oracle->mechanism.lost_max)
+    if (witness->next[life] == 0 && life >= oracle->excused &&
+        index > before + oracle->mechanism.lost_max * (witness->deaths - of->deaths))
         fault("from one reader to the next %llu messages of writer %u were lost", (unsigned long long)(index - before),
               life);
     if (witness->next[life] == 0)
         oracle->lost += index - before;
     of->next = index + 1;
+    of->deaths = witness->deaths;
 }
 
 static void witness_open(struct witness *witness, const char *options) {
     weir_error err = {0};
+    witness->deaths = oracle->deaths;
     witness->next = calloc(oracle->lives_max, sizeof(*witness->next));
     int status = witness->next ? weir_reader_open(with(options), &witness->reader, &err) : WEIR_ENOMEM;
     if (status)

@@ -330,14 +330,14 @@ static void *sealed_part_map(const struct weir_part *part, unsigned flags) {
 static int segment_show(struct weir_sealed *sealed, const struct weir_part *part) {
     if (weir_memfd_seal(part->id, WEIR_MEMFD_READERS) != 0)
         return -1;
-    if (sealed->listen_fd < 0)
-        return weir_door_open(sealed);
     pthread_mutex_lock(&sealed->lock);
     for (size_t i = 0; i < WEIR_SEALED_SEGMENTS; i++)
-        if (sealed->segments[i].fd == part->id)
+        if (sealed->segments[i].fd == part->id) {
+            sealed->segments[i].is_shown = 1;
             weir_door_announce(sealed, &sealed->segments[i]);
+        }
     pthread_mutex_unlock(&sealed->lock);
-    return 0;
+    return sealed->listen_fd < 0 ? weir_door_open(sealed) : 0;
 }
 
 static void *sealed_part_map_ring(const struct weir_part *part, size_t head_size, size_t ring_size, unsigned flags) {
@@ -368,7 +368,7 @@ static int sealed_part_make(struct weir_backing *backing, const struct weir_part
             place = &sealed->segments[i];
     if (place) {
         weir_descriptor_close(&place->fd); /* of an attempt that failed */
-        *place = (struct weir_sealed_segment){fd, wish->id.generation, wish->size};
+        *place = (struct weir_sealed_segment){fd, wish->id.generation, wish->size, 0};
     }
     pthread_mutex_unlock(&sealed->lock);
     if (place)

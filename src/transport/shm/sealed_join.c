@@ -158,7 +158,7 @@ static int segment_take(struct weir_sealed_lane *lane, const struct weir_sealed_
     if (!place || passed < 0 || packet->value == 0 || !weir_memfd_check(passed, WEIR_MEMFD_READERS, &size) ||
         weir_sealed_segment_find(lane->segments, packet->value))
         return 0;
-    *place = (struct weir_sealed_segment){passed, packet->value, size};
+    *place = (struct weir_sealed_segment){passed, packet->value, size, 1};
     lane->wanted -= lane->wanted > 0;
     return 1;
 }
