@@ -40,7 +40,7 @@ static const struct mechanism mechanisms[] = {
     {"unix, listeners killed", "unix://%1$s/s?capacity=64K", "connect=1", 0, 3, 2, 1, 0},
     {"tcp, listeners killed", "tcp://127.%3$u.%4$u.1:%2$u?capacity=64K", "connect=1", 0, 3, 2, 1, 0},
     /* A killed reader has had a packet of 4 KiB in its hands, and the frame that it had begun. */
-    {"fifo", "fifo://%1$s/p?capacity=64K", NULL, 0, 1, 1, 1, 70},
+    {"fifo", "fifo://%1$s/p?capacity=64K", NULL, 0, 1, 1, 1, 4096 + 40000},
     {"file", "file://%1$s/log.weir", "from=oldest", GAPLESS | MEETS | KEEPS, 3, 2, 1, 0},
     {"file, lines", "file://%1$s/log.jsonl", "from=oldest", GAPLESS | MEETS | KEEPS, 3, 2, 1, 0},
     {"file, rotating", "file://%1$s/log.weir?rotate=1M&files=1000", "from=oldest", GAPLESS | MEETS | KEEPS, 3, 2, 1, 0},
@@ -96,7 +96,7 @@ static int finish(pid_t child, uint32_t role) {
 }
 
 /* Without a witness, what is on the way is only kept while somebody has it open: nobody is killed before the other is
- * there. One that was just closing in order is an excuse. */
+ * there. */
 static void others_await(void) {
     double begin = seconds();
     for (uint32_t i = 0; i < oracle->mechanism.writers + oracle->mechanism.readers; i++)
@@ -105,12 +105,6 @@ static void others_await(void) {
                 failed("role %u has not opened in %d s", i, STUCK_S);
             nap_us(100);
         }
-}
-
-static void others_excuse(void) {
-    for (uint32_t i = 0; i < oracle->mechanism.writers; i++)
-        if (!oracle->is_open[i])
-            oracle->excused = oracle->lives;
 }
 
 /* Stop @victim for a while. Return: 1 when it goes on, 0 when it is to be killed in its sleep. */
@@ -144,7 +138,6 @@ static void killing(pid_t *mortals, uint64_t kills, struct dice *dice) {
         survive_buried(&oracle->survival);
         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
             failed("role %u ended with status %#x before it was killed", role, status);
-        others_excuse();
         oracle->is_open[role] = 0;
         mortals[role] = start(role, dice_next(dice));
         done++;

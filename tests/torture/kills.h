@@ -27,14 +27,16 @@ struct mechanism {
     const char *witness; /* options of the reader that lives to the end; NULL: there is none */
     uint32_t promises;
     uint32_t writers, readers, cleaners;
-    uint32_t lost_max; /* without a witness: so many messages each killed reader may take with it */
+    uint32_t lost_max; /* without a witness: so many bytes each killed reader may take with it */
 };
 
 struct life {
     volatile uint64_t begun, acked;
-    volatile uint32_t is_closed, is_over;
-    /* Without a witness: what the reader wants next, across its deaths, and how many of them there had been then. */
-    volatile uint64_t next, deaths;
+    volatile uint32_t is_closing, is_closed;
+    volatile uint64_t sent; /* bytes begun */
+    /* Without a witness: what the reader wants next, across its deaths, bytes before that, and how many deaths there had
+     * been then. */
+    volatile uint64_t next, had, deaths;
 };
 
 struct oracle {
@@ -44,8 +46,7 @@ struct oracle {
     char why[600];
     volatile uint64_t received, checked, missed, lost; /* lost: acknowledged, and went with who had it */
     volatile uint32_t is_open[ROLES_MAX];
-    volatile uint64_t deaths;  /* of readers */
-    volatile uint32_t excused; /* lives below this may have lost what was on the way */
+    volatile uint64_t deaths; /* of readers */
     volatile uint32_t lives;
     uint32_t lives_max;
     struct survival survival;

@@ -14,7 +14,7 @@
 
 #include "kills.h"
 
-enum { SIZE_MAX_SMALL = 3000, SIZE_OF_GROWTH = 40000, HEAD_WORDS = 3, LIFE_MESSAGES = 4000, REST_EVERY = 24 };
+enum { SIZE_MAX_SMALL = 3000, SIZE_OF_GROWTH = 40000, HEAD_WORDS = 4, LIFE_MESSAGES = 4000, REST_EVERY = 24 };
 #define SECOND INT64_C(1000000000)
 
 struct oracle *oracle;
@@ -42,10 +42,11 @@ static uint64_t filler(uint32_t life, uint64_t index, size_t word) {
     return mix(((uint64_t)life << 40) + (index << 16) + word);
 }
 
-static void message_fill(uint64_t *words, uint32_t life, uint64_t index, size_t size) {
+static void message_fill(uint64_t *words, uint32_t life, uint64_t index, uint64_t before, size_t size) {
     words[0] = life;
     words[1] = index;
     words[2] = size;
+    words[3] = before; /* bytes of that life */
     for (size_t i = HEAD_WORDS; i < size / 8; i++)
         words[i] = filler(life, index, i);
 }
@@ -72,8 +73,9 @@ static void send_one(weir_writer *writer, uint32_t life, size_t size, int is_cor
     static uint64_t words[SIZE_OF_GROWTH / 8];
     struct life *mine = &oracle->life[life];
     weir_error err = {0};
-    message_fill(words, life, mine->begun, size);
+    message_fill(words, life, mine->begun, mine->sent, size);
     mine->begun++;
+    mine->sent += size;
     int status = weir_writer_send_bytes(writer, NULL, NULL, WEIR_CODEC_RAW, NULL, words, size, &err);
     if (status)
         fault("writer %u, message %llu: %d, %.400s", life, (unsigned long long)mine->begun - 1, status, err.text);
@@ -112,10 +114,10 @@ static void life_run(uint32_t role, uint32_t life, struct dice *dice, struct mou
         if (i % REST_EVERY == 0) /* so that the machine's time goes to kills, not to messages */
             nanosleep(&(struct timespec){.tv_nsec = 300000}, NULL);
     }
+    oracle->life[life].is_closing = 1;
     oracle->is_open[role] = 0;
     weir_writer_close(writer);
     oracle->life[life].is_closed = 1;
-    oracle->life[life].is_over = 1;
 }
 
 void writer_run(uint32_t role, struct dice *dice) {
@@ -163,23 +165,28 @@ static void message_take(struct witness *witness, weir_message *message) {
 }
 
 /* Without a witness, what one reader after another has had: never what came before, and hardly more missing than what
- * the one that was killed had in its hands. */
+ * the one that was killed had in its hands. But while no reader is there, a pipe keeps the newest that it has room for,
+ * and what a writer had left in it goes when it closes. */
 static void handover_check(const struct witness *witness, weir_message *message) {
     uint32_t life = 0;
-    uint64_t index = 0;
-    if (message_judge(weir_message_bytes(message), &life, &index))
+    uint64_t index = 0, before = 0;
+    weir_view bytes = weir_message_bytes(message);
+    if (message_judge(bytes, &life, &index))
         return; /* is told of by message_take */
     struct life *of = &oracle->life[life];
-    uint64_t before = of->next;
-    if (index < before)
+    if (index < of->next)
         fault("message %llu of writer %u came to a second reader", (unsigned long long)index, life);
-    if (witness->next[life] == 0 && life >= oracle->excused &&
-        index > before + oracle->mechanism.lost_max * (witness->deaths - of->deaths))
-        fault("from one reader to the next %llu messages of writer %u were lost", (unsigned long long)(index - before),
-              life);
+    memcpy(&before, bytes.data + 24, sizeof(before));
+    uint64_t lost = before - of->had, lost_max = oracle->mechanism.lost_max * (witness->deaths - of->deaths);
+    int may_be_full = of->sent - of->had > CAPACITY / 2;
+    if (witness->next[life] == 0 && !of->is_closing && !may_be_full && lost > lost_max)
+        fault("between readers %llu bytes of writer %u were lost, from message %llu to %llu; at most %llu may be",
+              (unsigned long long)lost, life, (unsigned long long)of->next, (unsigned long long)index,
+              (unsigned long long)lost_max);
     if (witness->next[life] == 0)
-        oracle->lost += index - before;
+        oracle->lost += index - of->next;
     of->next = index + 1;
+    of->had = before + bytes.size;
     of->deaths = witness->deaths;
 }
 

@@ -33,7 +33,7 @@
 #include "common.h"
 #include "sweep.h"
 
-enum { ERRNOS_MAX = 8, HANG_S = 60, FAULTS_SHOWN = 5, KILL = -1, GONE_AFTER = 4, CLEAN_EVERY = 20 };
+enum { ERRNOS_MAX = 8, HANG_S = 20, FAULTS_SHOWN = 5, KILL = -1, GONE_AFTER = 4, CLEAN_EVERY = 20 };
 
 static const struct sweep_mechanism mechanisms[] = {
     {"shm", "shm://sweep?timeout=2s", 1, 1},
@@ -45,7 +45,7 @@ static const struct sweep_mechanism mechanisms[] = {
     {"fifo", "fifo://%1$s/p?timeout=2s", 0, 1},
     {"file", "file://%1$s/log.weir?timeout=2s", 1, 0},
     {"file, synced lines", "file://%1$s/log.jsonl?sync=always&timeout=2s", 1, 0},
-    {"file, rotating", "file://%1$s/log.weir?rotate=8K&timeout=2s", 1, 0},
+    {"file, rotating", "file://%1$s/log.weir?rotate=64K&timeout=2s", 1, 0},
 };
 enum { MECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]) };
 
