@@ -26,16 +26,19 @@ struct script {
 };
 
 /* Return: @status; an error is noted with its sentence. */
-static int told(struct script *script, int status, const weir_error *err) {
+static int told(struct script *script, const char *what, int status, weir_error *err) {
     struct tally *tally = script->tally;
-    if (status == WEIR_OK)
-        return status;
-    tally->is_told = 1;
-    if (err->text[0] == 0 || err->code != status)
-        tally->is_mute = 1;
-    snprintf(tally->said, sizeof(tally->said), "%d %.280s", status, err->text);
+    if (status != WEIR_OK) {
+        tally->is_told = 1;
+        if (err->text[0] == 0 || err->code != status)
+            tally->is_mute = 1;
+        snprintf(tally->said, sizeof(tally->said), "%.60s: %d %.200s", what, status, err->text);
+    }
+    *err = (weir_error){0};
     return status;
 }
+/* Call, with an err of the caller's, which is empty. */
+#define TOLD(script, call) told(script, #call, call, &err)
 
 static size_t words_of(uint64_t index) {
     return index == 2 ? WORDS_MAX : 8 + index;
@@ -56,10 +59,8 @@ static int send_one(struct script *script, uint64_t index) {
     words[0] = script->run;
     words[1] = index;
     script->tally->begun = index + 1;
-    return told(
-        script,
-        weir_writer_send_bytes(script->writer, "n", NULL, WEIR_CODEC_RAW, NULL, words, 8 * words_of(index), &err),
-        &err);
+    return TOLD(script, weir_writer_send_bytes(script->writer, "n", NULL, WEIR_CODEC_RAW, NULL, words,
+                                               8 * words_of(index), &err));
 }
 
 static int send_all(struct script *script) {
@@ -73,7 +74,7 @@ static int send_all(struct script *script) {
     int status = WEIR_OK;
     for (uint64_t i = CORKED_FROM; i < MESSAGES && status == WEIR_OK; i++)
         status = send_one(script, i);
-    int uncorked = told(script, weir_writer_uncork(script->writer, &err), &err);
+    int uncorked = TOLD(script, weir_writer_uncork(script->writer, &err));
     if (status == WEIR_OK && uncorked == WEIR_OK)
         script->tally->acked = MESSAGES;
     return status || uncorked ? -1 : 0;
@@ -103,7 +104,7 @@ static int receive_all(struct script *script) {
     while (tally->received + tally->gaps < tally->acked) {
         weir_message *message = NULL;
         weir_error err = {0};
-        if (told(script, weir_reader_next(script->reader, patience, &message, &err), &err))
+        if (TOLD(script, weir_reader_next(script->reader, patience, &message, &err)))
             return -1;
         int64_t index = message_index(message, script->run);
         if (index < 0 || index <= last)
@@ -117,10 +118,9 @@ static int receive_all(struct script *script) {
 
 static void messages_run(struct script *script) {
     weir_error err = {0};
-    if (told(script, weir_writer_open(script->address, &script->writer, &err), &err) == WEIR_OK &&
-        told(script, weir_reader_open(script->address, &script->reader, &err), &err) == WEIR_OK &&
-        told(script, weir_writer_wait_readers(script->writer, 1, patience, &err), &err) == WEIR_OK &&
-        send_all(script) == 0)
+    if (TOLD(script, weir_writer_open(script->address, &script->writer, &err)) == WEIR_OK &&
+        TOLD(script, weir_reader_open(script->address, &script->reader, &err)) == WEIR_OK &&
+        TOLD(script, weir_writer_wait_readers(script->writer, 1, patience, &err)) == WEIR_OK && send_all(script) == 0)
         receive_all(script);
     script->reader = weir_reader_close(script->reader);
     script->writer = weir_writer_close(script->writer);
@@ -131,10 +131,10 @@ static void messages_run(struct script *script) {
 static int call(struct script *script) {
     weir_message *request = NULL, *reply = NULL;
     weir_error err = {0};
-    if (told(script, weir_client_send(script->client, "double", NULL, NULL, &err), &err) ||
-        told(script, weir_server_next(script->server, patience, &request, &err), &err) ||
-        told(script, weir_server_reply(script->server, request, NULL, NULL, &err), &err) ||
-        told(script, weir_client_receive(script->client, patience, &reply, &err), &err))
+    if (TOLD(script, weir_client_send(script->client, "double", NULL, NULL, &err)) ||
+        TOLD(script, weir_server_next(script->server, patience, &request, &err)) ||
+        TOLD(script, weir_server_reply(script->server, request, NULL, NULL, &err)) ||
+        TOLD(script, weir_client_receive(script->client, patience, &reply, &err)))
         return -1;
     script->tally->is_called = 1;
     return 0;
@@ -142,8 +142,8 @@ static int call(struct script *script) {
 
 static void calls_run(struct script *script, const char *address) {
     weir_error err = {0};
-    if (told(script, weir_server_open(address, &script->server, &err), &err) == WEIR_OK &&
-        told(script, weir_client_open(address, &script->client, &err), &err) == WEIR_OK)
+    if (TOLD(script, weir_server_open(address, &script->server, &err)) == WEIR_OK &&
+        TOLD(script, weir_client_open(address, &script->client, &err)) == WEIR_OK)
         call(script);
     script->client = weir_client_close(script->client);
     script->server = weir_server_close(script->server);
@@ -161,7 +161,7 @@ void sweep_script(const struct sweep_mechanism *mechanism, const char *address, 
     if (!tally->is_told && mechanism->has_calls)
         calls_run(&script, address);
     if (!tally->is_told && weir_doc_new(&doc) == WEIR_OK)
-        told(&script, weir_directory_clean(doc, 0, &err), &err);
+        TOLD(&script, weir_directory_clean(doc, 0, &err));
     tally->is_done = 1;
     weir_doc_free(doc);
     tally->leaked = descriptors_count() - before;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/event.h"
 #include "os/lock.h"
 #include "os/mapping.h"
 #include "os/memfd.h"
@@ -83,10 +84,9 @@ int weir_sealed_thread_start(struct weir_sealed *sealed, void *(*run)(void *)) {
 }
 
 void weir_sealed_thread_stop(struct weir_sealed *sealed) {
-    uint64_t one = 1;
     if (sealed->has_thread) {
         atomic_store(&sealed->is_stopping, 1);
-        (void)!write(sealed->control_fd, &one, sizeof(one));
+        weir_event_tell(sealed->control_fd);
         pthread_join(sealed->thread, NULL);
     }
     sealed->has_thread = 0;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/event.h"
 #include "os/futex.h"
 #include "os/memfd.h"
 #include "os/packet.h"
@@ -301,8 +302,7 @@ int weir_join_map(struct weir_sealed *sealed) {
 /* ---- the thread ---- */
 
 static void owner_tell(struct weir_sealed *sealed) {
-    uint64_t one = 1;
-    (void)!write(sealed->event_fd, &one, sizeof(one));
+    weir_event_tell(sealed->event_fd);
 }
 
 static void lanes_poll(struct weir_sealed *sealed, struct pollfd *polls) {
