@@ -34,7 +34,7 @@ struct life {
     volatile uint64_t begun, acked;
     volatile uint32_t is_closing, is_closed;
     volatile uint64_t sent; /* bytes begun */
-    /* Without a witness: what the reader wants next, across its deaths, bytes before that, and how many deaths there had
+    /* Without a witness: what the reader wants next, across its deaths, bytes before that, and how many deaths there
      * been then. */
     volatile uint64_t next, had, deaths;
 };

@@ -2,9 +2,9 @@
  *
  * One struct survival lies in memory that all processes share. Who kills notes when; each survivor tells when it has a
  * message through, and the time since the first kill that it has not yet outlived goes into a histogram. Part of that
- * time is the machine's: the survivor was ready to run and another process had the processor, or the killed one had not
- * been buried, which takes its turn of the processor as well. Both are measured (schedstat, waitpid) and taken off; what
- * is left, and only that, can be weir's own. */
+ * time is the machine's: the survivor was ready to run and another process had the processor, or the killed one had
+ * not ended yet, which takes its turn of the processor as well. Both are measured (schedstat, waitpid) and taken off;
+ * what is left, and only that, can be weir's own. */
 #ifndef WEIR_TORTURE_SURVIVE_H
 #define WEIR_TORTURE_SURVIVE_H
 

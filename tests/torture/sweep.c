@@ -2,15 +2,14 @@
  *
  *     sweep [--on NAME] [--every K] [--seed S] [--jobs J] [--at N]
  *
- * As strace -e inject does, but without starting it each time: a process that runs the script (sweep_script.c) is traced,
- * and its n-th system call is not made but returns an error that such a call can have, one after the other (the table
- * below); in another run it is killed there. After each: the library has gone on, or returned an error with a
- * sentence; it has not crashed, hung, or left descriptors open; what was acknowledged is there; and a fresh script works on
- * the same channel. All threads are counted together, so with threads the n-th call may differ from run to run.
+ * As strace -e inject does, but without starting it each time: a process that runs the script (sweep_script.c) is
+ * traced, and its n-th system call is not made but returns an error that such a call can have, one after the other (the
+ * table below); in another run it is killed there. After each: the library has gone on, or returned an error with a
+ * sentence; it has not crashed, hung, or left descriptors open; what was acknowledged is there; and a fresh script
+ * works on the same channel. All threads are counted together, so with threads the n-th call may differ from run to run.
  *
  * --every K tries one call of K, beginning at one that the seed decides; --at N only the N-th. Prints TAP, a case for
  * each transport. */
-#include <elf.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -58,8 +57,8 @@ static const struct {
     int calls[40];          /* ends with -1 */
 } errors[] = {
     {{EINTR, EMFILE, ENFILE, ENOMEM, ENOSPC, EACCES, EIO},
-     {SYS_open, SYS_openat, SYS_socket, SYS_accept4, SYS_memfd_create, SYS_epoll_create1, SYS_eventfd2, SYS_inotify_init1,
-      SYS_timerfd_create, SYS_pidfd_open, SYS_dup, SYS_pipe2, SYS_inotify_add_watch, -1}},
+     {SYS_open, SYS_openat, SYS_socket, SYS_accept4, SYS_memfd_create, SYS_epoll_create1, SYS_eventfd2,
+      SYS_inotify_init1, SYS_timerfd_create, SYS_pidfd_open, SYS_dup, SYS_pipe2, SYS_inotify_add_watch, -1}},
     {{EINTR, EAGAIN, ENOMEM, EIO, ENOSPC},
      {SYS_read, SYS_write, SYS_pread64, SYS_pwrite64, SYS_readv, SYS_writev, SYS_preadv, SYS_pwritev, SYS_pwritev2,
       SYS_sendto, SYS_sendmsg, SYS_recvfrom, SYS_recvmsg, SYS_getdents64, -1}},
@@ -69,9 +68,9 @@ static const struct {
     {{ENOMEM, EAGAIN}, {SYS_mmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_munmap, SYS_clone, SYS_clone3, -1}},
     {{EINTR, EIO, ENOSPC, ENOMEM, EACCES, EROFS},
      {SYS_link, SYS_linkat, SYS_rename, SYS_renameat, SYS_renameat2, SYS_mkdir, SYS_mkdirat, SYS_unlink, SYS_unlinkat,
-      SYS_rmdir, SYS_ftruncate, SYS_truncate, SYS_fallocate, SYS_fsync, SYS_fdatasync, SYS_chmod, SYS_fchmod, SYS_fchmodat,
-      SYS_chown, SYS_fchown, SYS_fchownat, SYS_stat, SYS_lstat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_readlink,
-      SYS_readlinkat, SYS_mknod, SYS_mknodat, SYS_symlink, SYS_lseek, SYS_statfs, SYS_fstatfs, SYS_fsetxattr, -1}},
+      SYS_rmdir, SYS_ftruncate, SYS_truncate, SYS_fallocate, SYS_fsync, SYS_fdatasync, SYS_chmod, SYS_fchmod,
+      SYS_fchmodat, SYS_chown, SYS_fchown, SYS_fchownat, SYS_stat, SYS_lstat, SYS_fstat, SYS_newfstatat, SYS_statx,
+      SYS_readlink, SYS_readlinkat, SYS_mknod, SYS_mknodat, SYS_symlink, SYS_lseek, SYS_statfs, SYS_fstatfs, SYS_fsetxattr, -1}},
     {{EINTR, EAGAIN, ENOLCK, EMFILE}, {SYS_fcntl, SYS_flock, -1}},
     {{EINTR, ENOMEM, ENOSPC, EMFILE, EACCES, EIDRM},
      {SYS_shmget, SYS_shmat, SYS_shmctl, SYS_shmdt, SYS_semget, SYS_semctl, -1}},

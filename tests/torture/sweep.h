@@ -26,8 +26,8 @@ struct tally {
     char wrong[300]; /* what must not be, whatever fails */
 };
 
-/* A writer, a reader and gc, then a client and a server, in one process, step by step; after an error everything that is
- * open is closed. @run tells messages of one run from those of another. */
+/* A writer, a reader and gc, then a client and a server, in one process, step by step; after an error everything that
+ * is open is closed. @run tells messages of one run from those of another. */
 void sweep_script(const struct sweep_mechanism *mechanism, const char *address, uint64_t run, struct tally *tally);
 /* What the script @run of @tally was told is there is read from the oldest on. Return: NULL, or what is wrong. */
 const char *sweep_kept(const char *address, uint64_t run, const struct tally *tally);
