@@ -78,8 +78,8 @@ static int must_be_root(void) {
     return 0;
 }
 
-/* In a child of fork the thread sanitizer still counts the parent's threads, and ends a child whose own first thread gets
- * the place of one of them. */
+/* In a child of fork the thread sanitizer still counts the threads of the parent, and ends a child whose own one gets
+ * the place of one of those. */
 static int may_thread_in_children(void) {
 #ifdef __SANITIZE_THREAD__
     print_message("skip: the thread sanitizer ends children of fork that start threads as their parent has\n");
@@ -710,7 +710,7 @@ static void test_a_stopped_writer_holds_up_opening_only_so_long(void **state) {
     weir_message_free(message);
     int status = 0;
     kill(stopped, SIGSTOP);
-    /* Until all its threads have stopped, one of them may let the reader in at once, who then begins behind message 1. */
+    /* Until all its threads have stopped, one of them may let the reader in, who then begins behind message 1. */
     assert_int_equal(waitpid(stopped, &status, WUNTRACED), stopped);
     assert_true(WIFSTOPPED(status));
     weir_reader *reader = open_reader("shm://a?sealed=1&timeout=50ms");
