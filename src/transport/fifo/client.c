@@ -87,7 +87,7 @@ static int connect_try(struct weir_fifo *fifo) {
     }
     fifo->out.fd = fd;
     fifo->out.framing = WEIR_FRAMING_FRAMES;
-    if (weir_outlet_prepare(&fifo->out, 0) != 0) {
+    if (weir_outlet_prepare(&fifo->out, fifo->place.capacity) != 0) {
         weir_child_close(&fifo->out.fd);
         return WEIR_ENOENT;
     }
