@@ -146,11 +146,14 @@ static int request_post(weir_client *client, struct weir_outgoing *request, int6
     return status ? status : weir_end_send(end, request, err);
 }
 
-/* Send what was parked, as somebody serves now. One that cannot be sent is given up. */
+/* Send what was parked, as somebody serves now. What there is no room for stays parked; what cannot be sent otherwise is
+ * given up. */
 static int parked_post(weir_client *client, int64_t deadline, weir_error *err) {
     while (client->sent < client->count) {
         struct ask *ask = &client->asks[client->sent];
         int status = request_post(client, &ask->parked->request, deadline, err);
+        if (status == WEIR_EAGAIN || status == WEIR_ETIMEOUT)
+            return status;
         if (status) {
             ask_remove(client, client->sent);
             return status;
@@ -311,12 +314,16 @@ static int some_reply(weir_client *client, uint64_t id, int64_t deadline, weir_m
 /* Nobody was there for the requests that are waited for: send them once somebody is. */
 static int some_server(weir_client *client, int64_t deadline, weir_error *err) {
     struct weir_end *end = &client->end;
-    if (is_served(client)) {
+    int is_there = is_served(client);
+    if (is_there) {
         int status = parked_post(client, deadline, err);
-        return status ? status : WEIR_EAGAIN;
+        if (status != WEIR_EAGAIN)
+            return status ? status : WEIR_EAGAIN;
     }
     if (weir_deadline_left(deadline) == 0)
-        return weir_fail(err, WEIR_ETIMEOUT, "%s: nobody serves there; start the server, or look with weir ls",
+        return weir_fail(err, WEIR_ETIMEOUT,
+                         is_there ? "%s: the server is there but has no room for the request"
+                                  : "%s: nobody serves there; start the server, or look with weir ls",
                          end->place.text);
     nanosleep(&(struct timespec){.tv_nsec = SERVER_POLL_NS}, NULL);
     return WEIR_EAGAIN;
@@ -328,6 +335,8 @@ static int receive(weir_client *client, uint64_t id, int64_t deadline, weir_mess
     if (status)
         return status;
     client->handed = weir_message_free(client->handed);
+    if (client->count == 0)
+        is_served(client); /* that a server has gone is no news then, but must not go on showing in the descriptor */
     do {
         size_t index = id ? ask_find(client, id) : 0;
         if (index == client->count)

@@ -271,6 +271,56 @@ static void test_all_that_died_with_the_server_are_told(void **state) {
     stop(server);
 }
 
+/* Also those that were sent before a reply that came. */
+static void test_a_reply_does_not_hide_a_death(void **state) {
+    char where[256];
+    weir_message *reply = NULL;
+    uint64_t ids[3];
+    strcpy(where, address(*state, "s", ""));
+    pid_t server = start(serve, where);
+    weir_client *client = open_client(where);
+    ids[0] = ask(client, "silence", 0);
+    ids[1] = ask(client, "double", 1);
+    ids[2] = ask(client, "silence", 2);
+    assert_int_equal(weir_client_receive_id(client, ids[1], 10 * SECOND, &reply, NULL), WEIR_OK);
+    stop(server);
+    assert_int_equal(weir_client_receive(client, 10 * SECOND, &reply, NULL), WEIR_EPEER);
+    assert_int_equal(weir_client_id(client), ids[0]);
+    assert_int_equal(weir_client_receive_id(client, ids[2], 10 * SECOND, &reply, NULL), WEIR_EPEER);
+    assert_int_equal(weir_client_receive(client, 0, &reply, NULL), WEIR_EINVAL);
+    weir_client_close(client);
+}
+
+/* More than there is room for, kept while nobody serves; a look without waiting loses none. */
+static void test_what_has_no_room_waits(void **state) {
+    enum { LARGE = 40000, LARGE_COUNT = 12 };
+    char where[256], *text = malloc(LARGE);
+    weir_message *reply = NULL;
+    weir_doc *doc = NULL;
+    const weir_value *root;
+    strcpy(where, address(*state, "s", "?capacity=65536&max=49152"));
+    assert_non_null(text);
+    memset(text, 'x', LARGE - 1);
+    text[LARGE - 1] = 0;
+    assert_int_equal(weir_doc_new(&doc), WEIR_OK);
+    assert_int_equal(weir_pack(doc, &root, NULL, "s", text), WEIR_OK);
+    weir_client *client = open_client(where);
+    for (int i = 0; i < LARGE_COUNT; i++)
+        assert_int_equal(weir_client_send(client, "fail", NULL, root, NULL), WEIR_OK);
+    pid_t server = start(serve, where);
+    for (int i = 0, answers = 0; answers < LARGE_COUNT; i++) {
+        int status = weir_client_receive(client, i % 2 ? SECOND / 20 : 0, &reply, NULL);
+        assert_true(status == WEIR_EREMOTE || status == WEIR_ETIMEOUT);
+        assert_true(i < 4000);
+        answers += status == WEIR_EREMOTE;
+    }
+    assert_int_equal(weir_client_under_way(client), 0);
+    weir_client_close(client);
+    weir_doc_free(doc);
+    free(text);
+    stop(server);
+}
+
 static weir_message *next_request(weir_server *server) {
     weir_message *request = NULL, *copy = NULL;
     weir_error err = {0};
@@ -439,6 +489,8 @@ int main(void) {
         CASE(test_many_clients_get_their_own_replies),
         CASE(test_many_requests_of_one_client),
         CASE(test_all_that_died_with_the_server_are_told),
+        CASE(test_a_reply_does_not_hide_a_death),
+        CASE(test_what_has_no_room_waits),
         CASE(test_a_request_is_taken_back),
         CASE(test_each_request_goes_to_one_worker),
         CASE(test_one_server_an_address),
