@@ -216,19 +216,17 @@ def test_an_interrupted_call_is_taken_back(address):
 
 
 def test_workers(address):
-    """Each request is answered once; the first worker keeps its first request until another has answered one."""
-    count, answered, lock, others = 200, [], threading.Lock(), threading.Event()
+    """Each request is answered once; none answers its first before all have one, so all are at work at a time."""
+    count, answered, lock, all_have_one = 200, [], threading.Lock(), threading.Barrier(3, timeout=60)
 
     def work(server, number):
         with server:
-            while True:
+            for turn in range(count + 1):
                 request = server.next(timeout=60)
                 if request.op == "end":
                     return request.reply(number)
-                if number == 0:
-                    assert others.wait(60)
-                else:
-                    others.set()
+                if turn == 0:
+                    all_have_one.wait()
                 with lock:
                     answered.append((number, request.data))
                 request.reply(number)
@@ -236,7 +234,7 @@ def test_workers(address):
     first = weir.server(address)
     servers = [first] + [first.worker() for _ in range(2)]
     assert all(type(s) is weir.Server and s.address == first.address for s in servers)
-    threads = [threading.Thread(target=work, args=(s, i)) for i, s in enumerate(servers)]
+    threads = [threading.Thread(target=work, args=(s, i), daemon=True) for i, s in enumerate(servers)]
     for thread in threads:
         thread.start()
     with weir.client(address) as client:
@@ -246,7 +244,7 @@ def test_workers(address):
             reply = client.receive(timeout=60)
             ids.remove(reply.id)
             by.add(reply.data)
-        assert len(by) > 1 and 0 in by
+        assert by == {0, 1, 2}
         for _ in threads:
             client.call("end", timeout=60)
     for thread in threads:
