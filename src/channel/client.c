@@ -146,8 +146,8 @@ static int request_post(weir_client *client, struct weir_outgoing *request, int6
     return status ? status : weir_end_send(end, request, err);
 }
 
-/* Send what was parked, as somebody serves now. What there is no room for stays parked; what cannot be sent otherwise is
- * given up. */
+/* Send what was parked, as somebody serves now. What there is no room for stays parked; what cannot be sent otherwise
+ * is given up. */
 static int parked_post(weir_client *client, int64_t deadline, weir_error *err) {
     while (client->sent < client->count) {
         struct ask *ask = &client->asks[client->sent];

@@ -1,6 +1,6 @@
 /* Weir\Client and Weir\Server. A call is made in its two halves, so that the wait for the reply can be sliced; one that
- * ends without its reply is taken back, so that nothing of it comes later. Ids are 64 bits in PHP's int, which shows those
- * from 2^63 on below zero. */
+ * ends without its reply is taken back, so that nothing of it comes later. Ids are 64 bits in PHP's int, which shows
+ * those from 2^63 on below zero. */
 #include "php_weir.h"
 
 static const double CALL_SECONDS = 10;

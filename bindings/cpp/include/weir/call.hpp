@@ -22,8 +22,8 @@ public:
         handle_.reset(made);
     }
 
-    /* Ask, and wait for the reply, which is borrowed until the client's next call. What is not answered in time is taken
-     * back, so that a late reply is nobody's.
+    /* Ask, and wait for the reply, which is borrowed until the client's next call. What is not answered in time is
+     * taken back, so that a late reply is nobody's.
      * Throws remote_error (the server's sentence), timeout_error (it says whether anybody serves), peer_error (the
      * server died). */
     template <typename T> message_ref call(const text_arg &op, const T &data, const call_options &options = {}) {
@@ -110,8 +110,8 @@ public:
         handle_.reset(made);
     }
 
-    /* Another handle to the same server, for another thread: each request goes to exactly one of them. A handle is used by
-     * one thread at a time. Make the first before a request is taken. */
+    /* Another handle to the same server, for another thread: each request goes to exactly one of them. A handle is used
+     * by one thread at a time. Make the first before a request is taken. */
     server worker() {
         weir_server *made;
         weir_error e;
