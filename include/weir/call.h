@@ -80,7 +80,8 @@ WEIR_API int weir_server_fail(weir_server *server, const weir_message *request, 
  * come from a handle with workers: of a request that lies where it came the answer is what was known before. One that
  * is taken back before weir_server_next came to it, but after somebody asked, is not handed out at all. */
 WEIR_API int weir_server_is_cancelled(weir_server *server, const weir_message *request);
-/* As weir_reader_fd: readable while weir_server_next has something to do. */
+/* As weir_reader_fd: readable while weir_server_next has something to do. A reply, and weir_server_is_cancelled, may have
+ * taken in what came: call weir_server_next until it has nothing more before waiting on it again. */
 WEIR_API int weir_server_fd(weir_server *server, int *ret_fd, weir_error *err);
 
 #ifdef __cplusplus

@@ -6,7 +6,8 @@
  * what it works on, so each request goes to exactly one.
  *
  * Of the handles that wait, one polls the transport's descriptor with the lock given back; the others sleep on `came`.
- * What must stay true: whoever leaves something in the queue, or stops polling, wakes one that sleeps.
+ * What must stay true: whoever leaves something in the queue, or stops polling, wakes one of them; the poller by
+ * `nudge_fd`, when there is none that sleeps.
  *
  * A request that its client takes back while it stands in the queue is dropped there. One that was handed out already
  * goes into `cancelled`, a short memory that weir_server_is_cancelled asks. */
@@ -16,7 +17,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "channel/end.h"
@@ -35,7 +38,8 @@ struct service {
     struct weir_end end;
     pthread_mutex_t lock;
     pthread_cond_t came;
-    uint32_t handles;
+    uint32_t handles, sleepers;
+    int nudge_fd;       /* an eventfd that the poller looks at, too; -1 until there are workers */
     uint8_t is_shared;  /* there is, or was, more than one handle */
     uint8_t has_poller; /* a handle polls without the lock */
     weir_message *queue[QUEUE_MAX];
@@ -64,6 +68,8 @@ static void service_unlock(struct service *service) {
 static struct service *service_free(struct service *service) {
     for (; service->count > 0; service->count--, service->first++)
         weir_message_free(service->queue[service->first % QUEUE_MAX]);
+    if (service->nudge_fd >= 0)
+        close(service->nudge_fd);
     pthread_cond_destroy(&service->came);
     pthread_mutex_destroy(&service->lock);
     free(service);
@@ -81,6 +87,7 @@ static struct service *service_new(void) {
     pthread_cond_init(&service->came, &monotonic);
     pthread_condattr_destroy(&monotonic);
     service->handles = 1;
+    service->nudge_fd = -1;
     return service;
 }
 
@@ -107,6 +114,12 @@ int weir_server_worker(weir_server *server, weir_server **ret, weir_error *err) 
     weir_server *worker = calloc(1, sizeof(*worker));
     if (!worker)
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a worker", service->end.place.text);
+    if (service->nudge_fd < 0)
+        service->nudge_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (service->nudge_fd < 0) {
+        free(worker);
+        return weir_fail_errno(err, errno, "%s: no descriptor for workers", service->end.place.text);
+    }
     service_lock(service);
     worker->service = service;
     service->handles++;
@@ -224,23 +237,42 @@ static int next_alone(weir_server *server, int64_t timeout_ns, weir_message **re
     return WEIR_OK;
 }
 
-static int poll_until(int fd, int64_t deadline) {
-    struct pollfd item = {.fd = fd, .events = POLLIN};
+/* Something is in the queue, or nobody polls any more: one of those that wait must look. */
+static void wake_one(struct service *service) {
+    if (service->sleepers > 0)
+        pthread_cond_signal(&service->came);
+    else if (service->has_poller)
+        eventfd_write(service->nudge_fd, 1);
+}
+
+/* Until the transport or another handle has something. Return: 0, or an errno. */
+static int poll_until(const struct service *service, int fd, int64_t deadline) {
+    struct pollfd items[] = {{.fd = fd, .events = POLLIN}, {.fd = service->nudge_fd, .events = POLLIN}};
     int64_t left = weir_deadline_left(deadline);
     struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
-    return ppoll(&item, 1, left == INT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR ? errno : 0;
+    eventfd_t nudges;
+    int failure = ppoll(items, 2, left == INT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR ? errno : 0;
+    (void)eventfd_read(service->nudge_fd, &nudges);
+    return failure;
+}
+
+static void sleep_shared(struct service *service, int64_t deadline) {
+    service->sleepers++;
+    if (deadline == INT64_MAX)
+        pthread_cond_wait(&service->came, &service->lock);
+    else
+        pthread_cond_timedwait(&service->came, &service->lock,
+                               &(struct timespec){deadline / 1000000000, deadline % 1000000000});
+    service->sleepers--;
 }
 
 /* Nothing is there: wait until something may be. Under the lock, which is given back meanwhile. */
 static int wait_shared(struct service *service, int64_t deadline, weir_error *err) {
     int fd, failure = 0;
-    if (service->has_poller && deadline == INT64_MAX)
-        pthread_cond_wait(&service->came, &service->lock);
-    else if (service->has_poller)
-        pthread_cond_timedwait(&service->came, &service->lock,
-                               &(struct timespec){deadline / 1000000000, deadline % 1000000000});
-    if (service->has_poller)
+    if (service->has_poller) {
+        sleep_shared(service, deadline);
         return WEIR_OK;
+    }
     int status = weir_end_fd(&service->end, &fd, err);
     if (status)
         return status;
@@ -250,10 +282,10 @@ static int wait_shared(struct service *service, int64_t deadline, weir_error *er
         return status;
     service->has_poller = 1;
     pthread_mutex_unlock(&service->lock);
-    failure = poll_until(fd, deadline);
+    failure = poll_until(service, fd, deadline);
     pthread_mutex_lock(&service->lock);
     service->has_poller = 0;
-    pthread_cond_signal(&service->came);
+    wake_one(service);
     return failure ? weir_fail_errno(err, failure, "%s: waiting failed", service->end.place.text) : WEIR_OK;
 }
 
@@ -269,7 +301,7 @@ static int next_shared(weir_server *server, int64_t timeout_ns, weir_message **r
         weir_message *request = queue_pop(service);
         if (request) {
             if (service->count > 0 || !service->has_poller)
-                pthread_cond_signal(&service->came);
+                wake_one(service);
             return held_give(server, request, ret);
         }
         if (is_over)
@@ -325,7 +357,7 @@ int weir_server_is_cancelled(weir_server *server, const weir_message *request) {
     if (request != &service->end.message && !service->has_poller)
         queue_fill(service, NULL);
     if (service->count > 0)
-        pthread_cond_signal(&service->came);
+        wake_one(service);
     size_t known = service->cancelled_count < CANCELLED_MAX ? service->cancelled_count : CANCELLED_MAX;
     for (size_t i = 0; i < known && !is_cancelled; i++)
         is_cancelled = is_same(service->cancelled[i], request);
@@ -348,7 +380,7 @@ static void look_after_sending(struct service *service) {
         return;
     queue_fill(service, NULL); /* a failure shows again at the next look */
     if (service->count > 0)
-        pthread_cond_signal(&service->came);
+        wake_one(service);
 }
 
 static int answer(weir_server *server, enum weir_frame_kind kind, const weir_message *request, const weir_value *meta,
