@@ -105,5 +105,8 @@ module weir_constants
     integer(c_int), parameter, public :: WEIR_TYPE_FIELDS_MAX = 1024
 
     ! limits
+    integer(c_int), parameter, public :: WEIR_MANY_MAX = 256
+
+    ! limits
     integer(c_int), parameter, public :: WEIR_CALLS_MAX = 1024
 end module weir_constants

@@ -104,6 +104,9 @@ const TYPE_STRUCTS_MAX = 16; // structs inside each other
 const TYPE_FIELDS_MAX = 1024; // fields of a type, those of inner structs included
 
 // limits
+const MANY_MAX = 256;
+
+// limits
 const CALLS_MAX = 1024;
 
 const ERROR_NAMES = [

@@ -101,6 +101,9 @@ TYPE_STRUCTS_MAX = 16  # structs inside each other
 TYPE_FIELDS_MAX = 1024  # fields of a type, those of inner structs included
 
 # limits
+MANY_MAX = 256
+
+# limits
 CALLS_MAX = 1024
 
 ERROR_NAMES = {
