@@ -54,6 +54,17 @@ class Writer
         ?string $op = null,
         ?array $meta = null,
     ): int {}
+    /** Many messages in one call, each encoded already; returns the last one's seq.
+     * @param list<string> $bytes
+     * @param ?int $sent how many went, also when it throws */
+    public function sendMany(
+        array $bytes,
+        string $codec,
+        ?string $type = null,
+        ?string $op = null,
+        ?array $meta = null,
+        &$sent = null,
+    ): int {}
     public function waitReaders(int $count, ?float $timeout = null): bool {}
     /** How long a send may wait under full=block; null for no end. */
     public function setTimeout(?float $timeout): void {}
@@ -75,6 +86,9 @@ class Reader implements \IteratorAggregate
      * @param bool $copy false: the message shows the channel itself, until this reader's next call; after that it and its arrays
      *                   throw a ClosedException, and until then its writer does not get the room back */
     public function next(?float $timeout = null, bool $copy = true): ?Message {}
+    /** The next messages: waits for the first, and takes those that are there with it; empty when none came in time.
+     * @return list<Message> */
+    public function nextMany(int $max = MANY_MAX, ?float $timeout = null): array {}
     /** The newest message, also when it was read before. */
     public function latest(bool $copy = true): ?Message {}
     /** For stream_select; then call next(0) until null. Never to be read from. @return resource */
