@@ -436,6 +436,39 @@ module weir_raw
             type(c_ptr), intent(inout) :: ret
             type(weir_raw_error), intent(inout) :: err
         end function
+        integer(c_int) function weir_raw_client_receive_id(client, id, timeout_ns, ret, err) &
+            bind(c, name='weir_client_receive_id')
+            import :: c_ptr, c_int, c_int64_t, weir_raw_error
+            type(c_ptr), value :: client
+            integer(c_int64_t), value :: id, timeout_ns
+            type(c_ptr), intent(inout) :: ret
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_client_cancel(client, id, err) bind(c, name='weir_client_cancel')
+            import :: c_ptr, c_int, c_int64_t, weir_raw_error
+            type(c_ptr), value :: client
+            integer(c_int64_t), value :: id
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        pure integer(c_int64_t) function weir_raw_client_id(client) bind(c, name='weir_client_id')
+            import :: c_ptr, c_int64_t
+            type(c_ptr), value :: client
+        end function
+        pure integer(c_int32_t) function weir_raw_client_under_way(client) bind(c, name='weir_client_under_way')
+            import :: c_ptr, c_int32_t
+            type(c_ptr), value :: client
+        end function
+        integer(c_int) function weir_raw_server_worker(server, ret, err) bind(c, name='weir_server_worker')
+            import :: c_ptr, c_int, weir_raw_error
+            type(c_ptr), value :: server
+            type(c_ptr), intent(inout) :: ret
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_server_is_cancelled(server, request) &
+            bind(c, name='weir_server_is_cancelled')
+            import :: c_ptr, c_int
+            type(c_ptr), value :: server, request
+        end function
         integer(c_int) function weir_raw_wait(fds, count, ready, timeout_ns, err) bind(c, name='weir_fortran_wait')
             import :: c_int, c_int64_t, c_size_t, weir_raw_error
             integer(c_int), intent(in) :: fds(*)
