@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/event.h"
 #include "transport/socket/socket.h"
 
 /* ---- which frames ---- */
@@ -238,8 +239,6 @@ int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
     struct weir_inbound inbound;
     pthread_mutex_lock(&socket->lock);
     int status = next(socket, &inbound, err);
-    if (status == WEIR_OK)
-        socket->awaits_reply = 0;
     if (socket->poll_fd >= 0) {
         weir_socket_show(socket);
         weir_pump_arm(socket);
@@ -441,7 +440,7 @@ void weir_socket_show(struct weir_socket *socket) {
         return;
     socket->is_ready_shown = !socket->is_ready_shown;
     if (socket->is_ready_shown)
-        (void)!write(socket->ready_fd, &count, sizeof(count));
+        weir_event_tell(socket->ready_fd);
     else
         (void)!read(socket->ready_fd, &count, sizeof(count));
 }
