@@ -97,6 +97,7 @@ struct weir_cursor {
     int is_lost;         /* plain: behind garbage */
     int is_skimming;     /* plain: only where messages end is looked at */
     int is_held;         /* the message in frame is the next one again */
+    int has_ended;       /* what was read last ended where the file did then */
     enum weir_tail tail; /* after WEIR_EAGAIN */
     struct weir_buffer window;
     uint64_t window_at; /* where in the file the window begins */
