@@ -1,6 +1,6 @@
 /* Weir's transports, their bare forms and what people use instead, between processes in one run.
  *
- *     bench_ipc [--rounds N] [--json] [--no-jvm] [--only WORD]
+ *     bench_ipc [--rounds N] [--json] [--no-jvm] [--big] [--only WORD]
  *
  * Every figure is the median of N rounds (default 7); in a round all mechanisms of a scenario follow each other. --only
  * measures what has the word in its mechanism's or scenario's name, and the bare forms. Goals are ratios within the
@@ -18,15 +18,25 @@ static struct bench bench = {.rounds = 7};
 static char store[] = "/dev/shm/weir-bench-XXXXXX";
 
 static int usage(void) {
-    fprintf(stderr, "usage: bench_ipc [--rounds N] [--json] [--no-jvm] [--only WORD]   (N up to %d)\n", ROUNDS_MAX);
+    fprintf(stderr, "usage: bench_ipc [--rounds N] [--json] [--no-jvm] [--big] [--only WORD]   (N up to %d)\n",
+            ROUNDS_MAX);
     return 2;
 }
 
-static int is_chosen(const struct entry *entry, int scenario) {
-    if (!(entry->mechanism->scenarios >> scenario & 1))
+static int is_named(const struct entry *entry, int scenario) {
+    if (!entry->mechanism || !(entry->mechanism->scenarios >> scenario & 1))
         return 0;
-    return !bench.only || strstr(entry->name, bench.only) || strstr(scenarios[scenario].name, bench.only) ||
-           strncmp(entry->name, "bare", 4) == 0;
+    return !bench.only || strstr(entry->name, bench.only) || strstr(scenarios[scenario].name, bench.only);
+}
+
+/* The bare forms come along with whatever is named in their scenario. */
+static int is_chosen(const struct entry *entry, int scenario) {
+    if (strncmp(entry->name, "bare", 4) != 0 || !(entry->mechanism->scenarios >> scenario & 1))
+        return is_named(entry, scenario);
+    for (int i = 0; i < bench.entry_count; i++)
+        if (is_named(&bench.entries[i], scenario))
+            return 1;
+    return 0;
 }
 
 /* One of several mechanisms with one prepare: it is told once why they are not there. */
@@ -65,6 +75,8 @@ static void round_run(void) {
         }
     if (!bench.only || strstr("alone", bench.only))
         bench_alone(&bench);
+    if (!bench.only || strstr("logs", bench.only))
+        bench_log(&bench);
 }
 
 static void places_make(void) {
@@ -89,6 +101,8 @@ int main(int argc, char **argv) {
             is_json = 1;
         else if (strcmp(argv[i], "--no-jvm") == 0)
             has_jvm = 0;
+        else if (strcmp(argv[i], "--big") == 0)
+            bench.is_big = 1;
         else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
             bench.rounds = atoi(argv[++i]);
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
