@@ -155,6 +155,7 @@ static void judge_logs(struct bench *bench) {
         {"append 1 KiB, batched", "its checksums", "weir", 20, 0}, /* they take 5 % of the time at most */
         {"append 64 B, 4 writers", "weir", "bare", 1, 0},
         {"append 64 B, 4 writers, batched", "weir", "bare", 1, 0},
+        {"append 64 B to the disk, 8 writers", "weir", "bare, in turn", 5, 0},
         {"append 64 B to the disk, 8 writers", "weir", "bare", 5, 0},
         {"follow 64 B, paced", "weir", "bare", 1 / 1.2, 1},
     };

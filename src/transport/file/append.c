@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -171,18 +172,25 @@ static int generation_read(struct weir_file *file, weir_error *err) {
                                  : status;
 }
 
-/* Have the file at the path open; @about: of it. */
-static int current_open(struct weir_file *file, struct stat *about, weir_error *err) {
+/* Have the file at the path open; *ret_size: its. Times are not asked for: after a question for them the kernel marks
+ * the inode with the next write, which costs as much as the write. */
+static int current_open(struct weir_file *file, uint64_t *ret_size, weir_error *err) {
     struct weir_append *append = &file->append;
-    if (append->fd >= 0 && lstat(file->place.name, about) == 0 && about->st_ino == append->ino &&
-        about->st_dev == append->dev)
+    struct statx there;
+    struct stat about;
+    if (append->fd >= 0 &&
+        statx(AT_FDCWD, file->place.name, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_SIZE, &there) == 0 &&
+        there.stx_ino == append->ino && makedev(there.stx_dev_major, there.stx_dev_minor) == append->dev) {
+        *ret_size = there.stx_size;
         return WEIR_OK;
+    }
     int status = reopen(file, err);
-    if (status == WEIR_OK && fstat(append->fd, about) != 0)
+    if (status == WEIR_OK && fstat(append->fd, &about) != 0)
         status = weir_fail_errno(err, errno, "%s: cannot be looked at", file->place.text);
     if (status == WEIR_OK) {
-        append->ino = about->st_ino;
-        append->dev = about->st_dev;
+        append->ino = about.st_ino;
+        append->dev = about.st_dev;
+        *ret_size = (uint64_t)about.st_size;
     }
     return status;
 }
@@ -225,12 +233,12 @@ static int note_follow(struct weir_file *file, uint64_t size) {
 /* Step 1 and 2. The lock is held. With exclusive=1 nobody else writes a note, so ours need not be read. */
 static int end_find(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
-    struct stat about;
+    uint64_t size = 0;
     append->is_noted = 0;
-    int status = current_open(file, &about, err);
-    if (status != WEIR_OK || (append->lease.is_exclusive && append->end == (uint64_t)about.st_size))
+    int status = current_open(file, &size, err);
+    if (status != WEIR_OK || (append->lease.is_exclusive && append->end == size))
         return status;
-    if ((is_walked(file) && walk_on(append, (uint64_t)about.st_size)) || note_follow(file, (uint64_t)about.st_size))
+    if ((is_walked(file) && walk_on(append, size)) || note_follow(file, size))
         return WEIR_OK;
     uint64_t seq = append->is_note_good ? append->note.seq : 0;
     status = end_look(file, err);

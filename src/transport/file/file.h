@@ -193,7 +193,10 @@ struct weir_lease {
 /* How much of the log is on the disk, as who synced it has noted. */
 struct weir_lease_disk {
     uint32_t turn; /* counts syncs; those who wait sleep on it */
-    uint64_t ino, look, synced;
+    uint32_t most; /* messages that one sync has brought lately */
+    uint64_t ino, look;
+    uint64_t synced; /* bytes */
+    uint64_t seq;    /* of the last message among them */
 };
 /* The lock file's mode: who may write the log. */
 uint32_t weir_lease_mode(uint32_t mode);
@@ -260,6 +263,7 @@ struct weir_append {
     struct weir_plain_writer writer;
     struct weir_cursor cursor;     /* for looking at the end */
     struct weir_sync_thread *sync; /* of sync=interval; NULL: none */
+    int64_t sync_took;             /* ns of the last sync */
     int is_dirty;                  /* not synced since something was written */
     int is_poisoned;               /* a sync has failed */
     uint32_t request_epoch;        /* client: the server of the last request */

@@ -41,9 +41,9 @@ enum {
     LANES_AT = 64,
     NOTE_SIZE = 64,
     DISK_AT = NOTE_SIZE + 8 * WEIR_FILE_WRITERS_MAX,
-    DISK_SIZE = 32,
+    DISK_SIZE = 48,
     RACES_MAX = 100,
-    SPINS = 30,
+    SPINS = 8,
     COUNT_MAX = 4096,
 };
 static const int64_t NAP_MIN_NS = 50000, NAP_MAX_NS = 1000000, CLOSE_WAIT_NS = 1000000000;
@@ -238,16 +238,20 @@ int weir_lease_disk_read(const struct weir_lease *lease, struct weir_lease_disk 
     memcpy(&ret->ino, bytes + 8, 8);
     memcpy(&ret->look, bytes + 16, 8);
     memcpy(&ret->synced, bytes + 24, 8);
-    return got == (ssize_t)sizeof(bytes) && crc == weir_crc32c(0, bytes + 8, 24);
+    memcpy(&ret->seq, bytes + 32, 8);
+    memcpy(&ret->most, bytes + 40, 4);
+    return got == (ssize_t)sizeof(bytes) && crc == weir_crc32c(0, bytes + 8, DISK_SIZE - 8);
 }
 
 void weir_lease_disk_write(const struct weir_lease *lease, const struct weir_lease_disk *disk) {
-    unsigned char bytes[DISK_SIZE];
+    unsigned char bytes[DISK_SIZE] = {0};
     memcpy(bytes, &disk->turn, 4);
     memcpy(bytes + 8, &disk->ino, 8);
     memcpy(bytes + 16, &disk->look, 8);
     memcpy(bytes + 24, &disk->synced, 8);
-    uint32_t crc = weir_crc32c(0, bytes + 8, 24);
+    memcpy(bytes + 32, &disk->seq, 8);
+    memcpy(bytes + 40, &disk->most, 4);
+    uint32_t crc = weir_crc32c(0, bytes + 8, DISK_SIZE - 8);
     memcpy(bytes + 4, &crc, 4);
     /* When it cannot be written, each of those who wait syncs for himself. */
     (void)!pwrite(lease->fd, bytes, sizeof(bytes), DISK_AT);

@@ -23,8 +23,8 @@
 #include "base/error.h"
 #include "transport/file/file.h"
 
-enum { GATHER_YIELDS = 8 };
-static const int64_t PATIENCE_NS = 1000000000, NAP_NS = 5000000;
+enum { GATHER_SHARE = 4 };
+static const int64_t GATHER_MAX_NS = 1000000, PATIENCE_NS = 1000000000, NAP_NS = 5000000;
 
 static int sync_failed(struct weir_file *file, int reason, weir_error *err) {
     file->append.is_poisoned = 1;
@@ -40,35 +40,50 @@ static int sync_alone(struct weir_file *file, weir_error *err) {
 /* ---- always: together ---- */
 
 /* Is what this writer has appended on the disk, as somebody has noted? */
-static int is_on_disk(const struct weir_append *append, uint32_t *ret_turn) {
-    struct weir_lease_disk disk;
-    int is_good = weir_lease_disk_read(&append->lease, &disk);
-    *ret_turn = disk.turn;
-    return is_good && disk.ino == append->ino && disk.look == append->note.look && disk.synced >= append->end;
+static int is_on_disk(const struct weir_append *append, struct weir_lease_disk *ret) {
+    int is_good = weir_lease_disk_read(&append->lease, ret);
+    if (is_good && ret->ino == append->ino && ret->look == append->note.look)
+        return ret->synced >= append->end;
+    *ret = (struct weir_lease_disk){.turn = ret->turn, .ino = append->ino, .look = append->note.look};
+    return 0;
 }
 
-/* Where the log ends now. Writers that have just been woken are about to append: let them, while they do. */
-static uint64_t end_gather(const struct weir_append *append) {
+/* Where the log ends now. Writers that have just been woken are about to append: where a sync has brought several
+ * messages lately, wait for as many, though only while they come, and a fraction of what a sync takes. @disk: of the
+ * last sync; becomes that of the next. */
+static void end_gather(const struct weir_append *append, struct weir_lease_disk *disk) {
     struct weir_lease_note note = {0};
-    uint64_t end = append->end;
-    for (int i = 0; i < GATHER_YIELDS; i++) {
-        sched_yield();
-        if (!weir_lease_read(&append->lease, &note) || note.ino != append->ino || note.look != append->note.look ||
-            note.end <= end)
+    uint64_t before = disk->seq, count;
+    int64_t patience = append->sync_took / GATHER_SHARE, came_at = weir_clock_monotonic();
+    patience = patience < GATHER_MAX_NS ? patience : GATHER_MAX_NS;
+    disk->synced = append->end;
+    disk->seq = append->seq;
+    for (;;) {
+        int is_good = weir_lease_read(&append->lease, &note) && note.ino == append->ino && note.look == disk->look;
+        if (is_good && note.end > disk->synced) {
+            disk->synced = note.end;
+            disk->seq = note.seq;
+            came_at = weir_clock_monotonic();
+        }
+        count = before ? disk->seq - before : 1;
+        if (!is_good || count >= disk->most || weir_clock_monotonic() - came_at >= patience)
             break;
-        end = note.end;
+        sched_yield();
     }
-    return end;
+    uint32_t faded = disk->most > 1 ? disk->most - 1 : 1;
+    disk->most = count < faded ? faded : count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
 
 /* The lock of who syncs is held. */
-static int sync_for_all(struct weir_file *file, uint32_t turn, weir_error *err) {
+static int sync_for_all(struct weir_file *file, struct weir_lease_disk *disk, weir_error *err) {
     struct weir_append *append = &file->append;
-    struct weir_lease_disk disk = {
-        .turn = turn + 1, .ino = append->ino, .look = append->note.look, .synced = end_gather(append)};
+    end_gather(append, disk);
+    int64_t begun = weir_clock_monotonic();
     int status = sync_alone(file, err);
+    append->sync_took = weir_clock_monotonic() - begun;
+    disk->turn++;
     if (status == WEIR_OK)
-        weir_lease_disk_write(&append->lease, &disk);
+        weir_lease_disk_write(&append->lease, disk);
     return status;
 }
 
@@ -76,12 +91,12 @@ static int sync_together(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
     int64_t timeout = file->place.timeout_ns < PATIENCE_NS ? file->place.timeout_ns : PATIENCE_NS;
     int64_t deadline = weir_deadline(timeout);
-    uint32_t turn;
-    while (!is_on_disk(append, &turn)) {
+    struct weir_lease_disk disk;
+    while (!is_on_disk(append, &disk)) {
         int status = weir_lease_sync_take(&append->lease);
         if (status == WEIR_OK) {
             /* Somebody may have been done between our look and our turn. */
-            status = is_on_disk(append, &turn) ? WEIR_OK : sync_for_all(file, turn, err);
+            status = is_on_disk(append, &disk) ? WEIR_OK : sync_for_all(file, &disk, err);
             weir_lease_sync_drop(&append->lease);
             weir_lease_disk_wake(&append->lease);
             return status;
@@ -90,7 +105,7 @@ static int sync_together(struct weir_file *file, weir_error *err) {
         if (left == 0 || status != WEIR_EBUSY)
             return sync_alone(file, err);
         /* Whoever is killed wakes nobody. */
-        weir_lease_disk_wait(&append->lease, turn, left < NAP_NS ? left : NAP_NS);
+        weir_lease_disk_wait(&append->lease, disk.turn, left < NAP_NS ? left : NAP_NS);
     }
     return WEIR_OK;
 }
