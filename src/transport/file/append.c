@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,6 +81,7 @@ static int reopen(struct weir_file *file, weir_error *err) {
     return WEIR_OK;
 }
 
+/* A log whose header is not on the disk cannot be read after a power cut, so it goes there before anything else. */
 static int header_write(struct weir_file *file, int fd, uint64_t seq_before, uint64_t previous, weir_error *err) {
     unsigned char bytes[WEIR_LOG_HEADER_SIZE];
     struct weir_log_header header = {.seq_before = seq_before, .created = weir_clock_realtime(), .previous = previous};
@@ -89,11 +89,11 @@ static int header_write(struct weir_file *file, int fd, uint64_t seq_before, uin
         weir_random(&header.generation, sizeof(header.generation));
     weir_log_header_write(&header, bytes);
     ssize_t written = pwrite(fd, bytes, sizeof(bytes), 0);
-    if (written == (ssize_t)sizeof(bytes)) {
+    if (written == (ssize_t)sizeof(bytes) && (file->place.sync == WEIR_SYNC_NONE || fdatasync(fd) == 0)) {
         file->append.generation = header.generation;
         return WEIR_OK;
     }
-    int reason = written < 0 ? errno : ENOSPC;
+    int reason = written < 0 || written == (ssize_t)sizeof(bytes) ? errno : ENOSPC;
     (void)!ftruncate(fd, 0);
     return weir_fail_errno(err, reason, "%s: the log's header cannot be written", file->place.text);
 }
@@ -140,12 +140,32 @@ static int repair(struct weir_file *file, struct weir_log_end *end, weir_error *
     return weir_fail_errno(err, errno, "%s: what a killed writer left cannot be cut off", file->place.text);
 }
 
+/* A power cut may leave a file of nothing but zeros: its size was on the disk, and nothing else. */
+static int is_empty(int fd, uint64_t size) {
+    unsigned char bytes[4096];
+    for (uint64_t at = 0; at < size;) {
+        ssize_t got = pread(fd, bytes, sizeof(bytes), (off_t)at);
+        if (got <= 0)
+            return 0;
+        for (ssize_t i = 0; i < got; i++)
+            if (bytes[i])
+                return 0;
+        at += (uint64_t)got;
+    }
+    return 1;
+}
+
 /* Look for the end in the log itself. */
 static int end_look(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
     struct weir_log_end end;
     append->cursor.window.size = 0;
     int status = weir_log_end_find(&append->cursor, append->fd, &end, err);
+    if (status == WEIR_ECORRUPT && is_empty(append->fd, end.size)) {
+        uint64_t size = end.size;
+        end = (struct weir_log_end){.size = size};
+        status = WEIR_OK;
+    }
     if (status == WEIR_OK && end.end == 0 && file->place.framing == WEIR_FRAMING_FRAMES) {
         if (end.size > 0 && ftruncate(append->fd, 0) != 0)
             return weir_fail_errno(err, errno, "%s: half a header cannot be cut off", file->place.text);
@@ -172,25 +192,22 @@ static int generation_read(struct weir_file *file, weir_error *err) {
                                  : status;
 }
 
-/* Have the file at the path open; *ret_size: its. Times are not asked for: after a question for them the kernel marks
- * the inode with the next write, which costs as much as the write. */
+/* Have the file at the path open; *ret_size: its. */
 static int current_open(struct weir_file *file, uint64_t *ret_size, weir_error *err) {
     struct weir_append *append = &file->append;
-    struct statx there;
-    struct stat about;
-    if (append->fd >= 0 &&
-        statx(AT_FDCWD, file->place.name, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_SIZE, &there) == 0 &&
-        there.stx_ino == append->ino && makedev(there.stx_dev_major, there.stx_dev_minor) == append->dev) {
-        *ret_size = there.stx_size;
+    struct weir_file_about about;
+    if (append->fd >= 0 && weir_file_about(-1, file->place.name, &about) && about.ino == append->ino &&
+        about.dev == append->dev) {
+        *ret_size = about.size;
         return WEIR_OK;
     }
     int status = reopen(file, err);
-    if (status == WEIR_OK && fstat(append->fd, &about) != 0)
+    if (status == WEIR_OK && !weir_file_about(append->fd, NULL, &about))
         status = weir_fail_errno(err, errno, "%s: cannot be looked at", file->place.text);
     if (status == WEIR_OK) {
-        append->ino = about.st_ino;
-        append->dev = about.st_dev;
-        *ret_size = (uint64_t)about.st_size;
+        append->ino = about.ino;
+        append->dev = about.dev;
+        *ret_size = about.size;
     }
     return status;
 }

@@ -162,6 +162,12 @@ int weir_file_rights(const struct weir_place *place, int fd, uint32_t mode, weir
 void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path);
 /* How many rotated files there are: the greatest N, holes of one passed over. */
 uint32_t weir_file_rotated_count(const struct weir_place *place);
+/* Which file it is, and its size: @path, no link followed, or with NULL @fd. Times are not asked for, because after a
+ * question for them the kernel marks the inode with the next write, which costs as much as the write. Return: 1, 0. */
+struct weir_file_about {
+    uint64_t dev, ino, size;
+};
+int weir_file_about(int fd, const char *path, struct weir_file_about *ret);
 /* Is @fd the file at @path? Return: 1, 0. */
 int weir_file_is_at(int fd, const char *path);
 /* Make a rename or unlink in the log's directory last. */

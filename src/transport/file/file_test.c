@@ -445,6 +445,75 @@ static void test_a_note_of_before_is_not_believed(void **state) {
     weir_writer_close(writer);
 }
 
+/* Whoever has byte 1 of the lock file and does nothing holds nobody up for ever, and vouches for nothing. */
+static void test_a_syncer_that_is_stopped(void **state) {
+    (void)state;
+    char path[200];
+    weir_writer *one = writer_of("stopped.weir", "?sync=always"), *other = writer_of("stopped.weir", "?sync=always");
+    snprintf(path, sizeof(path), "%s.lock", path_of("stopped.weir"));
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    assert_int_equal(send_number(one, 1, 10, NULL), WEIR_OK);
+    assert_int_equal(send_number(other, 2, 10, NULL), WEIR_OK);
+    /* A file that was cut under those who sleep in it does no harm either. */
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(send_number(one, 3, 10, NULL), WEIR_OK);
+    close(fd);
+    assert_int_equal(send_number(other, 4, 10, NULL), WEIR_OK);
+    weir_reader *reader = reader_of("stopped.weir", "?from=oldest");
+    for (int64_t i = 1; i <= 4; i++)
+        assert_int_equal(next_number(reader), i);
+    assert_int_equal(weir_reader_gaps(reader), 0);
+    weir_reader_close(reader);
+    weir_writer_close(one);
+    weir_writer_close(other);
+}
+
+/* Of a new log a power cut may leave the size alone. */
+static void test_a_log_of_zeros_begins_anew(void **state) {
+    (void)state;
+    int fd = open(path_of("zeros.weir"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(ftruncate(fd, 5000), 0);
+    weir_writer *writer = writer_of("zeros.weir", "");
+    assert_int_equal(send_number(writer, 1, 10, NULL), WEIR_OK);
+    weir_reader *reader = reader_of("zeros.weir", "?from=oldest");
+    assert_int_equal(next_number(reader), 1);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+    /* With anything else in it, it is somebody's. */
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(pwrite(fd, "x", 1, 4999), 1);
+    assert_int_equal(weir_writer_open(address_of("zeros.weir", ""), &writer, NULL), WEIR_ECORRUPT);
+    close(fd);
+}
+
+/* Writers of one log that take turns, and wait for the disk or not: each finds where the others have left it. */
+static void test_turns(void **state) {
+    (void)state;
+    enum { COUNT = 3000 };
+    static const char *const options[] = {"", "?sync=always", "?sync=interval:1ms", "?rotate=64K&files=100"};
+    weir_writer *writers[4];
+    for (int i = 0; i < 4; i++)
+        writers[i] = writer_of("turns.weir", options[i]);
+    weir_reader *reader = reader_of("turns.weir", "");
+    for (int64_t i = 1; i <= COUNT; i++) {
+        weir_writer *writer = writers[(i / 7 * 5 + i % 3) % 4];
+        if (i % 50 == 0)
+            weir_writer_cork(writer);
+        assert_int_equal(send_number(writer, i, (size_t)(i * 37 % (i % 100 ? 300 : 9000)), NULL), WEIR_OK);
+        if (i % 50 == 0)
+            assert_int_equal(weir_writer_uncork(writer, NULL), WEIR_OK);
+        assert_int_equal(weir_writer_seq(writer), i);
+    }
+    for (int64_t i = 1; i <= COUNT; i++)
+        assert_int_equal(next_number(reader), i);
+    assert_int_equal(weir_reader_gaps(reader), 0);
+    weir_reader_close(reader);
+    for (int i = 0; i < 4; i++)
+        weir_writer_close(writers[i]);
+}
+
 /* ---- rights and places that are refused ---- */
 
 static void refused(const char *name, const char *options, int status, const char *says) {
@@ -639,6 +708,9 @@ int main(void) {
         TEST(test_sync),
         TEST(test_the_thread_of_interval),
         TEST(test_a_note_of_before_is_not_believed),
+        TEST(test_a_syncer_that_is_stopped),
+        TEST(test_a_log_of_zeros_begins_anew),
+        TEST(test_turns),
         TEST(test_what_is_refused),
         TEST(test_modes),
         TEST(test_a_reader_that_may_only_read),
