@@ -3,8 +3,8 @@
  *     bench_ipc [--rounds N] [--json] [--no-jvm] [--big] [--only WORD]
  *
  * Every figure is the median of N rounds (default 7); in a round all mechanisms of a scenario follow each other. --only
- * measures what has the word in its mechanism's or scenario's name, and the bare forms; "logs" and "alone" are words
- * too. --big also makes a log of 10 GB. Goals are ratios within the
+ * measures what has the word in its mechanism's, scenario's or row's name, and the bare forms; "logs" and "alone" are
+ * words too. --big also makes a log of 10 GB. Goals are ratios within the
  * run; bench/README.md says what each means. */
 #include <signal.h>
 #include <stdio.h>
@@ -76,8 +76,7 @@ static void round_run(void) {
         }
     if (!bench.only || strstr("alone", bench.only))
         bench_alone(&bench);
-    if (!bench.only || strstr("logs", bench.only))
-        bench_log(&bench);
+    bench_log(&bench);
 }
 
 static void places_make(void) {

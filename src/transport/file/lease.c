@@ -43,7 +43,7 @@ enum {
     DISK_AT = NOTE_SIZE + 8 * WEIR_FILE_WRITERS_MAX,
     DISK_SIZE = 48,
     RACES_MAX = 100,
-    SPINS = 8,
+    SPINS = 30,
     COUNT_MAX = 4096,
 };
 static const int64_t NAP_MIN_NS = 50000, NAP_MAX_NS = 1000000, CLOSE_WAIT_NS = 1000000000;

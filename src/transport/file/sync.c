@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "transport/file/file.h"
 
-enum { GATHER_SHARE = 4 };
+enum { GATHER_SHARE = 2 };
 static const int64_t GATHER_MAX_NS = 1000000, PATIENCE_NS = 1000000000, NAP_NS = 5000000;
 
 static int sync_failed(struct weir_file *file, int reason, weir_error *err) {
