@@ -197,7 +197,9 @@ static void test_kills_of_bson(void **state) {
 /* So many files are kept that the reader, which falls behind, loses none: of thousands of kills there is a gigabyte. */
 static void test_kills_while_rotating(void **state) {
     (void)state;
-    kills("turn.weir", "?rotate=1M&files=4000");
+    const char *wanted = getenv("WEIR_KILLS");
+    kills("turn.weir",
+          wanted && strtol(wanted, NULL, 10) > 4 * KILLS ? "?rotate=1M&files=4000" : "?rotate=256K&files=1000");
 }
 
 int main(void) {
