@@ -85,6 +85,7 @@ static int run(const char *program, const char *first, const char *second, const
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         dup2(null, 1);
         dup2(null, 2);
+        setenv("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", 1);
         execlp(program, program, first, second, third, fourth, NULL);
         _exit(127);
     }
