@@ -169,10 +169,7 @@ static int commit(struct weir_fifo *fifo, uint32_t flags, weir_error *err) {
         fifo->own_seq--; /* it was not sent */
         return status;
     }
-    if (fifo->role == WEIR_ROLE_CLIENT) {
-        fifo->lost_request = 0;
-        fifo->awaits_reply = 1;
-    }
+    fifo->has_asked |= fifo->role == WEIR_ROLE_CLIENT;
     if (!(flags & WEIR_COMMIT_MORE) || out->queue.size >= WEIR_FIFO_BATCH_SIZE)
         push_own(fifo);
     return WEIR_OK;

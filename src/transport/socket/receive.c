@@ -238,8 +238,6 @@ int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
     struct weir_inbound inbound;
     pthread_mutex_lock(&socket->lock);
     int status = next(socket, &inbound, err);
-    if (status == WEIR_OK)
-        socket->awaits_reply = 0;
     if (socket->poll_fd >= 0) {
         weir_socket_show(socket);
         weir_pump_arm(socket);

@@ -103,7 +103,7 @@ static int publish(struct weir_socket *socket, size_t start, size_t stop) {
     /* The server has gone since there was room: the request is lost, and must not reach the next one late. */
     if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED) {
         socket->lost_request = 1;
-        socket->awaits_reply = 0;
+        socket->has_asked = 0;
         return WEIR_OK;
     }
     if (socket->mode != WEIR_MODE_LISTENING)
@@ -173,8 +173,7 @@ int weir_socket_commit(void *state, uint64_t word, uint32_t flags, weir_error *e
     socket->own->size = start + size;
     socket->own_size = 0;
     socket->own_seq++;
-    socket->lost_request = 0;
-    socket->awaits_reply = socket->role == WEIR_ROLE_CLIENT;
+    socket->has_asked = socket->role == WEIR_ROLE_CLIENT;
     socket->batch_size += size;
     int status = publish(socket, start, start + size);
     if (!(flags & WEIR_COMMIT_MORE) || queued_size(socket) >= WEIR_BATCH_SIZE) {
