@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "channel/end.h"
 #include "os/process.h"
+#include "transport/burst.h"
 
 /* How often a waiting client looks whether its server still lives. */
 static const int64_t PEER_CHECK_NS = 50000000;
@@ -42,6 +43,7 @@ weir_client *weir_client_close(weir_client *client) {
 }
 
 static int await_server(struct weir_end *end, int64_t deadline, weir_error *err) {
+    weir_burst_settle();
     /* That the server of an earlier request has died (WEIR_EPEER, said once) is no news to this one. */
     while (end->ops->peer_state(end->state) != WEIR_OK) {
         if (weir_deadline_left(deadline) == 0)

@@ -224,6 +224,32 @@ int weir_queue_make_room(struct weir_queue *queue, size_t size, uint64_t capacit
     return 0;
 }
 
+void weir_queue_trim(struct weir_queue *queue, uint64_t capacity) {
+    while (queue->size > capacity) {
+        struct weir_run *run = weir_queue_run(queue, 0);
+        size_t start = run->start, excess = (size_t)(queue->size - capacity);
+        if (queue->count > 1 && run->end - start <= excess) { /* all of them */
+            queue->size -= run->end - start;
+            run_pop(queue);
+            continue;
+        }
+        while (start - run->start < excess && start + frame_size(run->chunk, start) < run->end)
+            start += frame_size(run->chunk, start);
+        size_t dropped = start - run->start;
+        if (dropped == 0 && queue->count == 1)
+            return;
+        if (dropped < excess && queue->count > 1) { /* the last of this run goes, too */
+            queue->size -= run->end - run->start;
+            run_pop(queue);
+            continue;
+        }
+        run->start = queue->boundary = start;
+        queue->size -= dropped;
+        if (dropped < excess)
+            return;
+    }
+}
+
 void weir_queue_clear(struct weir_queue *queue) {
     while (queue->count > 0)
         run_pop(queue);

@@ -243,7 +243,7 @@ static int fifo_open(void *state, const struct weir_place *place, enum weir_role
 
 const struct weir_transport_ops weir_transport_fifo = {
     .scheme = "fifo",
-    .options = WEIR_OPTION_FRAMING,
+    .options = WEIR_OPTION_BURST | WEIR_OPTION_FRAMING,
     .traits = WEIR_TRAIT_BOUNDED | WEIR_TRAIT_ONE_WRITER | WEIR_TRAIT_ONE_READER | WEIR_TRAIT_FLEETING,
     .state_size = sizeof(struct weir_fifo),
     .check = weir_pipe_check,
