@@ -29,6 +29,7 @@ enum scenario_id {
     LOAN_1M,
     FAN_64, /* one way, to 4 readers */
     FAN_1K,
+    WAY_64, /* one way, a call of the program for each: streams of bytes */
     SCENARIO_COUNT
 };
 

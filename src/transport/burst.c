@@ -74,7 +74,7 @@ static void look(struct weir_burst *burst) {
     int is_old = collections == burst->collections_seen;
     burst->seq_seen = seq;
     if (is_slow || is_old)
-        burst->flush(burst->object, is_slow);
+        burst->flush(burst->object, is_slow ? WEIR_BURST_ENDS : WEIR_BURST_GOES_ON);
     burst->collections_seen = atomic_load_explicit(&burst->collections, memory_order_relaxed);
 }
 
@@ -136,40 +136,59 @@ static int flusher_start(void) {
 
 /* ---- grants ---- */
 
-int weir_burst_grant(struct weir_burst *burst, unsigned char *at, size_t size, uint64_t seq, int is_corked) {
+static void grant_count(struct weir_burst *burst) {
+    has_granted = 1;
+    atomic_store_explicit(&burst->thread, &has_granted, memory_order_relaxed);
+    if (atomic_exchange(&burst->is_granted, 1))
+        return;
+    atomic_fetch_add(&flusher.grants, 1);
+    flusher_wake();
+}
+
+int weir_burst_grant(struct weir_burst *burst, unsigned char *from, unsigned char *at, size_t size, uint64_t seq,
+                     int is_corked) {
     if (size < WEIR_BURST_GRANT_MIN || (!is_corked && !flusher_start()))
         return 0;
     weir_burst_latch(burst);
+    burst->from = from;
     burst->at = at;
     burst->is_corked = (uint8_t)is_corked;
     atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
     atomic_store_explicit(&burst->left, (uint32_t)size, memory_order_relaxed);
     weir_burst_unlatch(burst);
-    atomic_store_explicit(&burst->thread, &has_granted, memory_order_relaxed);
-    atomic_store(&burst->is_granted, 1);
     burst->is_hot = 0;
     if (is_corked)
-        return 1;
-    has_granted = 1;
-    atomic_fetch_add(&flusher.grants, 1);
-    flusher_wake();
+        atomic_store(&burst->is_granted, 1);
+    else
+        grant_count(burst);
     return 1;
 }
 
-unsigned char *weir_burst_collect(struct weir_burst *burst, int is_over, uint64_t *ret_seq) {
+int weir_burst_uncork(struct weir_burst *burst) {
+    if (!burst->is_granted || !flusher_start())
+        return 0;
+    burst->is_hot = 0;
+    atomic_store(&burst->is_granted, 0);
+    burst->is_corked = 0;
+    grant_count(burst);
+    return 1;
+}
+
+size_t weir_burst_collect(struct weir_burst *burst, enum weir_burst_how how, uint64_t *ret_seq) {
     weir_burst_latch(burst);
-    unsigned char *at = burst->at;
+    size_t size = (size_t)(burst->at - burst->from);
+    burst->from = burst->at;
     *ret_seq = atomic_load_explicit(&burst->seq, memory_order_relaxed);
-    if (is_over)
+    if (how != WEIR_BURST_GOES_ON)
         atomic_store_explicit(&burst->left, 0, memory_order_relaxed);
     weir_burst_unlatch(burst);
     atomic_fetch_add_explicit(&burst->collections, 1, memory_order_relaxed);
-    if (!is_over)
-        return at;
+    if (how != WEIR_BURST_ENDS)
+        return size;
     atomic_store(&burst->is_granted, 0);
     if (!burst->is_corked)
         atomic_fetch_sub(&flusher.grants, 1);
-    return at;
+    return size;
 }
 
 /* ---- frames that are written in place ---- */
@@ -226,7 +245,7 @@ static void handlers_install(void) {
     pthread_atfork(before_fork, after_fork, in_child);
 }
 
-void weir_burst_join(struct weir_burst *burst, void (*flush)(void *object, int is_over), void *object) {
+void weir_burst_join(struct weir_burst *burst, void (*flush)(void *object, enum weir_burst_how how), void *object) {
     pthread_once(&once, handlers_install);
     burst->flush = flush;
     burst->object = object;
@@ -257,7 +276,7 @@ void weir_burst_leave(struct weir_burst *burst) {
     unlink_one(burst);
     int must_stop = !flusher.newest && atomic_compare_exchange_strong(&flusher.state, &state, FLUSHER_STOPS);
     pthread_mutex_unlock(&flusher.lock);
-    burst->flush(burst->object, 1);
+    burst->flush(burst->object, WEIR_BURST_ENDS);
     burst->flush = NULL;
     if (!must_stop)
         return;
@@ -278,7 +297,7 @@ void weir_burst_settle(void) {
             continue;
         burst->streak = burst->is_hot = 0;
         if (atomic_load(&burst->is_granted) && !burst->is_corked)
-            burst->flush(burst->object, 1);
+            burst->flush(burst->object, WEIR_BURST_ENDS);
     }
     pthread_mutex_unlock(&flusher.lock);
 }
@@ -295,6 +314,6 @@ __attribute__((destructor)) static void leave_all(void) {
     }
     for (struct weir_burst *burst = flusher.newest; burst; burst = burst->older)
         if (atomic_load(&burst->is_granted))
-            burst->flush(burst->object, 1);
+            burst->flush(burst->object, WEIR_BURST_ENDS);
     pthread_mutex_unlock(&flusher.lock);
 }

@@ -33,10 +33,18 @@ enum {
 };
 #define WEIR_BURST_TICK INT64_C(50000)
 
+/* What becomes of a grant when what was kept is collected. */
+enum weir_burst_how {
+    WEIR_BURST_GOES_ON = 0, /* more may be kept behind them */
+    WEIR_BURST_PAUSES = 1,  /* nothing more until the next grant, which comes soon, or the flusher ends it */
+    WEIR_BURST_ENDS = 2
+};
+
 struct weir_burst {
     /* Under the latch. */
     _Atomic(uint32_t) latch;
     _Atomic(uint32_t) left; /* bytes that may still be kept; 0: no grant, or a used one */
+    unsigned char *from;    /* what is kept begins here */
     unsigned char *at;      /* where the next frame goes */
     _Atomic(uint64_t) seq;  /* of the frame before it */
 
@@ -54,16 +62,15 @@ struct weir_burst {
     _Atomic(const void *) thread;  /* whose grant it is */
 
     /* The list's. */
-    void (*flush)(void *object, int is_over);
+    void (*flush)(void *object, enum weir_burst_how how);
     void *object;
     uint64_t seq_seen; /* the flusher's, at the last tick */
     uint32_t collections_seen;
     struct weir_burst *older, *newer;
 };
 
-/* @flush: take the object's lock, send what was kept, and with @is_over end the grant. The object is listed with
- * os/child.h before. */
-void weir_burst_join(struct weir_burst *burst, void (*flush)(void *object, int is_over), void *object);
+/* @flush: take the object's lock, collect, and send. The object is listed with os/child.h before. */
+void weir_burst_join(struct weir_burst *burst, void (*flush)(void *object, enum weir_burst_how how), void *object);
 /* When this returns nobody calls flush any more. Without the object's lock. */
 void weir_burst_leave(struct weir_burst *burst);
 /* The calling thread is about to wait for something, whatever it is: what it kept back leaves now. */
@@ -76,11 +83,15 @@ static inline int weir_burst_is_on(const struct weir_burst *burst) {
     return burst->may_keep && (burst->is_hot || burst->streak >= WEIR_BURST_STREAK);
 }
 
-/* Under the object's lock: from now on up to @size bytes may be written at @at, the frame before having been number
+/* Under the object's lock: [@from, @at) is kept, and up to @size bytes more may be, the last frame having been number
  * @seq. Return: 1, or 0 when there is no flusher (@is_corked: none is needed), or @size is not worth it. */
-int weir_burst_grant(struct weir_burst *burst, unsigned char *at, size_t size, uint64_t seq, int is_corked);
-/* Under the object's lock: how far it was written, and the last seq; with @is_over the grant ends. */
-unsigned char *weir_burst_collect(struct weir_burst *burst, int is_over, uint64_t *ret_seq);
+int weir_burst_grant(struct weir_burst *burst, unsigned char *from, unsigned char *at, size_t size, uint64_t seq,
+                     int is_corked);
+/* Under the object's lock: the grant of a batch becomes one of a burst. Return: 1, or 0 when there is none, or no
+ * flusher. */
+int weir_burst_uncork(struct weir_burst *burst);
+/* Under the object's lock: how many bytes are kept, and the last seq; they are the caller's from now on. */
+size_t weir_burst_collect(struct weir_burst *burst, enum weir_burst_how how, uint64_t *ret_seq);
 
 void weir_burst_latch_slow(struct weir_burst *burst);
 static inline void weir_burst_latch(struct weir_burst *burst) {

@@ -133,7 +133,7 @@ struct weir_slot {
 
 /* A frame that arrived. bytes lives until the state's next call to next, release, seek or close. */
 struct weir_inbound {
-    const unsigned char *bytes; /* aligned to 64; private or trusted, so it does not change under the reader */
+    const unsigned char *bytes; /* aligned to 64 if its flags say ALIGNED; does not change under the reader */
     uint64_t word;              /* its first 8 bytes */
     size_t size;
     uint64_t gap;    /* frames of that writer missed just before */

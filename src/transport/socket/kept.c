@@ -4,6 +4,8 @@
  * grant began, so full= means what it means without; and no more than a quarter of capacity=, as a batch is dropped or
  * kept as one. The listener takes frames of any size that is kept, else there is no grant. Only messages to everybody
  * are kept: a request or a reply is waited for. */
+#include <sys/epoll.h>
+
 #include "transport/socket/socket.h"
 
 /* ---- how much ---- */
@@ -53,29 +55,42 @@ int weir_kept_begin(struct weir_socket *socket, size_t start, size_t size, uint3
         return 0;
     uint64_t room = room_of(socket), left = own->capacity - start;
     left = room < left ? room : left;
+    unsigned char *from = own->bytes + start;
     return left > size &&
-           weir_burst_grant(burst, own->bytes + start + size, (size_t)left - size, socket->own_seq + 1, is_corked);
+           weir_burst_grant(burst, from, from + size, (size_t)left - size, socket->own_seq + 1, is_corked);
 }
 
-void weir_kept_publish(struct weir_socket *socket, int is_over) {
+void weir_kept_publish(struct weir_socket *socket, enum weir_burst_how how) {
     uint64_t seq;
     if (!atomic_load_explicit(&socket->burst.is_granted, memory_order_relaxed))
         return;
-    size_t stop = (size_t)(weir_burst_collect(&socket->burst, is_over, &seq) - socket->own->bytes);
-    size_t start = socket->own->size;
-    if (stop == start)
+    size_t size = weir_burst_collect(&socket->burst, how, &seq), start = socket->own->size;
+    if (size == 0)
         return;
-    socket->own->size = stop;
+    socket->own->size = start + size;
     socket->own_seq = seq;
-    socket->batch_size += stop - start;
-    (void)weir_socket_publish(socket, start, stop); /* no memory to queue it: seen as a gap */
+    socket->batch_size += size;
+    (void)weir_socket_publish(socket, start, start + size); /* no memory to queue it: seen as a gap */
 }
 
-void weir_kept_flush(void *object, int is_over) {
+void weir_kept_flush(void *object, enum weir_burst_how how) {
     struct weir_socket *socket = object;
     pthread_mutex_lock(&socket->lock);
-    weir_kept_publish(socket, is_over);
+    weir_kept_publish(socket, how);
     socket->batch_size = 0;
     weir_socket_push_new(socket);
+    if (!socket->pump.owner_waits)
+        weir_socket_hand_over(socket);
     pthread_mutex_unlock(&socket->lock);
+}
+
+int weir_kept_is_backed_up(const struct weir_socket *socket) {
+    if (!socket->burst.may_keep)
+        return 0;
+    if (socket->mode == WEIR_MODE_CONNECTED)
+        return (socket->upstream.events & EPOLLOUT) != 0;
+    for (size_t i = 0; i < socket->peer_count; i++)
+        if (socket->peers[i]->phase == WEIR_PHASE_READY && (socket->peers[i]->events & EPOLLOUT))
+            return 1;
+    return 0;
 }

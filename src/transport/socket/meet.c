@@ -308,7 +308,7 @@ static void seek_again(struct weir_socket *socket) {
 void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
     struct weir_peer *upstream = &socket->upstream;
     int was_ready = upstream->phase == WEIR_PHASE_READY;
-    weir_kept_publish(socket, 1);
+    weir_kept_publish(socket, WEIR_BURST_ENDS);
     if (was_ready) {
         int owner_read = upstream->hello.role == WEIR_ROLE_READER && !(upstream->hello.flags & WEIR_HELLO_OBSERVES);
         socket->is_resuming = 1;

@@ -89,11 +89,13 @@ static uint64_t queued_size(const struct weir_socket *socket) {
 static void kept_used_up(struct weir_socket *socket) {
     int is_burst = !socket->burst.is_corked;
     socket->burst.is_hot |= is_burst;
-    weir_kept_publish(socket, 1);
+    weir_kept_publish(socket, is_burst ? WEIR_BURST_PAUSES : WEIR_BURST_ENDS);
     if (!is_burst && queued_size(socket) < WEIR_BATCH_SIZE)
         return;
     socket->batch_size = 0;
     weir_socket_push_new(socket);
+    if (!is_burst)
+        weir_socket_hand_over(socket); /* else the flusher does, if we do not come back */
 }
 
 int weir_socket_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err) {
@@ -173,6 +175,9 @@ void weir_socket_push_new(struct weir_socket *socket) {
         weir_hub_settle(socket);
     else if (socket->mode == WEIR_MODE_CONNECTED && !(upstream->events & EPOLLOUT))
         weir_socket_push(socket);
+}
+
+void weir_socket_hand_over(struct weir_socket *socket) {
     if (weir_socket_has_leftover(socket))
         weir_pump_hand_over(socket);
 }
@@ -188,16 +193,18 @@ static size_t pack(struct weir_chunk *own, size_t start, size_t size) {
 /* A frame is written: give it to whom it is for, and send it, or let it wait with those before it. */
 static int commit(struct weir_socket *socket, uint32_t flags) {
     size_t size = socket->own_size;
-    weir_kept_publish(socket, 1);
+    weir_kept_publish(socket, WEIR_BURST_PAUSES);
     size_t start = pack(socket->own, socket->own_start, size);
     int is_batch = flags & WEIR_COMMIT_MORE;
     socket->own_size = 0;
     socket->lost_request = 0;
     socket->awaits_reply = socket->role == WEIR_ROLE_CLIENT;
-    if (!is_batch)
+    socket->burst.is_hot |= weir_kept_is_backed_up(socket);
+    if (!is_batch && !socket->burst.is_hot)
         weir_burst_before(&socket->burst);
     if (weir_kept_begin(socket, start, size, flags))
         return WEIR_OK;
+    weir_kept_publish(socket, WEIR_BURST_ENDS);
     socket->own->size = start + size;
     socket->own_seq++;
     socket->batch_size += size;
@@ -206,7 +213,10 @@ static int commit(struct weir_socket *socket, uint32_t flags) {
         return status;
     socket->batch_size = 0;
     weir_socket_push_new(socket);
+    if (socket->burst.is_hot) /* it was not worth a grant, or is too large to be kept */
+        weir_burst_before(&socket->burst);
     weir_burst_after(&socket->burst);
+    weir_socket_hand_over(socket);
     return status;
 }
 
@@ -237,18 +247,27 @@ void weir_socket_discard(void *state) {
 void weir_socket_skip(void *state) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
-    weir_kept_publish(socket, 1);
+    weir_kept_publish(socket, WEIR_BURST_ENDS);
     socket->own_seq++;
     pthread_mutex_unlock(&socket->lock);
 }
 
+/* In a burst a batch is like a message: it waits for those that follow. */
 int weir_socket_flush(void *state, weir_error *err) {
     struct weir_socket *socket = state;
+    struct weir_burst *burst = &socket->burst;
     (void)err;
+    if (burst->is_granted && !burst->is_corked)
+        return WEIR_OK; /* or it has ended this moment, and what was kept has left */
     pthread_mutex_lock(&socket->lock);
-    weir_kept_publish(socket, socket->burst.is_corked);
-    socket->batch_size = 0;
-    weir_socket_push_new(socket);
+    weir_burst_before(burst);
+    if (!weir_burst_is_on(burst) || !weir_burst_uncork(burst)) {
+        weir_kept_publish(socket, WEIR_BURST_ENDS);
+        socket->batch_size = 0;
+        weir_socket_push_new(socket);
+        weir_burst_after(burst);
+        weir_socket_hand_over(socket);
+    }
     pthread_mutex_unlock(&socket->lock);
     return WEIR_OK;
 }

@@ -69,6 +69,13 @@ struct weir_seek {
     int is_asked;
 };
 
+/* What a connected reader needs to know to take the next frame of the same writer. The owner's. */
+struct weir_quick {
+    struct weir_origin *origin; /* in socket->seen */
+    uint32_t number;
+    uint8_t is_on;
+};
+
 struct weir_plain_peer;
 
 struct weir_peer {
@@ -176,6 +183,7 @@ struct weir_socket {
 
     /* Reading. */
     struct weir_origins seen;
+    struct weir_quick quick;
     struct weir_chunk *taken;   /* holds the frame the owner looks at */
     struct weir_buffer aligned; /* owner: a copy of it, when it does not lie at a multiple of 64 */
     struct weir_inbound last;   /* the newest frame delivered; bytes NULL: none */
@@ -345,10 +353,12 @@ enum { WEIR_KEPT_ROOM = 8 << 10 }; /* who is in a burst begins a new chunk rathe
 /* The owner's frame [start, start + size), not published yet: if he is in a burst, or in a batch as @flags say, keep it
  * and what follows. Return: 1 when it is kept. */
 int weir_kept_begin(struct weir_socket *socket, size_t start, size_t size, uint32_t flags);
-/* Publish what was kept; with @is_over nothing more is kept from now on. */
-void weir_kept_publish(struct weir_socket *socket, int is_over);
+/* Publish what was kept. */
+void weir_kept_publish(struct weir_socket *socket, enum weir_burst_how how);
 /* For weir_burst_join: the same, and send. */
-void weir_kept_flush(void *object, int is_over);
+void weir_kept_flush(void *object, enum weir_burst_how how);
+/* Does what is sent now wait behind something anyway? */
+int weir_kept_is_backed_up(const struct weir_socket *socket);
 
 /* ---- send.c, more ---- */
 
@@ -356,6 +366,8 @@ void weir_kept_flush(void *object, int is_over);
 int weir_socket_publish(struct weir_socket *socket, size_t start, size_t stop);
 /* Try to send, unless the socket was full and the pump watches it already. */
 void weir_socket_push_new(struct weir_socket *socket);
+/* What the sockets have not taken our thread sends. */
+void weir_socket_hand_over(struct weir_socket *socket);
 uint64_t weir_socket_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
 int weir_socket_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_socket_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);
