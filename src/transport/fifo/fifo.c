@@ -58,6 +58,7 @@ static void linger(struct weir_fifo *fifo) {
 static void fifo_close(void *state) {
     struct weir_fifo *fifo = state;
     if (fifo->fork_generation == weir_fork_generation()) {
+        weir_burst_leave(&fifo->burst);
         weir_fifo_pump_stop(fifo);
         linger(fifo);
         weir_child_unlist(&fifo->child);
@@ -227,6 +228,9 @@ static int fifo_open(void *state, const struct weir_place *place, enum weir_role
     fifo_init(fifo, place, role);
     fifo->child = (struct weir_child){.lock = &fifo->lock, .let_go = descriptors_close, .object = fifo};
     weir_child_list(&fifo->child);
+    fifo->burst.may_keep = role == WEIR_ROLE_WRITER && place->may_keep;
+    if (role == WEIR_ROLE_WRITER)
+        weir_burst_join(&fifo->burst, weir_fifo_kept_flush, fifo);
     int status = opened(fifo, err);
     if (status == WEIR_OK && role == WEIR_ROLE_SERVER)
         drain(fifo);
@@ -251,7 +255,7 @@ const struct weir_transport_ops weir_transport_fifo = {
     .close = fifo_close,
     .reserve = weir_fifo_reserve,
     .commit = weir_fifo_commit,
-    .post = weir_transport_no_post,
+    .post = weir_fifo_post,
     .discard = weir_fifo_discard,
     .skip = weir_fifo_skip,
     .flush = weir_fifo_flush,
