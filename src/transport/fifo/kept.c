@@ -46,7 +46,7 @@ void weir_fifo_kept_flush(void *object, enum weir_burst_how how) {
     struct weir_fifo *fifo = object;
     pthread_mutex_lock(&fifo->lock);
     weir_fifo_kept_queue(fifo, how);
-    if (weir_fifo_push(fifo) && !fifo->pump.owner_waits)
+    if (weir_fifo_push(fifo))
         weir_fifo_pump_need(fifo);
     pthread_mutex_unlock(&fifo->lock);
 }

@@ -169,6 +169,7 @@ static size_t pack(struct weir_chunk *own, size_t start, size_t size) {
 /* Queue the frame that is written and, if it does not wait for others, write the queue. */
 static int commit(struct weir_fifo *fifo, uint32_t flags, weir_error *err) {
     size_t size = fifo->own_size;
+    int was_granted = fifo->burst.is_granted; /* then the flusher has seen to what the pipe did not take */
     weir_fifo_kept_queue(fifo, WEIR_BURST_PAUSES);
     size_t start = pack(fifo->own, fifo->own_start, size);
     struct weir_outlet *out = way(fifo, fifo->own_peer);
@@ -193,7 +194,7 @@ static int commit(struct weir_fifo *fifo, uint32_t flags, weir_error *err) {
         fifo->lost_request = 0;
         fifo->awaits_reply = 1;
     }
-    if (is_batch && out->queue.size < WEIR_FIFO_BATCH_SIZE)
+    if (is_batch && !was_granted && out->queue.size < WEIR_FIFO_BATCH_SIZE)
         return WEIR_OK;
     push_own(fifo);
     if (fifo->burst.is_hot) /* it was not worth a grant, or is too large to be kept */
@@ -232,6 +233,7 @@ void weir_fifo_skip(void *state) {
     pthread_mutex_lock(&fifo->lock);
     weir_fifo_kept_queue(fifo, WEIR_BURST_ENDS);
     fifo->own_seq++;
+    push_own(fifo);
     pthread_mutex_unlock(&fifo->lock);
 }
 

@@ -81,6 +81,8 @@ void weir_kept_flush(void *object, enum weir_burst_how how) {
     weir_socket_push_new(socket);
     if (!socket->pump.owner_waits)
         weir_socket_hand_over(socket);
+    else if (weir_socket_has_leftover(socket))
+        (void)weir_pump_start_thread(socket, NULL); /* for when he has waited long enough */
     pthread_mutex_unlock(&socket->lock);
 }
 

@@ -193,6 +193,7 @@ static size_t pack(struct weir_chunk *own, size_t start, size_t size) {
 /* A frame is written: give it to whom it is for, and send it, or let it wait with those before it. */
 static int commit(struct weir_socket *socket, uint32_t flags) {
     size_t size = socket->own_size;
+    int was_granted = socket->burst.is_granted; /* then the flusher has seen to what the sockets did not take */
     weir_kept_publish(socket, WEIR_BURST_PAUSES);
     size_t start = pack(socket->own, socket->own_start, size);
     int is_batch = flags & WEIR_COMMIT_MORE;
@@ -209,7 +210,7 @@ static int commit(struct weir_socket *socket, uint32_t flags) {
     socket->own_seq++;
     socket->batch_size += size;
     int status = weir_socket_publish(socket, start, start + size);
-    if (is_batch && queued_size(socket) < WEIR_BATCH_SIZE)
+    if (is_batch && !was_granted && queued_size(socket) < WEIR_BATCH_SIZE)
         return status;
     socket->batch_size = 0;
     weir_socket_push_new(socket);
@@ -249,6 +250,8 @@ void weir_socket_skip(void *state) {
     pthread_mutex_lock(&socket->lock);
     weir_kept_publish(socket, WEIR_BURST_ENDS);
     socket->own_seq++;
+    weir_socket_push_new(socket);
+    weir_socket_hand_over(socket);
     pthread_mutex_unlock(&socket->lock);
 }
 
