@@ -131,15 +131,25 @@ static int teardown(void **state) {
     return flushers() == 0 && system(command) == 0 ? 0 : -1;
 }
 
-/* Run @sender in a child. */
-static pid_t start(void (*sender)(void)) {
+/* Run @sender in a child once the reader is there. The child is made before that, while this process has one thread. */
+static pid_t start(void (*sender)(void), weir_reader **ret_reader) {
+    int go[2];
+    char byte;
+    assert_int_equal(pipe(go), 0);
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child > 0)
-        return child;
-    sender();
-    _exit(0);
+    if (child == 0) {
+        close(go[1]);
+        (void)!read(go[0], &byte, 1);
+        sender();
+        _exit(0);
+    }
+    close(go[0]);
+    if (ret_reader)
+        *ret_reader = reader_open();
+    close(go[1]);
+    return child;
 }
 
 static void end(pid_t child, int with_signal) {
@@ -163,8 +173,8 @@ static void test_a_lone_message_arrives(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         place_make(schemes[i]);
-        weir_reader *reader = reader_open();
-        pid_t child = start(lone_sender);
+        weir_reader *reader;
+        pid_t child = start(lone_sender, &reader);
         assert_int_equal(next_number(reader, 10 * SECOND), 1);
         end(child, SIGKILL);
         weir_reader_close(reader);
@@ -182,8 +192,8 @@ static void test_the_end_of_a_burst_arrives(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         place_make(schemes[i]);
-        weir_reader *reader = reader_open();
-        pid_t child = start(burst_sender);
+        weir_reader *reader;
+        pid_t child = start(burst_sender, &reader);
         expect_numbers(reader, 1, MANY);
         end(child, SIGKILL);
         weir_reader_close(reader);
@@ -199,8 +209,8 @@ static void test_a_burst_and_exit(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         place_make(schemes[i]);
-        weir_reader *reader = reader_open();
-        pid_t child = start(exiting_sender);
+        weir_reader *reader;
+        pid_t child = start(exiting_sender, &reader);
         expect_numbers(reader, 1, FEW);
         end(child, 0);
         weir_reader_close(reader);
@@ -233,8 +243,8 @@ static void test_who_waits_keeps_nothing(void **state) {
         char address[200];
         place_make(schemes[i]);
         snprintf(address, sizeof(address), "unix://%s/answers?keep=0&readers=1", folder);
-        weir_reader *reader = reader_open();
-        pid_t child = start(asking_sender);
+        weir_reader *reader;
+        pid_t child = start(asking_sender, &reader);
         assert_int_equal(weir_writer_open(address, &answers, NULL), WEIR_OK);
         for (uint64_t k = 1; k <= 20; k++) {
             expect_numbers(reader, k * 100 - 99, k * 100);
@@ -258,8 +268,8 @@ static void test_a_burst_and_kill(void **state) {
     for (int i = 0; i < 3; i++)
         for (int kills = 0; kills < KILLS; kills++) {
             place_make(schemes[i]);
-            weir_reader *reader = reader_open();
-            pid_t child = start(endless_sender);
+            weir_reader *reader;
+            pid_t child = start(endless_sender, &reader);
             uint64_t last = 0, number;
             for (int k = 0; k < 1000 + kills * 37; k++)
                 assert_int_equal(next_number(reader, 10 * SECOND), ++last);
@@ -291,8 +301,8 @@ static void test_a_fork_in_a_burst(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         place_make(schemes[i]);
-        weir_reader *reader = reader_open();
-        pid_t child = start(forking_sender);
+        weir_reader *reader;
+        pid_t child = start(forking_sender, &reader);
         expect_numbers(reader, 1, MANY);
         assert_int_equal(next_number(reader, SECOND / 10), 0);
         end(child, 0);
@@ -333,7 +343,7 @@ static void one_flusher(void) {
 
 static void test_the_flusher_ends_with_the_last_writer(void **state) {
     (void)state;
-    end(start(one_flusher), 0);
+    end(start(one_flusher, NULL), 0);
 }
 
 static void no_flusher(void) {
@@ -343,7 +353,7 @@ static void no_flusher(void) {
 
 static void test_without_bursts_there_is_no_flusher(void **state) {
     (void)state;
-    end(start(no_flusher), 0);
+    end(start(no_flusher, NULL), 0);
 }
 
 /* A sender that is not fast keeps nothing and needs nobody. */
@@ -361,7 +371,7 @@ static void slow_sender(void) {
 
 static void test_a_slow_sender_needs_no_flusher(void **state) {
     (void)state;
-    end(start(slow_sender), 0);
+    end(start(slow_sender, NULL), 0);
 }
 
 int main(void) {

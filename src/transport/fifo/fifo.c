@@ -221,6 +221,7 @@ static void fifo_init(struct weir_fifo *fifo, const struct weir_place *place, en
     fifo->in.source_max = role == WEIR_ROLE_SERVER ? WEIR_SOURCES_MAX : 1;
     fifo->in.counts_gaps = role == WEIR_ROLE_READER;
     pthread_mutex_init(&fifo->lock, NULL);
+    weir_spin_init(&fifo->spin);
 }
 
 static int fifo_open(void *state, const struct weir_place *place, enum weir_role role, weir_error *err) {

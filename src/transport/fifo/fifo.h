@@ -27,6 +27,7 @@
 #include "transport/fifo/inlet.h"
 #include "transport/fifo/outlet.h"
 #include "transport/fifo/pipe.h"
+#include "transport/spin.h"
 #include "transport/transport.h"
 
 enum {
@@ -87,7 +88,8 @@ struct weir_fifo {
     int64_t skip_before;      /* frames before this moment are */
     struct weir_inbound last; /* the newest frame delivered, if there was one; in.last_bytes says where it lies */
     uint8_t is_last_next;     /* next gives `last` again */
-    int poll_fd;              /* -1 until fd is asked for */
+    struct weir_spin spin;
+    int poll_fd; /* -1 until fd is asked for */
     int ready_fd;
     uint8_t is_ready_shown;
 

@@ -206,6 +206,7 @@ int weir_socket_open(void *state, const struct weir_place *place, const struct w
     while (socket->writer == 0)
         weir_random(&socket->writer, sizeof(socket->writer));
     pthread_mutex_init(&socket->lock, NULL);
+    weir_spin_init(&socket->spin);
     int status = weir_pump_open(socket, err);
     weir_socket_list(socket);
     socket->burst.may_keep = role == WEIR_ROLE_WRITER && place->may_keep;

@@ -417,6 +417,23 @@ static int is_direct(const struct weir_socket *socket, uint32_t what) {
            !upstream->plain;
 }
 
+/* Has something come? For spinning: with a read, or whatever else there is to do. */
+static int spin_look(void *user) {
+    struct weir_socket *socket = user;
+    if (!is_direct(socket, WEIR_READY_TO_READ))
+        return weir_pump_run(socket, 0, NULL) != WEIR_OK || is_ready(socket, WEIR_READY_TO_READ);
+    int status = weir_upstream_read(socket, MSG_DONTWAIT);
+    socket->upstream.has_ended |= status == WEIR_ECLOSED;
+    return status != WEIR_EAGAIN;
+}
+
+/* An answer comes sooner than one can be woken for it. Return: 1 when something has come. */
+static int spin(struct weir_socket *socket, uint32_t what, int64_t deadline) {
+    if (what != WEIR_READY_TO_READ || weir_deadline_left(deadline) < WEIR_MS)
+        return 0;
+    return weir_spin_until(&socket->spin, spin_look, socket);
+}
+
 /* Wait for input with one system call when it comes soon; *is_idle says that it has not. */
 static int direct_wait(struct weir_socket *socket, int64_t deadline, int *is_idle, weir_error *err) {
     int64_t left = weir_deadline_left(deadline);
@@ -462,6 +479,8 @@ int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *e
     int status = WEIR_OK, is_idle = 0;
     pthread_mutex_lock(&socket->lock);
     socket->quick.is_on = 0;
+    if (!is_ready(socket, what) && !awaits_in_vain(socket))
+        (void)spin(socket, what, deadline);
     while (!is_ready(socket, what)) {
         /* A client that waits for a reply must hear of it when the server goes, though another may be there already. */
         if (awaits_in_vain(socket) && what == WEIR_READY_TO_READ) {

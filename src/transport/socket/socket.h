@@ -33,6 +33,7 @@
 #include "os/child.h"
 #include "transport/burst.h"
 #include "transport/socket/family.h"
+#include "transport/spin.h"
 #include "transport/socket/hello.h"
 #include "transport/socket/origins.h"
 #include "transport/socket/tls.h"
@@ -184,6 +185,7 @@ struct weir_socket {
     /* Reading. */
     struct weir_origins seen;
     struct weir_quick quick;
+    struct weir_spin spin;
     struct weir_chunk *taken;   /* holds the frame the owner looks at */
     struct weir_buffer aligned; /* owner: a copy of it, when it does not lie at a multiple of 64 */
     struct weir_inbound last;   /* the newest frame delivered; bytes NULL: none */
