@@ -117,6 +117,7 @@ static int try_connect(struct weir_socket *socket, weir_error *err) {
     struct timeval slice = {.tv_sec = WEIR_RECEIVE_SLICE / 1000000000};
     int waits = socket->role != WEIR_ROLE_CLIENT || socket->tls || link.is_underway;
     upstream->fd = link.fd;
+    weir_peer_widen(socket, link.fd);
     upstream->is_underway = link.is_underway;
     upstream->phase = WEIR_PHASE_HELLO;
     upstream->deadline = waits ? weir_clock_monotonic() + WEIR_HELLO_WAIT : INT64_MAX;

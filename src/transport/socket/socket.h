@@ -33,10 +33,10 @@
 #include "os/child.h"
 #include "transport/burst.h"
 #include "transport/socket/family.h"
-#include "transport/spin.h"
 #include "transport/socket/hello.h"
 #include "transport/socket/origins.h"
 #include "transport/socket/tls.h"
+#include "transport/spin.h"
 #include "transport/transport.h"
 
 enum {
@@ -172,14 +172,14 @@ struct weir_socket {
     struct weir_origins passed; /* whose frames went through here */
 
     /* Sending. */
-    struct weir_chunk *own; /* open: where the owner writes */
-    size_t own_start;       /* owner: of what is reserved */
-    size_t own_size;        /* owner: 0: nothing is reserved */
-    uint64_t own_peer;      /* owner */
-    uint64_t own_seq;       /* of the frame published last */
+    struct weir_chunk *own;  /* open: where the owner writes */
+    size_t own_start;        /* owner: of what is reserved */
+    size_t own_size;         /* owner: 0: nothing is reserved */
+    uint64_t own_peer;       /* owner */
+    uint64_t own_seq;        /* of the frame published last */
     struct weir_burst burst; /* what lies in `own` behind its size is kept back */
-    size_t batch_size;      /* committed with WEIR_COMMIT_MORE and not sent */
-    size_t refused_size;    /* what reserve had no room for */
+    size_t batch_size;       /* committed with WEIR_COMMIT_MORE and not sent */
+    size_t refused_size;     /* what reserve had no room for */
     uint64_t refused_peer;
 
     /* Reading. */
@@ -220,6 +220,8 @@ static inline int weir_peer_may_send(const struct weir_socket *socket, const str
 }
 /* Watch for what can happen on the connection now. */
 void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer);
+/* Let the socket take a large message at once, as far as capacity= and the system let it. */
+void weir_peer_widen(const struct weir_socket *socket, int fd);
 /* Close the connection; the place, its queues and its stream stay. */
 void weir_peer_disconnect(struct weir_socket *socket, struct weir_peer *peer);
 void weir_peer_fini(struct weir_peer *peer);
