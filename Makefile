@@ -72,7 +72,7 @@ torture:
 	@cmake --preset release -B $(BUILD) >/dev/null
 	@cmake --build $(BUILD)
 	@cmake --preset tsan >/dev/null
-	@cmake --build build/tsan --target transport_test call_test semaphore_test torture_growth torture_soak
+	@cmake --build build/tsan --target transport_test many_test call_test semaphore_test torture_growth torture_soak
 	@tests/torture/long $(BUILD) $(or $(IMAGES),1000000) $(or $(KILLS),20000) $(or $(READS),100000000)
 
 install:

@@ -3,7 +3,6 @@
 
 #include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,27 +26,54 @@ void bare_slots_open(struct bare_slots *slots, void *shared, size_t capacity, si
         .shared = shared, .stride = stride, .mask = count - 1, .free = count, .readers = readers, .reader = reader};
 }
 
+static int has_room(struct bare_slots *slots) {
+    uint64_t taken = UINT64_MAX;
+    for (unsigned i = 0; i < slots->readers; i++) {
+        uint64_t one = atomic_load_explicit(&slots->shared->readers[i].taken, memory_order_acquire);
+        taken = one < taken ? one : taken;
+    }
+    slots->free = taken + slots->mask + 1;
+    return slots->free > slots->next;
+}
+
+static void room_sleep(struct bare_slots *slots) {
+    struct bare_slots_shared *shared = slots->shared;
+    uint32_t word = atomic_load(&shared->space);
+    atomic_store(&shared->blocked, 1);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!has_room(slots))
+        bare_futex_wait(&shared->space, word);
+}
+
 void bare_slots_room(struct bare_slots *slots) {
     for (;;) {
-        uint64_t taken = UINT64_MAX;
-        for (unsigned i = 0; i < slots->readers; i++) {
-            uint64_t one = atomic_load_explicit(&slots->shared->readers[i].taken, memory_order_acquire);
-            taken = one < taken ? one : taken;
-        }
-        slots->free = taken + slots->mask + 1;
-        if (slots->free > slots->next)
+        if (has_room(slots))
             return;
         if (slots->readers > 1) /* more processes than cores: whoever is behind needs this one */
-            sched_yield();
+            room_sleep(slots);
         else
             bare_pause();
     }
 }
 
+void bare_slots_tell(struct bare_slots *slots) {
+    struct bare_slots_shared *shared = slots->shared;
+    atomic_store_explicit(&shared->readers[slots->reader].taken, slots->next, memory_order_release);
+    if (slots->readers == 1)
+        return;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&shared->blocked, memory_order_relaxed) == 0)
+        return;
+    atomic_store(&shared->blocked, 0);
+    atomic_fetch_add(&shared->space, 1);
+    bare_futex_wake(&shared->space);
+}
+
 void bare_slots_wake(struct bare_slots *slots) {
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&slots->shared->sleepers, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&slots->shared->sleeps, memory_order_relaxed) == 0)
         return;
+    atomic_store(&slots->shared->sleeps, 0);
     atomic_fetch_add(&slots->shared->wake, 1);
     bare_futex_wake(&slots->shared->wake);
 }
@@ -57,10 +83,9 @@ void bare_slots_sleep(struct bare_slots *slots, int spins) {
         bare_pause();
     while (!bare_slots_is_ready(slots)) {
         uint32_t word = atomic_load(&slots->shared->wake);
-        atomic_fetch_add(&slots->shared->sleepers, 1);
+        atomic_store(&slots->shared->sleeps, 1);
         if (!bare_slots_is_ready(slots))
             bare_futex_wait(&slots->shared->wake, word);
-        atomic_fetch_sub(&slots->shared->sleepers, 1);
     }
 }
 

@@ -29,8 +29,10 @@ static inline void bare_pause(void) {
  * are. */
 struct bare_slots_shared {
     _Alignas(BARE_LINE) struct { _Alignas(BARE_LINE) _Atomic(uint64_t) taken; } readers[BARE_READERS_MAX];
-    _Alignas(BARE_LINE) _Atomic(uint32_t) wake; /* futex of readers that sleep */
-    _Alignas(BARE_LINE) _Atomic(uint32_t) sleepers;
+    _Alignas(BARE_LINE) _Atomic(uint32_t) wake;   /* futex of readers that sleep */
+    _Alignas(BARE_LINE) _Atomic(uint32_t) sleeps; /* one does; taken back by who wakes them, so one wake is one call */
+    _Alignas(BARE_LINE) _Atomic(uint32_t) space;  /* futex of a writer with many readers */
+    _Alignas(BARE_LINE) _Atomic(uint32_t) blocked;
     _Alignas(4096) unsigned char bytes[];
 };
 
@@ -62,6 +64,9 @@ static inline void bare_slots_send(struct bare_slots *slots, const unsigned char
     atomic_store_explicit((_Atomic(uint64_t) *)(void *)slot, ++slots->next, memory_order_release);
 }
 
+/* The reader: say how far we are. */
+void bare_slots_tell(struct bare_slots *slots);
+
 static inline int bare_slots_is_ready(const struct bare_slots *slots) {
     return atomic_load_explicit((_Atomic(uint64_t) *)(void *)bare_slot(slots), memory_order_acquire) == slots->next + 1;
 }
@@ -71,7 +76,7 @@ static inline void bare_slots_take(struct bare_slots *slots, unsigned char *byte
     memcpy(bytes, bare_slot(slots) + 8, size);
     slots->next++;
     if ((slots->next & slots->mask >> 2) == 0)
-        atomic_store_explicit(&slots->shared->readers[slots->reader].taken, slots->next, memory_order_release);
+        bare_slots_tell(slots);
 }
 
 static inline void bare_slots_receive(struct bare_slots *slots, unsigned char *bytes, size_t size) {

@@ -89,6 +89,37 @@ static uint64_t receive_many(struct link *link, unsigned char *bytes, long count
     return number_get(bytes);
 }
 
+/* ---- many in one call ---- */
+
+enum { BATCH_MAX = 64 };
+
+static void send_batches(struct link *link, unsigned char *bytes, long count) {
+    weir_error err;
+    weir_view data[BATCH_MAX];
+    size_t batch = (size_t)link->scenario->batch;
+    bench_must(batch <= BATCH_MAX, "room for a batch");
+    for (size_t i = 0; i < batch; i++)
+        data[i] = (weir_view){(const char *)bytes, link->size};
+    for (long i = 0; i < count; i += (long)batch) {
+        number_put(bytes, (uint64_t)i + batch - 1);
+        check(weir_writer_send_many(link->out, NULL, NULL, WEIR_CODEC_CBOR, NULL, data, batch, NULL, &err), &err);
+    }
+}
+
+static uint64_t receive_batches(struct link *link, unsigned char *bytes, long count) {
+    weir_error err;
+    weir_message *messages[BATCH_MAX];
+    size_t some;
+    for (long i = 0; i < count; i += (long)some) {
+        check(weir_reader_next_many(link->in, PATIENCE_NS, messages, BATCH_MAX, &some, &err), &err);
+        for (size_t k = 0; k < some; k++) {
+            weir_view view = weir_message_bytes(messages[k]);
+            memcpy(bytes, view.data, view.size);
+        }
+    }
+    return number_get(bytes);
+}
+
 /* ---- loaned: 8 bytes are written in place and read in place ---- */
 
 static void loan_many(struct link *link, unsigned char *bytes, long count) {
@@ -128,6 +159,14 @@ const struct mechanism weir_mechanisms[] = {
     WEIR("weir shm, spinning", ONLY(TRIP) | ONLY(WAY_BATCHED) | WAYS, 1, "shm:wait=spin&stamp=0"),
     WEIR("weir shm", TRIPS | ONLY(WAY_48) | ONLY(WAY_BATCHED) | FANS, 1, "shm:stamp=0"),
     WEIR("weir shm, stamped", ONLY(TRIP) | ONLY(WAY_48) | ONLY(WAY_BATCHED), 1, "shm:wait=spin"),
+    {.name = "weir shm, many in a call",
+     .scenarios = ONLY(WAY_BATCHED),
+     .slowness = 1,
+     .argument = "shm:wait=spin&stamp=0",
+     .open = channel_open,
+     .close = channel_close,
+     .send_many = send_batches,
+     .receive_many = receive_batches},
     {.name = "weir shm, loaned",
      .scenarios = LOANS,
      .slowness = 1,

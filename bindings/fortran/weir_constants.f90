@@ -103,4 +103,7 @@ module weir_constants
     integer(c_int), parameter, public :: WEIR_TYPE_TEXT_MAX = 4096
     integer(c_int), parameter, public :: WEIR_TYPE_STRUCTS_MAX = 16
     integer(c_int), parameter, public :: WEIR_TYPE_FIELDS_MAX = 1024
+
+    ! limits
+    integer(c_int), parameter, public :: WEIR_MANY_MAX = 256
 end module weir_constants

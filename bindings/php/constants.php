@@ -103,6 +103,9 @@ const TYPE_TEXT_MAX = 4096; // bytes of a type's canonical text, with its NUL
 const TYPE_STRUCTS_MAX = 16; // structs inside each other
 const TYPE_FIELDS_MAX = 1024; // fields of a type, those of inner structs included
 
+// limits
+const MANY_MAX = 256;
+
 const ERROR_NAMES = [
     0 => 'WEIR_OK',
     1 => 'WEIR_EAGAIN',

@@ -62,6 +62,8 @@
 extern "C" {
 #endif
 
+enum { WEIR_MANY_MAX = 256 }; /* messages that weir_reader_next_many gives at a time */
+
 typedef struct weir_writer weir_writer;
 typedef struct weir_reader weir_reader;
 
@@ -103,6 +105,17 @@ WEIR_API void weir_writer_discard(weir_writer *writer);
 WEIR_API void weir_writer_cork(weir_writer *writer);
 WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
 
+/* Send many messages in one call: data[0] to data[count - 1], with the same op, metadata, codec and type, and one time.
+ * They are published, and readers woken, at once (or held back, if the writer is corked); in shared memory, without op,
+ * metadata and raw data, at a fraction of what so many calls cost. When there is no room for one, what went before it is
+ * published, and it waits, fails or is thrown away as full= says.
+ * @codec, @type: as in weir_writer_send_bytes; a @type is that of each.
+ * @ret_sent: nullable, written also after a failure: data[*ret_sent] is the first that did not go.
+ * Return: as weir_writer_send_bytes. */
+WEIR_API int weir_writer_send_many(weir_writer *writer, const char *op, const weir_value *meta, int codec,
+                                   const char *type, const weir_view *data, size_t count, size_t *ret_sent,
+                                   weir_error *err);
+
 /* How long a send may wait under full=block, from now on; replaces the address's timeout=. */
 WEIR_API void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns);
 /* What it is now: what the address said, or what was set; WEIR_FOREVER for no end. */
@@ -128,6 +141,13 @@ WEIR_API weir_reader *weir_reader_close(weir_reader *reader);
  * Return: WEIR_OK, WEIR_ETIMEOUT (WEIR_EAGAIN is never returned), WEIR_ECLOSED, WEIR_ECORRUPT (one writer's lane is
  * given up, or damage in a log was passed over: call again for the others), WEIR_ENOMEM, WEIR_EFENCED, WEIR_EFORKED. */
 WEIR_API int weir_reader_next(weir_reader *reader, int64_t timeout_ns, weir_message **ret, weir_error *err);
+/* The next messages: waits for the first, and takes those that are there with it, at most @max and at most
+ * WEIR_MANY_MAX. They are borrowed together until the reader's next call. What goes wrong behind one of them is told by
+ * the next call.
+ * @ret: room for @max pointers; the first *ret_count of them are written.
+ * Return: as weir_reader_next, WEIR_EINVAL (@max is 0). */
+WEIR_API int weir_reader_next_many(weir_reader *reader, int64_t timeout_ns, weir_message **ret, size_t max,
+                                   size_t *ret_count, weir_error *err);
 /* Give the message back before the next call, so that the writer may use its room. */
 WEIR_API void weir_reader_release(weir_reader *reader);
 /* Skip to the newest message, also when it was read before. Return: WEIR_OK, WEIR_ENOENT (none yet), as

@@ -60,6 +60,7 @@ void weir_end_close(struct weir_end *end) {
     weir_record_close(&end->record);
     free(end->state);
     weir_message_fini(&end->message);
+    weir_many_free(end->many);
     weir_buffer_fini(&end->meta);
     weir_buffer_fini(&end->data);
 }
@@ -220,29 +221,53 @@ int weir_end_commit(struct weir_end *end, weir_error *err) {
     return WEIR_OK;
 }
 
-int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, const void *data, size_t size) {
+/* The commit word of a frame of nothing but data, and a time if messages have one, as long as it has no data. */
+static inline uint64_t word_begin(enum weir_frame_kind kind, int codec, int is_stamped) {
+    uint64_t flags = is_stamped ? (uint64_t)WEIR_FRAME_TIME << 56 : 0;
+    uint64_t head = WEIR_FRAME_HEADER_SIZE + (is_stamped ? sizeof(int64_t) : 0);
+    return flags | (uint64_t)codec << 40 | (uint64_t)(WEIR_FRAME_VERSION << 4 | kind) << 32 | head;
+}
+
+static inline void count_sent(struct weir_end *end, uint64_t count, uint64_t size, uint64_t seq, int64_t time) {
     struct weir_record *record = end->record.shown;
+    end->seq = end->slot.seq = seq;
+    weir_record_count(&record->messages, count);
+    weir_record_count(&record->bytes, size);
+    atomic_store_explicit(&record->last_time, time, memory_order_relaxed);
+}
+
+int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, const void *data, size_t size) {
     int64_t time = 0;
-    uint64_t flags = 0, head = WEIR_FRAME_HEADER_SIZE;
     if (__builtin_expect(
             end->is_reserved || end->awaits_readers || end->is_time_given || weir_fork_happened(end->generation), 0))
         return 0;
-    if (end->place.is_stamped) {
+    uint64_t word = word_begin(kind, codec, end->place.is_stamped);
+    if (end->place.is_stamped)
         time = weir_clock_realtime();
-        flags = (uint64_t)WEIR_FRAME_TIME << 56;
-        head += sizeof(time);
-    }
-    if (__builtin_expect(size > end->place.size_max - head, 0))
+    if (__builtin_expect(size > end->place.size_max - weir_frame_word_size(word), 0))
         return 0;
-    uint64_t word = flags | (uint64_t)codec << 40 | (uint64_t)(WEIR_FRAME_VERSION << 4 | kind) << 32 | (head + size);
+    word += size;
     uint64_t seq = end->ops->post(end->state, word, data, size, time, end->is_corked ? WEIR_COMMIT_MORE : 0);
     if (__builtin_expect(seq == 0, 0))
         return 0;
-    end->seq = seq;
-    weir_record_count(&record->messages, 1);
-    weir_record_count(&record->bytes, head + size);
-    atomic_store_explicit(&record->last_time, time, memory_order_relaxed);
+    count_sent(end, 1, weir_frame_word_size(word), seq, time);
     return 1;
+}
+
+size_t weir_end_post_many(struct weir_end *end, enum weir_frame_kind kind, int codec, const weir_view *data,
+                          size_t count) {
+    uint64_t seq, size = 0;
+    if (end->is_reserved || end->awaits_readers || weir_end_check(end, NULL) != WEIR_OK)
+        return 0;
+    int64_t time = end->is_time_given ? end->time : 0;
+    uint64_t word = word_begin(kind, codec, time != 0);
+    size_t done = end->ops->post_many(end->state, word, data, count, time, end->is_corked ? WEIR_COMMIT_MORE : 0, &seq);
+    if (done == 0)
+        return 0;
+    for (size_t i = 0; i < done; i++)
+        size += weir_frame_word_size(word) + data[i].size;
+    count_sent(end, done, size, seq, time);
+    return done;
 }
 
 void weir_end_discard(struct weir_end *end) {
@@ -269,10 +294,23 @@ void weir_end_release(struct weir_end *end) {
     end->is_ahead = 0;
 }
 
-/* Is the frame in end->message one that this call waits for? */
-static int is_wanted(const struct weir_end *end, uint32_t kinds, uint64_t id) {
-    const struct weir_frame *frame = &end->message.frame;
-    return (kinds >> frame->kind & 1) && (id == 0 || frame->id == id);
+/* Is the frame in @message one that a call waits for? */
+static int is_wanted(const struct weir_message *message, uint32_t kinds, uint64_t id) {
+    return (kinds >> message->frame.kind & 1) && (id == 0 || message->frame.id == id);
+}
+
+int weir_end_show(struct weir_end *end, struct weir_inbound *inbound, uint32_t kinds, uint64_t id,
+                  struct weir_message *message, weir_error *err) {
+    end->gaps += inbound->gap;
+    inbound->gap += end->gap_carried;
+    int status = weir_message_set(message, inbound);
+    int is_shown = status == WEIR_OK && is_wanted(message, kinds, id);
+    end->gap_carried = is_shown ? 0 : inbound->gap;
+    if (status)
+        return weir_fail(err, status, "%s: writer %u (uid %u) sent a frame that is %s", end->place.text,
+                         inbound->writer, inbound->uid,
+                         status == WEIR_EVERSION ? "of another version of weir" : "damaged");
+    return is_shown ? WEIR_OK : WEIR_EAGAIN;
 }
 
 /* Show the frame if it is wanted, else the next one that is. */
@@ -280,32 +318,15 @@ __attribute__((noinline)) static int frame_choose(struct weir_end *end, struct w
                                                   uint64_t id, weir_error *err) {
     for (;;) {
         end->is_holding = 1;
-        end->gaps += inbound->gap;
-        inbound->gap += end->gap_carried;
-        int status = weir_message_set(&end->message, inbound);
-        if (status == WEIR_OK && is_wanted(end, kinds, id)) {
-            end->gap_carried = 0;
+        int status = weir_end_show(end, inbound, kinds, id, &end->message, err);
+        if (status == WEIR_OK)
             return WEIR_OK;
-        }
-        end->gap_carried = inbound->gap;
         weir_end_release(end);
-        if (status)
-            return weir_fail(err, status, "%s: writer %u (uid %u) sent a frame that is %s", end->place.text,
-                             inbound->writer, inbound->uid,
-                             status == WEIR_EVERSION ? "of another version of weir" : "damaged");
-        status = end->ops->next(end->state, inbound, err);
+        if (status == WEIR_EAGAIN)
+            status = end->ops->next(end->state, inbound, err);
         if (status)
             return status;
     }
-}
-
-/* The frame of most messages, shown without a call. Return: 1 when it was one, and wanted. */
-static inline int frame_show(struct weir_end *end, const struct weir_inbound *inbound, uint32_t kinds, uint64_t id) {
-    if (!weir_frame_is_simple(inbound->word) || weir_frame_word_size(inbound->word) != inbound->size ||
-        !(kinds >> (inbound->word >> 32 & 0x0F) & 1) || id != 0 || inbound->gap + end->gap_carried != 0)
-        return 0;
-    weir_message_from(&end->message, inbound);
-    return weir_frame_parse_simple(inbound->word, inbound->bytes, &end->message.frame) == WEIR_OK;
 }
 
 /* One step: the next frame that is wanted and there. */
@@ -315,10 +336,19 @@ static inline int frame_fetch(struct weir_end *end, uint32_t kinds, uint64_t id,
     if (status)
         return status;
     end->is_holding = 1;
-    if (__builtin_expect(frame_show(end, &inbound, kinds, id), 1))
+    if (__builtin_expect(weir_end_show_simple(end, &inbound, kinds, id, &end->message), 1))
         return WEIR_OK;
     return frame_choose(end, &inbound, kinds, id, err);
 }
+
+/* What went wrong behind the messages handed out together before. */
+__attribute__((noinline)) static int failure_tell(struct weir_end *end, weir_error *err) {
+    end->has_failed = 0;
+    if (err)
+        *err = end->many->err;
+    return end->many->status;
+}
+
 static void count_received(struct weir_end *end) {
     struct weir_record *record = end->record.shown;
     weir_record_count(&record->messages, 1);
@@ -331,10 +361,10 @@ int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error 
     int status = weir_end_check(end, err);
     if (__builtin_expect(status, 0))
         return status;
-    if (!end->is_ahead || !is_wanted(end, kinds, id)) {
+    if (!end->is_ahead || !is_wanted(&end->message, kinds, id)) {
         end->is_holding = 0; /* next gives back what it gave before */
         end->is_ahead = 0;
-        status = frame_fetch(end, kinds, id, err);
+        status = __builtin_expect(end->has_failed, 0) ? failure_tell(end, err) : frame_fetch(end, kinds, id, err);
         if (status)
             return status;
     }
@@ -372,6 +402,8 @@ int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err) {
     if (status || end->is_ahead)
         return status;
     weir_end_release(end);
+    if (end->has_failed) /* the next call tells */
+        return end->many->status;
     status = frame_fetch(end, kinds, 0, err);
     end->is_ahead = status == WEIR_OK;
     return status;

@@ -9,6 +9,15 @@
 #include "codec/codec.h"
 #include "transport/transport.h"
 
+/* Messages handed out together, but for the first, which is end->message (many.c). */
+struct weir_many {
+    struct weir_message *messages;
+    size_t count;            /* of them */
+    struct weir_buffer kept; /* copies of frames that the transport gives one at a time */
+    int status;              /* what happened behind the messages handed out last */
+    weir_error err;
+};
+
 struct weir_end {
     struct weir_place place;
     const struct weir_transport_ops *ops;
@@ -21,8 +30,10 @@ struct weir_end {
     struct weir_message message; /* the one handed out, or looked ahead */
     uint8_t is_ahead;            /* message was fetched by a peek and not yet handed out */
     uint8_t is_holding;          /* message's bytes are the transport's until release */
+    uint8_t has_failed;          /* many->status is to be told by the next call */
     uint64_t gap_carried;        /* missed before frames that were not for this end */
     uint64_t gaps;
+    struct weir_many *many; /* made by the first weir_end_next_many */
 
     /* sending */
     struct weir_buffer meta; /* scratch: metadata as CBOR */
@@ -77,6 +88,9 @@ int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadlin
 /* Send data with neither op nor metadata in one go, when the transport can now. Return: 1 when it is sent; 0:
  * weir_end_send will do, or say why not. */
 int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, const void *data, size_t size);
+/* The same for many: how many of @count went in one go, from the first on. */
+size_t weir_end_post_many(struct weir_end *end, enum weir_frame_kind kind, int codec, const weir_view *data,
+                          size_t count);
 /* reserve and commit. */
 int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_error *err);
 
@@ -88,6 +102,15 @@ int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t dea
 int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err);
 /* What weir_end_next does after weir_end_take has found nothing: so the clock need not be read before. */
 int weir_end_await(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err);
+/* The next message as weir_end_next gives it, and those that are there with it: at most @max in @ret, which live until
+ * the next call. What goes wrong behind the first is told by the next call. */
+int weir_end_next_many(struct weir_end *end, uint32_t kinds, int64_t timeout_ns, weir_message **ret, size_t max,
+                       size_t *ret_count, weir_error *err);
+void weir_many_free(struct weir_many *many);
+/* Show the frame of @inbound in @message when it is of @kinds and, when @id is not 0, of that id. Return: WEIR_OK;
+ * WEIR_EAGAIN, it is not and is passed over; WEIR_ECORRUPT, WEIR_EVERSION. */
+int weir_end_show(struct weir_end *end, struct weir_inbound *inbound, uint32_t kinds, uint64_t id,
+                  struct weir_message *message, weir_error *err);
 /* The same without waiting, leaving the frame to be found by the next weir_end_next. Return: WEIR_OK, WEIR_EAGAIN,
  * others as above. */
 int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err);
@@ -97,6 +120,16 @@ int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err);
 #define WEIR_KINDS_MESSAGE (1u << WEIR_FRAME_MESSAGE)
 #define WEIR_KINDS_REQUEST (1u << WEIR_FRAME_REQUEST)
 #define WEIR_KINDS_ANSWER  (1u << WEIR_FRAME_REPLY | 1u << WEIR_FRAME_ERROR)
+
+/* The frame of most messages, shown without a call. Return: 1 when it was one, and wanted. */
+static inline int weir_end_show_simple(const struct weir_end *end, const struct weir_inbound *inbound, uint32_t kinds,
+                                       uint64_t id, struct weir_message *message) {
+    if (!weir_frame_is_simple(inbound->word) || weir_frame_word_size(inbound->word) != inbound->size ||
+        !(kinds >> (inbound->word >> 32 & 0x0F) & 1) || id != 0 || inbound->gap + end->gap_carried != 0)
+        return 0;
+    weir_message_from(message, inbound);
+    return weir_frame_parse_simple(inbound->word, inbound->bytes, &message->frame) == WEIR_OK;
+}
 
 /* The objects behind the public names are ends and what is theirs alone. */
 struct weir_writer {

@@ -13,6 +13,13 @@
 #include "codec/codec.h"
 #include "value/value.h"
 
+const struct weir_frame *weir_message_read(const struct weir_message *message) {
+    struct weir_message *own = (struct weir_message *)message; /* what it says stays the same */
+    weir_frame_parse_simple(own->word, own->bytes, &own->frame);
+    own->is_unread = 0;
+    return &own->frame;
+}
+
 int weir_message_set(struct weir_message *message, const struct weir_inbound *inbound) {
     int status = weir_frame_parse(inbound->word, inbound->bytes, inbound->size, &message->frame);
     if (status)
@@ -31,19 +38,19 @@ void weir_message_fini(struct weir_message *message) {
 /* ---- what the frame says ---- */
 
 weir_view weir_message_op(const weir_message *message) {
-    return message->frame.op;
+    return weir_message_frame(message)->op;
 }
 
 uint64_t weir_message_seq(const weir_message *message) {
-    return message->frame.seq;
+    return weir_message_frame(message)->seq;
 }
 
 int64_t weir_message_time(const weir_message *message) {
-    return message->frame.time;
+    return weir_message_frame(message)->time;
 }
 
 uint64_t weir_message_id(const weir_message *message) {
-    return message->frame.id;
+    return weir_message_frame(message)->id;
 }
 
 uint32_t weir_message_writer(const weir_message *message) {
@@ -55,15 +62,20 @@ uint64_t weir_message_gap(const weir_message *message) {
 }
 
 int weir_message_codec(const weir_message *message) {
-    return message->frame.codec;
+    return weir_message_frame(message)->codec;
 }
 
 weir_view weir_message_bytes(const weir_message *message) {
+    if (message->is_unread) {
+        size_t head = WEIR_FRAME_HEADER_SIZE + (message->word >> 56 & WEIR_FRAME_TIME ? sizeof(int64_t) : 0) +
+                      (uint8_t)(message->word >> 48);
+        return (weir_view){(const char *)message->bytes + head, weir_frame_word_size(message->word) - head};
+    }
     return message->frame.data;
 }
 
 weir_view weir_message_type(const weir_message *message) {
-    return message->frame.type;
+    return weir_message_frame(message)->type;
 }
 
 /* ---- decoding ---- */
@@ -75,7 +87,7 @@ static int doc_ready(weir_doc **doc, weir_error *err) {
 }
 
 int weir_message_meta(weir_message *message, const weir_value **ret, weir_error *err) {
-    weir_view meta = message->frame.meta;
+    weir_view meta = weir_message_frame(message)->meta;
     if (meta.size == 0) {
         *ret = NULL;
         return WEIR_OK;
@@ -94,7 +106,7 @@ int weir_message_meta(weir_message *message, const weir_value **ret, weir_error 
 }
 
 int weir_message_data(weir_message *message, const weir_value **ret, weir_error *err) {
-    const struct weir_frame *frame = &message->frame;
+    const struct weir_frame *frame = weir_message_frame(message);
     int status = WEIR_OK;
     if (frame->codec == 0) {
         *ret = NULL;
@@ -117,8 +129,8 @@ int weir_message_data(weir_message *message, const weir_value **ret, weir_error 
 int weir_message_ndarray(weir_message *message, weir_ndarray *ret, weir_error *err) {
     char type[WEIR_RAW_TYPE_MAX];
     const weir_value *value = NULL;
-    if (message->frame.codec == WEIR_CODEC_RAW &&
-        !weir_raw_is_struct(message->frame.type.data, message->frame.type.size))
+    if (weir_message_frame(message)->codec == WEIR_CODEC_RAW &&
+        !weir_raw_is_struct(weir_message_frame(message)->type.data, weir_message_frame(message)->type.size))
         return weir_message_raw_ndarray(message, ret, err);
     int status = weir_message_data(message, &value, err);
     if (status == WEIR_OK && weir_get_ndarray(value, NULL, ret) != WEIR_OK)
@@ -176,7 +188,7 @@ static int json_op(weir_buffer *out, weir_view op, weir_error *err) {
 
 static int json_write(weir_message *message, weir_buffer *out, weir_error *err) {
     const weir_value *meta = NULL, *data = NULL;
-    const struct weir_frame *frame = &message->frame;
+    const struct weir_frame *frame = weir_message_frame(message);
     int status = weir_message_meta(message, &meta, err);
     if (status == WEIR_OK)
         status = weir_message_data(message, &data, err);
@@ -210,7 +222,7 @@ int weir_message_json(weir_message *message, weir_buffer *out, weir_error *err) 
 /* ---- copies ---- */
 
 int weir_message_copy(const weir_message *message, weir_message **ret) {
-    const struct weir_frame *frame = &message->frame;
+    const struct weir_frame *frame = weir_message_frame(message);
     weir_message *copy = calloc(1, sizeof(*copy));
     if (!copy || weir_buffer_grow(&copy->copy, frame->size)) {
         free(copy);

@@ -9,17 +9,21 @@
 #include "transport/transport.h"
 
 struct weir_message {
-    struct weir_frame frame;
     uint64_t gap;
     uint64_t peer; /* whom to answer */
     uint32_t writer;
     uint32_t uid;
+    uint8_t is_in_place; /* as in struct weir_inbound */
+    uint8_t has_meta;    /* the document holds this message's */
+    uint8_t has_data;
+    uint8_t is_unread; /* frame is still to be read from the two that follow (weir_message_frame) */
+    uint8_t is_owned;  /* a copy: freed by the user, bytes in .copy */
+    uint64_t word;
+    const unsigned char *bytes;
+    struct weir_frame frame;
     weir_doc *meta_doc; /* made when first needed, reused for later messages */
     weir_doc *data_doc;
     struct weir_type *type; /* of raw structs, kept from message to message */
-    uint8_t has_meta;       /* the document holds this message's */
-    uint8_t has_data;
-    uint8_t is_owned; /* a copy: freed by the user, bytes in .copy */
     struct weir_buffer copy;
     char place[WEIR_PLACE_TEXT_MAX]; /* where it came from, for sentences; "" when nobody said */
 };
@@ -30,8 +34,16 @@ static inline void weir_message_from(struct weir_message *message, const struct 
     message->peer = inbound->peer;
     message->writer = inbound->writer;
     message->uid = inbound->uid;
+    message->is_in_place = inbound->is_in_place;
     message->has_meta = 0;
     message->has_data = 0;
+    message->is_unread = 0;
+}
+
+/* The frame of a message. One of many is not read before somebody asks: most of it nobody asks for. */
+const struct weir_frame *weir_message_read(const struct weir_message *message);
+static inline const struct weir_frame *weir_message_frame(const struct weir_message *message) {
+    return __builtin_expect(message->is_unread, 0) ? weir_message_read(message) : &message->frame;
 }
 
 /* Make @message show the frame of @inbound; documents of the message before are forgotten.

@@ -16,7 +16,7 @@
 #include "os/process.h"
 
 static int is_struct(const struct weir_message *message) {
-    return weir_raw_is_struct(message->frame.type.data, message->frame.type.size);
+    return weir_raw_is_struct(weir_message_frame(message)->type.data, weir_message_frame(message)->type.size);
 }
 
 /* What a frame says against the bytes it has. */
@@ -31,7 +31,7 @@ static int check(const struct weir_frame *frame, size_t size, weir_error *err) {
 }
 
 int weir_message_raw_ndarray(const struct weir_message *message, weir_ndarray *ret, weir_error *err) {
-    const struct weir_frame *frame = &message->frame;
+    const struct weir_frame *frame = weir_message_frame(message);
     weir_ndarray array = {.size = frame->data.size};
     int status = weir_raw_type_parse(frame->type.data, frame->type.size, &array, err);
     if (status)
@@ -45,7 +45,7 @@ int weir_message_raw_ndarray(const struct weir_message *message, weir_ndarray *r
 }
 
 int weir_message_raw_struct(struct weir_message *message, weir_error *err) {
-    const struct weir_frame *frame = &message->frame;
+    const struct weir_frame *frame = weir_message_frame(message);
     int status = weir_raw_type_keep(&message->type, frame->type.data, frame->type.size, err);
     if (status)
         return status == WEIR_EINVAL ? WEIR_EPARSE : status;
@@ -58,8 +58,8 @@ int weir_message_raw_decode(struct weir_message *message, weir_error *err) {
     if (is_struct(message)) {
         int status = weir_message_raw_struct(message, err);
         return status ? status
-                      : weir_type_decode(message->data_doc, message->type, message->frame.data.data,
-                                         message->frame.data.size, NULL, err);
+                      : weir_type_decode(message->data_doc, message->type, weir_message_frame(message)->data.data,
+                                         weir_message_frame(message)->data.size, NULL, err);
     }
     int status = weir_message_raw_ndarray(message, &array, err);
     if (status)
@@ -97,7 +97,7 @@ static int end_found(const struct weir_record *record, const char *path, void *u
 static void who(const struct weir_message *message, char *text, size_t size) {
     static const char *const names[] = {[WEIR_FRAME_MESSAGE] = "writer", [WEIR_FRAME_REQUEST] = "client"};
     char user[64] = "unknown";
-    uint32_t kind = message->frame.kind;
+    uint32_t kind = weir_message_frame(message)->kind;
     const char *name = kind == WEIR_FRAME_MESSAGE || kind == WEIR_FRAME_REQUEST ? names[kind] : "server";
     struct search search = {.message = message, .uid = message->uid};
     search.role = kind == WEIR_FRAME_MESSAGE   ? WEIR_ROLE_WRITER
@@ -117,7 +117,7 @@ static void who(const struct weir_message *message, char *text, size_t size) {
 
 /* What the message holds instead, as "f64[3]" or "cbor data". */
 static void held(const struct weir_message *message, char *text, size_t size) {
-    const struct weir_frame *frame = &message->frame;
+    const struct weir_frame *frame = weir_message_frame(message);
     if (frame->codec == WEIR_CODEC_RAW)
         snprintf(text, size, "%.*s%s", (int)(frame->type.size < 100 ? frame->type.size : 100), frame->type.data,
                  frame->type.size > 100 ? "..." : "");
@@ -139,7 +139,8 @@ static int compare(const struct weir_message *message, const char *type, weir_er
     weir_type *asked = NULL, *sent = NULL;
     int status = weir_type_new(type, strlen(type), &asked, err);
     if (status == WEIR_OK)
-        status = weir_type_new(message->frame.type.data, message->frame.type.size, &sent, err);
+        status =
+            weir_type_new(weir_message_frame(message)->type.data, weir_message_frame(message)->type.size, &sent, err);
     if (status == WEIR_OK && strcmp(weir_type_text(asked).data, weir_type_text(sent).data) != 0)
         status = fail_type(message, type, err);
     weir_type_free(asked);
@@ -148,7 +149,7 @@ static int compare(const struct weir_message *message, const char *type, weir_er
 }
 
 int weir_message_raw(weir_message *message, const char *type, weir_view *ret, weir_error *err) {
-    const struct weir_frame *frame = &message->frame;
+    const struct weir_frame *frame = weir_message_frame(message);
     weir_ndarray array;
     if (frame->codec != WEIR_CODEC_RAW)
         return fail_type(message, type, err);

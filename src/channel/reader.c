@@ -37,6 +37,14 @@ int weir_reader_next(weir_reader *reader, int64_t timeout_ns, weir_message **ret
     return status;
 }
 
+int weir_reader_next_many(weir_reader *reader, int64_t timeout_ns, weir_message **ret, size_t max, size_t *ret_count,
+                          weir_error *err) {
+    if (max == 0)
+        return weir_fail(err, WEIR_EINVAL, "%s: no room for a message", reader->end.place.text);
+    max = max < WEIR_MANY_MAX ? max : WEIR_MANY_MAX;
+    return weir_end_next_many(&reader->end, WEIR_KINDS_MESSAGE, timeout_ns, ret, max, ret_count, err);
+}
+
 void weir_reader_release(weir_reader *reader) {
     if (weir_end_check(&reader->end, NULL) == WEIR_OK)
         weir_end_release(&reader->end);

@@ -9,6 +9,8 @@
 #include "channel/end.h"
 #include "codec/codec.h"
 
+enum { HOLD_SIZE = 32 << 10 };
+
 int weir_writer_open(const char *address, weir_writer **ret, weir_error *err) {
     weir_writer *writer = calloc(1, sizeof(*writer));
     if (!writer)
@@ -197,13 +199,116 @@ void weir_writer_cork(weir_writer *writer) {
     writer->end.is_corked = 1;
 }
 
-int weir_writer_uncork(weir_writer *writer, weir_error *err) {
+/* Publish what is held back. */
+static int flush(weir_writer *writer, weir_error *err) {
     int status = weir_end_check(&writer->end, err);
-    writer->end.is_corked = 0;
     if (status == WEIR_OK)
         status = writer->end.ops->flush(writer->end.state, err);
     if (!writer->end.is_reserved && writer->end.seq) /* a log numbers messages when it writes them */
         writer->end.seq = writer->end.slot.seq;
+    return status;
+}
+
+int weir_writer_uncork(weir_writer *writer, weir_error *err) {
+    writer->end.is_corked = 0;
+    return flush(writer, err);
+}
+
+/* ---- many ---- */
+
+/* What many messages have in common. */
+struct sending {
+    struct weir_outgoing out;
+    size_t size;                  /* of each one's data, if they have a type */
+    char type[WEIR_RAW_TYPE_MAX]; /* of raw data that has none */
+    uint8_t is_typed;
+};
+
+static int sending_begin(weir_writer *writer, const char *op, const weir_value *meta, int codec, const char *type,
+                         struct sending *ret, weir_error *err) {
+    ret->is_typed = type != NULL;
+    if (codec != WEIR_CODEC_RAW && !weir_codec_ops(codec))
+        return weir_fail(err, WEIR_ENOTSUP, "%s: codec %d is not built in", writer->end.place.text, codec);
+    if (type && codec != WEIR_CODEC_RAW)
+        return weir_fail(err, WEIR_EINVAL, "%s: only raw data has a type", writer->end.place.text);
+    int status = message_begin(writer, op, meta, &ret->out, err);
+    if (status == WEIR_OK && type)
+        status = reserve_type(writer, type, &ret->out, err);
+    ret->out.codec = codec;
+    ret->size = ret->out.size;
+    return status;
+}
+
+static int sending_one(weir_writer *writer, struct sending *sending, weir_view data, weir_error *err) {
+    weir_ndarray array = {.element = WEIR_U8, .rank = 1, .shape = {data.size}, .size = data.size};
+    struct weir_outgoing *out = &sending->out;
+    if (sending->is_typed && data.size != sending->size)
+        return weir_fail(err, WEIR_EINVAL, "%s: %.*s is %zu bytes, you gave %zu", writer->end.place.text,
+                         (int)(out->type.size < 160 ? out->type.size : 160), out->type.data, sending->size, data.size);
+    if (out->codec == WEIR_CODEC_RAW && !sending->is_typed)
+        out->type = (weir_view){sending->type, weir_raw_type_write(&array, sending->type)};
+    out->data = data.data ? data.data : "";
+    out->size = data.size;
+    return weir_end_send(&writer->end, out, err);
+}
+
+/* Send data[*next] and those behind it, held back up to @hold bytes and then published together. Less is held than any
+ * transport holds by itself, so it is known what went. Return: WEIR_OK; failures, with what went before in *next. */
+static int send_some(weir_writer *writer, struct sending *sending, const weir_view *data, size_t count, size_t hold,
+                     size_t *next, weir_error *err) {
+    struct weir_end *end = &writer->end;
+    uint8_t must_hold = end->is_corked;
+    size_t at = *next, held = 0;
+    int status;
+    end->is_corked = 1;
+    do {
+        status = sending_one(writer, sending, data[at], err);
+        at += status == WEIR_OK;
+        held += end->frame.size;
+    } while (status == WEIR_OK && at < count && held < hold);
+    end->is_corked = must_hold;
+    if (at > *next && !must_hold) {
+        int flushed = flush(writer, status ? NULL : err);
+        if (flushed)
+            return status ? status : flushed;
+    }
+    *next = at;
+    return status;
+}
+
+/* In one pass as far as that goes. What does not is sent one by one: the one that there was no room for, or all. */
+static int send_all(weir_writer *writer, struct sending *sending, const weir_view *data, size_t count, size_t *sent,
+                    weir_error *err) {
+    int is_simple = sending->out.codec != WEIR_CODEC_RAW && !sending->out.op && sending->out.meta.size == 0;
+    int status = WEIR_OK;
+    while (status == WEIR_OK && *sent < count) {
+        size_t some = is_simple ? weir_end_post_many(&writer->end, WEIR_FRAME_MESSAGE, sending->out.codec, data + *sent,
+                                                     count - *sent)
+                                : 0;
+        *sent += some;
+        if (*sent < count)
+            status = send_some(writer, sending, data, count, some ? 0 : HOLD_SIZE, sent, err);
+    }
+    return status;
+}
+
+int weir_writer_send_many(weir_writer *writer, const char *op, const weir_value *meta, int codec, const char *type,
+                          const weir_view *data, size_t count, size_t *ret_sent, weir_error *err) {
+    struct weir_end *end = &writer->end;
+    struct sending sending;
+    size_t sent = 0;
+    uint8_t was_given = end->is_time_given;
+    int status = sending_begin(writer, op, meta, codec, type, &sending, err);
+    if (status == WEIR_OK) {
+        if (!was_given && end->place.is_stamped) {
+            end->is_time_given = 1; /* one time for all */
+            end->time = weir_clock_realtime();
+        }
+        status = send_all(writer, &sending, data, count, &sent, err);
+        end->is_time_given = was_given;
+    }
+    if (ret_sent)
+        *ret_sent = sent;
     return status;
 }
 

@@ -6,6 +6,7 @@
  * fences are used. */
 #include "os/futex.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <stddef.h>
@@ -15,9 +16,9 @@
 
 enum { NS_PER_S = 1000000000 };
 
-void weir_futex_wait(const _Atomic(uint32_t) *word, uint32_t expected, int64_t timeout_ns) {
+int weir_futex_wait(const _Atomic(uint32_t) *word, uint32_t expected, int64_t timeout_ns) {
     struct timespec timeout = {.tv_sec = timeout_ns / NS_PER_S, .tv_nsec = timeout_ns % NS_PER_S};
-    syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0);
+    return syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0) != 0 && errno == ETIMEDOUT;
 }
 
 void weir_futex_wake(_Atomic(uint32_t) *word) {

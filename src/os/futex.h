@@ -20,8 +20,9 @@
 #endif
 
 /* Sleep while *@word is @expected, at most @timeout_ns. Returns early when woken, when the word differs, and on
- * signals. */
-void weir_futex_wait(const _Atomic(uint32_t) *word, uint32_t expected, int64_t timeout_ns);
+ * signals.
+ * Return: 1 when the time has passed. */
+int weir_futex_wait(const _Atomic(uint32_t) *word, uint32_t expected, int64_t timeout_ns);
 /* Wake all who sleep on @word. */
 void weir_futex_wake(_Atomic(uint32_t) *word);
 

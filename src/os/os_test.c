@@ -136,9 +136,9 @@ static void *waker(void *user) {
 static void test_futex(void **state) {
     (void)state;
     int64_t begin = weir_clock_monotonic();
-    weir_futex_wait(&futex_word, 0, SECOND / 100);
+    assert_int_equal(weir_futex_wait(&futex_word, 0, SECOND / 100), 1);
     assert_true(weir_clock_monotonic() - begin >= SECOND / 100);
-    weir_futex_wait(&futex_word, 7, 60 * SECOND); /* another value: back at once */
+    assert_int_equal(weir_futex_wait(&futex_word, 7, 60 * SECOND), 0); /* another value: back at once */
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, waker, NULL), 0);
     while (atomic_load(&futex_word) == 0)

@@ -34,13 +34,14 @@ void weir_semaphore_drain(void *at) {
         continue;
 }
 
-void weir_semaphore_wait(void *at, int64_t timeout_ns) {
+int weir_semaphore_wait(void *at, int64_t timeout_ns) {
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 30)
     int64_t end = weir_clock_monotonic() + timeout_ns;
     struct timespec until = {.tv_sec = end / NS_PER_S, .tv_nsec = end % NS_PER_S};
-    sem_clockwait(at, CLOCK_MONOTONIC, &until);
+    return sem_clockwait(at, CLOCK_MONOTONIC, &until) != 0 && errno == ETIMEDOUT;
 #else
     (void)at, (void)timeout_ns;
+    return 0;
 #endif
 }
 

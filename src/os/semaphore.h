@@ -19,8 +19,9 @@ uint32_t weir_semaphore_kind(void);
 void weir_semaphore_init(void *at);
 /* Take what was posted before. */
 void weir_semaphore_drain(void *at);
-/* Sleep until a post, at most @timeout_ns. Returns early on signals. */
-void weir_semaphore_wait(void *at, int64_t timeout_ns);
+/* Sleep until a post, at most @timeout_ns. Returns early on signals.
+ * Return: 1 when the time has passed. */
+int weir_semaphore_wait(void *at, int64_t timeout_ns);
 /* Wake the sleeper. Nothing is added while the value is above 0, so posts to one that is stopped do not pile up. */
 void weir_semaphore_post(void *at);
 

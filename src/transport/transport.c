@@ -33,6 +33,17 @@ uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, si
     return 0;
 }
 
+size_t weir_transport_no_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                                   uint32_t flags, uint64_t *ret_seq) {
+    (void)state, (void)word, (void)data, (void)count, (void)time, (void)flags, (void)ret_seq;
+    return 0;
+}
+
+size_t weir_transport_no_follow(void *state, struct weir_following *ret, size_t max) {
+    (void)state, (void)ret, (void)max;
+    return 0;
+}
+
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err) {
     (void)listing_fn, (void)user, (void)err;
     return WEIR_OK;

@@ -1,7 +1,7 @@
 /* The contract of a transport, and the table of them.
  *
  * A transport is one const ops table in its own folder, listed once in transport.c.
- * tests/conformance/transport_test.c checks these promises on every one of them:
+ * tests/conformance/transport_test.c and many_test.c check these promises on every one of them:
  *   1. Ends open in any order; either side may restart and the other carries on.
  *   2. Frames of one writer arrive in order, whole or not at all, at most once per reader.
  *   3. A full channel does what place->full says; what a reader missed is in inbound.gap, exactly.
@@ -136,10 +136,17 @@ struct weir_inbound {
     const unsigned char *bytes; /* aligned to 64 if its flags say ALIGNED; does not change under the reader */
     uint64_t word;              /* its first 8 bytes */
     size_t size;
-    uint64_t gap;    /* frames of that writer missed just before */
-    uint32_t writer; /* which writer: a small number */
-    uint64_t peer;   /* whom to answer, for reserve */
-    uint32_t uid;    /* the writer's user, as the kernel says; WEIR_UID_UNKNOWN when it does not */
+    uint64_t gap;        /* frames of that writer missed just before */
+    uint32_t writer;     /* which writer: a small number */
+    uint64_t peer;       /* whom to answer, for reserve */
+    uint32_t uid;        /* the writer's user, as the kernel says; WEIR_UID_UNKNOWN when it does not */
+    uint8_t is_in_place; /* it lies in the channel, and so may those behind it: follow */
+};
+/* A frame behind one that is in place: same writer, same life. */
+struct weir_following {
+    const unsigned char *bytes; /* as in struct weir_inbound */
+    uint64_t word;
+    uint64_t gap;
 };
 enum { WEIR_UID_UNKNOWN = 0xFFFFFFFF };
 
@@ -184,6 +191,10 @@ struct weir_transport_ops {
      * so, a time, and nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and
      * commit then, which say why. */
     uint64_t (*post)(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
+    /* The same for many: one pass that writes as many as go now, and publishes and wakes once. @word: as that of a frame
+     * without data. Return: how many of @count went, from the first on; *ret_seq is the last one's. */
+    size_t (*post_many)(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time, uint32_t flags,
+                        uint64_t *ret_seq);
     /* Give the reservation back unused. */
     void (*discard)(void *state);
     /* full=drop-newest found no room: use up one seq, so that readers count the gap. */
@@ -195,6 +206,9 @@ struct weir_transport_ops {
 
     /* The next frame. Return: WEIR_OK, WEIR_EAGAIN, WEIR_ECLOSED, WEIR_ECORRUPT, WEIR_EFENCED, WEIR_ENOMEM. */
     int (*next)(void *state, struct weir_inbound *ret, weir_error *err);
+    /* After next has given a frame that is in place: those that lie behind it, at most @max, which live as long as it.
+     * May be called again for more. Return: how many. */
+    size_t (*follow)(void *state, struct weir_following *ret, size_t max);
     void (*release)(void *state);
     /* Move to the newest frame (WEIR_FROM_LAST), behind it (WEIR_FROM_NOW) or to the oldest. Return: WEIR_OK,
      * WEIR_EAGAIN (LAST: none there yet). */
@@ -243,6 +257,9 @@ const struct weir_transport_ops *weir_transport_find(const char *scheme, size_t 
 /* For ops tables: operations that do not apply. */
 uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, size_t size, int64_t time,
                                 uint32_t flags);
+size_t weir_transport_no_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                                   uint32_t flags, uint64_t *ret_seq);
+size_t weir_transport_no_follow(void *state, struct weir_following *ret, size_t max);
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);

@@ -244,19 +244,35 @@ static unsigned char padding_byte(int64_t number, size_t index) {
     return (unsigned char)((uint64_t)number * 31 + index * 7);
 }
 
-int send_number(weir_writer *writer, int64_t number, size_t padding) {
-    weir_doc *doc = NULL;
-    const weir_value *root;
+/* The value of @number in a new document. */
+static int number_pack(int64_t number, size_t padding, weir_doc **doc, const weir_value **root) {
     unsigned char *bytes = malloc(padding + 1);
     for (size_t i = 0; i < padding; i++)
         bytes[i] = padding_byte(number, i);
-    int status = weir_doc_new(&doc);
+    int status = weir_doc_new(doc);
     if (status == WEIR_OK)
-        status = weir_pack(doc, &root, NULL, "{s:i, s:y}", "n", (long)number, "pad", bytes, padding);
+        status = weir_pack(*doc, root, NULL, "{s:i, s:y}", "n", (long)number, "pad", bytes, padding);
+    free(bytes);
+    return status;
+}
+
+int send_number(weir_writer *writer, int64_t number, size_t padding) {
+    weir_doc *doc = NULL;
+    const weir_value *root;
+    int status = number_pack(number, padding, &doc, &root);
     if (status == WEIR_OK)
         status = weir_writer_send(writer, "number", NULL, root, NULL);
     weir_doc_free(doc);
-    free(bytes);
+    return status;
+}
+
+int number_encode(int64_t number, size_t padding, weir_buffer *out) {
+    weir_doc *doc = NULL;
+    const weir_value *root;
+    int status = number_pack(number, padding, &doc, &root);
+    if (status == WEIR_OK)
+        status = weir_encode(root, WEIR_CODEC_CBOR, NULL, out, NULL);
+    weir_doc_free(doc);
     return status;
 }
 

@@ -56,6 +56,8 @@ weir_reader *open_reader(const char *address);
 
 /* Send {"n": number} padded with @padding bytes. Return: what weir_writer_send returns. */
 int send_number(weir_writer *writer, int64_t number, size_t padding);
+/* What it sends, as CBOR, appended to @out. */
+int number_encode(int64_t number, size_t padding, weir_buffer *out);
 /* Read the next message, which must come within 10 s. Return: its number. */
 int64_t next_number(weir_reader *reader);
 /* The number in a message; fails the test when its padding is not what was sent. */

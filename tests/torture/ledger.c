@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frame/frame.h"
+#include "transport/shm/end.h"
+
+enum { MANY_HEAD = WEIR_FRAME_HEADER_SIZE + 8 }; /* with a time */
+
 const char *follower_take(struct follower *follower, const struct ledger *ledger, const struct weir_inbound *inbound) {
     static char text[256];
     struct message message = {0};
@@ -57,6 +62,39 @@ const char *follower_drain(struct follower *follower, const struct ledger *ledge
     }
 }
 
+const char *hands_take(struct hands *hands, struct follower *follower, const struct ledger *ledger, uint32_t more) {
+    struct weir_following following[HANDS_MAX];
+    hands->count = 0;
+    int status = ops()->next(follower->end.state, &hands->frames[0], NULL);
+    if (status)
+        return status == WEIR_EAGAIN ? NULL : "next failed";
+    hands->count = 1;
+    const char *wrong = follower_take(follower, ledger, &hands->frames[0]);
+    more = more < HANDS_MAX ? more : HANDS_MAX - 1;
+    size_t count = hands->frames[0].is_in_place ? ops()->follow(follower->end.state, following, more) : 0;
+    for (size_t i = 0; i < count && !wrong; i++) {
+        struct weir_inbound *frame = &hands->frames[hands->count++];
+        *frame = hands->frames[0];
+        frame->bytes = following[i].bytes;
+        frame->word = following[i].word;
+        frame->size = (uint32_t)following[i].word;
+        frame->gap = following[i].gap;
+        wrong = follower_take(follower, ledger, frame);
+    }
+    return wrong;
+}
+
+const char *hands_release(struct hands *hands, struct follower *follower) {
+    struct message message;
+    const char *wrong = NULL;
+    for (uint32_t i = 0; i < hands->count && !wrong; i++)
+        wrong = message_read(&hands->frames[i], &message);
+    if (hands->count > 0)
+        ops()->release(follower->end.state);
+    hands->count = 0;
+    return wrong;
+}
+
 int ledger_send(struct ledger *ledger, uint32_t number, struct end *writer, uint32_t size, uint32_t flags) {
     struct stream *stream = &ledger->streams[number];
     struct weir_slot slot;
@@ -77,6 +115,31 @@ int ledger_send(struct ledger *ledger, uint32_t number, struct end *writer, uint
         stream->acked = index + 1;
     }
     return status;
+}
+
+/* What is sent is written down before: which of it goes, nobody knows until the call returns. */
+void ledger_send_many(struct ledger *ledger, uint32_t number, struct end *writer, const uint32_t *sizes, uint32_t count,
+                      uint32_t flags) {
+    static _Alignas(64) unsigned char frames[LEDGER_MANY][8192];
+    struct stream *stream = &ledger->streams[number];
+    weir_view data[LEDGER_MANY];
+    uint64_t first = stream->begun, seq = ((const struct shm *)writer->state)->lane.seq, last = 0;
+    if (first + count > STREAM_MESSAGES)
+        return;
+    uint64_t word = 0, time = ((uint64_t)ledger->life << 32) + first; /* one for all */
+    for (uint32_t i = 0; i < count; i++) {
+        struct message message = {number, ledger->life, first + i};
+        stream->entries[first + i] = (struct entry){seq + i, ledger->life, sizes[i]};
+        word = message_write(&message, sizes[i], frames[i]) - sizes[i];
+        data[i] = (weir_view){(const char *)frames[i] + MANY_HEAD, sizes[i] - MANY_HEAD};
+    }
+    stream->begun = first + count;
+    size_t done = ops()->post_many(writer->state, word + MANY_HEAD, data, count, (int64_t)time, flags, &last);
+    stream->begun = first + done;
+    if (done > 0 && !(flags & WEIR_COMMIT_MORE)) {
+        stream->seq = last + 1;
+        stream->acked = first + done;
+    }
 }
 
 int ledger_flush(struct ledger *ledger, uint32_t number, struct end *writer) {

@@ -49,9 +49,26 @@ const char *follower_take(struct follower *follower, const struct ledger *ledger
 /* Take all there is. */
 const char *follower_drain(struct follower *follower, const struct ledger *ledger);
 
+/* What a reader has in its hands: a frame, and those that follow it in place. */
+enum { HANDS_MAX = 8 };
+struct hands {
+    struct weir_inbound frames[HANDS_MAX];
+    uint32_t count;
+};
+
+/* Take the next frame, and at most @more behind it. Return: NULL, with nothing in the hands when there is nothing; or what
+ * is wrong. */
+const char *hands_take(struct hands *hands, struct follower *follower, const struct ledger *ledger, uint32_t more);
+/* Give back what is in the hands. Return: NULL, or what has changed. */
+const char *hands_release(struct hands *hands, struct follower *follower);
+
 /* Send message ledger->streams[stream].begun. Return: what reserve or commit returned; WEIR_ENOMEM: the ledger is
  * full. */
 int ledger_send(struct ledger *ledger, uint32_t stream, struct end *writer, uint32_t size, uint32_t flags);
+/* Send as many of @count messages of @sizes as go in one pass. With WEIR_COMMIT_MORE they wait for ledger_flush. */
+enum { LEDGER_MANY = 16 };
+void ledger_send_many(struct ledger *ledger, uint32_t stream, struct end *writer, const uint32_t *sizes, uint32_t count,
+                      uint32_t flags);
 int ledger_flush(struct ledger *ledger, uint32_t stream, struct end *writer);
 void ledger_skip(struct ledger *ledger, uint32_t stream, struct end *writer);
 

@@ -59,6 +59,16 @@ MUTANTS = [
          "    atomic_signal_fence(memory_order_seq_cst);\n"
          "    atomic_store_explicit(weir_segment_word(&lane->segment, lane->cork_at), lane->cork_word, memory_order_release);\n"
          "    lane->cork_word = 0;\n")]),
+    ("many: published before the word behind them is cleared", "lane.c", [
+        ("    zero_at(lane, at);\n    if (!lane->cork_word) {", "    if (!lane->cork_word) {")]),
+    ("many: the first one's word is stored with the others", "lane.c", [
+        ("        if (first)\n            atomic_store_explicit((_Atomic(uint64_t) *)(void *)to, word + size, memory_order_relaxed);\n        else\n",
+         "        atomic_store_explicit((_Atomic(uint64_t) *)(void *)to, word + size, memory_order_relaxed);\n        if (!first)\n")]),
+    ("many: the page tells only of the first", "lane.c", [
+        ("    lane->cork_last = last;\n    lane->head = at;", "    lane->cork_last = begin;\n    lane->head = at;")]),
+    ("many: more is written than there is room for", "lane.c", [
+        ("|| lane->limit - at < span + WEIR_SHM_LINE)\n            break;\n        unsigned char *to",
+         ")\n            break;\n        unsigned char *to")]),
     ("a reader in the way is removed without asking for its lease", "slot.c", [
         ("    if (weir_lease_take(channel, WEIR_LEASE_SLOT + slot, 1) != WEIR_OK)\n        return 0;\n    weir_slot_drop(channel, slot);",
          "    slot_clear(channel, slot);")]),

@@ -16,7 +16,7 @@ struct script {
     struct dice dice;
     struct end writers[STREAMS];
     struct follower reader;
-    struct weir_inbound held; /* what the reader has in its hands; size 0: nothing */
+    struct hands hands;
 };
 
 static void script_fail(struct script *script, const char *what, int status, const char *text) {
@@ -86,12 +86,31 @@ static void send_burst(struct script *script, uint32_t stream) {
         script_fail(script, "flush", 0, "");
 }
 
+static void send_many(struct script *script, uint32_t stream) {
+    uint32_t sizes[LEDGER_MANY], count = 1 + dice_roll(&script->dice, LEDGER_MANY);
+    struct end *writer = &script->writers[stream];
+    if (!writer->state)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        sizes[i] = size_roll(&script->dice);
+    uint32_t flags = dice_roll(&script->dice, 4) ? 0 : WEIR_COMMIT_MORE;
+    if (dice_roll(&script->dice, 6) == 0) /* what was held back before goes with them */
+        send_one(script, stream, size_roll(&script->dice), WEIR_COMMIT_MORE);
+    ledger_send_many(script->ledger, stream, writer, sizes, count, flags);
+    if (flags && dice_roll(&script->dice, 2))
+        reserve_and_discard(script, stream);
+    if (flags && ledger_flush(script->ledger, stream, writer) != WEIR_OK)
+        script_fail(script, "flush", 0, "");
+}
+
 static void writer_step(struct script *script) {
     uint32_t stream = script->writers[1].state ? dice_roll(&script->dice, STREAMS) : 0;
     uint32_t roll = dice_roll(&script->dice, 200);
-    if (roll < 120)
+    if (roll < 40)
+        send_many(script, stream);
+    else if (roll < 120)
         send_one(script, stream, size_roll(&script->dice), 0);
-    else if (roll < 160)
+    else if (roll < 150)
         send_burst(script, stream);
     else if (roll < 170)
         reserve_and_discard(script, stream);
@@ -130,24 +149,15 @@ static void reader_open(struct script *script) {
 }
 
 static void held_release(struct script *script) {
-    struct message message;
-    if (!script->held.size)
-        return;
-    const char *wrong = message_read(&script->held, &message);
+    const char *wrong = hands_release(&script->hands, &script->reader);
     if (wrong)
         script_fail(script, "what a reader holds has changed", 0, wrong);
-    script->held.size = 0;
-    ops()->release(script->reader.end.state);
 }
 
 static void reader_take(struct script *script) {
     held_release(script);
-    int status = ops()->next(script->reader.end.state, &script->held, NULL);
-    const char *wrong = status ? NULL : follower_take(&script->reader, script->ledger, &script->held);
-    if (status)
-        script->held.size = 0;
-    if (status != WEIR_OK && status != WEIR_EAGAIN)
-        script_fail(script, "next", status, "");
+    const char *wrong =
+        hands_take(&script->hands, &script->reader, script->ledger, dice_roll(&script->dice, HANDS_MAX));
     if (wrong)
         script_fail(script, "a reader took", 0, wrong);
 }

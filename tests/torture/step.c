@@ -62,7 +62,7 @@ struct run {
     struct follower fast, slow, observer; /* survivors */
     struct follower joiner;               /* one that comes at a random step, and reads slowly from the oldest on */
     int joiner_left;                      /* steps until it goes */
-    struct weir_inbound held;             /* in the hands of the slow one; size 0: nothing */
+    struct hands hands;                   /* of the slow one */
     int64_t hold_left;
     uint64_t images_max;
     enum script_kind kind;
@@ -89,22 +89,13 @@ static int survivor_open(struct run *run, struct follower *survivor, int is_obse
 }
 
 static int slow_step(struct run *run) {
-    struct message message;
     if (!run->slow.end.state || --run->hold_left > 0)
         return 0;
-    if (run->held.size) {
-        const char *wrong = message_read(&run->held, &message);
-        if (wrong)
-            return run_fail(run, "what a survivor holds has changed", wrong);
-        ops()->release(run->slow.end.state);
-    }
+    const char *wrong = hands_release(&run->hands, &run->slow);
+    if (wrong)
+        return run_fail(run, "what a survivor holds has changed", wrong);
     run->hold_left = dice_roll(&run->dice, SLOW_HOLD_MAX);
-    int status = ops()->next(run->slow.end.state, &run->held, NULL);
-    if (status)
-        run->held.size = 0;
-    if (status == WEIR_EAGAIN)
-        return 0;
-    const char *wrong = status ? "next failed" : follower_take(&run->slow, run->ledger, &run->held);
+    wrong = hands_take(&run->hands, &run->slow, run->ledger, dice_roll(&run->dice, HANDS_MAX));
     return wrong ? run_fail(run, "slow survivor", wrong) : 0;
 }
 
@@ -157,7 +148,7 @@ static int survivors_step(struct run *run, uint64_t step, uint64_t at) {
 }
 
 static void survivors_close(struct run *run) {
-    run->held.size = 0;
+    run->hands.count = 0;
     end_close(&run->fast.end);
     end_close(&run->slow.end);
     end_close(&run->observer.end);
@@ -171,7 +162,7 @@ static int slow_catch_up(struct run *run) {
     run->hold_left = 0;
     if (slow_step(run))
         return -1;
-    run->held.size = 0;
+    run->hands.count = 0;
     const char *wrong = follower_drain(&run->slow, run->ledger);
     return wrong ? run_fail(run, "slow survivor", wrong) : 0;
 }

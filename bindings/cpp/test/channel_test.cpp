@@ -112,6 +112,30 @@ TEST(a_loop_over_a_reader_ends_when_nothing_comes) {
     }
 }
 
+TEST(many_go_and_come_in_one_call) {
+    const std::string address = shm_address();
+    weir::reader r(address);
+    weir::writer w(address);
+    w.send_many(weir::codec::json, std::vector<std::string>{"1", "2", "3"}, {}, {.op = "count"});
+    w.send_many(weir::codec::raw, std::array<std::array<double, 2>, 2>{{{1, 2}, {3, 4}}}, "f64[2]");
+    int expected = 1;
+    while (expected <= 5)
+        for (auto &m : r.next_many(2, LIMIT)) {
+            CHECK(m.seq() == static_cast<std::uint64_t>(expected) && m.gap() == 0);
+            if (expected <= 3)
+                CHECK(m.as<int>() == expected && m.op() == "count");
+            else
+                CHECK(m.array<double>()[0] == 2 * (expected - 4) + 1);
+            expected++;
+        }
+    CHECK(r.next_many(8, 0ms).empty());
+    std::size_t sent = 9;
+    CHECK_THROWS(weir::invalid_error,
+                 w.send_many(weir::codec::raw, std::vector<std::string>{"12345678", "1234567"}, "f64", {}, &sent),
+                 [](auto &) {});
+    CHECK(sent == 1 && r.next_many(8, LIMIT).size() == 1);
+}
+
 TEST(a_copy_outlives_its_reader) {
     const std::string address = shm_address();
     weir::writer w(address);

@@ -110,6 +110,51 @@ static PyObject *reader_next(PyObject *object, PyObject *args, PyObject *kwargs)
     return status > WEIR_OK ? weir_py_raise(&err) : message;
 }
 
+struct receiving_many {
+    weir_reader *reader;
+    weir_message *messages[WEIR_MANY_MAX];
+    size_t max, count;
+};
+
+static int next_many_attempt(void *context, int64_t timeout_ns, weir_error *err) {
+    struct receiving_many *many = context;
+    return weir_reader_next_many(many->reader, timeout_ns, many->messages, many->max, &many->count, err);
+}
+
+/* A list of copies; the originals go back at once. */
+static PyObject *hand_out_many(struct weir_py_reader *self, const struct receiving_many *many) {
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < many->count; i++) {
+        weir_message *copy;
+        int status = weir_message_copy(many->messages[i], &copy);
+        PyObject *message = status == WEIR_OK ? weir_py_message_own(copy) : weir_py_raise_code(status);
+        if (!message || PyList_Append(list, message) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(message);
+    }
+    weir_reader_release(self->reader);
+    return list;
+}
+
+static PyObject *reader_next_many(PyObject *object, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"max", "timeout", NULL};
+    struct weir_py_reader *self = (struct weir_py_reader *)object;
+    struct receiving_many many;
+    PyObject *seconds = NULL;
+    Py_ssize_t max = WEIR_MANY_MAX;
+    int64_t timeout_ns;
+    weir_error err;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|nO:next_many", names, &max, &seconds) ||
+        weir_py_timeout(seconds, &timeout_ns) < 0 || !ready(self))
+        return NULL;
+    many.reader = self->reader;
+    many.max = max < 0 ? 0 : max > WEIR_MANY_MAX ? WEIR_MANY_MAX : (size_t)max;
+    int status = weir_py_wait(next_many_attempt, &many, timeout_ns, 0, &self->is_busy, &err);
+    if (status == WEIR_OK)
+        return hand_out_many(self, &many);
+    return status < 0 ? NULL : weir_py_raise(&err);
+}
+
 /* A loop over a reader waits without end; it ends when the channel is taken away. */
 static PyObject *reader_iternext(PyObject *object) {
     struct weir_py_reader *self = (struct weir_py_reader *)object;
@@ -182,6 +227,9 @@ static PyGetSetDef reader_attributes[] = {
 
 static PyMethodDef reader_methods[] = {
     {"next", KEYWORDS(reader_next), "next(timeout=None, *, copy=True): the next message; raises Timeout."},
+    {"next_many", KEYWORDS(reader_next_many),
+     "next_many(max=256, timeout=None): a list of the next messages: waits for the first, and takes those that are "
+     "there with it; raises Timeout."},
     {"latest", KEYWORDS(reader_latest), "latest(*, copy=True): skip to the newest message; raises NotFound."},
     {"release", reader_release, METH_NOARGS, "Give a lent message back."},
     {"fileno", reader_fileno, METH_NOARGS, "A descriptor that is readable while next() has something to do."},

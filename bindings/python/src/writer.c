@@ -170,6 +170,106 @@ static PyObject *writer_send_bytes(PyObject *object, PyObject *args, PyObject *k
     return result;
 }
 
+/* ---- many in one call ---- */
+
+struct sending_many {
+    weir_writer *writer;
+    struct weir_py_parcel parcel;
+    int codec;
+    const char *type;
+    Py_buffer *buffers; /* NULL, or @count of them, held */
+    weir_view *data;
+    size_t count, sent;
+};
+
+static int many_attempt(void *context, int64_t timeout_ns, weir_error *err) {
+    struct sending_many *many = context;
+    size_t some = 0;
+    weir_writer_set_timeout(many->writer, timeout_ns);
+    int status = weir_writer_send_many(many->writer, many->parcel.op, many->parcel.meta, many->codec, many->type,
+                                       many->data + many->sent, many->count - many->sent, &some, err);
+    many->sent += some;
+    return status;
+}
+
+/* Hold the bytes of everything in @list, a tuple. Return: 0, or -1 with an exception; many_release in either case. */
+static int many_hold(struct sending_many *many, PyObject *list) {
+    size_t count = (size_t)PyTuple_GET_SIZE(list);
+    many->buffers = PyMem_Calloc(count + 1, sizeof *many->buffers);
+    many->data = PyMem_Calloc(count + 1, sizeof *many->data);
+    if (!many->buffers || !many->data) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (; many->count < count; many->count++) {
+        Py_buffer *buffer = &many->buffers[many->count];
+        if (PyObject_GetBuffer(PyTuple_GET_ITEM(list, (Py_ssize_t)many->count), buffer, PyBUF_SIMPLE) < 0)
+            return -1;
+        many->data[many->count] = (weir_view){buffer->buf, (size_t)buffer->len};
+    }
+    return 0;
+}
+
+static void many_release(struct sending_many *many) {
+    for (size_t i = 0; i < many->count; i++)
+        PyBuffer_Release(&many->buffers[i]);
+    PyMem_Free(many->buffers);
+    PyMem_Free(many->data);
+}
+
+/* Raise @err with an attribute that says how many went. */
+static PyObject *raise_sent(const weir_error *err, size_t sent) {
+    PyObject *type, *value, *trace;
+    weir_py_raise(err);
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    PyObject *number = PyLong_FromSize_t(sent);
+    if (!number || PyObject_SetAttrString(value, "sent", number) < 0)
+        PyErr_Clear();
+    Py_XDECREF(number);
+    PyErr_Restore(type, value, trace);
+    return NULL;
+}
+
+/* Each message may wait as long as the writer's timeout: as long as some go, it begins anew. */
+static PyObject *many_send(struct weir_py_writer *self, struct sending_many *many) {
+    weir_error err;
+    size_t before, size = 0;
+    int status;
+    for (size_t i = 0; i < many->count; i++)
+        size += many->data[i].size;
+    do {
+        before = many->sent;
+        status = weir_py_wait(many_attempt, many, self->timeout_ns, size >= LONG_SEND, &self->is_busy, &err);
+    } while (status == WEIR_ETIMEOUT && many->sent > before);
+    if (status == WEIR_OK)
+        return PyLong_FromSize_t(many->sent);
+    return status < 0 ? NULL : raise_sent(&err, many->sent);
+}
+
+static PyObject *writer_send_many(PyObject *object, PyObject *args, PyObject *kwargs) {
+    static const char *const names[] = {"data", "codec", "type", "op", "meta", NULL};
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    PyObject *values[5] = {NULL}, *entries, *list = NULL, *result = NULL;
+    struct sending_many many = {.writer = self->writer};
+    if (!usable(self) || weir_py_arguments("send_many", args, kwargs, names, 2, values, &entries) < 0)
+        return NULL;
+    if (!values[0] || !values[1])
+        PyErr_SetString(PyExc_TypeError, "send_many() needs data and codec");
+    else if (codec_of(values[1], &many.codec) == 0 && (list = PySequence_Tuple(values[0])) != NULL) {
+        many.type = values[2] && values[2] != Py_None ? PyUnicode_AsUTF8(values[2]) : NULL;
+        if (!PyErr_Occurred() && many_hold(&many, list) == 0 && usable(self) &&
+            weir_py_pack(&many.parcel, self->data_doc, self->meta_doc, NULL, values[3], values[4], entries) == 0) {
+            result = many_send(self, &many);
+            weir_py_unpack(&many.parcel);
+        }
+        many_release(&many);
+        Py_DECREF(list);
+    }
+    Py_XDECREF(entries);
+    return result;
+}
+
 static PyObject *writer_cork(PyObject *object, PyObject *unused) {
     struct weir_py_writer *self = (struct weir_py_writer *)object;
     (void)unused;
@@ -477,6 +577,10 @@ static PyMethodDef writer_methods[] = {
      "send(data=None, *, op=None, meta=None, **entries): send a message; entries go into meta."},
     {"send_bytes", KEYWORDS(writer_send_bytes),
      "send_bytes(data, codec, *, type=None, op=None, meta=None, **entries): send data that is already encoded."},
+    {"send_many", KEYWORDS(writer_send_many),
+     "send_many(data, codec, *, type=None, op=None, meta=None, **entries): send many messages, each already encoded, "
+     "in "
+     "one call; returns how many, and so does the attribute sent of what it raises."},
     {"reserve", KEYWORDS(writer_reserve),
      "reserve(element, shape, order='row', *, op=None, meta=None): room in the channel, filled in a with block; "
      "reserve('{x: f32}[100]') of structs, as bytes."},

@@ -193,6 +193,44 @@ def test_send_bytes(ends):
         w.send_bytes(bytes(7), "raw", type="f64[2]")
 
 
+def test_send_many(ends):
+    w, r = ends
+    assert w.send_many((b"%d" % i for i in range(5)), "json", op="count", unit="V") == 5
+    assert w.send_many([bytes(8), bytearray(8)], "raw", type="f64") == 2
+    assert w.send_many([], "json") == 0
+    got = []
+    while len(got) < 7:
+        some = r.next_many(3, timeout=10)
+        assert 1 <= len(some) <= 3
+        got += some
+    assert [m.data for m in got[:5]] == list(range(5))
+    assert [m.seq for m in got] == list(range(1, 8))
+    assert all((m.op, m.meta) == ("count", {"unit": "V"}) for m in got[:5])
+    assert [m.type for m in got[5:]] == ["f64", "f64"]
+    with pytest.raises(weir.Timeout):
+        r.next_many(timeout=0)
+    with pytest.raises(weir.InvalidArgument) as caught:
+        w.send_many([bytes(8), bytes(7)], "raw", type="f64")
+    assert caught.value.sent == 1
+    assert len(r.next_many(timeout=10)) == 1
+    with pytest.raises(TypeError):
+        w.send_many(["text"], "json")
+    with pytest.raises(weir.InvalidArgument):
+        r.next_many(0)
+
+
+def test_send_many_goes_on_where_there_is_room(shm):
+    with weir.reader(shm, capacity="64K") as r, weir.writer(shm, capacity="64K", timeout=0.05) as w:
+        with pytest.raises(weir.Timeout) as caught:
+            w.send_many([b"[%d]" % i + b" " * 1000 for i in range(200)], "json")
+        sent = caught.value.sent
+        assert 10 < sent < 200
+        got = []
+        while len(got) < sent:
+            got += r.next_many(timeout=10)
+        assert [m.data for m in got] == [[i] for i in range(sent)]
+
+
 def test_wait_for_readers(shm):
     with weir.writer(shm) as w:
         with pytest.raises(weir.Timeout):

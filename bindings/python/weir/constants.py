@@ -100,6 +100,9 @@ TYPE_TEXT_MAX = 4096  # bytes of a type's canonical text, with its NUL
 TYPE_STRUCTS_MAX = 16  # structs inside each other
 TYPE_FIELDS_MAX = 1024  # fields of a type, those of inner structs included
 
+# limits
+MANY_MAX = 256
+
 ERROR_NAMES = {
     0: "WEIR_OK",
     1: "WEIR_EAGAIN",

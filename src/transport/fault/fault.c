@@ -34,6 +34,7 @@ struct fault {
     uint8_t is_reserved;
     uint8_t is_batching;
     uint8_t has_fd;
+    uint32_t writer;       /* of the frame that next gave last */
     uint8_t must_not_wait; /* a false EAGAIN was given: there may be nothing to wait for */
     struct heard heard[WRITERS_MAX];
 };
@@ -202,6 +203,19 @@ static uint64_t fault_post(void *state, uint64_t word, const void *data, size_t 
     return seq;
 }
 
+/* A part of what could go, or nothing. */
+static size_t fault_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                              uint32_t flags, uint64_t *ret_seq) {
+    struct fault *fault = state;
+    size_t most = count ? draw(fault) % (count + 1) : 0;
+    if (!fault->is_open || fault->is_batching || most == 0)
+        return 0;
+    dawdle(fault);
+    size_t done = fault->inner->post_many(inside(fault), word, data, most, time, flags, ret_seq);
+    fault->is_batching = done && (flags & WEIR_COMMIT_MORE);
+    return done;
+}
+
 static void fault_discard(void *state) {
     struct fault *fault = state;
     fault->is_reserved = 0;
@@ -259,7 +273,19 @@ static int fault_next(void *state, struct weir_inbound *ret, weir_error *err) {
     do
         status = fault->inner->next(inside(fault), ret, err);
     while (status == WEIR_OK && !is_new(fault, ret));
+    if (status == WEIR_OK)
+        fault->writer = ret->writer;
     return status;
+}
+
+/* What follows a new frame of the same writer is new. */
+static size_t fault_follow(void *state, struct weir_following *ret, size_t max) {
+    struct fault *fault = state;
+    struct heard *heard = heard_of(fault, fault->writer);
+    size_t count = fault->is_open ? fault->inner->follow(inside(fault), ret, draw(fault) % (max + 1)) : 0;
+    if (heard && count > 0)
+        memcpy(&heard->seq, ret[count - 1].bytes + 8, sizeof(heard->seq));
+    return count;
 }
 
 static void fault_release(void *state) {
@@ -332,11 +358,13 @@ static const struct weir_transport_ops template = {
     .reserve = fault_reserve,
     .commit = fault_commit,
     .post = fault_post,
+    .post_many = fault_post_many,
     .discard = fault_discard,
     .skip = fault_skip,
     .flush = fault_flush,
     .readers = fault_readers,
     .next = fault_next,
+    .follow = fault_follow,
     .release = fault_release,
     .seek = fault_seek,
     .wait = fault_wait,

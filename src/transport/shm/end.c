@@ -168,6 +168,14 @@ uint64_t weir_shm_post(void *state, uint64_t word, const void *data, size_t size
     return weir_lane_post(&shm->lane, word, data, size, time, flags);
 }
 
+size_t weir_shm_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time, uint32_t flags,
+                          uint64_t *ret_seq) {
+    struct shm *shm = state;
+    if (shm->role != WEIR_ROLE_WRITER || weir_fork_happened(shm->generation))
+        return 0;
+    return weir_lane_post_many(&shm->lane, word, data, count, time, flags, ret_seq);
+}
+
 void weir_shm_discard(void *state) {
     struct shm *shm = state;
     weir_lane_discard(&shm->lane);
@@ -201,6 +209,11 @@ int weir_shm_next(void *state, struct weir_inbound *ret, weir_error *err) {
     if (__builtin_expect(weir_fork_happened(shm->generation), 0))
         return forked(shm, err);
     return weir_shm_reader_next(&shm->reader, ret, err);
+}
+
+size_t weir_shm_follow(void *state, struct weir_following *ret, size_t max) {
+    struct shm *shm = state;
+    return weir_fork_happened(shm->generation) ? 0 : weir_shm_reader_follow(&shm->reader, ret, max);
 }
 
 void weir_shm_release(void *state) {

@@ -31,11 +31,14 @@ void weir_shm_close(void *state);
 int weir_shm_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_shm_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);
 uint64_t weir_shm_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
+size_t weir_shm_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time, uint32_t flags,
+                          uint64_t *ret_seq);
 void weir_shm_discard(void *state);
 void weir_shm_skip(void *state);
 int weir_shm_flush(void *state, weir_error *err);
 int weir_shm_readers(void *state, uint32_t *ret);
 int weir_shm_next(void *state, struct weir_inbound *ret, weir_error *err);
+size_t weir_shm_follow(void *state, struct weir_following *ret, size_t max);
 void weir_shm_release(void *state);
 int weir_shm_seek(void *state, enum weir_from from, int64_t value, weir_error *err);
 int weir_shm_wait(void *state, uint32_t what, int64_t deadline, weir_error *err);
@@ -46,6 +49,7 @@ int weir_shm_peer_state(void *state);
 /* clang-format off */
 #define WEIR_SHM_END_OPS \
     .state_size = sizeof(struct shm), .close = weir_shm_close, .reserve = weir_shm_reserve, .commit = weir_shm_commit, .post = weir_shm_post, \
+    .post_many = weir_shm_post_many, .follow = weir_shm_follow, \
     .discard = weir_shm_discard, .skip = weir_shm_skip, .flush = weir_shm_flush, .readers = weir_shm_readers, \
     .next = weir_shm_next, .release = weir_shm_release, .seek = weir_shm_seek, .wait = weir_shm_wait, .fd = weir_shm_fd, \
     .peer_state = weir_shm_peer_state

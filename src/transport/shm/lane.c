@@ -28,7 +28,7 @@
 #include "os/process.h"
 #include "transport/shm/slot.h"
 
-enum { CHUNKS = 16, CORK_PARTS = 4, GROW_FACTOR = 2 };
+enum { CHUNKS = 16, CORK_PARTS = 4, GROW_FACTOR = 2, PASS_SIZE = 8192 };
 static const int64_t LEASE_LOOK_NS = 10 * 1000 * 1000;
 
 /* ---- the frames of a lane, as its writer sees them ---- */
@@ -395,6 +395,61 @@ uint64_t weir_lane_post(struct weir_lane *lane, uint64_t word, const void *data,
     }
     weir_bytes_put(to, data, size);
     return frame_publish(lane, span, word, flags, NULL) == WEIR_OK ? seq : 0;
+}
+
+/* Write frames from head on, each up to its word; the words as well, but for the first one's when nothing is held back
+ * yet. Return: how many. */
+static size_t frames_write(struct weir_lane *lane, uint64_t word, const weir_view *data, size_t count, int64_t time) {
+    uint64_t begin = lane->head, at = begin, last = begin, first = lane->cork_word, seq = lane->seq;
+    uint32_t head = weir_frame_word_size(word);
+    size_t done = 0;
+    for (; done < count && at - begin < PASS_SIZE; done++) {
+        size_t size = data[done].size;
+        uint64_t span = weir_shm_span(head + size);
+        if (size > lane->size_max - head || span > lane->segment.span_max || lane->limit - at < span + WEIR_SHM_LINE)
+            break;
+        unsigned char *to = (unsigned char *)weir_segment_word(&lane->segment, at);
+        if (at + AHEAD_SIZE < lane->limit)
+            line_fetch(lane, at + AHEAD_SIZE);
+        memcpy(to + 8, &seq, sizeof(seq));
+        if (word >> 56 & WEIR_FRAME_TIME)
+            memcpy(to + WEIR_FRAME_HEADER_SIZE, &time, sizeof(time));
+        weir_bytes_put(to + head, (const unsigned char *)data[done].data, size);
+        if (first)
+            atomic_store_explicit((_Atomic(uint64_t) *)(void *)to, word + size, memory_order_relaxed);
+        else
+            first = word + size;
+        last = at;
+        at += span;
+        seq++;
+    }
+    if (done == 0)
+        return 0;
+    zero_at(lane, at);
+    if (!lane->cork_word) {
+        lane->cork_word = first;
+        lane->cork_at = begin;
+    }
+    lane->cork_last = last;
+    lane->head = at;
+    lane->seq = seq;
+    return done;
+}
+
+size_t weir_lane_post_many(struct weir_lane *lane, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                           uint32_t flags, uint64_t *ret_seq) {
+    size_t done = 0;
+    while (done < count && !is_fenced(lane)) {
+        size_t some = frames_write(lane, word, data + done, count - done, time);
+        if (some == 0)
+            break;
+        int is_held = (flags & WEIR_COMMIT_MORE) && lane->head - lane->cork_at < lane->segment.capacity / CORK_PARTS;
+        if (!is_held && weir_lane_flush(lane, NULL) != WEIR_OK)
+            break;
+        done += some;
+    }
+    *ret_seq = lane->seq - 1;
+    return done;
 }
 
 void weir_lane_discard(struct weir_lane *lane) {

@@ -45,6 +45,8 @@ int weir_lane_reserve(struct weir_lane *lane, size_t size, struct weir_slot *ret
 int weir_lane_commit(struct weir_lane *lane, uint64_t word, uint32_t flags, weir_error *err);
 uint64_t weir_lane_post(struct weir_lane *lane, uint64_t word, const void *data, size_t size, int64_t time,
                         uint32_t flags);
+size_t weir_lane_post_many(struct weir_lane *lane, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                           uint32_t flags, uint64_t *ret_seq);
 void weir_lane_discard(struct weir_lane *lane);
 void weir_lane_skip(struct weir_lane *lane);
 int weir_lane_flush(struct weir_lane *lane, weir_error *err);

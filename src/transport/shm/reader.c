@@ -223,6 +223,7 @@ static inline void frame_give(struct weir_shm_reader *reader, struct weir_lane_v
         .writer = view->segment.lane + 1,
         .peer = view->segment.lane + 1,
         .uid = view->segment.uid,
+        .is_in_place = view->is_in_place,
     };
 }
 
@@ -346,6 +347,34 @@ int weir_shm_reader_next(struct weir_shm_reader *reader, struct weir_inbound *re
     return status;
 }
 
+/* Frames behind the one that is handed out: released together with it, as the cursor stays where it is. */
+size_t weir_shm_reader_follow(struct weir_shm_reader *reader, struct weir_following *ret, size_t max) {
+    struct weir_lane_view *view = reader->held;
+    if (!view || !view->is_in_place)
+        return 0;
+    if (reader->count > 1 && max > BURST - reader->burst)
+        max = reader->burst < BURST ? BURST - reader->burst : 0;
+    uint64_t position = view->next, expected = view->expected;
+    size_t count = 0;
+    for (; count < max; count++) {
+        uint64_t seq;
+        _Atomic(uint64_t) *at = weir_segment_word(&view->segment, position);
+        uint64_t word = atomic_load_explicit(at, memory_order_acquire);
+        uint64_t span = weir_shm_span(weir_frame_word_size(word));
+        if (weir_frame_word_size(word) < WEIR_FRAME_HEADER_SIZE || span > view->segment.span_max)
+            break; /* nothing, or damage: next finds it */
+        memcpy(&seq, (const unsigned char *)at + sizeof(word), sizeof(seq));
+        ret[count] = (struct weir_following){
+            .bytes = (const unsigned char *)at, .word = word, .gap = expected && seq > expected ? seq - expected : 0};
+        expected = seq + 1;
+        position += span;
+    }
+    view->next = position;
+    view->expected = expected;
+    reader->burst += (unsigned)count;
+    return count;
+}
+
 /* ---- seek ---- */
 
 /* The lane with the newest frame, by time, is left at that frame, the others at their ends. */
@@ -456,8 +485,8 @@ static int sleep_until(struct weir_shm_reader *reader, int64_t deadline) {
         if (left == 0)
             return WEIR_ETIMEOUT;
         weir_sleeper_begin(&reader->sleeper, reader->channel);
-        if (!is_ready(reader))
-            weir_sleeper_sleep(&reader->sleeper, reader->channel, left);
+        while (!is_ready(reader) && left > 0 && weir_sleeper_sleep(&reader->sleeper, reader->channel, left))
+            left = weir_deadline_left(deadline);
         weir_sleeper_end(&reader->sleeper, reader->channel);
         if (is_ready(reader))
             return WEIR_OK;

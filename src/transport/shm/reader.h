@@ -37,6 +37,7 @@ void weir_shm_reader_abandon(struct weir_shm_reader *reader);
 
 /* As in transport.h. */
 int weir_shm_reader_next(struct weir_shm_reader *reader, struct weir_inbound *ret, weir_error *err);
+size_t weir_shm_reader_follow(struct weir_shm_reader *reader, struct weir_following *ret, size_t max);
 void weir_shm_reader_release(struct weir_shm_reader *reader);
 int weir_shm_reader_seek(struct weir_shm_reader *reader, enum weir_from from, int64_t value, weir_error *err);
 int weir_shm_reader_wait(struct weir_shm_reader *reader, int64_t deadline);

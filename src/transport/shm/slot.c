@@ -81,19 +81,26 @@ void weir_slot_drop(struct weir_shm_channel *channel, unsigned slot) {
     weir_lease_drop(channel, WEIR_LEASE_SLOT + slot);
 }
 
+/* Have the cursors of many readers brought here at once: each lies in a line that its reader had last. */
+static void cursors_fetch(const struct weir_shm_channel *channel, unsigned lane, uint64_t joined) {
+    for (; joined; joined &= joined - 1)
+        __builtin_prefetch((const void *)&weir_channel_slot(channel, (unsigned)__builtin_ctzll(joined))->cursor[lane]);
+}
+
+/* Most readers are no further behind than another: their flags, in a line of their own, need not be looked at. */
 uint64_t weir_slot_held(const struct weir_shm_channel *channel, unsigned lane, uint64_t freed, uint64_t head,
                         unsigned *ret_slot) {
     uint64_t joined = atomic_load_explicit(&channel->cursors->joined, memory_order_acquire);
     uint64_t held = head;
     *ret_slot = WEIR_SHM_SLOTS;
+    if (joined & (joined - 1))
+        cursors_fetch(channel, lane, joined);
     for (; joined; joined &= joined - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(joined);
         struct weir_reader_slot *reader = weir_channel_slot(channel, slot);
-        if (!(atomic_load_explicit(&reader->flags, memory_order_relaxed) & WEIR_SLOT_HOLDING))
-            continue;
         /* Acquire: what the reader did with the bytes before its cursor, it has done. */
         uint64_t cursor = atomic_load_explicit(&reader->cursor[lane], memory_order_acquire);
-        if (cursor >= held)
+        if (cursor >= held || !(atomic_load_explicit(&reader->flags, memory_order_relaxed) & WEIR_SLOT_HOLDING))
             continue;
         held = cursor > freed ? cursor : freed;
         *ret_slot = slot;

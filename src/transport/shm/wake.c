@@ -137,14 +137,14 @@ void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_chan
     ticket_take(sleeper, channel);
 }
 
-void weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns) {
+int weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns) {
     int64_t slice_ns = left_ns < sleeper->slice_ns ? left_ns : sleeper->slice_ns;
-    if (channel->wakes)
-        channel->wakes->sleep(&channel->backing, slice_ns);
-    else if (sleeper->has_semaphore)
-        weir_semaphore_wait(weir_channel_slot(channel, sleeper->slot)->semaphore, slice_ns);
-    else
-        weir_futex_wait(&channel->page->wake, sleeper->word, slice_ns);
+    if (!channel->wakes)
+        return sleeper->has_semaphore
+                   ? weir_semaphore_wait(weir_channel_slot(channel, sleeper->slot)->semaphore, slice_ns)
+                   : weir_futex_wait(&channel->page->wake, sleeper->word, slice_ns);
+    channel->wakes->sleep(&channel->backing, slice_ns);
+    return 0;
 }
 
 void weir_sleeper_end(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {

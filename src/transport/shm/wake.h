@@ -60,7 +60,8 @@ void weir_sleeper_fini(struct weir_sleeper *sleeper);
 int weir_sleeper_use_semaphore(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err);
 /* Say that we are about to sleep. Look once more whether there is nothing to do, sleep, and end it in either case. */
 void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel);
-void weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns);
+/* Return: 1 when its time passed and nobody woke it: it still counts as sleeping, and may sleep on without a word. */
+int weir_sleeper_sleep(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, int64_t left_ns);
 void weir_sleeper_end(const struct weir_sleeper *sleeper, const struct weir_shm_channel *channel);
 /* Make the descriptor. */
 int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err);

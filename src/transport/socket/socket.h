@@ -402,9 +402,9 @@ int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq,
 #define WEIR_SOCKET_END_OPS                                                                                            \
     .traits = WEIR_TRAIT_BOUNDED, .state_size = sizeof(struct weir_socket), .close = weir_socket_close,                \
     .reserve = weir_socket_reserve, .commit = weir_socket_commit, .post = weir_socket_post,                            \
-    .discard = weir_socket_discard, .skip = weir_socket_skip, .flush = weir_socket_flush,                              \
-    .readers = weir_socket_readers, .next = weir_socket_next, .release = weir_socket_release,                          \
-    .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd, .peer_state = weir_socket_peer_state,    \
-    .list = weir_transport_no_list, .clean = weir_transport_no_clean
+    .post_many = weir_transport_no_post_many, .follow = weir_transport_no_follow, .discard = weir_socket_discard,      \
+    .skip = weir_socket_skip, .flush = weir_socket_flush, .readers = weir_socket_readers, .next = weir_socket_next,    \
+    .release = weir_socket_release, .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd,          \
+    .peer_state = weir_socket_peer_state, .list = weir_transport_no_list, .clean = weir_transport_no_clean
 
 #endif

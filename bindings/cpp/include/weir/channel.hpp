@@ -2,6 +2,9 @@
 #ifndef WEIR_CHANNEL_HPP
 #define WEIR_CHANNEL_HPP
 
+#include <algorithm>
+#include <vector>
+
 #include <weir/message.hpp>
 
 namespace weir {
@@ -164,6 +167,24 @@ public:
                       e);
     }
 
+    /* Send many messages in one call, of a range whose elements are data that is already encoded: strings, vectors or
+     * spans of bytes, of numbers, of structs. They are published, and readers woken, at once, and have one time.
+     * @type: of raw data, that of each. @sent: how many went, also when it throws. */
+    template <std::ranges::input_range R>
+    requires std::ranges::contiguous_range<std::ranges::range_reference_t<R>>
+    void send_many(codec encoded, R &&data, const text_arg &type = {}, const send_options &options = {},
+                   std::size_t *sent = nullptr) {
+        views_.clear();
+        for (auto &&one : data) {
+            auto bytes = std::as_bytes(std::span(one));
+            views_.push_back({reinterpret_cast<const char *>(bytes.data()), bytes.size()});
+        }
+        weir_error e;
+        detail::check(weir_writer_send_many(raw(), options.op.c_str(), options.meta.raw(), static_cast<int>(encoded),
+                                            type.c_str(), views_.data(), views_.size(), sent, &e),
+                      e);
+    }
+
     /* Send without a copy: auto r = w.reserve<double>({4, 256}); fill r; r.commit(). */
     template <element_type T> reservation<T> reserve(extents shape, const send_options &options = {}) {
         weir_ndarray raw_array{};
@@ -245,6 +266,7 @@ private:
 
     detail::handle<weir_writer, weir_writer_close> handle_;
     detail::argument argument_;
+    std::vector<weir_view> views_; /* kept, so that a loop allocates nothing */
 };
 
 class reader;
@@ -300,6 +322,23 @@ public:
         detail::check(status, e);
         return message_ref(found);
     }
+    /* The next messages, borrowed together until the reader's next call: waits for the first, and takes those that are
+     * there with it, at most @max. Empty when none came in time. Throws as next; what goes wrong behind a message is
+     * thrown by the next call. */
+    std::span<const message_ref> next_many(std::size_t max = WEIR_MANY_MAX, weir::timeout wait = forever) {
+        weir_message *found[WEIR_MANY_MAX];
+        std::size_t count;
+        weir_error e;
+        many_.clear();
+        int status =
+            weir_reader_next_many(raw(), wait.ns(), found, std::min<std::size_t>(max, WEIR_MANY_MAX), &count, &e);
+        if (status == WEIR_ETIMEOUT)
+            return {};
+        detail::check(status, e);
+        for (std::size_t i = 0; i < count; i++)
+            many_.emplace_back(found[i]);
+        return many_;
+    }
     /* Skip to the newest message, also when it was read before; nothing when there is none yet. */
     std::optional<message_ref> latest() {
         weir_message *found;
@@ -332,6 +371,7 @@ public:
 
 private:
     detail::handle<weir_reader, weir_reader_close> handle_;
+    std::vector<message_ref> many_;
 };
 
 inline message_range::iterator &message_range::iterator::operator++() {
