@@ -55,7 +55,7 @@ void weir_burst_before(struct weir_burst *burst) {
     int64_t now = weir_clock_monotonic(), took = burst->ended - burst->began;
     int is_sooner = burst->is_hot || now - burst->ended < (took < CALL_MAX_NS ? took : CALL_MAX_NS);
     burst->streak = is_sooner ? burst->streak + 1 : 0;
-    burst->is_hot = burst->is_hot && burst->streak >= WEIR_BURST_STREAK;
+    burst->is_hot = 0; /* from here on the clock says */
     burst->began = now;
 }
 
@@ -73,6 +73,8 @@ static void look(struct weir_burst *burst) {
     int is_slow = seq - burst->seq_seen < WEIR_BURST_STREAK;
     int is_old = collections == burst->collections_seen;
     burst->seq_seen = seq;
+    if (is_slow)
+        burst->streak = burst->is_hot = 0;
     if (is_slow || is_old)
         burst->flush(burst->object, is_slow ? WEIR_BURST_ENDS : WEIR_BURST_GOES_ON);
     burst->collections_seen = atomic_load_explicit(&burst->collections, memory_order_relaxed);

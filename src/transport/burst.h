@@ -51,9 +51,9 @@ struct weir_burst {
     /* The owner's: is it a burst? */
     int64_t began; /* the system call of his last send */
     int64_t ended;
-    uint32_t streak;
-    uint8_t may_keep; /* burst= of the address */
-    uint8_t is_hot;   /* the last grant was used up, so the burst goes on */
+    _Atomic(uint32_t) streak; /* this and is_hot: also whoever granted and waits now, though another owns it since */
+    uint8_t may_keep;         /* burst= of the address */
+    _Atomic(uint8_t) is_hot;  /* the last grant was used up, so the burst goes on */
 
     /* Under the object's lock. */
     _Atomic(uint8_t) is_granted;
