@@ -51,13 +51,15 @@ static void on_group_end(int number) {
 }
 
 /* The program's pipes lie at 0, 1, 2 already; everything else of ours has been closed. */
-static void program_exec(const char *const *argv) {
+static void program_exec(const char *const *argv, const char *const *environment) {
     static const int defaults[] = {SIGTERM, SIGINT, SIGALRM, SIGPIPE};
     sigset_t none;
     for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
         signal(defaults[i], SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (environment)
+        environ = (char **)environment;
     execvp(argv[0], (char *const *)argv);
     _exit(NO_PROGRAM);
 }
@@ -67,7 +69,7 @@ static int status_exit(int status) {
 }
 
 /* In the guard. SIGTERM is blocked on entry, and is let through once there is a handler and a group to tell. */
-static void guard(const char *const *argv, const int theirs[PIPES], pid_t parent) {
+static void guard(const char *const *argv, const char *const *environment, const int theirs[PIPES], pid_t parent) {
     int status = 0;
     sigset_t none;
     for (int i = 0; i < PIPES; i++)
@@ -82,7 +84,7 @@ static void guard(const char *const *argv, const int theirs[PIPES], pid_t parent
         _exit(NO_PROGRAM);
     pid_t program = _Fork(); /* not fork, whose handlers may take locks */
     if (program == 0)
-        program_exec(argv);
+        program_exec(argv, environment);
     for (int i = 0; i < PIPES; i++)
         close(i); /* so that we see when the program's last process has closed its ends */
     sigemptyset(&none);
@@ -95,18 +97,18 @@ static void guard(const char *const *argv, const int theirs[PIPES], pid_t parent
 /* ---- our side ---- */
 
 /* Return: 0, or an errno. */
-static int guard_start(const char *const *argv, const int theirs[PIPES], pid_t *ret) {
+static int guard_start(const char *const *argv, const char *const *environment, const int theirs[PIPES], pid_t *ret) {
     sigset_t blocked, before;
     pid_t parent = getpid();
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
     sigaddset(&blocked, SIGINT);
-    sigprocmask(SIG_BLOCK, &blocked, &before);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
     *ret = _Fork();
     int failure = *ret < 0 ? errno : 0;
     if (*ret == 0)
-        guard(argv, theirs, parent);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+        guard(argv, environment, theirs, parent);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failure;
 }
 
@@ -133,13 +135,13 @@ static int pipe_make(struct cli_child *child, int which, int is_pipe, int *their
     return 0;
 }
 
-int cli_child_start(struct cli_child *child, const char *const *argv, unsigned pipes) {
+int cli_child_start(struct cli_child *child, const char *const *argv, const char *const *environment, unsigned pipes) {
     int theirs[PIPES] = {-1, -1, -1}, failure = 0;
     *child = (struct cli_child){.fds = {-1, -1, -1}};
     for (int i = 0; i < PIPES && !failure; i++)
         failure = pipe_make(child, i, pipes >> i & 1, &theirs[i]);
     if (!failure)
-        failure = guard_start(argv, theirs, &child->pid);
+        failure = guard_start(argv, environment, theirs, &child->pid);
     for (int i = 0; i < PIPES; i++)
         end_close(&theirs[i]);
     if (failure) {
@@ -181,7 +183,7 @@ static void input_write(int *fd, weir_view *input) {
 }
 
 static int output_read(int *fd, weir_buffer *to) {
-    static char chunk[CHUNK];
+    char chunk[CHUNK];
     ssize_t size = read(*fd, chunk, sizeof(chunk));
     if (size > 0)
         return weir_buffer_append(to, chunk, (size_t)size) ? -1 : 0;
@@ -190,31 +192,34 @@ static int output_read(int *fd, weir_buffer *to) {
     return 0;
 }
 
-/* Return: 0 when the child has closed its outputs or we are interrupted; -1 out of memory. */
-static int child_serve(struct cli_child *child, weir_view input, weir_buffer *out, weir_buffer *talk) {
-    while ((child->fds[OUT] >= 0 || child->fds[TALK] >= 0) && !cli_is_interrupted()) {
+/* Return: 0 when the child has closed its outputs; 1 when it must end; -1 out of memory. */
+static int child_serve(struct cli_child *child, const struct cli_shell *shell) {
+    weir_view input = shell->input;
+    while (child->fds[OUT] >= 0 || child->fds[TALK] >= 0) {
         struct pollfd items[PIPES];
+        if (cli_is_interrupted() || (shell->must_end && shell->must_end(shell->user)))
+            return 1;
         for (int i = 0; i < PIPES; i++)
             items[i] = (struct pollfd){.fd = child->fds[i], .events = i == IN ? POLLOUT : POLLIN};
         if (poll(items, PIPES, SLICE_MS) <= 0)
             continue;
         if (items[IN].revents)
             input_write(&child->fds[IN], &input);
-        if (items[OUT].revents && output_read(&child->fds[OUT], out))
+        if (items[OUT].revents && output_read(&child->fds[OUT], shell->out))
             return -1;
-        if (items[TALK].revents && output_read(&child->fds[TALK], talk))
+        if (items[TALK].revents && output_read(&child->fds[TALK], shell->talk))
             return -1;
     }
     return 0;
 }
 
-int cli_child_run(const char *command, weir_view input, weir_buffer *out, weir_buffer *talk, int *ret_status) {
-    const char *const argv[] = {"/bin/sh", "-c", command, NULL};
+int cli_child_run(const struct cli_shell *shell, int *ret_status) {
+    const char *const argv[] = {"/bin/sh", "-c", shell->command, NULL};
     struct cli_child child;
-    int exit = cli_child_start(&child, argv, 1 << IN | 1 << OUT | 1 << TALK);
+    int exit = cli_child_start(&child, argv, shell->environment, 1 << IN | 1 << OUT | 1 << TALK);
     if (exit)
         return exit;
-    int failure = child_serve(&child, input, out, talk);
-    *ret_status = cli_child_finish(&child, failure);
-    return failure ? cli_fail(CLI_FAILURE, "out of memory for what the command printed") : CLI_OK;
+    int end = child_serve(&child, shell);
+    *ret_status = cli_child_finish(&child, end != 0);
+    return end < 0 ? cli_fail(CLI_FAILURE, "out of memory for what the command printed") : CLI_OK;
 }

@@ -13,8 +13,8 @@ struct cli_child {
 };
 
 /* Start the program @argv, NULL-terminated, found in PATH. @pipes: 1 << CLI_CHILD_..., or-ed; the others it has from
- * us. Our end, by whatever means, ends it and all that it has started. Return: exit code (said why). */
-int cli_child_start(struct cli_child *child, const char *const *argv, unsigned pipes);
+ * us. @environment: NULL for ours. Our end, by whatever means, ends it and all that it has started. Return: exit code (said why). */
+int cli_child_start(struct cli_child *child, const char *const *argv, const char *const *environment, unsigned pipes);
 void cli_child_close(struct cli_child *child, int which);
 /* 1 while the program runs. */
 int cli_child_is_there(const struct cli_child *child);
@@ -22,10 +22,20 @@ int cli_child_is_there(const struct cli_child *child);
  * Return: its exit code, 128 + the signal's number when one ended it, 127 when there was none to run. */
 int cli_child_finish(struct cli_child *child, int must_end);
 
-/* Run `sh -c command` with @input on its stdin; append its stdout to @out and its stderr to @talk.
- * @ret_status: its exit code, 128 + the signal's number when one ended it. An interruption of ours, or our end by
- * whatever means, ends it and all that it has started.
+/* A shell command, bytes in, bytes out. */
+struct cli_shell {
+    const char *command;
+    const char *const *environment; /* NULL: ours */
+    weir_view input;                /* its stdin */
+    weir_buffer *out, *talk;        /* its stdout and stderr are appended to */
+    int (*must_end)(void *user);    /* asked every now and then; NULL: never */
+    void *user;
+};
+
+/* Run `sh -c command`. @ret_status: its exit code, 128 + the signal's number when one ended it. An interruption of
+ * ours, our end by whatever means, or what must_end says, ends it and all that it has started. Threads may run one
+ * each.
  * Return: exit code (said why): CLI_FAILURE when it could not be run. */
-int cli_child_run(const char *command, weir_view input, weir_buffer *out, weir_buffer *talk, int *ret_status);
+int cli_child_run(const struct cli_shell *shell, int *ret_status);
 
 #endif

@@ -1,4 +1,5 @@
-/* weir call: ask a server, print its reply. The call is made in its two halves, so that Ctrl-C ends the wait. */
+/* weir call: ask a server, print its reply. The call is made in its two halves, so that Ctrl-C ends the wait, and takes
+ * the request back, as the end of --timeout does. */
 #include <string.h>
 
 #include "cli.h"
@@ -6,12 +7,14 @@
 static struct {
     int64_t timeout_ns;
     const char *meta;
-    int is_json;
+    int is_json, must_retry;
 } args = {.timeout_ns = INT64_C(10000000000)};
 
 static const struct cli_option options[] = {
     {"timeout", CLI_DURATION, &args.timeout_ns, "D", "how long to wait for the reply (default 10s)"},
     {"meta", CLI_TEXT, &args.meta, "JSON", "metadata of the request, a JSON object"},
+    {"retry", CLI_FLAG, &args.must_retry, NULL,
+     "when the server dies meanwhile, ask again: for what may be done twice"},
     {"json", CLI_FLAG, &args.is_json, NULL, "the whole reply as one JSON object"},
     {0},
 };
@@ -43,16 +46,28 @@ static int reply_print(weir_message *reply) {
     return status ? cli_error(status, &err) : cli_print_value(data, WEIR_PLAIN);
 }
 
+/* Ask once. Return: enum weir_err. */
+static int ask(weir_client *client, const char *op, const struct request *request, int64_t deadline, weir_message **ret,
+               weir_error *err) {
+    int status = weir_client_send(client, op, request->meta, request->data, err);
+    if (status)
+        return status;
+    do
+        status = weir_client_receive(client, cli_slice(deadline), ret, err);
+    while (cli_keep_waiting(status, deadline));
+    if (status == WEIR_ETIMEOUT)
+        weir_client_cancel(client, weir_client_id(client), NULL);
+    return status;
+}
+
 static int call(weir_client *client, const char *op, const struct request *request) {
     weir_message *reply = NULL;
     weir_error err = {0};
     int64_t deadline = cli_deadline(args.timeout_ns);
-    int status = weir_client_send(client, op, request->meta, request->data, &err);
-    if (status)
-        return cli_error(status, &err);
+    int status;
     do
-        status = weir_client_receive(client, cli_slice(deadline), &reply, &err);
-    while (cli_keep_waiting(status, deadline));
+        status = ask(client, op, request, deadline, &reply, &err);
+    while (status == WEIR_EPEER && args.must_retry && !cli_is_interrupted());
     if (status == WEIR_ETIMEOUT && cli_is_interrupted())
         return CLI_SIGNAL + cli_is_interrupted();
     return status ? cli_error(status, &err) : reply_print(reply);
@@ -77,7 +92,7 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_call = {
     .name = "call",
     .summary = "ask a server and print its reply",
-    .usage = "ADDR OP [DATA] [--timeout D] [--meta JSON] [--json]",
+    .usage = "ADDR OP [DATA] [--timeout D] [--meta JSON] [--retry] [--json]",
     .examples = "  weir call lab/fft transform '[1,2,3,4]'\n"
                 "  weir call lab/motor stop --timeout 500ms\n",
     .options = options,

@@ -236,7 +236,7 @@ static int is_running(const struct node *node) {
 
 static int node_run(struct node *node, char **argv) {
     unsigned pipes = (node->reader ? 1U << CLI_CHILD_IN : 0) | (node->writer ? 1U << CLI_CHILD_OUT : 0);
-    int exit = cli_child_start(&node->child, (const char *const *)argv, pipes);
+    int exit = cli_child_start(&node->child, (const char *const *)argv, NULL, pipes);
     if (exit)
         return exit;
     node->deadline = cli_deadline(args.timeout_ns);

@@ -18,7 +18,8 @@
 #include "cli.h"
 
 #ifndef WEIR_DEMO_SOURCE
-#error "the build says where the demo is: WEIR_DEMO_SOURCE, WEIR_DEMO_DATA, WEIR_DEMO_LIBEXEC, WEIR_DEMO_PYTHON, WEIR_DEMO_PHP"
+#error                                                                                                                 \
+    "the build says where the demo is: WEIR_DEMO_SOURCE, WEIR_DEMO_DATA, WEIR_DEMO_LIBEXEC, WEIR_DEMO_PYTHON, WEIR_DEMO_PHP"
 #endif
 
 static int exists(const char *path) {
@@ -49,12 +50,15 @@ static int root_find(char root[PATH_MAX]) {
 
 /* Run a shell command and keep the last line of what it said. Return: its exit code. */
 static int attempt(const char *command, char *words, size_t size) {
-    const weir_view nothing = {0};
+    struct cli_shell shell = {.command = command};
     weir_buffer *out = NULL;
     int status = -1;
     words[0] = '\0';
-    if (weir_buffer_new(&out) != WEIR_OK || weir_buffer_append(out, "\n", 1) != WEIR_OK ||
-        cli_child_run(command, nothing, out, out, &status) != CLI_OK || weir_buffer_append(out, "", 1) != WEIR_OK)
+    if (weir_buffer_new(&out) != WEIR_OK)
+        return -1;
+    shell.out = shell.talk = out;
+    if (weir_buffer_append(out, "\n", 1) != WEIR_OK || cli_child_run(&shell, &status) != CLI_OK ||
+        weir_buffer_append(out, "", 1) != WEIR_OK)
         status = -1;
     if (status > 0) {
         char *text = (char *)weir_buffer_view(out).data;

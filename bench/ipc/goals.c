@@ -49,6 +49,11 @@ static const struct goal goals[] = {
     {FAN_1K, "weir shm", "bare broadcast ring", 0.9},
     {FAN_64, "weir shm", "ZeroMQ ipc", 1.5},
     {FAN_1K, "weir shm", "ZeroMQ ipc", 1.5},
+    {CALL, "weir call unix", "bare unix socket", 1 / 1.2},
+    {CALL, "weir call unix", "ZeroMQ REQ/REP", 1},
+    {CALL, "weir call unix", "NATS request", 1},
+    {CALL_MANY, "weir call unix", "ZeroMQ REQ/REP", 1},
+    {CALL_MANY, "weir call unix", "NATS request", 1},
 };
 
 static struct verdict *verdict_new(struct bench *bench, const char *what, const char *against, double wanted) {
@@ -129,6 +134,18 @@ static void judge_flat(struct bench *bench, const char *what, const char *const 
     verdict->is_measured = 1;
 }
 
+/* Many calls under way, against one bare round trip after the other. */
+static void judge_calls(struct bench *bench) {
+    struct entry *weir = bench_entry(bench, "weir call unix"), *bare = bench_entry(bench, "bare unix socket");
+    if (!weir || !bare || !weir->figures[CALL_MANY].count || !bare->figures[CALL].count)
+        return;
+    double calls = weir->figures[CALL_MANY].median, trips = 1e6 / bare->figures[CALL].median;
+    struct verdict *verdict = verdict_new(bench, scenarios[CALL_MANY].name, "bare, one a time", 10);
+    snprintf(verdict->figures, sizeof(verdict->figures), "%.0f /s : %.0f /s", calls, trips);
+    verdict->ratio = calls / trips;
+    verdict->is_measured = 1;
+}
+
 static void judge_loans(struct bench *bench) {
     struct entry *weir = bench_entry(bench, "weir shm, loaned");
     if (!weir || !weir->figures[LOAN_1K].count || !weir->figures[LOAN_64K].count || !weir->figures[LOAN_1M].count)
@@ -149,6 +166,7 @@ void bench_goals(struct bench *bench) {
                   {"CPU of a waiting reader", "%", 0.05}};
     for (size_t i = 0; i < sizeof(goals) / sizeof(goals[0]); i++)
         judge(bench, &goals[i]);
+    judge_calls(bench);
     judge_loans(bench);
     judge_flat(bench, "a send, 1 to 64 readers", readers);
     judge_flat(bench, "a send, 1 to 1000 channels", channels);

@@ -30,6 +30,8 @@ enum scenario_id {
     FAN_64, /* one way, to 4 readers */
     FAN_1K,
     WAY_64, /* one way, a call of the program for each: streams of bytes */
+    CALL,      /* a request and its reply, one after the other */
+    CALL_MANY, /* the same with 64 under way from one client; a message is a call */
     SCENARIO_COUNT
 };
 
@@ -37,6 +39,7 @@ enum scenario_id {
 #define WAYS           (1u << WAY_48 | 1u << WAY_1K | 1u << WAY_64K | 1u << WAY_1M)
 #define LOANS          (1u << LOAN_1K | 1u << LOAN_64K | 1u << LOAN_1M)
 #define FANS           (1u << FAN_64 | 1u << FAN_1K)
+#define CALLS          (1u << CALL | 1u << CALL_MANY)
 #define ONLY(scenario) (1u << (scenario))
 
 struct scenario {

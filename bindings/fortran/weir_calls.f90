@@ -25,11 +25,17 @@ module weir_calls
         procedure :: call_json => client_call_json
         procedure, private :: send_r32, send_r64, send_i8, send_i16, send_i32, send_i64
         procedure, private :: send_map
-        ! call c%send(op, x [, meta, order, unsigned, stat, errmsg]), then c%receive until it is .true.: a call in two
-        ! halves, for programs that wait for other things as well
+        ! call c%send(op, x [, meta, order, unsigned, stat, errmsg]): ask and go on; c%id() is the request's then. Many
+        ! may be under way.
         generic :: send => send_r32, send_r64, send_i8, send_i16, send_i32, send_i64, send_map
         procedure :: send_json => client_send_json
-        procedure :: receive => client_receive
+        procedure, private :: receive_any, receive_id
+        ! c%receive([timeout, stat, errmsg]): the next reply, to any request; c%id() says to which, also when it is an
+        ! error. c%receive(timeout, id [, stat, errmsg]), c%receive(id=id): the reply to that one.
+        generic :: receive => receive_any, receive_id
+        procedure :: id => client_id
+        procedure :: cancel => client_cancel
+        procedure :: under_way => client_under_way
         procedure :: fd => client_fd
         procedure, private :: client_assign
         generic :: assignment(=) => client_assign
@@ -40,8 +46,11 @@ module weir_calls
         type(c_ptr) :: handle_ = c_null_ptr
         type(c_ptr) :: meta_doc_ = c_null_ptr
         type(c_ptr) :: data_doc_ = c_null_ptr
+        type(c_ptr) :: copy_ = c_null_ptr ! of the request, which is message_ then
+        logical :: is_shared_ = .false. ! requests do not lie in the channel
     contains
         procedure :: open => server_open
+        procedure :: worker => server_worker
         procedure :: close => server_close
         procedure :: is_open => server_is_open
         procedure :: next => server_next
@@ -51,6 +60,7 @@ module weir_calls
         generic :: reply => reply_r32, reply_r64, reply_i8, reply_i16, reply_i32, reply_i64, reply_map, reply_nothing
         procedure :: reply_json => server_reply_json
         procedure :: fail => server_fail
+        procedure :: is_cancelled => server_is_cancelled
         procedure :: fd => server_fd
         procedure, private :: server_assign
         generic :: assignment(=) => server_assign
@@ -195,7 +205,7 @@ contains
         include 'call.inc'
     end subroutine
 
-    ! ---- a call in two halves ----
+    ! ---- many calls under way ----
 
     ! Send a request whose document is built. @status: of the building.
     subroutine begin(self, status, op, data, meta, stat, errmsg)
@@ -243,8 +253,8 @@ contains
         call self%send_json(op, map%json(), meta, stat, errmsg)
     end subroutine
 
-    ! Wait for the reply to what was sent last; .false. when it has not come in time: then receive again.
-    logical function client_receive(self, timeout, stat, errmsg) result(is_there)
+    ! Wait for the next reply; .false. when none has come in time: then receive again.
+    logical function receive_any(self, timeout, stat, errmsg) result(is_there)
         class(weir_client), intent(inout) :: self
         real(real64), intent(in), optional :: timeout
         integer, intent(out), optional :: stat
@@ -257,6 +267,51 @@ contains
         if (status == WEIR_OK) self%message_ = reply
         is_there = settle_next(status, self%failure_, stat, errmsg)
     end function
+
+    ! The same for the reply to one request. Replies to others that come meanwhile are kept.
+    logical function receive_id(self, timeout, id, stat, errmsg) result(is_there)
+        class(weir_client), intent(inout) :: self
+        real(real64), intent(in), optional :: timeout
+        integer(int64), intent(in) :: id
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(c_ptr) :: reply
+        integer(c_int) :: status
+        self%message_ = c_null_ptr
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK) then
+            status = weir_raw_client_receive_id(self%handle_, id, nanoseconds(timeout), reply, self%failure_)
+        end if
+        if (status == WEIR_OK) self%message_ = reply
+        is_there = settle_next(status, self%failure_, stat, errmsg)
+    end function
+
+    ! The request that the last call, send, receive or cancel was about; 0: none yet.
+    pure integer(int64) function client_id(self) result(id)
+        class(weir_client), intent(in) :: self
+        id = 0
+        if (self%is_open()) id = weir_raw_client_id(self%handle_)
+    end function
+
+    ! How many requests were sent whose reply was not received.
+    pure integer function client_under_way(self) result(count)
+        class(weir_client), intent(in) :: self
+        count = 0
+        if (self%is_open()) count = weir_raw_client_under_way(self%handle_)
+    end function
+
+    ! Take a request back; the server is told.
+    subroutine client_cancel(self, id, stat, errmsg)
+        class(weir_client), intent(inout) :: self
+        integer(int64), intent(in) :: id
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        integer(c_int) :: status
+        self%message_ = c_null_ptr
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK) status = weir_raw_client_cancel(self%handle_, id, self%failure_)
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
 
     subroutine send_r32(self, op, x, meta, order, unsigned, stat, errmsg)
         real(c_float), intent(in) :: x(..)
@@ -304,9 +359,38 @@ contains
         call settle(status, self%failure_, stat, errmsg)
     end subroutine
 
-    subroutine server_close(self)
+    ! Open @other as another handle to the same server, for another thread: each request goes to exactly one of them.
+    ! Each is used by one thread at a time. Make the first one before a request is taken.
+    subroutine server_worker(self, other, stat, errmsg)
+        class(weir_server), intent(inout) :: self
+        class(weir_server), intent(inout) :: other
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(c_ptr) :: handle
+        integer(c_int) :: status
+        call other%close()
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK) status = make_docs(other%data_doc_, other%meta_doc_, self%failure_)
+        if (status == WEIR_OK) status = weir_raw_server_worker(self%handle_, handle, self%failure_)
+        if (status == WEIR_OK) then
+            other%handle_ = handle
+            other%is_shared_ = .true.
+            self%is_shared_ = .true.
+        end if
+        call settle(status, self%failure_, stat, errmsg)
+    end subroutine
+
+    ! Speak of no request any more.
+    subroutine request_forget(self)
         class(weir_server), intent(inout) :: self
         self%message_ = c_null_ptr
+        self%copy_ = weir_raw_message_free(self%copy_)
+    end subroutine
+
+    subroutine server_close(self)
+        class(weir_server), intent(inout) :: self
+        call request_forget(self)
+        self%is_shared_ = .false.
         self%handle_ = weir_raw_server_close(self%handle_)
         self%data_doc_ = weir_raw_doc_free(self%data_doc_)
         self%meta_doc_ = weir_raw_doc_free(self%meta_doc_)
@@ -348,7 +432,7 @@ contains
         character(*), intent(inout), optional :: errmsg
         type(c_ptr) :: message
         integer(c_int) :: status
-        self%message_ = c_null_ptr
+        call request_forget(self)
         status = check_open(self%handle_, self%failure_)
         if (status == WEIR_OK) status = weir_raw_server_next(self%handle_, nanoseconds(timeout), message, self%failure_)
         if (status == WEIR_OK) self%message_ = message
@@ -361,6 +445,27 @@ contains
         status = check_open(self%handle_, self%failure_)
         if (status /= WEIR_OK .or. self%has_message()) return
         call settle_text(WEIR_EINVAL, 'there is no request to answer', self%failure_, status)
+    end function
+
+    ! Has the client taken the request back, or given up? Unless there are workers, what view showed of the request is
+    ! gone after it, as the channel is looked through; its arrays and values are not.
+    logical function server_is_cancelled(self, stat, errmsg) result(is_cancelled)
+        class(weir_server), intent(inout) :: self
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        integer(c_int) :: status
+        is_cancelled = .false.
+        status = check_request(self)
+        if (status == WEIR_OK .and. .not. self%is_shared_ .and. .not. c_associated(self%copy_)) then
+            status = weir_raw_message_copy(self%message_, self%copy_)
+            if (status == WEIR_OK) then
+                self%message_ = self%copy_
+            else
+                call settle_text(WEIR_ENOMEM, 'out of memory for a request', self%failure_, status)
+            end if
+        end if
+        if (status == WEIR_OK) is_cancelled = weir_raw_server_is_cancelled(self%handle_, self%message_) /= 0
+        call settle(status, self%failure_, stat, errmsg)
     end function
 
     ! Answer with a value whose document is built. @status: of the building.

@@ -106,4 +106,7 @@ module weir_constants
 
     ! limits
     integer(c_int), parameter, public :: WEIR_MANY_MAX = 256
+
+    ! limits
+    integer(c_int), parameter, public :: WEIR_CALLS_MAX = 1024
 end module weir_constants

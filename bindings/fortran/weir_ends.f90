@@ -29,6 +29,10 @@ module weir_ends
         procedure :: send_nothing
         ! call w%send(x [, op, unit, meta, order, unsigned, stat, errmsg]): any array or number, a map or a text
         generic :: send => send_r32, send_r64, send_i8, send_i16, send_i32, send_i64, send_map, send_string
+        procedure, private :: many_r32, many_r64, many_i8, many_i16, many_i32, many_i64
+        ! call w%send_many(x [, op, unit, meta, order, unsigned, sent, stat, errmsg]): x(..., 1), x(..., 2), ... as a message
+        ! each, in one call; sent says how many went, also after a failure
+        generic :: send_many => many_r32, many_r64, many_i8, many_i16, many_i32, many_i64
         procedure :: send_json => writer_send_json
         ! call w%send_struct('{t: i64, accel: f64[3]}', c_loc(x) [, op, unit, meta, stat, errmsg]): x of a bind(c) type,
         ! or an array of it, that lies as the text says
@@ -63,6 +67,9 @@ module weir_ends
         generic :: next => next_r32, next_r64, next_i8, next_i16, next_i32, next_i64, &
             point_r32, point_r64, point_i8, point_i16, point_i32, point_i64, next_message
         procedure :: next_any => reader_next_any
+        ! n = r%next_many(messages [, timeout, stat, errmsg]): copies of what is there, in messages(:n), a weir_message each;
+        ! waits for the first
+        procedure :: next_many => reader_next_many
         procedure :: latest => reader_latest
         procedure :: release => reader_release
         procedure :: fd => reader_fd
@@ -225,6 +232,36 @@ contains
     subroutine send_i64(self, x, op, unit, meta, order, unsigned, stat, errmsg)
         integer(c_int64_t), intent(in) :: x(..)
         include 'send.inc'
+    end subroutine
+
+    subroutine many_r32(self, x, op, unit, meta, order, unsigned, sent, stat, errmsg)
+        real(c_float), intent(in) :: x(..)
+        include 'send_many.inc'
+    end subroutine
+
+    subroutine many_r64(self, x, op, unit, meta, order, unsigned, sent, stat, errmsg)
+        real(c_double), intent(in) :: x(..)
+        include 'send_many.inc'
+    end subroutine
+
+    subroutine many_i8(self, x, op, unit, meta, order, unsigned, sent, stat, errmsg)
+        integer(c_int8_t), intent(in) :: x(..)
+        include 'send_many.inc'
+    end subroutine
+
+    subroutine many_i16(self, x, op, unit, meta, order, unsigned, sent, stat, errmsg)
+        integer(c_int16_t), intent(in) :: x(..)
+        include 'send_many.inc'
+    end subroutine
+
+    subroutine many_i32(self, x, op, unit, meta, order, unsigned, sent, stat, errmsg)
+        integer(c_int32_t), intent(in) :: x(..)
+        include 'send_many.inc'
+    end subroutine
+
+    subroutine many_i64(self, x, op, unit, meta, order, unsigned, sent, stat, errmsg)
+        integer(c_int64_t), intent(in) :: x(..)
+        include 'send_many.inc'
     end subroutine
 
     subroutine reserve_r32(self, x, shape, op, unit, meta, order, unsigned, stat, errmsg)
@@ -412,6 +449,30 @@ contains
         integer, intent(out), optional :: stat
         character(*), intent(inout), optional :: errmsg
         is_there = settle_next(receive(self, timeout), self%failure_, stat, errmsg)
+    end function
+
+    integer function reader_next_many(self, messages, timeout, stat, errmsg) result(count)
+        class(weir_reader), intent(inout) :: self
+        type(weir_message), intent(inout) :: messages(:)
+        real(real64), intent(in), optional :: timeout
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(c_ptr) :: found(WEIR_MANY_MAX)
+        integer(c_size_t) :: some
+        integer(c_int) :: status
+        integer :: i
+        count = 0
+        self%message_ = c_null_ptr
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK) status = weir_raw_reader_next_many(self%handle_, nanoseconds(timeout), found, &
+            size(messages, kind=c_size_t), some, self%failure_)
+        if (settle_next(status, self%failure_, stat, errmsg)) count = int(some)
+        do i = 1, count
+            self%message_ = found(i)
+            messages(i) = self
+        end do
+        self%message_ = c_null_ptr
+        if (count > 0) call weir_raw_reader_release(self%handle_)
     end function
 
     logical function next_message(self, message, timeout, stat, errmsg) result(is_there)

@@ -264,6 +264,16 @@ module weir_raw
             integer(c_int), intent(inout) :: ret_fd
             type(weir_raw_error), intent(inout) :: err
         end function
+        integer(c_int) function weir_raw_reader_next_many(reader, timeout_ns, ret, most, count, err) &
+            bind(c, name='weir_reader_next_many')
+            import :: c_ptr, c_int, c_int64_t, c_size_t, weir_raw_error
+            type(c_ptr), value :: reader
+            integer(c_int64_t), value :: timeout_ns
+            type(c_ptr), intent(out) :: ret(*)
+            integer(c_size_t), value :: most
+            integer(c_size_t), intent(out) :: count
+            type(weir_raw_error), intent(inout) :: err
+        end function
         integer(c_int) function weir_raw_reader_next(reader, timeout_ns, ret, err) bind(c, name='weir_reader_next')
             import :: c_ptr, c_int, c_int64_t, weir_raw_error
             type(c_ptr), value :: reader
@@ -384,6 +394,16 @@ module weir_raw
             integer(c_int), value :: order, is_unsigned
             type(weir_raw_error), intent(inout) :: err
         end function
+        integer(c_int) function weir_raw_send_many(writer, op, meta, x, order, is_unsigned, sent, err) &
+            bind(c, name='weir_fortran_send_many')
+            import :: c_ptr, c_int, c_char, c_size_t, weir_raw_error
+            type(c_ptr), value :: writer, meta
+            character(kind=c_char), intent(in) :: op(*)
+            type(*), intent(in) :: x(..)
+            integer(c_int), value :: order, is_unsigned
+            integer(c_size_t), intent(out) :: sent
+            type(weir_raw_error), intent(inout) :: err
+        end function
         integer(c_int) function weir_raw_put_array(doc, x, order, is_unsigned, ret, err) &
             bind(c, name='weir_fortran_put')
             import :: c_ptr, c_int, weir_raw_error
@@ -415,6 +435,39 @@ module weir_raw
             integer(c_int64_t), value :: timeout_ns
             type(c_ptr), intent(inout) :: ret
             type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_client_receive_id(client, id, timeout_ns, ret, err) &
+            bind(c, name='weir_client_receive_id')
+            import :: c_ptr, c_int, c_int64_t, weir_raw_error
+            type(c_ptr), value :: client
+            integer(c_int64_t), value :: id, timeout_ns
+            type(c_ptr), intent(inout) :: ret
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_client_cancel(client, id, err) bind(c, name='weir_client_cancel')
+            import :: c_ptr, c_int, c_int64_t, weir_raw_error
+            type(c_ptr), value :: client
+            integer(c_int64_t), value :: id
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        pure integer(c_int64_t) function weir_raw_client_id(client) bind(c, name='weir_client_id')
+            import :: c_ptr, c_int64_t
+            type(c_ptr), value :: client
+        end function
+        pure integer(c_int32_t) function weir_raw_client_under_way(client) bind(c, name='weir_client_under_way')
+            import :: c_ptr, c_int32_t
+            type(c_ptr), value :: client
+        end function
+        integer(c_int) function weir_raw_server_worker(server, ret, err) bind(c, name='weir_server_worker')
+            import :: c_ptr, c_int, weir_raw_error
+            type(c_ptr), value :: server
+            type(c_ptr), intent(inout) :: ret
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_server_is_cancelled(server, request) &
+            bind(c, name='weir_server_is_cancelled')
+            import :: c_ptr, c_int
+            type(c_ptr), value :: server, request
         end function
         integer(c_int) function weir_raw_wait(fds, count, ready, timeout_ns, err) bind(c, name='weir_fortran_wait')
             import :: c_int, c_int64_t, c_size_t, weir_raw_error

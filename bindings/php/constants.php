@@ -106,6 +106,9 @@ const TYPE_FIELDS_MAX = 1024; // fields of a type, those of inner structs includ
 // limits
 const MANY_MAX = 256;
 
+// limits
+const CALLS_MAX = 1024;
+
 const ERROR_NAMES = [
     0 => 'WEIR_OK',
     1 => 'WEIR_EAGAIN',

@@ -143,16 +143,5 @@ struct weir_writer {
 struct weir_reader {
     struct weir_end end;
 };
-struct weir_client {
-    struct weir_end end;
-    uint64_t id;                  /* of the last call: a random beginning, then counted up */
-    struct weir_outgoing request; /* of that call; what it points at is in .op and the end's scratch buffers */
-    char op[WEIR_OP_MAX];
-    uint8_t is_under_way; /* the reply has not been received */
-    uint8_t is_pending;   /* no server was there: not sent yet */
-};
-struct weir_server {
-    struct weir_end end;
-};
 
 #endif

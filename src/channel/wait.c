@@ -8,25 +8,28 @@
 
 #include "base/clock.h"
 #include "channel/end.h"
+#include "channel/server.h"
 #include "transport/burst.h"
 
 enum { POLL_ON_STACK = 16 };
 
-static struct weir_end *item_end(const weir_wait_item *item) {
-    if (item->reader)
-        return &item->reader->end;
-    return item->server ? &item->server->end : NULL;
+static int is_end(const weir_wait_item *item) {
+    return item->reader || item->server;
 }
 
-static uint32_t item_kinds(const weir_wait_item *item) {
-    return item->reader ? WEIR_KINDS_MESSAGE : WEIR_KINDS_REQUEST;
+static int end_fd(const weir_wait_item *item, int *ret, weir_error *err) {
+    return item->reader ? weir_reader_fd(item->reader, ret, err) : weir_server_fd(item->server, ret, err);
+}
+
+static int end_peek(const weir_wait_item *item) {
+    return item->reader ? weir_end_peek(&item->reader->end, WEIR_KINDS_MESSAGE, NULL)
+                        : weir_server_peek(item->server, NULL);
 }
 
 static int descriptors_get(weir_wait_item *items, size_t count, struct pollfd *polls, weir_error *err) {
     for (size_t i = 0; i < count; i++) {
-        struct weir_end *end = item_end(&items[i]);
         polls[i] = (struct pollfd){.fd = items[i].fd, .events = POLLIN};
-        int status = end ? weir_end_fd(end, &polls[i].fd, err) : WEIR_OK;
+        int status = is_end(&items[i]) ? end_fd(&items[i], &polls[i].fd, err) : WEIR_OK;
         if (status)
             return status;
     }
@@ -37,8 +40,7 @@ static int descriptors_get(weir_wait_item *items, size_t count, struct pollfd *p
 static size_t look(weir_wait_item *items, size_t count) {
     size_t ready = 0;
     for (size_t i = 0; i < count; i++) {
-        struct weir_end *end = item_end(&items[i]);
-        items[i].is_ready = end && weir_end_peek(end, item_kinds(&items[i]), NULL) != WEIR_EAGAIN;
+        items[i].is_ready = is_end(&items[i]) && end_peek(&items[i]) != WEIR_EAGAIN;
         ready += (size_t)items[i].is_ready;
     }
     return ready;
@@ -60,7 +62,7 @@ static int poll_until(struct pollfd *polls, size_t count, int64_t deadline, int 
 static size_t mark_descriptors(weir_wait_item *items, const struct pollfd *polls, size_t count) {
     size_t ready = 0;
     for (size_t i = 0; i < count; i++) {
-        if (item_end(&items[i]) || !polls[i].revents)
+        if (is_end(&items[i]) || !polls[i].revents)
             continue;
         items[i].is_ready = 1;
         ready++;

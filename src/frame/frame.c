@@ -189,7 +189,7 @@ int weir_frame_parse(uint64_t word, const unsigned char *bytes, size_t available
     ret->flags = (uint8_t)(word >> 56);
     if (((word >> 36) & 0x0F) != WEIR_FRAME_VERSION)
         return WEIR_EVERSION;
-    if (ret->size < WEIR_FRAME_HEADER_SIZE || ret->kind < WEIR_FRAME_MESSAGE || ret->kind > WEIR_FRAME_CONTROL ||
+    if (ret->size < WEIR_FRAME_HEADER_SIZE || ret->kind < WEIR_FRAME_MESSAGE || ret->kind > WEIR_FRAME_KIND_LAST ||
         (ret->flags & ~FLAGS_KNOWN))
         return WEIR_ECORRUPT;
     if (ret->size > available)

@@ -38,7 +38,9 @@ enum weir_frame_kind {
     WEIR_FRAME_REQUEST = 2,
     WEIR_FRAME_REPLY = 3,
     WEIR_FRAME_ERROR = 4,  /* a reply: data is the map {"code", "text"} */
-    WEIR_FRAME_CONTROL = 5 /* between transports' ends, never shown: op says what */
+    WEIR_FRAME_CONTROL = 5, /* between transports' ends, never shown: op says what */
+    WEIR_FRAME_CANCEL = 6,  /* a client takes the request of this id back */
+    WEIR_FRAME_KIND_LAST = WEIR_FRAME_CANCEL
 };
 
 enum weir_frame_flags {
@@ -87,7 +89,7 @@ static inline uint32_t weir_frame_word_size(uint64_t word) {
 /* Is it the word of a frame of most messages: this version, a kind that there is, a time at most? */
 static inline int weir_frame_is_simple(uint64_t word) {
     unsigned kind = (unsigned)(word >> 32) & 0xFF;
-    return kind - (WEIR_FRAME_VERSION << 4 | WEIR_FRAME_MESSAGE) <= WEIR_FRAME_CONTROL - WEIR_FRAME_MESSAGE &&
+    return kind - (WEIR_FRAME_VERSION << 4 | WEIR_FRAME_MESSAGE) <= WEIR_FRAME_KIND_LAST - WEIR_FRAME_MESSAGE &&
            (word >> 56 & ~(uint64_t)WEIR_FRAME_TIME) == 0;
 }
 

@@ -138,7 +138,7 @@ static int frame_judge(const struct weir_stream *stream, uint64_t word, weir_err
         return weir_fail(err, WEIR_EVERSION,
                          "the other end sends frames of version %u, this one reads version %d; upgrade the older one",
                          version, WEIR_FRAME_VERSION);
-    if (kind < WEIR_FRAME_MESSAGE || kind > WEIR_FRAME_CONTROL || weir_frame_word_size(word) < header_size(word))
+    if (kind < WEIR_FRAME_MESSAGE || kind > WEIR_FRAME_KIND_LAST || weir_frame_word_size(word) < header_size(word))
         return weir_fail(err, WEIR_ECORRUPT, "the other end sent bytes that are no frame; the connection was closed");
     if (weir_frame_word_size(word) > stream->size_max + WEIR_STREAM_SLACK)
         return weir_fail(err, WEIR_ETOOBIG,

@@ -76,6 +76,44 @@ def test_serve_ends_after_n(weir, serve):
     assert served == [{"v": 1, "op": "x", "status": 0}, {"v": 1, "op": "y", "status": 404}]
 
 
+def test_workers_run_at_the_same_time(weir, serve, tmp_path):
+    """Each of three commands waits until all three have begun: one after the other they would never end."""
+    command = (f"touch {tmp_path}/$(cat); while [ $(ls {tmp_path} | wc -l) -lt 3 ]; do sleep 0.05; done; "
+               'printf %s "$WEIR_OP"')
+    address = serve("--command", command, "--workers", "3", "-n", "3")
+    calls = [weir.start("call", address, f"op{i}", str(i), "--timeout", "30s") for i in range(3)]
+    assert [weir.finish(call)[0] for call in calls] == [f'"op{i}"\n' for i in range(3)]
+    weir.finish(serve.process)
+    assert sorted(os.listdir(tmp_path)) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("how", ["timeout", "interrupt"])
+def test_a_call_that_is_given_up_ends_its_command(weir, serve, tmp_path, how):
+    address = serve("--command", f"echo $$ > {tmp_path}/shell; sleep 60")
+    calling = weir.start("call", address, "x", *(["--timeout", "2s"] if how == "timeout" else []))
+    until(lambda: (tmp_path / "shell").exists() and (tmp_path / "shell").read_text().strip(), "the command to run")
+    group = os.getpgid(int((tmp_path / "shell").read_text()))
+    if how == "interrupt":
+        calling.send_signal(signal.SIGINT)
+    calling.communicate()
+    assert calling.returncode == (4 if how == "timeout" else 130)
+    until(lambda: not group_members(group), "the command to end")
+    (tmp_path / "shell").unlink()
+    again = weir.start("call", address, "x", "--timeout", "2s")
+    until(lambda: (tmp_path / "shell").exists(), "the next command to run")
+    again.communicate()
+
+
+def test_retry_asks_the_next_server(weir, serve, tmp_path):
+    address = serve("--command", f"echo > {tmp_path}/runs; sleep 60")
+    waiting = weir.start("call", address, "x", "1", "--retry", "--timeout", "60s")
+    until((tmp_path / "runs").exists, "the command to run")
+    serve.process.kill()
+    serve.process.wait(timeout=20)
+    serve("--command", "cat")
+    assert weir.finish(waiting)[0] == "1\n"
+
+
 def group_members(group):
     """The processes of a group that live: a zombie is dead, and only waits for its parent."""
     found = []

@@ -1,5 +1,7 @@
 /* Calls on every transport: requests and their replies, errors, deadlines, deaths. */
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,7 @@
 
 #include "harness.h"
 
-enum { CLIENTS = 4, CALLS = 300 };
+enum { CLIENTS = 4, CALLS = 300, BURST = 100, WORKERS = 3 };
 
 static weir_client *open_client(const char *address) {
     weir_client *client = NULL;
@@ -63,7 +65,8 @@ static void stop(pid_t server) {
     finish(server, -SIGKILL);
 }
 
-static int call(weir_client *client, const char *op, int64_t number, int64_t timeout_ns, int64_t *ret, weir_error *err) {
+static int call(weir_client *client, const char *op, int64_t number, int64_t timeout_ns, int64_t *ret,
+                weir_error *err) {
     weir_doc *doc = NULL;
     weir_message *reply = NULL;
     const weir_value *root, *data = NULL;
@@ -189,6 +192,277 @@ static void test_many_clients_get_their_own_replies(void **state) {
     stop(server);
 }
 
+/* ---- many calls of one client ---- */
+
+static uint64_t ask(weir_client *client, const char *op, int64_t number) {
+    weir_doc *doc = NULL;
+    const weir_value *root;
+    weir_error err = {0};
+    assert_int_equal(weir_doc_new(&doc), WEIR_OK);
+    assert_int_equal(weir_pack(doc, &root, NULL, "i", (long)number), WEIR_OK);
+    if (weir_client_send(client, op, NULL, root, &err) != WEIR_OK)
+        fail_msg("%s", err.text);
+    weir_doc_free(doc);
+    return weir_client_id(client);
+}
+
+static int64_t number_of(weir_message *message) {
+    const weir_value *data = NULL;
+    int64_t number = 0;
+    assert_int_equal(weir_message_data(message, &data, NULL), WEIR_OK);
+    assert_int_equal(weir_get_i64(data, NULL, &number), WEIR_OK);
+    return number;
+}
+
+static void test_many_requests_of_one_client(void **state) {
+    char where[256];
+    weir_message *reply = NULL;
+    uint64_t ids[BURST];
+    strcpy(where, address(*state, "s", ""));
+    weir_client *client = open_client(where);
+    /* The first half is sent before anybody serves. */
+    for (int i = 0; i < BURST / 2; i++)
+        ids[i] = ask(client, "double", i);
+    pid_t server = start(serve, where);
+    assert_int_equal(weir_client_receive_id(client, ids[3], 20 * SECOND, &reply, NULL), WEIR_OK);
+    assert_int_equal(number_of(reply), 6);
+    for (int i = BURST / 2; i < BURST; i++)
+        ids[i] = ask(client, "double", i);
+    assert_int_equal(weir_client_under_way(client), BURST - 1);
+    assert_int_equal(weir_client_receive_id(client, ids[BURST - 1], 20 * SECOND, &reply, NULL), WEIR_OK);
+    assert_int_equal(number_of(reply), 2 * (BURST - 1));
+    assert_int_equal(weir_client_receive_id(client, ids[3], 0, &reply, NULL), WEIR_EINVAL);
+    for (int left = BURST - 2; left > 0; left--) {
+        assert_int_equal(weir_client_receive(client, 20 * SECOND, &reply, NULL), WEIR_OK);
+        int i = (int)number_of(reply) / 2;
+        assert_true(i >= 0 && i < BURST && ids[i] != 0);
+        assert_int_equal(weir_client_id(client), ids[i]);
+        assert_int_equal(weir_message_id(reply), ids[i]);
+        ids[i] = 0; /* none twice */
+    }
+    assert_int_equal(weir_client_under_way(client), 0);
+    assert_int_equal(weir_client_receive(client, 0, &reply, NULL), WEIR_EINVAL);
+    weir_client_close(client);
+    stop(server);
+}
+
+static void test_all_that_died_with_the_server_are_told(void **state) {
+    char where[256];
+    int64_t answer = 0;
+    weir_message *reply = NULL;
+    uint64_t ids[4];
+    strcpy(where, address(*state, "s", ""));
+    pid_t server = start(serve, where);
+    weir_client *client = open_client(where);
+    assert_int_equal(call(client, "double", 1, 10 * SECOND, &answer, NULL), WEIR_OK);
+    for (int i = 0; i < 3; i++)
+        ids[i] = ask(client, "silence", i);
+    ids[3] = ask(client, "die", 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(weir_client_receive(client, 10 * SECOND, &reply, NULL), WEIR_EPEER);
+        assert_int_equal(weir_client_id(client), ids[i]);
+    }
+    assert_int_equal(weir_client_under_way(client), 0);
+    finish(server, -SIGKILL);
+    server = start(serve, where);
+    assert_int_equal(call(client, "double", 5, 10 * SECOND, &answer, NULL), WEIR_OK);
+    assert_int_equal(answer, 10);
+    weir_client_close(client);
+    stop(server);
+}
+
+/* Also those that were sent before a reply that came. */
+static void test_a_reply_does_not_hide_a_death(void **state) {
+    char where[256];
+    weir_message *reply = NULL;
+    uint64_t ids[3];
+    strcpy(where, address(*state, "s", ""));
+    pid_t server = start(serve, where);
+    weir_client *client = open_client(where);
+    ids[0] = ask(client, "silence", 0);
+    ids[1] = ask(client, "double", 1);
+    ids[2] = ask(client, "silence", 2);
+    assert_int_equal(weir_client_receive_id(client, ids[1], 10 * SECOND, &reply, NULL), WEIR_OK);
+    stop(server);
+    assert_int_equal(weir_client_receive(client, 10 * SECOND, &reply, NULL), WEIR_EPEER);
+    assert_int_equal(weir_client_id(client), ids[0]);
+    assert_int_equal(weir_client_receive_id(client, ids[2], 10 * SECOND, &reply, NULL), WEIR_EPEER);
+    assert_int_equal(weir_client_receive(client, 0, &reply, NULL), WEIR_EINVAL);
+    weir_client_close(client);
+}
+
+/* More than there is room for, kept while nobody serves; a look without waiting loses none. */
+static void test_what_has_no_room_waits(void **state) {
+    enum { LARGE = 40000, LARGE_COUNT = 12 };
+    char where[256], *text = malloc(LARGE);
+    weir_message *reply = NULL;
+    weir_doc *doc = NULL;
+    const weir_value *root;
+    strcpy(where, address(*state, "s", "?capacity=65536&max=49152"));
+    assert_non_null(text);
+    memset(text, 'x', LARGE - 1);
+    text[LARGE - 1] = 0;
+    assert_int_equal(weir_doc_new(&doc), WEIR_OK);
+    assert_int_equal(weir_pack(doc, &root, NULL, "s", text), WEIR_OK);
+    weir_client *client = open_client(where);
+    for (int i = 0; i < LARGE_COUNT; i++)
+        assert_int_equal(weir_client_send(client, "fail", NULL, root, NULL), WEIR_OK);
+    pid_t server = start(serve, where);
+    for (int i = 0, answers = 0; answers < LARGE_COUNT; i++) {
+        int status = weir_client_receive(client, i % 2 ? SECOND / 20 : 0, &reply, NULL);
+        assert_true(status == WEIR_EREMOTE || status == WEIR_ETIMEOUT);
+        assert_true(i < 4000);
+        answers += status == WEIR_EREMOTE;
+    }
+    assert_int_equal(weir_client_under_way(client), 0);
+    weir_client_close(client);
+    weir_doc_free(doc);
+    free(text);
+    stop(server);
+}
+
+static weir_message *next_request(weir_server *server) {
+    weir_message *request = NULL, *copy = NULL;
+    weir_error err = {0};
+    if (weir_server_next(server, 10 * SECOND, &request, &err) != WEIR_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(weir_message_copy(request, &copy), WEIR_OK);
+    return copy;
+}
+
+static void await_cancelled(weir_server *server, const weir_message *request) {
+    for (int i = 0; i < 2000 && !weir_server_is_cancelled(server, request); i++)
+        usleep(5000);
+    assert_true(weir_server_is_cancelled(server, request));
+}
+
+static void test_a_request_is_taken_back(void **state) {
+    char where[256];
+    weir_server *server = NULL;
+    weir_message *reply = NULL;
+    strcpy(where, address(*state, "s", "?keep=0"));
+    assert_int_equal(weir_server_open(where, &server, NULL), WEIR_OK);
+    weir_client *client = open_client(where);
+    /* Over a socket the two must meet first, for which both have to do something. */
+    uint64_t first = ask(client, "a", 1), second = ask(client, "b", 2), third = ask(client, "c", 3);
+    for (int i = 0; i < 500 && weir_client_receive(client, SECOND / 100, &reply, NULL) == WEIR_ETIMEOUT; i++) {
+        weir_wait_item item = {.server = server};
+        if (weir_wait(&item, 1, SECOND / 100, NULL) == WEIR_OK)
+            break;
+    }
+    weir_message *request = next_request(server);
+    assert_int_equal(weir_message_id(request), first);
+    assert_false(weir_server_is_cancelled(server, request));
+    assert_int_equal(weir_client_cancel(client, first, NULL), WEIR_OK);
+    assert_int_equal(weir_client_cancel(client, second, NULL), WEIR_OK);
+    assert_int_equal(weir_client_cancel(client, second, NULL), WEIR_EINVAL);
+    await_cancelled(server, request);
+    assert_int_equal(weir_server_reply(server, request, NULL, NULL, NULL), WEIR_OK);
+    weir_message_free(request);
+    /* Its cancelling came behind that of the first: it may have to be waited for. */
+    request = next_request(server);
+    if (weir_message_id(request) == second) {
+        await_cancelled(server, request);
+        weir_message_free(request);
+        request = next_request(server);
+    }
+    assert_int_equal(weir_message_id(request), third);
+    assert_false(weir_server_is_cancelled(server, request));
+    assert_int_equal(weir_server_reply(server, request, NULL, NULL, NULL), WEIR_OK);
+    assert_int_equal(weir_client_receive(client, 10 * SECOND, &reply, NULL), WEIR_OK);
+    assert_int_equal(weir_message_id(reply), third);
+    assert_int_equal(weir_client_under_way(client), 0);
+    weir_message_free(request);
+    weir_client_close(client);
+    weir_server_close(server);
+}
+
+/* ---- a server with workers ---- */
+
+/* Each answers with its own number, and ends at op "end". The first keeps its first request until another worker has
+ * answered one, so that more than one must be at work. */
+struct worker {
+    weir_server *server;
+    int number;
+    int served;
+    _Atomic(int) *served_by_others;
+};
+
+static void *work(void *user) {
+    struct worker *worker = user;
+    for (;;) {
+        weir_message *request = NULL;
+        weir_doc *doc = NULL;
+        const weir_value *root = NULL;
+        CHECK(weir_server_next(worker->server, 60 * SECOND, &request, NULL) == WEIR_OK);
+        weir_view op = weir_message_op(request);
+        int is_end = op.size == 3 && memcmp(op.data, "end", 3) == 0;
+        if (worker->number == 0 && worker->served == 0 && !is_end)
+            for (int i = 0; i < 10000 && atomic_load(worker->served_by_others) == 0; i++)
+                usleep(1000);
+        CHECK(weir_doc_new(&doc) == WEIR_OK);
+        CHECK(weir_pack(doc, &root, NULL, "i", (long)worker->number) == WEIR_OK);
+        CHECK(weir_server_reply(worker->server, request, NULL, root, NULL) == WEIR_OK);
+        weir_doc_free(doc);
+        worker->served += !is_end;
+        if (worker->number != 0)
+            atomic_fetch_add(worker->served_by_others, 1);
+        if (is_end)
+            return NULL;
+    }
+}
+
+static int serve_with_workers(const char *address) {
+    struct worker workers[WORKERS] = {0};
+    _Atomic(int) served_by_others = 0;
+    pthread_t threads[WORKERS];
+    int served = 0;
+    CHECK(weir_server_open(address, &workers[0].server, NULL) == WEIR_OK);
+    for (int i = 1; i < WORKERS; i++)
+        CHECK(weir_server_worker(workers[0].server, &workers[i].server, NULL) == WEIR_OK);
+    for (int i = 0; i < WORKERS; i++) {
+        workers[i].number = i;
+        workers[i].served_by_others = &served_by_others;
+        CHECK(pthread_create(&threads[i], NULL, work, &workers[i]) == 0);
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        pthread_join(threads[i], NULL);
+        served += workers[i].served;
+    }
+    for (int i = 0; i < WORKERS; i++)
+        weir_server_close(workers[i].server);
+    return served == CLIENTS * BURST ? 0 : 1; /* each request went to exactly one */
+}
+
+static int ask_workers(const char *address) {
+    weir_client *client = NULL;
+    weir_message *reply = NULL;
+    CHECK(weir_client_open(address, &client, NULL) == WEIR_OK);
+    for (int i = 0; i < BURST; i++)
+        CHECK(weir_client_send(client, "work", NULL, NULL, NULL) == WEIR_OK);
+    for (int i = 0; i < BURST; i++)
+        CHECK(weir_client_receive(client, 60 * SECOND, &reply, NULL) == WEIR_OK);
+    weir_client_close(client);
+    return 0;
+}
+
+static void test_each_request_goes_to_one_worker(void **state) {
+    char where[256];
+    pid_t clients[CLIENTS];
+    int64_t answer;
+    strcpy(where, address(*state, "s", ""));
+    pid_t server = start(serve_with_workers, where);
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = start(ask_workers, where);
+    for (int i = 0; i < CLIENTS; i++)
+        finish(clients[i], 0);
+    weir_client *client = open_client(where);
+    for (int i = 0; i < WORKERS; i++)
+        assert_int_equal(call(client, "end", 0, 60 * SECOND, &answer, NULL), WEIR_OK);
+    weir_client_close(client);
+    finish(server, 0);
+}
+
 static void test_one_server_an_address(void **state) {
     weir_server *first = NULL, *second = NULL;
     weir_error err = {0};
@@ -202,7 +476,8 @@ static void test_one_server_an_address(void **state) {
     assert_int_equal(count_things(*state), 0);
 }
 
-#define CASE(function) {#function, function, 0, 0}
+#define CASE(function)                                                                                                 \
+    { #function, function, 0, 0 }
 
 int main(void) {
     const struct conformance_case cases[] = {
@@ -212,6 +487,12 @@ int main(void) {
         CASE(test_deadlines),
         CASE(test_a_dying_server_is_noticed_and_its_successor_found),
         CASE(test_many_clients_get_their_own_replies),
+        CASE(test_many_requests_of_one_client),
+        CASE(test_all_that_died_with_the_server_are_told),
+        CASE(test_a_reply_does_not_hide_a_death),
+        CASE(test_what_has_no_room_waits),
+        CASE(test_a_request_is_taken_back),
+        CASE(test_each_request_goes_to_one_worker),
         CASE(test_one_server_an_address),
     };
     return conformance_run("call", cases, sizeof(cases) / sizeof(cases[0]));

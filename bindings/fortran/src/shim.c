@@ -249,6 +249,56 @@ int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *met
     return status;
 }
 
+/* The type of @array as the library writes it. */
+static void array_type(const weir_ndarray *array, char *text, size_t size) {
+    size_t used = (size_t)snprintf(text, size, "%s", weir_element_name(array->element));
+    for (uint32_t i = 0; i < array->rank; i++)
+        used += (size_t)snprintf(text + used, size - used, "%c%llu%s", i ? ',' : '[',
+                                 (unsigned long long)array->shape[i], i + 1 == array->rank ? "]" : "");
+    if (array->order == WEIR_COLUMN)
+        snprintf(text + used, size - used, ":col");
+}
+
+/* The slices along the last dimension of @x, each described; what had to be copied is in @copies. */
+static int slices_describe(const CFI_cdesc_t *x, int order, int is_unsigned, weir_ndarray *array, weir_view *data,
+                           void **copies, weir_error *err) {
+    CFI_CDESC_T(CFI_MAX_RANK) storage;
+    CFI_cdesc_t *slice = (CFI_cdesc_t *)&storage;
+    const CFI_dim_t *last = &x->dim[x->rank - 1];
+    int status = WEIR_OK;
+    memcpy(slice, x, sizeof(*x) + (size_t)x->rank * sizeof(x->dim[0]));
+    slice->rank = (CFI_rank_t)(x->rank - 1);
+    for (CFI_index_t i = 0; i < last->extent && status == WEIR_OK; i++) {
+        slice->base_addr = (char *)x->base_addr + i * last->sm;
+        status = describe(slice, order, is_unsigned, array, &copies[i], err);
+        data[i] = (weir_view){array->data, array->size};
+    }
+    return status;
+}
+
+int weir_fortran_send_many(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
+                           int is_unsigned, size_t *ret_sent, weir_error *err) {
+    *ret_sent = 0;
+    if (x->rank == 0)
+        return fail(err, WEIR_EINVAL, "the last dimension of what send_many takes counts the messages: this has none");
+    size_t count = (size_t)x->dim[x->rank - 1].extent;
+    weir_view *data = calloc(count + 1, sizeof(*data));
+    void **copies = calloc(count + 1, sizeof(*copies));
+    weir_ndarray array = {0};
+    char type[400];
+    int status = data && copies ? slices_describe(x, order, is_unsigned, &array, data, copies, err)
+                                : fail(err, WEIR_ENOMEM, "out of memory for so many messages");
+    if (status == WEIR_OK && count > 0) {
+        array_type(&array, type, sizeof(type));
+        status = weir_writer_send_many(writer, op, meta, WEIR_CODEC_RAW, type, data, count, ret_sent, err);
+    }
+    for (size_t i = 0; copies && i < count; i++)
+        free(copies[i]);
+    free(copies);
+    free(data);
+    return status;
+}
+
 /* The type of a message that lies as Fortran's array of this shape does: f64[4,256]:col, or reversed f64[256,4]. */
 static void write_type(const CFI_cdesc_t *x, const int64_t *shape, int order, int is_unsigned, char *text,
                        size_t size) {

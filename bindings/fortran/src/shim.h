@@ -28,6 +28,9 @@ int weir_fortran_point(weir_message *message, const char *path, CFI_cdesc_t *x, 
 /* Send @x. @is_unsigned: integers are bit patterns of unsigned ones. */
 int weir_fortran_send(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
                       int is_unsigned, weir_error *err);
+/* Send x(..., 1), x(..., 2), ... as a message each, in one call. *ret_sent: how many went, also after a failure. */
+int weir_fortran_send_many(weir_writer *writer, const char *op, const weir_value *meta, const CFI_cdesc_t *x, int order,
+                           int is_unsigned, size_t *ret_sent, weir_error *err);
 /* Reserve room for a message of @shape in the channel itself and point @x at it; weir_writer_commit sends it. In row
  * order it can lie only reversed. Return: as weir_writer_reserve, and @x points nowhere unless WEIR_OK. */
 int weir_fortran_reserve(weir_writer *writer, const char *op, const weir_value *meta, CFI_cdesc_t *x,

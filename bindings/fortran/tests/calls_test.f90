@@ -1,6 +1,7 @@
 ! Clients and servers, each with another process on the other side.
 program calls_test
-    use, intrinsic :: iso_fortran_env, only: real64
+    use, intrinsic :: iso_fortran_env, only: int64, real64
+    use omp_lib, only: omp_get_num_threads, omp_get_thread_num
     use tap
     use weir
     implicit none
@@ -15,6 +16,10 @@ program calls_test
     call asking()
     call answering()
     call halves()
+    call many()
+    call taken_back()
+    call late()
+    call workers()
     call nobody()
     call finish()
 
@@ -111,6 +116,154 @@ contains
         call s%fail('no maps here', 3)
         call check(.not. c%receive(5d0, stat) .and. stat == WEIR_EREMOTE, 'a refusal is an error of receive')
         call check(.not. weir_wait([-1], ready(:1), 0d0, stat) .and. stat /= WEIR_OK, 'no descriptor is refused')
+    end subroutine
+
+    ! Replies by id, and to whichever is next.
+    subroutine many()
+        type(weir_client) :: c
+        type(weir_server) :: s
+        integer(int64) :: ids(10)
+        integer :: i, n, stat
+        logical :: is_right
+        call s%open('test/many')
+        call c%open('test/many')
+        call check(c%id() == 0 .and. c%under_way() == 0, 'a client that has asked nothing')
+        do i = 1, 10
+            call c%send('double', i)
+            ids(i) = c%id()
+        end do
+        call check(c%under_way() == 10 .and. all(ids(2:) - ids(:9) == 1), 'many requests are under way')
+        do i = 1, 10
+            if (.not. s%next(20d0)) exit
+            call s%get('', n)
+            if (n == 7) then
+                call s%fail('no seven here', 7)
+            else
+                call s%reply(2*n)
+            end if
+        end do
+        call check(c%receive(20d0, ids(4)), 'the reply to one of them')
+        call check(c%id() == ids(4), 'has its id')
+        call c%get('', n)
+        call check(n == 8, 'and its data')
+        call check(.not. c%receive(0d0, ids(4), stat) .and. stat == WEIR_EINVAL, 'and comes once')
+        is_right = .true.
+        do i = 1, 10
+            if (i == 4) cycle
+            if (c%receive(20d0, stat)) then
+                call c%get('', n)
+                is_right = is_right .and. c%id() == ids(i) .and. n == 2*i
+            else
+                is_right = is_right .and. i == 7 .and. stat == WEIR_EREMOTE .and. c%id() == ids(7)
+            end if
+        end do
+        call check(is_right .and. c%under_way() == 0, 'then the others, an error among them')
+    end subroutine
+
+    ! Until the server hears of it, for some seconds.
+    logical function comes_cancelled(s) result(is_cancelled)
+        type(weir_server), intent(inout) :: s
+        integer :: i
+        do i = 1, 400
+            is_cancelled = s%is_cancelled()
+            if (is_cancelled) return
+            call execute_command_line('sleep 0.05')
+        end do
+    end function
+
+    subroutine taken_back()
+        type(weir_client) :: c
+        type(weir_server) :: s
+        integer(int64) :: first
+        integer :: stat, n
+        call s%open('test/back')
+        call c%open('test/back')
+        call check(.not. s%is_cancelled(stat) .and. stat == WEIR_EINVAL, 'without a request nothing is taken back')
+        call c%send('double', 1)
+        first = c%id()
+        call c%send('double', 2)
+        call check(s%next(20d0), 'a request')
+        call check(.not. s%is_cancelled(), 'that is waited for')
+        call s%get('', n)
+        call check(n == 1 .and. s%id() == first, 'still has its data after the look')
+        call c%cancel(first)
+        call check(c%under_way() == 1, 'it is under way no more')
+        call check(comes_cancelled(s), 'and the server hears that it is taken back')
+        call c%cancel(first, stat)
+        call check(stat == WEIR_EINVAL, 'which happens once')
+        call s%reply(n)
+        call check(s%next(20d0), 'the next request')
+        call check(.not. s%is_cancelled(), 'is another')
+        call s%reply(4)
+        call check(c%receive(20d0), 'and is answered')
+        call c%get('', n)
+        call check(n == 4 .and. c%under_way() == 0, 'with its own reply')
+    end subroutine
+
+    ! A call that timed out leaves nothing for the next one.
+    subroutine late()
+        type(weir_client) :: c
+        type(weir_server) :: s
+        integer(int64) :: first
+        integer :: stat, n
+        call s%open('test/late')
+        call c%open('test/late')
+        call c%call('wait', 1, timeout=0.01d0, stat=stat)
+        call check(stat == WEIR_ETIMEOUT .and. c%under_way() == 0, 'a call that is not answered is taken back')
+        first = c%id()
+        call check(s%next(20d0), 'the server has it')
+        call check(s%id() == first, 'by its id')
+        call check(comes_cancelled(s), 'and hears that it was taken back')
+        call s%reply(-1)
+        call c%send('next', 2)
+        call check(s%next(20d0), 'the next request')
+        call s%reply(22)
+        call check(c%receive(20d0), 'has a reply')
+        call check(c%id() /= first, 'of its own')
+        call c%get('', n)
+        call check(n == 22, 'which is not the late one')
+    end subroutine
+
+    ! None answers its first request before all have one, so all are at work at a time.
+    subroutine workers()
+        integer, parameter :: requests = 120, handles = 3
+        type(weir_client) :: c
+        type(weir_server) :: s(handles)
+        integer :: answered(requests), i, number, n
+        logical :: is_right, is_there, by(handles)
+        call s(1)%open('test/workers')
+        call s(1)%worker(s(2))
+        call s(1)%worker(s(3))
+        call c%open('test/workers')
+        do i = 1, requests
+            call c%send('work', i)
+        end do
+        answered = 0
+        number = 0
+        !$omp parallel num_threads(handles) private(i, n, is_there) shared(s, answered, number)
+        i = omp_get_thread_num() + 1
+        !$omp single
+        number = omp_get_num_threads()
+        !$omp end single
+        is_there = s(i)%next(20d0)
+        !$omp barrier
+        do while (is_there)
+            call s(i)%get('', n)
+            !$omp atomic
+            answered(n) = answered(n) + 1
+            call s(i)%reply(i)
+            is_there = s(i)%next(1d0)
+        end do
+        !$omp end parallel
+        call check(number == handles .and. all(answered == 1), 'each request goes to exactly one worker')
+        is_right = .true.
+        by = .false.
+        do i = 1, requests
+            if (.not. c%receive(20d0)) is_right = .false.
+            call c%get('', n)
+            by(n) = .true.
+        end do
+        call check(is_right .and. c%under_way() == 0 .and. all(by), 'all of whom answer')
     end subroutine
 
     subroutine nobody()

@@ -15,6 +15,7 @@ program channel_test
     call loop()
     call pointers()
     call messages()
+    call many()
     call latest()
     call closing()
     call other_process()
@@ -90,6 +91,40 @@ contains
         call first%get('n', n)
         call check(n == 2, 'an assigned message has the new content')
         call check(index(copy%json(), '"op":"one"') > 0, 'a message as one line of JSON')
+    end subroutine
+
+    subroutine many()
+        type(weir_writer) :: w
+        type(weir_reader) :: r
+        type(weir_message) :: m(4)
+        real(real64), allocatable :: x(:)
+        real(real64) :: pairs(2, 5), numbers(3), total
+        integer :: i, n, got, sent, stat
+        call w%open('test/many')
+        call r%open('test/many?from=oldest')
+        pairs = reshape([(real(i, real64), i=1, 10)], [2, 5])
+        call w%send_many(pairs, op='pair', unit='V', sent=sent)
+        call check(sent == 5 .and. w%seq() == 5, 'each column is a message')
+        call w%send_many(pairs(:, 1:5:2), order='row')
+        got = 0
+        total = 0
+        do while (got < 8)
+            n = r%next_many(m, timeout=5d0)
+            do i = 1, n
+                call m(i)%array(x)
+                total = total + sum(x)
+            end do
+            if (got == 0) call check_text(m(1)%op()//m(1)%type(), 'pairf64[2]', 'with what they have in common')
+            got = got + n
+        end do
+        call check(got == 8 .and. total == 55 + 3 + 11 + 19, 'all of them come')
+        call check(r%next_many(m, timeout=0d0, stat=stat) == 0 .and. stat == WEIR_ETIMEOUT, 'and then none')
+        numbers = [1, 2, 3]
+        call w%send_many(numbers)
+        call check(r%next_many(m(:2), timeout=5d0) == 2, 'at most as many as there is room for')
+        call check_text(m(2)%type(), 'f64', 'numbers are messages too')
+        call w%send_many(1d0, sent=sent, stat=stat)
+        call check(stat == WEIR_EINVAL .and. sent == 0, 'a single number is not many')
     end subroutine
 
     subroutine latest()

@@ -1,4 +1,6 @@
-/* Weir\Client and Weir\Server. A call is made in its two halves, so that the wait for the reply can be sliced. */
+/* Weir\Client and Weir\Server. A call is made in its two halves, so that the wait for the reply can be sliced; one that
+ * ends without its reply is taken back, so that nothing of it comes later. Ids are 64 bits in PHP's int, which shows
+ * those from 2^63 on below zero. */
 #include "php_weir.h"
 
 static const double CALL_SECONDS = 10;
@@ -44,20 +46,22 @@ static PHP_METHOD(Client, __construct) {
 }
 
 /* False with an exception thrown. */
-static bool client_send(php_weir_end *end, const zend_string *op, zval *data, HashTable *meta) {
+static bool client_send(php_weir_end *end, const zend_string *op, zval *data, HashTable *meta, uint64_t *ret_id) {
     const weir_value *data_value, *meta_value;
     weir_error err;
     if (!php_weir_end_is_open(end, "client") || !php_weir_end_values(end, data, meta, &data_value, &meta_value) ||
         !php_weir_end_is_open(end, "client"))
         return false;
-    if (weir_client_send(end->as.client, ZSTR_VAL(op), meta_value, data_value, &err) == WEIR_OK)
+    if (weir_client_send(end->as.client, ZSTR_VAL(op), meta_value, data_value, &err) == WEIR_OK) {
+        *ret_id = weir_client_id(end->as.client);
         return true;
+    }
     php_weir_throw(&err);
     return false;
 }
 
-/* The library's status; WEIR_OK sets *ret unless an exception was thrown. */
-static int client_receive(php_weir_end *end, int64_t timeout_ns, zval *ret, weir_error *err) {
+/* The reply to @id, or to any request for 0. The library's status; WEIR_OK sets *ret unless an exception was thrown. */
+static int client_receive(php_weir_end *end, uint64_t id, int64_t timeout_ns, zval *ret, weir_error *err) {
     php_weir_wait wait;
     weir_message *reply;
     int status;
@@ -65,7 +69,9 @@ static int client_receive(php_weir_end *end, int64_t timeout_ns, zval *ret, weir
     do {
         if (!php_weir_end_is_open(end, "client"))
             return WEIR_ECLOSED;
-        status = weir_client_receive(end->as.client, php_weir_wait_slice(&wait), &reply, err);
+        int64_t slice_ns = php_weir_wait_slice(&wait);
+        status = id ? weir_client_receive_id(end->as.client, id, slice_ns, &reply, err)
+                    : weir_client_receive(end->as.client, slice_ns, &reply, err);
     } while (status == WEIR_ETIMEOUT && php_weir_wait_goes_on(&wait));
     if (status == WEIR_OK)
         php_weir_message_new_copy(ret, reply);
@@ -85,6 +91,7 @@ static PHP_METHOD(Client, call) {
     double timeout = CALL_SECONDS;
     bool is_forever = false;
     HashTable *meta = NULL;
+    uint64_t id;
     weir_error err;
     ZEND_PARSE_PARAMETERS_START(1, 4)
         Z_PARAM_PATH_STR(op)
@@ -94,46 +101,87 @@ static PHP_METHOD(Client, call) {
         Z_PARAM_ARRAY_HT_OR_NULL(meta)
     ZEND_PARSE_PARAMETERS_END();
     php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
-    if (!client_send(end, op, data, meta))
+    if (!client_send(end, op, data, meta, &id))
         return;
-    int status = client_receive(end, php_weir_nanoseconds(timeout, is_forever), return_value, &err);
+    int status = client_receive(end, id, php_weir_nanoseconds(timeout, is_forever), return_value, &err);
+    if (status != WEIR_OK && end->as.client)
+        weir_client_cancel(end->as.client, id, NULL); /* refused when the request has ended */
     if (status != WEIR_OK && !EG(exception))
-        php_weir_throw(&err);
+        php_weir_throw_for(&err, id);
 }
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_send, 0, 1, IS_VOID, 0)
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_send, 0, 1, IS_LONG, 0)
     ZEND_ARG_TYPE_INFO(0, op, IS_STRING, 0)
     ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, data, IS_MIXED, 1, "null")
     ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, meta, IS_ARRAY, 1, "null")
 ZEND_END_ARG_INFO()
 
-/* The first half of a call, for event loops. */
+/* Ask and go on; the request's id. */
 static PHP_METHOD(Client, send) {
     zend_string *op;
     zval *data = NULL;
     HashTable *meta = NULL;
+    uint64_t id;
     ZEND_PARSE_PARAMETERS_START(1, 3)
         Z_PARAM_PATH_STR(op)
         Z_PARAM_OPTIONAL
         Z_PARAM_ZVAL(data)
         Z_PARAM_ARRAY_HT_OR_NULL(meta)
     ZEND_PARSE_PARAMETERS_END();
-    client_send(PHP_WEIR_THIS(php_weir_end), op, data, meta);
+    if (client_send(PHP_WEIR_THIS(php_weir_end), op, data, meta, &id))
+        RETURN_LONG((zend_long)id);
 }
 
-/* The second half: null when the reply has not come in time, and then may be asked again. */
+ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_receive, 0, 0, Weir\\Message, 1)
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, id, IS_LONG, 1, "null")
+ZEND_END_ARG_INFO()
+
+/* The next reply, to any request or to that one: null when it has not come in time, and then may be asked again. */
 static PHP_METHOD(Client, receive) {
     double timeout = 0;
-    bool is_forever = true;
+    bool is_forever = true, is_any = true;
+    zend_long id = 0;
     weir_error err;
-    ZEND_PARSE_PARAMETERS_START(0, 1)
+    ZEND_PARSE_PARAMETERS_START(0, 2)
         Z_PARAM_OPTIONAL
         Z_PARAM_DOUBLE_OR_NULL(timeout, is_forever)
+        Z_PARAM_LONG_OR_NULL(id, is_any)
     ZEND_PARSE_PARAMETERS_END();
     php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
-    int status = client_receive(end, php_weir_nanoseconds(timeout, is_forever), return_value, &err);
+    if (!is_any && id == 0) {
+        zend_argument_value_error(2, "must be what send() returned");
+        return;
+    }
+    int status = client_receive(end, (uint64_t)id, php_weir_nanoseconds(timeout, is_forever), return_value, &err);
     if (status != WEIR_OK && status != WEIR_ETIMEOUT && !EG(exception))
+        php_weir_throw_for(&err, weir_client_id(end->as.client));
+}
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_cancel, 0, 1, IS_VOID, 0)
+    ZEND_ARG_TYPE_INFO(0, id, IS_LONG, 0)
+ZEND_END_ARG_INFO()
+
+/* Take a request back; the server is told. */
+static PHP_METHOD(Client, cancel) {
+    zend_long id;
+    weir_error err;
+    ZEND_PARSE_PARAMETERS_START(1, 1)
+        Z_PARAM_LONG(id)
+    ZEND_PARSE_PARAMETERS_END();
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    if (php_weir_end_is_open(end, "client") && weir_client_cancel(end->as.client, (uint64_t)id, &err) != WEIR_OK)
         php_weir_throw(&err);
+}
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_under_way, 0, 0, IS_LONG, 0)
+ZEND_END_ARG_INFO()
+
+static PHP_METHOD(Client, underWay) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    if (php_weir_end_is_open(end, "client"))
+        RETURN_LONG(weir_client_under_way(end->as.client));
 }
 
 static PHP_METHOD(Client, stream) {
@@ -159,7 +207,9 @@ static const zend_function_entry client_methods[] = {
     PHP_ME(Client, __construct, arginfo_construct, ZEND_ACC_PUBLIC)
     PHP_ME(Client, call, arginfo_call, ZEND_ACC_PUBLIC)
     PHP_ME(Client, send, arginfo_send, ZEND_ACC_PUBLIC)
-    PHP_ME(Client, receive, arginfo_next, ZEND_ACC_PUBLIC)
+    PHP_ME(Client, receive, arginfo_receive, ZEND_ACC_PUBLIC)
+    PHP_ME(Client, cancel, arginfo_cancel, ZEND_ACC_PUBLIC)
+    PHP_ME(Client, underWay, arginfo_under_way, ZEND_ACC_PUBLIC)
     PHP_ME(Client, stream, arginfo_stream, ZEND_ACC_PUBLIC)
     PHP_ME(Client, close, arginfo_void, ZEND_ACC_PUBLIC)
     PHP_FE_END
@@ -289,6 +339,23 @@ static PHP_METHOD(Server, fail) {
         server_fail(PHP_WEIR_THIS(php_weir_end), request, code, ZSTR_VAL(sentence));
 }
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_is_cancelled, 0, 1, _IS_BOOL, 0)
+    ZEND_ARG_OBJ_INFO(0, request, Weir\\Message, 0)
+ZEND_END_ARG_INFO()
+
+/* Has the client taken the request back, or given up? */
+static PHP_METHOD(Server, isCancelled) {
+    zval *request;
+    ZEND_PARSE_PARAMETERS_START(1, 1)
+        Z_PARAM_OBJECT_OF_CLASS(request, php_weir_ce_message)
+    ZEND_PARSE_PARAMETERS_END();
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    const weir_message *message =
+        php_weir_end_is_open(end, "server") ? php_weir_message_of(Z_OBJ_P(request)) : NULL;
+    if (message)
+        RETURN_BOOL(weir_server_is_cancelled(end->as.server, message));
+}
+
 /* What a handler threw becomes the answer: its code where it has one, and its message. exit() stays what it is. */
 static bool exception_answer(php_weir_end *end, zval *request) {
     zend_object *thrown = EG(exception);
@@ -376,6 +443,7 @@ static const zend_function_entry server_methods[] = {
     PHP_ME(Server, next, arginfo_next, ZEND_ACC_PUBLIC)
     PHP_ME(Server, reply, arginfo_reply, ZEND_ACC_PUBLIC)
     PHP_ME(Server, fail, arginfo_fail, ZEND_ACC_PUBLIC)
+    PHP_ME(Server, isCancelled, arginfo_is_cancelled, ZEND_ACC_PUBLIC)
     PHP_ME(Server, serve, arginfo_serve, ZEND_ACC_PUBLIC)
     PHP_ME(Server, stream, arginfo_stream, ZEND_ACC_PUBLIC)
     PHP_ME(Server, close, arginfo_void, ZEND_ACC_PUBLIC)

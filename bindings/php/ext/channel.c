@@ -45,29 +45,43 @@ typedef struct sending {
     const weir_value *meta, *data;
     int codec; /* 0: data; otherwise bytes */
     const char *type;
-    const zend_string *bytes;
+    const zend_string *bytes; /* NULL: many */
+    const weir_view *many;
+    size_t count, sent; /* of many */
 } sending;
 
-static int send_once(weir_writer *writer, const sending *s, weir_error *err) {
+static int send_once(weir_writer *writer, sending *s, weir_error *err) {
     if (s->codec == 0)
         return weir_writer_send(writer, s->op, s->meta, s->data, err);
+    if (!s->bytes) {
+        size_t some = 0;
+        int status = weir_writer_send_many(writer, s->op, s->meta, s->codec, s->type, s->many + s->sent,
+                                           s->count - s->sent, &some, err);
+        s->sent += some;
+        return status;
+    }
     return weir_writer_send_bytes(writer, s->op, s->meta, s->codec, s->type, ZSTR_VAL(s->bytes), ZSTR_LEN(s->bytes),
                                   err);
 }
 
-/* Nothing is sent by a call that timed out, so it may be made again until the writer's own timeout is over. */
-static void send_sliced(php_weir_end *end, const sending *s, zval *ret) {
+/* Nothing is sent by a call that timed out, so it may be made again until the writer's own timeout is over; of many,
+ * what was not sent, and the timeout is that of each. */
+static void send_sliced(php_weir_end *end, sending *s, zval *ret) {
     php_weir_wait wait;
     weir_error err;
     int status;
+    size_t before;
     int64_t timeout_ns = weir_writer_timeout(end->as.writer);
     php_weir_wait_begin(&wait, timeout_ns);
     do {
         if (!php_weir_end_is_open(end, "writer"))
             return;
         weir_writer_set_timeout(end->as.writer, php_weir_wait_slice(&wait));
+        before = s->sent;
         status = send_once(end->as.writer, s, &err);
         weir_writer_set_timeout(end->as.writer, timeout_ns);
+        if (s->sent > before)
+            php_weir_wait_begin(&wait, timeout_ns);
     } while (status == WEIR_ETIMEOUT && php_weir_wait_goes_on(&wait));
     if (EG(exception))
         return;
@@ -136,6 +150,69 @@ static PHP_METHOD(Writer, sendBytes) {
     s.type = type ? ZSTR_VAL(type) : NULL;
     s.bytes = bytes;
     send_sliced(end, &s, return_value);
+}
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_send_many, 0, 2, IS_LONG, 0)
+    ZEND_ARG_TYPE_INFO(0, bytes, IS_ARRAY, 0)
+    ZEND_ARG_TYPE_INFO(0, codec, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, type, IS_STRING, 1, "null")
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, op, IS_STRING, 1, "null")
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, meta, IS_ARRAY, 1, "null")
+    ZEND_ARG_INFO_WITH_DEFAULT_VALUE(1, sent, "null")
+ZEND_END_ARG_INFO()
+
+/* The strings of @list as views; NULL, with an exception, when it holds anything else. */
+static weir_view *strings_view(HashTable *list) {
+    zval *item;
+    size_t count = 0;
+    weir_view *views = safe_emalloc(zend_hash_num_elements(list) + 1, sizeof(*views), 0);
+    ZEND_HASH_FOREACH_VAL(list, item) {
+        ZVAL_DEREF(item);
+        if (Z_TYPE_P(item) != IS_STRING) {
+            zend_argument_type_error(1, "must be an array of strings");
+            efree(views);
+            return NULL;
+        }
+        views[count++] = (weir_view){Z_STRVAL_P(item), Z_STRLEN_P(item)};
+    } ZEND_HASH_FOREACH_END();
+    return views;
+}
+
+/* Many messages in one call, each encoded already. The array is ours until we return, whatever a handler does. */
+static PHP_METHOD(Writer, sendMany) {
+    zend_string *codec, *type = NULL, *op = NULL;
+    HashTable *list, *meta = NULL;
+    zval *sent = NULL;
+    sending s = {0};
+    weir_error err;
+    ZEND_PARSE_PARAMETERS_START(2, 6)
+        Z_PARAM_ARRAY_HT(list)
+        Z_PARAM_PATH_STR(codec)
+        Z_PARAM_OPTIONAL
+        Z_PARAM_PATH_STR_OR_NULL(type)
+        Z_PARAM_PATH_STR_OR_NULL(op)
+        Z_PARAM_ARRAY_HT_OR_NULL(meta)
+        Z_PARAM_ZVAL(sent)
+    ZEND_PARSE_PARAMETERS_END();
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    if (weir_codec_find(ZSTR_VAL(codec), &s.codec, &err) != WEIR_OK) {
+        php_weir_throw(&err);
+        return;
+    }
+    if (!php_weir_end_is_open(end, "writer") || !php_weir_end_values(end, NULL, meta, &s.data, &s.meta) ||
+        !php_weir_end_is_open(end, "writer"))
+        return;
+    weir_view *views = strings_view(list);
+    if (!views)
+        return;
+    s.op = op ? ZSTR_VAL(op) : NULL;
+    s.type = type ? ZSTR_VAL(type) : NULL;
+    s.many = views;
+    s.count = zend_hash_num_elements(list);
+    send_sliced(end, &s, return_value);
+    efree(views);
+    if (sent)
+        ZEND_TRY_ASSIGN_REF_LONG(sent, (zend_long)s.sent);
 }
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_wait_readers, 0, 1, _IS_BOOL, 0)
@@ -226,6 +303,7 @@ static const zend_function_entry writer_methods[] = {
     PHP_ME(Writer, __construct, arginfo_construct, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, send, arginfo_send, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, sendBytes, arginfo_send_bytes, ZEND_ACC_PUBLIC)
+    PHP_ME(Writer, sendMany, arginfo_send_many, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, waitReaders, arginfo_wait_readers, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, setTimeout, arginfo_set_timeout, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, cork, arginfo_void, ZEND_ACC_PUBLIC)
@@ -311,6 +389,50 @@ static PHP_METHOD(Reader, next) {
         php_weir_throw(&err);
 }
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_next_many, 0, 0, IS_ARRAY, 0)
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, max, IS_LONG, 0, "Weir\\MANY_MAX")
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
+ZEND_END_ARG_INFO()
+
+/* Copies of the next messages: waits for the first, and takes those that are there with it. */
+static PHP_METHOD(Reader, nextMany) {
+    zend_long max = WEIR_MANY_MAX;
+    double timeout = 0;
+    bool is_forever = true;
+    php_weir_wait wait;
+    weir_message *messages[WEIR_MANY_MAX];
+    size_t count = 0;
+    weir_error err;
+    int status;
+    ZEND_PARSE_PARAMETERS_START(0, 2)
+        Z_PARAM_OPTIONAL
+        Z_PARAM_LONG(max)
+        Z_PARAM_DOUBLE_OR_NULL(timeout, is_forever)
+    ZEND_PARSE_PARAMETERS_END();
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    if (max < 1) {
+        zend_argument_value_error(1, "must be at least 1");
+        return;
+    }
+    max = max < WEIR_MANY_MAX ? max : WEIR_MANY_MAX;
+    php_weir_wait_begin(&wait, php_weir_nanoseconds(timeout, is_forever));
+    do {
+        end->lent = php_weir_box_recall(end->lent);
+        if (!php_weir_end_is_open(end, "reader"))
+            return;
+        status = weir_reader_next_many(end->as.reader, php_weir_wait_slice(&wait), messages, (size_t)max, &count, &err);
+    } while (status == WEIR_ETIMEOUT && php_weir_wait_goes_on(&wait));
+    if (status != WEIR_OK && status != WEIR_ETIMEOUT && !EG(exception))
+        php_weir_throw(&err);
+    array_init_size(return_value, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        zval message;
+        if (php_weir_message_new_copy(&message, messages[i]))
+            add_next_index_zval(return_value, &message);
+    }
+    weir_reader_release(end->as.reader);
+}
+
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_latest, 0, 0, Weir\\Message, 1)
     ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, copy, _IS_BOOL, 0, "true")
 ZEND_END_ARG_INFO()
@@ -378,6 +500,7 @@ static PHP_METHOD(Reader, getIterator) {
 static const zend_function_entry reader_methods[] = {
     PHP_ME(Reader, __construct, arginfo_construct, ZEND_ACC_PUBLIC)
     PHP_ME(Reader, next, arginfo_next, ZEND_ACC_PUBLIC)
+    PHP_ME(Reader, nextMany, arginfo_next_many, ZEND_ACC_PUBLIC)
     PHP_ME(Reader, latest, arginfo_latest, ZEND_ACC_PUBLIC)
     PHP_ME(Reader, stream, arginfo_stream, ZEND_ACC_PUBLIC)
     PHP_ME(Reader, gaps, arginfo_long, ZEND_ACC_PUBLIC)

@@ -46,6 +46,8 @@ void php_weir_errors_register(void) {
     for (size_t i = 0; i < CLASS_COUNT; i++)
         entries[i] = class_register(classes[i].name, ce_error);
     zend_declare_property_long(class_of(WEIR_EREMOTE), ZEND_STRL("remoteCode"), 0, ZEND_ACC_PUBLIC);
+    zend_declare_property_long(class_of(WEIR_EREMOTE), ZEND_STRL("id"), 0, ZEND_ACC_PUBLIC);
+    zend_declare_property_long(class_of(WEIR_EPEER), ZEND_STRL("id"), 0, ZEND_ACC_PUBLIC);
     ce_stale = class_register("StaleException", ce_error);
     zend_declare_property_null(ce_stale, ZEND_STRL("last"), ZEND_ACC_PUBLIC);
 }
@@ -64,6 +66,13 @@ static zend_object *thrown(zend_class_entry *ce, const weir_error *err) {
 
 void php_weir_throw(const weir_error *err) {
     thrown(class_of(err->code), err);
+}
+
+void php_weir_throw_for(const weir_error *err, uint64_t id) {
+    zend_class_entry *ce = class_of(err->code);
+    zend_object *object = thrown(ce, err);
+    if (object && (err->code == WEIR_EREMOTE || err->code == WEIR_EPEER))
+        zend_update_property_long(ce, object, ZEND_STRL("id"), (zend_long)id);
 }
 
 void php_weir_throw_text(int code, const char *format, ...) {

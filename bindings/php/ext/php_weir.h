@@ -23,6 +23,8 @@ extern zend_module_entry weir_module_entry;
 void php_weir_errors_register(void);
 /* Throw the exception of err->code with the library's sentence. */
 void php_weir_throw(const weir_error *err);
+/* The same; the error of one request, which ends with it, says which that was. */
+void php_weir_throw_for(const weir_error *err, uint64_t id);
 /* The same with a sentence of our own. */
 void php_weir_throw_text(int code, const char *format, ...) ZEND_ATTRIBUTE_FORMAT(printf, 2, 3);
 /* Weir\StaleException; $last is the message that is too old. */

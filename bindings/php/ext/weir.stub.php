@@ -54,6 +54,17 @@ class Writer
         ?string $op = null,
         ?array $meta = null,
     ): int {}
+    /** Many messages in one call, each encoded already; returns the last one's seq.
+     * @param list<string> $bytes
+     * @param ?int $sent how many went, also when it throws */
+    public function sendMany(
+        array $bytes,
+        string $codec,
+        ?string $type = null,
+        ?string $op = null,
+        ?array $meta = null,
+        &$sent = null,
+    ): int {}
     public function waitReaders(int $count, ?float $timeout = null): bool {}
     /** How long a send may wait under full=block; null for no end. */
     public function setTimeout(?float $timeout): void {}
@@ -75,6 +86,9 @@ class Reader implements \IteratorAggregate
      * @param bool $copy false: the message shows the channel itself, until this reader's next call; after that it and its arrays
      *                   throw a ClosedException, and until then its writer does not get the room back */
     public function next(?float $timeout = null, bool $copy = true): ?Message {}
+    /** The next messages: waits for the first, and takes those that are there with it; empty when none came in time.
+     * @return list<Message> */
+    public function nextMany(int $max = MANY_MAX, ?float $timeout = null): array {}
     /** The newest message, also when it was read before. */
     public function latest(bool $copy = true): ?Message {}
     /** For stream_select; then call next(0) until null. Never to be read from. @return resource */
@@ -88,13 +102,21 @@ class Reader implements \IteratorAggregate
 class Client
 {
     public function __construct(string $address) {}
-    /** @throws RemoteException the server's sentence, with ->remoteCode
+    /** What is not answered in time is taken back, so that a late reply is nobody's.
+     * @throws RemoteException the server's sentence, with ->remoteCode
      * @throws TimeoutException it says whether anybody serves
      * @throws PeerException    the server died */
     public function call(string $op, mixed $data = null, ?float $timeout = 10.0, ?array $meta = null): Message {}
-    /** The halves of a call, for event loops. */
-    public function send(string $op, mixed $data = null, ?array $meta = null): void {}
-    public function receive(?float $timeout = null): ?Message {}
+    /** Ask and go on; many requests may be under way. Returns the request's id, 64 bits, of which half are below zero. */
+    public function send(string $op, mixed $data = null, ?array $meta = null): int {}
+    /** The next reply, to any request, whose ->id says to which, or to that one. Null when it has not come in time.
+     * @throws RemoteException the server's sentence, with ->id
+     * @throws PeerException   the server died, with ->id */
+    public function receive(?float $timeout = null, ?int $id = null): ?Message {}
+    /** Take a request back; the server is told. */
+    public function cancel(int $id): void {}
+    /** Requests that were sent whose reply was not received. */
+    public function underWay(): int {}
     /** @return resource */
     public function stream() {}
     public function close(): void {}
@@ -108,6 +130,8 @@ class Server
     public function reply(Message $request, mixed $data = null, ?array $meta = null): void {}
     /** The client's call throws a RemoteException. */
     public function fail(Message $request, int $code, string $sentence): void {}
+    /** Has the client taken it back, or given up? For handlers that work for long. */
+    public function isCancelled(Message $request): bool {}
     /** Answer with what the handler returns or throws, until nothing came for $timeout seconds; returns how many.
      * @param callable(Message): mixed $handler */
     public function serve(callable $handler, ?float $timeout = null): int {}
@@ -239,8 +263,14 @@ class RemoteException extends Error
 {
     /** The server's number. */
     public $remoteCode = 0;
+    /** The request's id. */
+    public $id = 0;
 }
-class PeerException extends Error {}
+class PeerException extends Error
+{
+    /** The id of the request that will not be answered. */
+    public $id = 0;
+}
 class BusyException extends Error {}
 class InvalidException extends Error {}
 class AddressException extends Error {}

@@ -77,6 +77,106 @@ return [
         same([6, ['by' => 'php']], [$reply->data, $reply->meta]);
         thrown(Weir\InvalidException::class, fn() => $client->receive(0));
     },
+    'many requests are under way' => function () {
+        foreach ([shm_address(), unix_address()] as $address) {
+            $pid = serving($address);
+            $client = new Client($address);
+            $left = [];
+            for ($i = 0; $i < 50; $i++) {
+                $left[$client->send('double', $i)] = 2 * $i;
+            }
+            same([50, 50], [count($left), $client->underWay()]);
+            $id = array_keys($left)[30];
+            $reply = $client->receive(20.0, $id);
+            same([60, $id], [$reply->data, $reply->id]);
+            thrown(Weir\InvalidException::class, fn() => $client->receive(0, $id));
+            same(200, $client->call('double', 100, timeout: 20.0)->data);
+            unset($left[$id]);
+            while ($left) {
+                $reply = $client->receive(20.0);
+                same($left[$reply->id], $reply->data);
+                unset($left[$reply->id]);
+            }
+            $refused = $client->send('halve', 1);
+            $e = thrown(Weir\RemoteException::class, fn() => $client->receive(20.0));
+            same([42, $refused, 0], [$e->remoteCode, $e->id, $client->underWay()]);
+            $e = thrown(Weir\RemoteException::class, fn() => $client->call('halve', 1, timeout: 20.0));
+            check($e->id !== 0 && $e->id !== $refused, $e->id);
+            thrown(ValueError::class, fn() => $client->receive(0, 0));
+            stop($pid);
+        }
+    },
+    'a server that dies is told for each' => function () {
+        $address = unix_address();
+        $pid = serving($address);
+        $client = new Client($address);
+        same(2, $client->call('double', 1, timeout: 20.0)->data);
+        exec("kill -STOP $pid");
+        $ids = [$client->send('double', 1), $client->send('double', 2)];
+        stop($pid);
+        foreach ($ids as $id) {
+            same($id, thrown(Weir\PeerException::class, fn() => $client->receive(20.0))->id);
+        }
+        same(0, $client->underWay());
+    },
+    'a late reply is nobody else\'s' => function () {
+        $address = shm_address();
+        $server = new Server($address);
+        $client = new Client($address);
+        $first = $client->send('first');
+        $late = $server->next(20.0);
+        thrown(Weir\TimeoutException::class, fn() => $client->call('second', timeout: 0.01));
+        same(1, $client->underWay());
+        $second = $server->next(20.0);
+        same(['second', false], [$second->op, $server->isCancelled($late)]);
+        eventually(fn() => $server->isCancelled($second));
+        $server->reply($second, 'too late');
+        $third = $client->send('third');
+        $server->reply($late, 'the first');
+        $server->reply($server->next(20.0), 'the third');
+        same('the third', $client->receive(20.0, $third)->data);
+        $reply = $client->receive(20.0);
+        same(['the first', $first], [$reply->data, $reply->id]);
+    },
+    'a request is taken back' => function () {
+        $address = shm_address();
+        $server = new Server($address);
+        $client = new Client($address);
+        [$first, $second] = [$client->send('a', 1), $client->send('b', 2)];
+        $request = $server->next(20.0);
+        same([$first, false], [$request->id, $server->isCancelled($request)]);
+        $client->cancel($first);
+        thrown(Weir\InvalidException::class, fn() => $client->cancel($first));
+        eventually(fn() => $server->isCancelled($request));
+        $server->reply($request, 'in vain');
+        $request = $server->next(20.0);
+        same([$second, false], [$request->id, $server->isCancelled($request)]);
+        $server->reply($request, 'b');
+        same(['b', 0], [$client->receive(20.0)->data, $client->underWay()]);
+        $client->close();
+        $server->close();
+        foreach ([fn() => $client->underWay(), fn() => $client->cancel($first), fn() => $client->receive(0),
+            fn() => $server->isCancelled($request)] as $use) {
+            thrown(Weir\ClosedException::class, $use);
+        }
+    },
+    'a call that a signal interrupts is taken back' => function () {
+        $address = shm_address();
+        $server = new Server($address);
+        $client = new Client($address);
+        pcntl_async_signals(true);
+        pcntl_signal(SIGALRM, fn() => throw new LogicException('it rang'));
+        pcntl_alarm(1);
+        try {
+            thrown(LogicException::class, fn() => $client->call('wait', timeout: 20.0));
+        } finally {
+            pcntl_alarm(0);
+            pcntl_signal(SIGALRM, SIG_DFL);
+        }
+        same(0, $client->underWay());
+        $request = $server->next(20.0);
+        eventually(fn() => $server->isCancelled($request));
+    },
     'a refusal is sent in so many words' => function () {
         $address = unix_address();
         $server = new Server($address);

@@ -78,6 +78,36 @@ return [
         $w->sendBytes(pack('d*', 1, 2), 'raw', 'f64[2]');
         same([1.0, 2.0], $r->next(LIMIT)->array()->toArray());
     },
+    'many messages go and come in one call' => function () {
+        $address = shm_address() . '?capacity=64K';
+        $r = new Reader($address);
+        $w = new Writer($address . '&timeout=50ms');
+        same(3, $w->sendMany(['1', '2', '3'], 'json', op: 'count', meta: ['unit' => 'V'], sent: $sent));
+        same(3, $sent);
+        same(5, $w->sendMany([pack('d', 1), pack('d', 2)], 'raw', 'f64'));
+        $got = [];
+        while (count($got) < 5) {
+            $some = $r->nextMany(2, LIMIT);
+            check(count($some) >= 1 && count($some) <= 2, count($some));
+            $got = array_merge($got, $some);
+        }
+        same([1, 2, 3], array_map(fn($m) => $m->data, array_slice($got, 0, 3)));
+        same([1, 2, 3, 4, 5], array_map(fn($m) => $m->seq, $got));
+        same(['count', ['unit' => 'V'], 'f64'], [$got[2]->op, $got[2]->meta, $got[4]->type]);
+        same([], $r->nextMany(timeout: 0));
+        thrown(Weir\InvalidException::class, function () use ($w, &$sent) {
+            $w->sendMany([pack('d', 1), 'short'], 'raw', 'f64', sent: $sent);
+        });
+        same([1, 1], [$sent, count($r->nextMany(timeout: LIMIT))]);
+        thrown(Weir\TimeoutException::class, function () use ($w, &$sent) {
+            $w->sendMany(array_fill(0, 200, str_pad('7', 1000)), 'json', sent: $sent);
+        });
+        check($sent > 10 && $sent < 200, $sent);
+        for ($count = 0; $some = $r->nextMany(timeout: 0); $count += count($some));
+        same($sent, $count);
+        thrown(\TypeError::class, fn() => $w->sendMany(['1', 2], 'json'));
+        thrown(\ValueError::class, fn() => $r->nextMany(0));
+    },
     'raw structs are maps' => function () {
         $address = shm_address();
         $r = new Reader($address);

@@ -372,6 +372,8 @@ static PyObject *get_answered(PyObject *object, void *unused) {
 
 static PyGetSetDef request_attributes[] = {
     {"answered", get_answered, NULL, "whether reply() or fail() was called", NULL},
+    {"cancelled", weir_py_request_cancelled, NULL, "whether the client has taken it back, or did not wait longer",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

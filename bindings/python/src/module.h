@@ -63,9 +63,11 @@ struct weir_py_server {
     PyObject_HEAD
     weir_server *server;
     PyObject *address;
+    PyObject *waker; /* see server_members; may be NULL */
     weir_doc *data_doc;
     weir_doc *meta_doc;
     int is_busy;
+    int is_shared; /* there are workers */
 };
 
 /* Memory seen as an array of numbers: what memoryview and numpy read through the buffer protocol. */
@@ -192,9 +194,10 @@ PyObject *weir_py_request_own(weir_message *message, struct weir_py_server *serv
 /* reader.c: take the lent message back, before the library does. Return: 0, or -1 with BufferError. */
 int weir_py_take_back(struct weir_py_reader *reader);
 
-/* call.c: answer a request, used by Request.reply and Request.fail. */
+/* call.c: answer a request, used by Request.reply and Request.fail; Request.cancelled. */
 PyObject *weir_py_request_reply(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *weir_py_request_fail(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *weir_py_request_cancelled(PyObject *self, void *unused);
 
 /* document.c: weir.encode, decode, convert, directory, clean. */
 PyObject *weir_py_encode(PyObject *module, PyObject *args, PyObject *kwargs);

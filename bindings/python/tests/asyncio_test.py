@@ -107,6 +107,97 @@ def test_calls(address):
     run(main())
 
 
+def test_calls_of_many_tasks(address):
+    """One client; the server answers in another order, some with errors, and one not at all."""
+    async def answer(request):
+        await asyncio.sleep(0.001 * (request.data % 7))
+        if request.data % 10 == 9:
+            request.fail("no nines", code=request.data)
+        elif request.data != 50:
+            request.reply(2 * request.data)
+
+    async def serve(server, tasks):
+        async for request in server:
+            tasks.append(asyncio.create_task(answer(request)))
+
+    async def ask(client, i):
+        try:
+            return (await client.acall("double", i, timeout=2 if i == 50 else 60)).data
+        except (weir.RemoteError, weir.Timeout) as error:
+            return type(error)
+
+    async def main():
+        with weir.server(address) as server, weir.client(address) as client:
+            tasks = []
+            serving = asyncio.create_task(serve(server, tasks))
+            mine = client.send("double", 1)
+            answers = await asyncio.gather(*(ask(client, i) for i in range(100)))
+            expected = [weir.RemoteError if i % 10 == 9 else 2 * i for i in range(100)]
+            expected[50] = weir.Timeout
+            assert answers == expected
+            assert client.under_way == 1 and client.receive(timeout=20, id=mine).data == 2
+            answers = await asyncio.gather(*(ask(client, i) for i in range(8)))
+            assert answers == [2 * i for i in range(8)] and client.under_way == 0
+            serving.cancel()
+            await asyncio.gather(*tasks)
+
+    run(main())
+
+
+def test_a_cancelled_call_is_taken_back(address):
+    """The server hears of it while it waits for the next request, and misses none."""
+    async def main():
+        with weir.server(address) as server, weir.client(address) as client:
+            waiting = asyncio.create_task(client.acall("first"))
+            request = await server.anext(timeout=20)
+            next_one = asyncio.create_task(server.anext(timeout=20))
+            await asyncio.sleep(0.01)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert client.under_way == 0
+            second = asyncio.create_task(client.acall("second", timeout=20))
+            for _ in range(10000):
+                if request.cancelled:
+                    break
+                await asyncio.sleep(0.001)
+            assert request.cancelled
+            request.reply("in vain")
+            (await next_one).reply(2)
+            assert (await second).data == 2
+
+    run(main())
+
+
+def test_a_server_that_comes_later_and_dies(address, run):
+    async def main():
+        with weir.client(address) as client:
+            calls = [asyncio.create_task(client.acall("x", i, timeout=30)) for i in range(3)]
+            await asyncio.sleep(0.01)
+            server = start("import os, sys, weir; s = weir.server(sys.argv[1])\n"
+                           "s.next().reply(7); s.next(); os.kill(os.getpid(), 9)", address)
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            assert answers[0].data == 7
+            assert [type(a) for a in answers[1:]] == [weir.PeerDied] * 2
+            assert client.under_way == 0
+            server.wait()
+
+    start = run
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_closing_a_client_ends_its_calls(address):
+    async def main():
+        client = weir.client(address)
+        call = asyncio.create_task(client.acall("x", timeout=30))
+        await asyncio.sleep(0.01)
+        client.close()
+        with pytest.raises(ValueError, match="closed"):
+            await call
+
+    run(main())
+
+
 def test_many_channels(store):
     async def main():
         readers = [weir.reader(f"test/{i}") for i in range(5)]

@@ -1,6 +1,8 @@
 """Clients and servers."""
 
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -80,10 +82,198 @@ def test_a_call_in_two_halves(served):
         served.receive(timeout=0)
 
 
+def test_many_under_way(served):
+    """Replies by id, and to whichever is next, each once."""
+    ids = [served.send("double", i) for i in range(50)]
+    assert len(set(ids)) == 50 and served.under_way == 50
+    for i in (30, 3, 49):
+        reply = served.receive(timeout=20, id=ids[i])
+        assert (reply.data, reply.id) == (2 * i, ids[i])
+        with pytest.raises(weir.InvalidArgument):
+            served.receive(timeout=0, id=ids[i])
+    left = {id: 2 * i for i, id in enumerate(ids) if i not in (30, 3, 49)}
+    while left:
+        reply = served.receive(20)
+        assert left.pop(reply.id) == reply.data
+        assert served.under_way == len(left)
+    for wrong, kind in ((0, ValueError), (-1, OverflowError), ("x", TypeError), (2**64, OverflowError)):
+        with pytest.raises(kind):
+            served.receive(0, wrong)
+        with pytest.raises(kind):
+            served.cancel(wrong)
+
+
+def test_an_error_says_whose_it_is(served):
+    good, bad = served.send("double", 1), served.send("refuse")
+    assert served.call("double", 2, timeout=20).data == 4
+    with pytest.raises(weir.RemoteError, match="not today") as info:
+        served.receive(timeout=20, id=bad)
+    assert info.value.id == bad
+    assert served.receive(timeout=20).id == good
+    other = served.send("refuse")
+    with pytest.raises(weir.RemoteError) as info:
+        served.receive(timeout=20)
+    assert info.value.id == other and weir.RemoteError("x").id == 0
+
+
+def test_a_server_that_dies_is_told_for_each(address, run):
+    server = run("import sys, weir; s = weir.server(sys.argv[1]); print('ready', flush=True); input()", address)
+    assert server.stdout.readline() == "ready\n"
+    with weir.client(address) as client:
+        ids = [client.send("x", i) for i in range(3)]
+        with pytest.raises(weir.Timeout):
+            client.receive(timeout=0.2)
+        server.kill()
+        server.wait()
+        for id in ids:
+            with pytest.raises(weir.PeerDied) as info:
+                client.receive(timeout=20)
+            assert info.value.id == id
+        assert client.under_way == 0
+
+
+def await_cancelled(request):
+    deadline = time.monotonic() + 20
+    while not request.cancelled:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def request_of(server, client):
+    """The server's next request; over a socket the two meet only while both do something."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            return server.next(timeout=0.05)
+        except weir.Timeout:
+            with pytest.raises(weir.Timeout):
+                client.receive(0)
+    raise AssertionError("no request came")
+
+
+def test_a_late_reply_is_nobody_elses(address):
+    with weir.server(address) as server, weir.client(address) as client:
+        first = client.send("first")
+        late = request_of(server, client)
+        with pytest.raises(weir.Timeout):
+            client.call("second", timeout=0.05)
+        assert client.under_way == 1
+        second = server.next(timeout=20)
+        assert second.op == "second" and not late.cancelled
+        await_cancelled(second)
+        second.reply("too late")
+        third = client.send("third")
+        late.reply("the first")
+        server.next(timeout=20).reply("the third")
+        assert client.receive(timeout=20, id=third).data == "the third"
+        reply = client.receive(timeout=20)
+        assert (reply.id, reply.data) == (first, "the first")
+        assert client.under_way == 0
+
+
+def test_cancel(address):
+    with weir.server(address) as server, weir.client(address) as client:
+        ids = [client.send("x", i) for i in range(3)]
+        request = request_of(server, client)
+        assert request.id == ids[0] and not request.cancelled
+        client.cancel(ids[0])
+        await_cancelled(request)
+        with pytest.raises(weir.InvalidArgument):
+            client.cancel(ids[0])
+        request.reply("in vain")
+        for id in ids[1:]:
+            request = server.next(timeout=20)
+            assert request.id == id and not request.cancelled
+            request.reply(request.data)
+        assert [client.receive(timeout=20).data for _ in range(2)] == [1, 2]
+
+
+def test_an_interrupted_call_is_taken_back(address):
+    class Alarm(Exception):
+        pass
+
+    def ring(number, frame):
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        with weir.server(address) as server, weir.client(address) as client:
+            client.send("meet")
+            request_of(server, client).reply(None)
+            client.receive(timeout=20)
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(Alarm):
+                client.call("wait", timeout=20)
+            assert client.under_way == 0
+            try:  # taken back before the server asked: not handed out at all
+                request = server.next(timeout=0.2)
+                await_cancelled(request)
+            except weir.Timeout:
+                pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_workers(address):
+    """Each request is answered once; none answers its first before all have one, so all are at work at a time."""
+    count, answered, lock, all_have_one = 200, [], threading.Lock(), threading.Barrier(3, timeout=60)
+
+    def work(server, number):
+        with server:
+            for turn in range(count + 1):
+                request = server.next(timeout=60)
+                if request.op == "end":
+                    return request.reply(number)
+                if turn == 0:
+                    all_have_one.wait()
+                with lock:
+                    answered.append((number, request.data))
+                request.reply(number)
+
+    first = weir.server(address)
+    servers = [first] + [first.worker() for _ in range(2)]
+    assert all(type(s) is weir.Server and s.address == first.address for s in servers)
+    threads = [threading.Thread(target=work, args=(s, i), daemon=True) for i, s in enumerate(servers)]
+    for thread in threads:
+        thread.start()
+    with weir.client(address) as client:
+        ids = {client.send("work", i) for i in range(count)}
+        by = set()
+        for _ in range(count):
+            reply = client.receive(timeout=60)
+            ids.remove(reply.id)
+            by.add(reply.data)
+        assert by == {0, 1, 2}
+        for _ in threads:
+            client.call("end", timeout=60)
+    for thread in threads:
+        thread.join()
+    assert sorted(data for _, data in answered) == list(range(count))
+
+
+def test_a_worker_is_made_by_who_is_not_in_use(address):
+    with weir.server(address) as server:
+        waiting = threading.Thread(target=lambda: pytest.raises(weir.Timeout, server.next, timeout=2))
+        waiting.start()
+        deadline = time.monotonic() + 20
+        while True:  # until the thread waits
+            try:
+                server.worker().close()
+            except RuntimeError as error:
+                assert "in use" in str(error)
+                break
+            assert time.monotonic() < deadline
+        waiting.join()
+    with pytest.raises(ValueError, match="closed"):
+        server.worker()
+
+
 def test_nobody_serves(address):
     with weir.client(address) as client:
         with pytest.raises(weir.Timeout):
             client.call("x", timeout=0.1)
+        assert client.under_way == 0
         with pytest.raises(TypeError, match="operation"):
             client.call()
 
@@ -140,6 +330,7 @@ def test_closed(address):
     client.close()
     server.close()
     assert client.closed and server.closed
-    for use in (lambda: client.call("x"), client.fileno, server.next, server.fileno, lambda: request.reply(1)):
+    for use in (lambda: client.call("x"), client.fileno, server.next, server.fileno, lambda: request.reply(1),
+                lambda: client.cancel(1), lambda: client.under_way, lambda: request.cancelled, server.worker):
         with pytest.raises(ValueError, match="closed"):
             use()

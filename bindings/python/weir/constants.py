@@ -103,6 +103,9 @@ TYPE_FIELDS_MAX = 1024  # fields of a type, those of inner structs included
 # limits
 MANY_MAX = 256
 
+# limits
+CALLS_MAX = 1024
+
 ERROR_NAMES = {
     0: "WEIR_OK",
     1: "WEIR_EAGAIN",

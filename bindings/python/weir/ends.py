@@ -79,9 +79,8 @@ class Client(End, core.Client):
     __slots__ = ()
 
     async def acall(self, op, data=None, *, meta=None, timeout=10.0, **entries):
-        """As call(), without blocking the event loop. One call at a time."""
-        self.send(op, data, meta=meta, **entries)
-        return await aio.poll(self, self.receive, timeout)
+        """As call(), without blocking the event loop; tasks of one loop may each have calls under way."""
+        return await aio.reply(self, self.send(op, data, meta=meta, **entries), timeout)
 
 
 class Answering:

@@ -50,9 +50,11 @@ class TypeMismatch(Error, TypeError):
 
 
 class RemoteError(Error):
-    """The server answered with an error. The text is the server's, remote_code the number it gave.
+    """The server answered with an error. The text is the server's, remote_code the number it gave, id the request's.
 
     Raised in a function of server.serve, it is what the client gets: RemoteError("no such sensor", 404)."""
+
+    id = 0
 
     def __init__(self, sentence="", remote_code=0):
         super().__init__(sentence)
@@ -64,7 +66,9 @@ class RemoteError(Error):
 
 
 class PeerDied(Error, ConnectionError):
-    """The other end died."""
+    """The other end died; id is the request that will not be answered."""
+
+    id = 0
 
 
 class Busy(Error):

@@ -1,7 +1,7 @@
 /* A plain message as a frame.
  *
  * A map is a message when every key is one that messages have, none stands twice, all hold what they should, and at
- * least one of "op", "data" and "error" is among them. Anything else is data, whole, so that nothing anybody wrote is
+ * least one of "op", "data", "error" and "cancel" is among them. Anything else is data, whole, so that nothing anybody wrote is
  * lost or guessed at.
  *
  * Where the data's bytes can be told in the input (JSON, CBOR: behind the text of their key, which the decoder left
@@ -29,10 +29,11 @@ enum key {
     KEY_ID,
     KEY_RE,
     KEY_ERROR,
+    KEY_CANCEL,
     KEY_COUNT
 };
 static const char *const key_names[KEY_COUNT] = {"v",    "seq",  "time", "gap", "writer", "op",
-                                                 "meta", "data", "id",   "re",  "error"};
+                                                 "meta", "data", "id",   "re",  "error",  "cancel"};
 
 /* The pairs of a message map; NULL for those that are not there. */
 struct parts {
@@ -133,11 +134,25 @@ static int kind_read(const struct parts *parts, struct weir_frame *frame) {
     return id_read(id ? id : re, &frame->id);
 }
 
+/* A request that is taken back: nothing else is said of it. */
+static int cancel_read(const struct parts *parts, struct weir_frame *frame) {
+    static const enum key others[] = {KEY_OP, KEY_META, KEY_DATA, KEY_ID, KEY_RE, KEY_ERROR};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (parts->values[others[i]])
+            return 0;
+    frame->kind = WEIR_FRAME_CANCEL;
+    frame->flags |= WEIR_FRAME_ID;
+    return id_read(parts->values[KEY_CANCEL], &frame->id);
+}
+
 /* Is the value a message? If so, its header goes to @frame. */
 static int message_read(const struct weir_value *value, struct parts *parts, struct weir_frame *frame) {
     if (value->kind != WEIR_KIND_MAP || !parts_take(value, parts))
         return 0;
     const struct weir_value *meta = parts->values[KEY_META];
+    if (parts->values[KEY_CANCEL])
+        return cancel_read(parts, frame) && seq_read(parts->values[KEY_SEQ], &frame->seq) &&
+               writer_read(parts->values[KEY_WRITER], frame) && time_read(parts->values[KEY_TIME], frame);
     if (!parts->values[KEY_OP] && !parts->values[KEY_DATA] && !parts->values[KEY_ERROR])
         return 0;
     return (!meta || is_null(meta) || meta->kind == WEIR_KIND_MAP) && seq_read(parts->values[KEY_SEQ], &frame->seq) &&

@@ -94,6 +94,10 @@ static void op_put(weir_doc *doc, weir_view op) {
     weir_put_text(doc, text, size);
 }
 
+static const char *id_key(const struct weir_frame *frame) {
+    return frame->kind == WEIR_FRAME_REQUEST ? "id" : frame->kind == WEIR_FRAME_CANCEL ? "cancel" : "re";
+}
+
 /* Everything but the data. A message of nothing at all keeps an empty op, so that it is seen to be a message. */
 static void header_put(weir_doc *doc, const struct weir_frame *frame, const weir_value *meta) {
     if (frame->seq) {
@@ -109,8 +113,8 @@ static void header_put(weir_doc *doc, const struct weir_frame *frame, const weir
         weir_put_i64(doc, frame->time);
     }
     if (frame->flags & WEIR_FRAME_ID && frame->kind != WEIR_FRAME_MESSAGE)
-        id_put(doc, frame->kind == WEIR_FRAME_REQUEST ? "id" : "re", frame->id);
-    if (frame->op.size > 0 || frame->codec == 0)
+        id_put(doc, id_key(frame), frame->id);
+    if (frame->op.size > 0 || (frame->codec == 0 && frame->kind != WEIR_FRAME_CANCEL))
         op_put(doc, frame->op);
     if (meta) {
         weir_put_key(doc, "meta");

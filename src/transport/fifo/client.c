@@ -70,8 +70,8 @@ void weir_client_pipe_close(struct weir_fifo *fifo) {
 /* ---- a client's server ---- */
 
 static void disconnect(struct weir_fifo *fifo) {
-    fifo->lost_request |= fifo->awaits_reply;
-    fifo->awaits_reply = 0;
+    fifo->lost_request |= fifo->has_asked;
+    fifo->has_asked = 0;
     fifo->server_note = 0;
     weir_child_close(&fifo->out.fd);
     weir_queue_clear(&fifo->out.queue);
@@ -87,7 +87,7 @@ static int connect_try(struct weir_fifo *fifo) {
     }
     fifo->out.fd = fd;
     fifo->out.framing = WEIR_FRAMING_FRAMES;
-    if (weir_outlet_prepare(&fifo->out, 0) != 0) {
+    if (weir_outlet_prepare(&fifo->out, fifo->place.capacity) != 0) {
         weir_child_close(&fifo->out.fd);
         return WEIR_ENOENT;
     }

@@ -139,10 +139,15 @@ static enum weir_note reader_note(const struct weir_fifo *fifo) {
     return fifo->place.is_observer ? WEIR_NOTE_OBSERVER : WEIR_NOTE_READER;
 }
 
-/* Requests to a server that has gone: their clients have been told so. */
+/* Requests to a server that has gone: their clients have been told so. No more than was there before our note was: what
+ * came since is for us. */
 static void drain(struct weir_fifo *fifo) {
-    while (weir_inlet_read(&fifo->in) == WEIR_OK)
-        fifo->in.begin = fifo->in.bytes.size;
+    struct weir_inlet *in = &fifo->in;
+    size_t left = in->before_left;
+    while (left > 0 && weir_inlet_read(in) == WEIR_OK) {
+        in->begin = left - in->before_left;
+        left = in->before_left;
+    }
 }
 
 static int reader_open(struct weir_fifo *fifo, weir_error *err) {

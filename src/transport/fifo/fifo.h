@@ -94,9 +94,9 @@ struct weir_fifo {
     uint8_t is_ready_shown;
 
     /* A client. */
-    uint64_t server_note; /* which server we are connected to; 0: none */
-    uint8_t awaits_reply;
-    uint8_t lost_request;
+    uint64_t server_note;              /* which server we are connected to; 0: none */
+    uint8_t has_asked;                 /* that server */
+    uint8_t lost_request;              /* a server has gone that it had asked */
     char own_name[WEIR_FIFO_OWN_NAME]; /* of our own pipe */
 };
 

@@ -23,7 +23,13 @@
 #include "os/lock.h"
 #include "os/process.h"
 
-enum { PATH_SIZE = WEIR_PLACE_TEXT_MAX + 16, GROUP_MEMORY = 4096, NAP_NS = 1000 * 1000, LINE_SIZE = 256 };
+enum {
+    PATH_SIZE = WEIR_PLACE_TEXT_MAX + 16,
+    GROUP_MEMORY = 4096,
+    NAP_NS = 1000 * 1000,
+    GOING_LOOKS = 20,
+    LINE_SIZE = 256
+};
 static const int64_t SETTLE_NS = 1000000000; /* how long somebody may be about to go, or to make the pipe */
 
 static const char new_suffix[] = ".new";
@@ -300,18 +306,31 @@ static int is_unread(int write_fd) {
     return (item.revents & POLLERR) != 0;
 }
 
-void weir_pipe_remove_last(const struct weir_place *place) {
+/* Take it away if we are the last. Return: 0 when that cannot be told yet: somebody without a note has it open. */
+static int remove_try(const struct weir_place *place) {
     struct stat about;
     int read_fd = weir_pipe_open(place, O_RDONLY, &about, NULL);
     int fd = read_fd >= 0 ? weir_pipe_open_again(place, read_fd, O_WRONLY) : -1;
     if (read_fd >= 0)
         close(read_fd);
+    if (fd < 0)
+        return 1;
+    int is_told = holder(fd, WEIR_NOTE_READER) || holder(fd, WEIR_NOTE_WRITER);
     /* Who has opened it and not claimed it yet may have been sent something already. */
-    if (fd >= 0 && claim_try(fd, WEIR_NOTE_READER) == WEIR_OK && claim_try(fd, WEIR_NOTE_WRITER) == WEIR_OK &&
-        is_unread(fd) && weir_pipe_is_current(place, fd))
-        unlink(place->name);
-    if (fd >= 0)
-        close(fd);
+    if (!is_told && claim_try(fd, WEIR_NOTE_READER) == WEIR_OK && claim_try(fd, WEIR_NOTE_WRITER) == WEIR_OK &&
+        is_unread(fd)) {
+        is_told = 1;
+        if (weir_pipe_is_current(place, fd))
+            unlink(place->name);
+    }
+    close(fd);
+    return is_told;
+}
+
+/* Of two that go at the same instant each sees the other; so who sees somebody without a note looks again. */
+void weir_pipe_remove_last(const struct weir_place *place) {
+    for (int look = 0; look < GOING_LOOKS && !remove_try(place); look++)
+        nap();
 }
 
 /* ---- looking from outside ---- */

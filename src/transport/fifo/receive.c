@@ -92,7 +92,6 @@ static int next(struct weir_fifo *fifo, struct weir_inbound *ret, weir_error *er
         fifo->in.last_bytes = ret->bytes;
         fifo->in.last_size = ret->size;
     }
-    fifo->awaits_reply = 0;
     return WEIR_OK;
 }
 

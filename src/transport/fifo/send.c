@@ -190,10 +190,7 @@ static int commit(struct weir_fifo *fifo, uint32_t flags, weir_error *err) {
         fifo->own_seq--; /* it was not sent */
         return status;
     }
-    if (fifo->role == WEIR_ROLE_CLIENT) {
-        fifo->lost_request = 0;
-        fifo->awaits_reply = 1;
-    }
+    fifo->has_asked |= fifo->role == WEIR_ROLE_CLIENT;
     if (is_batch && !was_granted && out->queue.size < WEIR_FIFO_BATCH_SIZE)
         return WEIR_OK;
     push_own(fifo);

@@ -446,7 +446,7 @@ static int frame_take(struct weir_socket *socket, struct weir_peer *peer, const 
         return message_take(socket, peer, frame);
     if (peer->hello.role == WEIR_ROLE_WRITER && kind == WEIR_FRAME_MESSAGE)
         return message_take(socket, peer, frame);
-    if (peer->hello.role == WEIR_ROLE_CLIENT && kind == WEIR_FRAME_REQUEST)
+    if (peer->hello.role == WEIR_ROLE_CLIENT && (kind == WEIR_FRAME_REQUEST || kind == WEIR_FRAME_CANCEL))
         return request_take(socket, peer, frame);
     return WEIR_ECORRUPT;
 }

@@ -317,8 +317,8 @@ void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
         socket->readers_known = 0;
     }
     /* A request leaves right behind the hello, so it can be lost before we are let in. */
-    socket->lost_request |= socket->awaits_reply;
-    socket->awaits_reply = 0;
+    socket->lost_request |= socket->has_asked;
+    socket->has_asked = 0;
     weir_peer_disconnect(socket, upstream);
     last_keep(socket);
     weir_stream_reset(&upstream->in);

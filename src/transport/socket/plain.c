@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/call.h>
+
 #include "base/clock.h"
 #include "value/value.h"
 
@@ -235,6 +237,31 @@ static int odd_request_take(struct weir_peer *peer, const weir_value *root) {
     return status ? status : weir_plain_deliver(peer, &frame);
 }
 
+/* He takes a request back, by the id he gave it: no answer is owed any more. One in a batch keeps its place there, as
+ * the batch is answered as a whole. */
+static int cancel_take(struct weir_peer *peer, const weir_value *id) {
+    struct weir_plain_peer *plain = peer->plain;
+    struct weir_frame frame = {.kind = WEIR_FRAME_CANCEL, .flags = WEIR_FRAME_ID};
+    plain->scratch.size = 0;
+    if (weir_encode(id, WEIR_CODEC_JSON, NULL, &plain->scratch, NULL) != WEIR_OK)
+        return WEIR_ENOMEM;
+    for (size_t i = 0; i < plain->call_count; i++) {
+        const struct weir_call *call = plain->calls[i];
+        if (call->batch || call->token_size != plain->scratch.size ||
+            memcmp(call->token, plain->scratch.data, call->token_size) != 0)
+            continue;
+        frame.id = call->id;
+        free(call_take(plain, call->id));
+        return weir_plain_deliver(peer, &frame);
+    }
+    return WEIR_OK; /* answered already, or never asked */
+}
+
+/* {"cancel":"any"}: like the request, see is_odd_request. */
+static int is_odd_cancel(const struct weir_frame *frame, const weir_value *root) {
+    return frame->kind == WEIR_FRAME_MESSAGE && frame->op.size == 0 && member(root, "cancel") && root->count == 1;
+}
+
 /* Of a listener that speaks plainly all but requests comes to us; of others no answers, as nobody asks them
  * anything. */
 static int frame_take(struct weir_peer *peer, const weir_value *root, struct weir_frame *frame) {
@@ -243,6 +270,8 @@ static int frame_take(struct weir_peer *peer, const weir_value *root, struct wei
         return frame->kind == WEIR_FRAME_REQUEST ? WEIR_OK : weir_plain_deliver(peer, frame);
     if (frame->kind == WEIR_FRAME_REQUEST)
         return request_take(peer, member(root, "id"), frame);
+    if (plain->is_server && (frame->kind == WEIR_FRAME_CANCEL || is_odd_cancel(frame, root)))
+        return cancel_take(peer, member(root, "cancel"));
     if (frame->kind != WEIR_FRAME_MESSAGE)
         return WEIR_OK;
     if (plain->is_server)

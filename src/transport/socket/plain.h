@@ -10,7 +10,6 @@
 #include "transport/socket/socket.h"
 
 enum {
-    WEIR_CALLS_MAX = 1024,       /* requests of one plain peer that have no answer yet */
     WEIR_PLAIN_AHEAD = 64 << 10, /* bytes that are converted ahead of who takes them, but for one message */
     WEIR_TOKEN_MAX = 256         /* bytes of a request's id, as JSON */
 };

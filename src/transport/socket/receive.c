@@ -285,8 +285,6 @@ int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
     socket->quick.is_on = 0;
     int status = next(socket, &inbound, err);
     if (status == WEIR_OK)
-        socket->awaits_reply = 0;
-    if (status == WEIR_OK)
         quick_begin(socket);
     if (socket->poll_fd >= 0) {
         weir_socket_show(socket);

@@ -131,7 +131,7 @@ int weir_socket_publish(struct weir_socket *socket, size_t start, size_t stop) {
     /* The server has gone since there was room: the request is lost, and must not reach the next one late. */
     if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED) {
         socket->lost_request = 1;
-        socket->awaits_reply = 0;
+        socket->has_asked = 0;
         return WEIR_OK;
     }
     if (socket->mode != WEIR_MODE_LISTENING)
@@ -198,8 +198,7 @@ static int commit(struct weir_socket *socket, uint32_t flags) {
     size_t start = pack(socket->own, socket->own_start, size);
     int is_batch = flags & WEIR_COMMIT_MORE;
     socket->own_size = 0;
-    socket->lost_request = 0;
-    socket->awaits_reply = socket->role == WEIR_ROLE_CLIENT;
+    socket->has_asked = socket->role == WEIR_ROLE_CLIENT;
     socket->burst.is_hot |= weir_kept_is_backed_up(socket);
     if (!is_batch && !socket->burst.is_hot)
         weir_burst_before(&socket->burst);

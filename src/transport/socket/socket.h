@@ -139,8 +139,8 @@ struct weir_socket {
     int64_t seek_wait;
     uint8_t must_rest;     /* seek_at is to be kept: we were refused, not just too early */
     uint8_t is_resuming;   /* was connected to a listener before */
-    uint8_t awaits_reply;  /* client */
-    uint8_t lost_request;  /* client: the connection broke since the last request */
+    uint8_t has_asked;     /* client: on this connection */
+    uint8_t lost_request;  /* client: a connection broke on which it had asked */
     uint8_t was_refused;   /* nobody listened where we tried to connect a moment ago */
     uint8_t misread;       /* how often a listener took us for somebody else, as our hello came late */
     uint8_t wants_sought;  /* reader: what arrives is skipped until the listener confirms the seek */

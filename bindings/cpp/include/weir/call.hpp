@@ -22,15 +22,15 @@ public:
         handle_.reset(made);
     }
 
-    /* Ask, and wait for the reply, which is borrowed until the client's next call.
+    /* Ask, and wait for the reply, which is borrowed until the client's next call. What is not answered in time is
+     * taken back, so that a late reply is nobody's.
      * Throws remote_error (the server's sentence), timeout_error (it says whether anybody serves), peer_error (the
      * server died). */
     template <typename T> message_ref call(const text_arg &op, const T &data, const call_options &options = {}) {
         weir_message *reply;
         weir_error e;
         const weir_value *v = argument_.from(data);
-        detail::check(
-            weir_client_call(raw(), op.c_str(), options.meta.raw(), v, options.timeout.ns(), &reply, &e), e);
+        detail::check(weir_client_call(raw(), op.c_str(), options.meta.raw(), v, options.timeout.ns(), &reply, &e), e);
         return message_ref(reply);
     }
     template <typename T> message_ref call(const text_arg &op, const T &data, weir::timeout wait) {
@@ -39,21 +39,36 @@ public:
     /* A request without data. */
     message_ref call(const text_arg &op) { return call(op, value()); }
 
-    /* The two halves of a call, for event loops: send, then receive until the reply is there. */
-    template <typename T> void send(const text_arg &op, const T &data, const value &meta = {}) {
+    /* Ask and go on. Many requests may be under way, and their replies come in any order. Returns the request's id.
+     * Throws limit_error when WEIR_CALLS_MAX are under way, others as writer::send. */
+    template <typename T> std::uint64_t send(const text_arg &op, const T &data, const value &meta = {}) {
         weir_error e;
         detail::check(weir_client_send(raw(), op.c_str(), meta.raw(), argument_.from(data), &e), e);
+        return id();
     }
-    /* Nothing when the reply has not come in time; then receive again. */
+    std::uint64_t send(const text_arg &op) { return send(op, value()); }
+    /* The next reply to any request, whose id() says to which, or to that one; replies to others are kept meanwhile.
+     * Nothing when it has not come in time; then receive again.
+     * Throws remote_error, peer_error: id() of the client says whose; that request has ended. */
     std::optional<message_ref> receive(weir::timeout wait = forever) {
         weir_message *reply;
         weir_error e;
-        int status = weir_client_receive(raw(), wait.ns(), &reply, &e);
-        if (status == WEIR_ETIMEOUT)
-            return std::nullopt;
-        detail::check(status, e);
-        return message_ref(reply);
+        return received(weir_client_receive(raw(), wait.ns(), &reply, &e), reply, e);
     }
+    std::optional<message_ref> receive(std::uint64_t id, weir::timeout wait = forever) {
+        weir_message *reply;
+        weir_error e;
+        return received(weir_client_receive_id(raw(), id, wait.ns(), &reply, &e), reply, e);
+    }
+    /* Take a request back; the server is told. Throws invalid_error when it is not under way. */
+    void cancel(std::uint64_t id) {
+        weir_error e;
+        detail::check(weir_client_cancel(raw(), id, &e), e);
+    }
+    /* The request that the last call, send, receive or cancel was about; 0: none yet. */
+    std::uint64_t id() const noexcept { return weir_client_id(raw()); }
+    /* How many requests were sent whose reply was not received. */
+    std::uint32_t under_way() const noexcept { return weir_client_under_way(raw()); }
     /* As reader::fd. */
     int fd() {
         int found;
@@ -64,6 +79,13 @@ public:
     weir_client *raw() const noexcept { return handle_.get(); }
 
 private:
+    static std::optional<message_ref> received(int status, weir_message *const &reply, const weir_error &e) {
+        if (status == WEIR_ETIMEOUT)
+            return std::nullopt;
+        detail::check(status, e);
+        return message_ref(reply);
+    }
+
     detail::handle<weir_client, weir_client_close> handle_;
     detail::argument argument_;
 };
@@ -88,6 +110,15 @@ public:
         handle_.reset(made);
     }
 
+    /* Another handle to the same server, for another thread: each request goes to exactly one of them. A handle is used
+     * by one thread at a time. Make the first before a request is taken. */
+    server worker() {
+        weir_server *made;
+        weir_error e;
+        detail::check(weir_server_worker(raw(), &made, &e), e);
+        return server(made);
+    }
+
     /* The next request, borrowed until the next next; nothing when none came in time. Answer each once, with reply or
      * fail. */
     std::optional<message_ref> next(weir::timeout wait = forever) {
@@ -109,6 +140,12 @@ public:
     void fail(const message_ref &request, int code, const text_arg &sentence) {
         weir_error e;
         detail::check(weir_server_fail(raw(), request.raw(), code, sentence.c_str(), &e), e);
+    }
+
+    /* Has the client taken it back, or given up? Give it a copy of the request, which it looks for among what has come,
+     * so that what next returned is no longer lent; or, of a handle with workers, the request itself. */
+    bool is_cancelled(const message_ref &request) noexcept {
+        return weir_server_is_cancelled(raw(), request.raw()) != 0;
     }
 
     /* Answer one request with what @handler(request) returns (nothing, or anything that can be sent). What the handler
@@ -137,6 +174,8 @@ public:
     weir_server *raw() const noexcept { return handle_.get(); }
 
 private:
+    explicit server(weir_server *made) noexcept { handle_.reset(made); }
+
     template <typename Handler> void answer(const message_ref &request, Handler &handler) {
         int code = -1;
         std::string sentence;
