@@ -16,7 +16,7 @@ help:
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR where one is given'
 	@echo 'make asan      the C unit tests under address and undefined-behaviour sanitizers'
 	@echo 'make fuzz      the fuzz targets, each for FUZZ_SECONDS=30'
-	@echo 'make torture   shared memory under kills, damage and strangers; IMAGES=1000000 KILLS=20000 READS=100000000'
+	@echo 'make torture   every mechanism under kills, failing calls, damage and strangers; IMAGES=1000000 KILLS=20000'
 	@echo 'make clean     remove build/'
 	@echo 'The first call installs what the machine lacks (tools/setup, with sudo where needed).'
 
@@ -72,8 +72,8 @@ torture:
 	@cmake --preset release -B $(BUILD) >/dev/null
 	@cmake --build $(BUILD)
 	@cmake --preset tsan >/dev/null
-	@cmake --build build/tsan --target transport_test many_test call_test semaphore_test torture_growth torture_soak
-	@tests/torture/long $(BUILD) $(or $(IMAGES),1000000) $(or $(KILLS),20000) $(or $(READS),100000000)
+	@cmake --build build/tsan --target $$(tests/torture/tsan-suites) torture_soak torture_kills
+	@tests/torture/long $(BUILD) $(or $(IMAGES),1000000) $(or $(KILLS),20000) $(or $(READS),100000000) $(or $(EVERY),1)
 
 install:
 	@tools/setup build

@@ -137,8 +137,11 @@ int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadlin
     weir_burst_settle();
     for (;;) {
         int status = end->ops->readers(end->state, &there);
-        if (status || there >= count)
-            return status;
+        if (status)
+            return weir_fail(err, status, "%s: who reads there cannot be looked up: %s", end->place.text,
+                             weir_err_text(status));
+        if (there >= count)
+            return WEIR_OK;
         if (weir_deadline_left(deadline) == 0)
             return weir_fail(err, WEIR_ETIMEOUT, "%s: %u of %u readers are there", end->place.text, there, count);
         nap();

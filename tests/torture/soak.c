@@ -24,17 +24,11 @@
 
 #include "base/clock.h"
 #include "common.h"
+#include "survive.h"
 
 enum { WRITERS = 3, READERS = 2, COMERS = 1, CLEANERS = 1, MORTALS = WRITERS + READERS + COMERS + CLEANERS };
 enum { LANES = 64, BUCKETS = 7, SIZE_OF_GROWTH = 40000, STUCK_S = 20 };
 static const double BUCKET_MS[BUCKETS] = {1, 10, 50, 250, 1000, 5000, 1e9};
-
-/* A histogram with eight steps for each doubling, of microseconds. */
-enum { STEPS = 8, MARKS = 40 * STEPS, KILL_TIMES = 4096 };
-struct latencies {
-    volatile uint64_t counts[MARKS], total, late;
-    volatile double longest; /* ms */
-};
 
 struct life {
     volatile uint64_t begun;
@@ -46,10 +40,7 @@ struct oracle {
     char why[600];
     volatile uint64_t received, checked, waits[2][BUCKETS]; /* of writers, of readers */
     volatile double longest[2];
-    volatile uint64_t killed;          /* so many were killed, the last ones at */
-    volatile double times[KILL_TIMES]; /* these moments */
-    volatile uint64_t stops;           /* grows whenever somebody is stopped or goes on */
-    struct latencies going_on[2];      /* of writers, of readers */
+    struct survival survival;
     uint32_t lives_max;
     struct life lives[];
 };
@@ -76,60 +67,6 @@ static void wait_note(int who, double begin) {
         oracle->longest[who] = ms;
     if (ms > STUCK_S * 1000)
         fault("a %s was held up for %.1f s", who ? "reader" : "writer", ms / 1000);
-}
-
-/* ---- how soon survivors go on ---- */
-
-/* What a survivor knows of the others' deaths. */
-struct mourner {
-    uint64_t killed, stops;
-    int is_begun;
-};
-
-static unsigned mark_of(double ms) {
-    double us = ms * 1000;
-    unsigned mark = 0;
-    for (; us >= 2 && mark < MARKS - STEPS; us /= 2)
-        mark += STEPS;
-    return mark + (us > 1 ? (unsigned)((us - 1) * STEPS) : 0);
-}
-
-static double mark_ms(unsigned mark) {
-    return (double)(UINT64_C(1) << mark / STEPS) * (1 + (mark % STEPS + 1.0) / STEPS) / 1000;
-}
-
-/* A message is through. The time since the first kill that this survivor has not yet outlived counts; not while
- * somebody was stopped, because that is meant to hold writers up. */
-static void mourn(struct mourner *mourner, int who) {
-    uint64_t killed = oracle->killed, stops = oracle->stops;
-    if (mourner->is_begun && killed == mourner->killed)
-        return;
-    if (mourner->is_begun && stops == mourner->stops && stops % 2 == 0 && killed - mourner->killed < KILL_TIMES / 2) {
-        struct latencies *to = &oracle->going_on[who];
-        double ms = (seconds() - oracle->times[mourner->killed % KILL_TIMES]) * 1000;
-        __atomic_fetch_add(&to->counts[mark_of(ms)], 1, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&to->total, 1, __ATOMIC_RELAXED);
-        if (ms > 250)
-            __atomic_fetch_add(&to->late, 1, __ATOMIC_RELAXED);
-        if (ms > to->longest)
-            to->longest = ms;
-    }
-    *mourner = (struct mourner){killed, stops, 1};
-}
-
-static double percentile(const struct latencies *of, double part) {
-    uint64_t wanted = (uint64_t)((double)of->total * part), seen = 0;
-    unsigned mark = 0;
-    while (mark < MARKS - 1 && (seen += of->counts[mark]) <= wanted)
-        mark++;
-    return mark_ms(mark) < of->longest ? mark_ms(mark) : of->longest;
-}
-
-static void latencies_print(int who, const char *name) {
-    const struct latencies *of = &oracle->going_on[who];
-    printf("# %s went on after a kill: p50 %.2f ms, p99 %.2f ms, max %.1f ms; %llu of %llu times over 250 ms\n", name,
-           percentile(of, 0.5), percentile(of, 0.99), of->longest, (unsigned long long)of->late,
-           (unsigned long long)of->total);
 }
 
 /* ---- writers ---- */
@@ -171,7 +108,7 @@ static void writer_run(uint32_t life, struct dice *dice) {
     struct mourner mourner = {0};
     while (!oracle->must_stop) {
         uint32_t roll = dice_roll(dice, 1000);
-        mourn(&mourner, 0);
+        survive_mourn(&oracle->survival, &mourner, 0);
         if (roll == 0)
             send_one(&writer, life, SIZE_OF_GROWTH, 0);
         else if (roll < 100) {
@@ -283,7 +220,7 @@ static void reader_run(struct witness *witness, struct dice *dice) {
         int is_last = oracle->writers_gone;
         if (witness_take(witness, dice)) {
             if (!oracle->must_stop)
-                mourn(&mourner, 1);
+                survive_mourn(&oracle->survival, &mourner, 1);
             __atomic_fetch_add(witness->sees_all ? &oracle->received : &oracle->checked, 1, __ATOMIC_RELAXED);
             if (seconds() - since > 0.0005)
                 wait_note(1, since);
@@ -384,21 +321,21 @@ static uint64_t killing(pid_t mortals[MORTALS], uint64_t kills, struct dice *dic
         int is_stopped = 0;
         nap_us(dice_roll(dice, 4) ? dice_roll(dice, 400) : dice_roll(dice, 4000));
         if (dice_roll(dice, 20) == 0) { /* one that is stopped goes on, or is killed in its sleep */
-            oracle->stops++;            /* odd: somebody is stopped */
+            oracle->survival.stops++;   /* odd: somebody is stopped */
             kill(mortals[role], SIGSTOP);
             nap_us(dice_roll(dice, 20000));
             is_stopped = 1;
         }
         if (is_stopped && dice_roll(dice, 2)) {
             kill(mortals[role], SIGCONT);
-            oracle->stops++;
+            oracle->survival.stops++;
             continue;
         }
-        oracle->times[oracle->killed % KILL_TIMES] = seconds();
-        __atomic_fetch_add(&oracle->killed, 1, __ATOMIC_SEQ_CST);
+        survive_kill(&oracle->survival);
         kill(mortals[role], SIGKILL);
-        oracle->stops += (uint64_t)is_stopped;
+        oracle->survival.stops += (uint64_t)is_stopped;
         int status = finish(mortals[role]);
+        survive_buried(&oracle->survival);
         if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && !oracle->has_failed) {
             oracle->has_failed = 1;
             snprintf(oracle->why, sizeof(oracle->why), "role %u died of signal %d", role, WTERMSIG(status));
@@ -466,8 +403,8 @@ int main(int argc, char **argv) {
     tree_remove(path);
     waits_print(0, "writers");
     waits_print(1, "readers");
-    latencies_print(0, "writers");
-    latencies_print(1, "readers");
+    survive_print(&oracle->survival, 0, "writers");
+    survive_print(&oracle->survival, 1, "readers");
     if (oracle->has_failed)
         printf("# fault: %s\n", oracle->why);
     printf(

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "os/event.h"
 #include "transport/fifo/fifo.h"
 
 enum {
@@ -24,8 +25,7 @@ enum {
 };
 
 static void thread_wake(struct weir_fifo_pump *pump) {
-    uint64_t one = 1;
-    (void)!write(pump->control_fd, &one, sizeof(one));
+    weir_event_tell(pump->control_fd);
 }
 
 /* What has something left. Return: how many pipes; *ret_quiet: one of them cannot be waited for, as nobody reads. */

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "frame/frame.h"
+#include "os/event.h"
 #include "transport/fifo/fifo.h"
 
 static const int64_t SPIN_LEFT_MIN = 1000000; /* who waits for less does not spin */
@@ -107,7 +108,7 @@ static void show(struct weir_fifo *fifo) {
         return;
     fifo->is_ready_shown = (uint8_t)is_ready;
     if (is_ready)
-        (void)!write(fifo->ready_fd, &count, sizeof(count));
+        weir_event_tell(fifo->ready_fd);
     else
         (void)!read(fifo->ready_fd, &count, sizeof(count));
 }

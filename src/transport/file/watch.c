@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "os/event.h"
 #include "transport/file/file.h"
 
 enum { NAP_NS = 10000000 };
@@ -80,7 +81,7 @@ void weir_watch_ready(struct weir_watch *watch, int is_ready) {
         return;
     watch->is_ready = is_ready;
     if (is_ready)
-        (void)!write(watch->ready_fd, &count, sizeof(count));
+        weir_event_tell(watch->ready_fd);
     else
         (void)!read(watch->ready_fd, &count, sizeof(count));
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/event.h"
 #include "os/lock.h"
 #include "os/mapping.h"
 #include "os/memfd.h"
@@ -83,10 +84,9 @@ int weir_sealed_thread_start(struct weir_sealed *sealed, void *(*run)(void *)) {
 }
 
 void weir_sealed_thread_stop(struct weir_sealed *sealed) {
-    uint64_t one = 1;
     if (sealed->has_thread) {
         atomic_store(&sealed->is_stopping, 1);
-        (void)!write(sealed->control_fd, &one, sizeof(one));
+        weir_event_tell(sealed->control_fd);
         pthread_join(sealed->thread, NULL);
     }
     sealed->has_thread = 0;
@@ -330,14 +330,14 @@ static void *sealed_part_map(const struct weir_part *part, unsigned flags) {
 static int segment_show(struct weir_sealed *sealed, const struct weir_part *part) {
     if (weir_memfd_seal(part->id, WEIR_MEMFD_READERS) != 0)
         return -1;
-    if (sealed->listen_fd < 0)
-        return weir_door_open(sealed);
     pthread_mutex_lock(&sealed->lock);
     for (size_t i = 0; i < WEIR_SEALED_SEGMENTS; i++)
-        if (sealed->segments[i].fd == part->id)
+        if (sealed->segments[i].fd == part->id) {
+            sealed->segments[i].is_shown = 1;
             weir_door_announce(sealed, &sealed->segments[i]);
+        }
     pthread_mutex_unlock(&sealed->lock);
-    return 0;
+    return sealed->listen_fd < 0 ? weir_door_open(sealed) : 0;
 }
 
 static void *sealed_part_map_ring(const struct weir_part *part, size_t head_size, size_t ring_size, unsigned flags) {
@@ -368,7 +368,7 @@ static int sealed_part_make(struct weir_backing *backing, const struct weir_part
             place = &sealed->segments[i];
     if (place) {
         weir_descriptor_close(&place->fd); /* of an attempt that failed */
-        *place = (struct weir_sealed_segment){fd, wish->id.generation, wish->size};
+        *place = (struct weir_sealed_segment){fd, wish->id.generation, wish->size, 0};
     }
     pthread_mutex_unlock(&sealed->lock);
     if (place)

@@ -66,6 +66,7 @@ struct weir_sealed_segment {
     int fd; /* -1: none */
     uint32_t generation;
     uint64_t size;
+    int is_shown; /* writer: sealed, and every reader has it or gets it when it joins; before, none does */
 };
 
 /* A writer's connection to a reader. */

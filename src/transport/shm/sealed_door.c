@@ -147,14 +147,15 @@ static int segment_send(int fd, const struct weir_sealed_segment *segment) {
     return status;
 }
 
-/* Oldest first. */
+/* Oldest first. One that is not shown yet comes by weir_door_announce: who got it here would get it twice, or unsealed. */
 static int segments_send(const struct weir_sealed *sealed, int fd) {
     uint32_t sent = 0;
     for (;;) {
         const struct weir_sealed_segment *next = NULL;
         for (size_t i = 0; i < WEIR_SEALED_SEGMENTS; i++) {
             const struct weir_sealed_segment *segment = &sealed->segments[i];
-            if (segment->fd >= 0 && segment->generation > sent && (!next || segment->generation < next->generation))
+            if (segment->fd >= 0 && segment->is_shown && segment->generation > sent &&
+                (!next || segment->generation < next->generation))
                 next = segment;
         }
         if (!next)
@@ -169,7 +170,7 @@ static int segments_send(const struct weir_sealed *sealed, int fd) {
 static uint32_t segments_count(const struct weir_sealed *sealed) {
     uint32_t count = 0;
     for (size_t i = 0; i < WEIR_SEALED_SEGMENTS; i++)
-        count += sealed->segments[i].fd >= 0;
+        count += sealed->segments[i].fd >= 0 && sealed->segments[i].is_shown;
     return count;
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/event.h"
 #include "os/futex.h"
 #include "os/memfd.h"
 #include "os/packet.h"
@@ -158,7 +159,7 @@ static int segment_take(struct weir_sealed_lane *lane, const struct weir_sealed_
     if (!place || passed < 0 || packet->value == 0 || !weir_memfd_check(passed, WEIR_MEMFD_READERS, &size) ||
         weir_sealed_segment_find(lane->segments, packet->value))
         return 0;
-    *place = (struct weir_sealed_segment){passed, packet->value, size};
+    *place = (struct weir_sealed_segment){passed, packet->value, size, 1};
     lane->wanted -= lane->wanted > 0;
     return 1;
 }
@@ -301,8 +302,7 @@ int weir_join_map(struct weir_sealed *sealed) {
 /* ---- the thread ---- */
 
 static void owner_tell(struct weir_sealed *sealed) {
-    uint64_t one = 1;
-    (void)!write(sealed->event_fd, &one, sizeof(one));
+    weir_event_tell(sealed->event_fd);
 }
 
 static void lanes_poll(struct weir_sealed *sealed, struct pollfd *polls) {

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/event.h"
 #include "transport/socket/socket.h"
 
 enum {
@@ -123,8 +124,7 @@ void weir_pump_arm(struct weir_socket *socket) {
 /* ---- the owner ---- */
 
 static void thread_wake(struct weir_pump *pump) {
-    uint64_t one = 1;
-    (void)!write(pump->control_fd, &one, sizeof(one));
+    weir_event_tell(pump->control_fd);
 }
 
 /* A listener elsewhere that goes says so, and a writer must hear it though its owner only sends. */

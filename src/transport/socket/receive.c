@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/event.h"
 #include "transport/socket/socket.h"
 
 /* ---- which frames ---- */
@@ -508,7 +509,7 @@ void weir_socket_show(struct weir_socket *socket) {
         return;
     socket->is_ready_shown = !socket->is_ready_shown;
     if (socket->is_ready_shown)
-        (void)!write(socket->ready_fd, &count, sizeof(count));
+        weir_event_tell(socket->ready_fd);
     else
         (void)!read(socket->ready_fd, &count, sizeof(count));
 }

@@ -144,8 +144,8 @@ static int channels_clean(const struct clean_user *to) {
 static int is_told_of(const struct weir_sysv_mark *mark, uint32_t key) {
     struct weir_ipc_about about;
     int id = shmget((key_t)mark->key, 0, 0);
-    if (id < 0)
-        return 0;
+    if (id < 0) /* who could not look does not know either */
+        return errno != ENOENT;
     if (weir_ipc_about(WEIR_IPC_SHM, id, &about) != 0)
         return 1;
     if (about.is_going || about.size != WEIR_SYSV_CHANNEL_SIZE + WEIR_SYSV_TAIL)
