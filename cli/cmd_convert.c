@@ -1,10 +1,14 @@
 /* weir convert: one codec to another, through the one document model. Items of a sequence go through one document,
  * which is how those of a Smile stream find the names of the ones before. Nothing is written before all of the input
- * has been read and understood, so bad input leaves OUT as it was. */
+ * has been read and understood, and OUT gets its name when it is whole, so bad input and a full disk leave it as it
+ * was. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -171,6 +175,55 @@ static int output_show(weir_view output) {
     return status == WEIR_OK ? CLI_OK : cli_fail(CLI_FAILURE, "out of memory");
 }
 
+/* Write all of it to @fd, and close that. Return: 0, or what went wrong. */
+static int bytes_write(int fd, weir_view output) {
+    size_t done = 0;
+    int reason = 0;
+    while (!reason && done < output.size) {
+        ssize_t size = write(fd, output.data + done, output.size - done);
+        if (size < 0 && errno != EINTR)
+            reason = errno;
+        done += size > 0 ? (size_t)size : 0;
+    }
+    return close(fd) != 0 && !reason ? errno : reason;
+}
+
+/* Write to a name beside @path, and rename when all is there. @like: the file that is there now, NULL for none. Return:
+ * 0, or what went wrong; EACCES: in this directory nothing can be made. */
+static int file_replace(const char *path, const struct stat *like, weir_view output) {
+    char aside[PATH_MAX];
+    if (snprintf(aside, sizeof(aside), "%s.%ld.new", path, (long)getpid()) >= (int)sizeof(aside))
+        return ENAMETOOLONG;
+    int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, like ? 0600 : 0666);
+    if (fd < 0)
+        return errno;
+    if (like && (fchown(fd, (uid_t)-1, like->st_gid) != 0 || fchmod(fd, like->st_mode & 0777) != 0))
+        (void)!fchmod(fd, like->st_mode & 0700); /* not ours to give: then to nobody else */
+    int reason = bytes_write(fd, output);
+    if (!reason && rename(aside, path) != 0)
+        reason = errno;
+    if (reason)
+        unlink(aside);
+    return reason;
+}
+
+/* Where a link leads, so that it stays one; what is not a file (a device, a pipe) or belongs to somebody else is
+ * written in place. */
+static int file_write(const char *path, weir_view output) {
+    char real[PATH_MAX];
+    struct stat there;
+    int is_there = stat(path, &there) == 0, reason = EACCES;
+    if (is_there && S_ISREG(there.st_mode) && there.st_uid == geteuid() && access(path, W_OK) == 0 &&
+        realpath(path, real))
+        reason = file_replace(real, &there, output);
+    else if (!is_there && lstat(path, &there) != 0)
+        reason = file_replace(path, NULL, output);
+    if (reason != EACCES && reason != EROFS && reason != ENAMETOOLONG)
+        return reason;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return fd < 0 ? errno : bytes_write(fd, output);
+}
+
 static int output_write(const char *path, weir_view output) {
     if (is_standard(path) && cli_is_terminal())
         return output_show(output);
@@ -178,17 +231,8 @@ static int output_write(const char *path, weir_view output) {
         cli_print(output.data, output.size);
         return CLI_OK;
     }
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    size_t done = 0;
-    while (fd >= 0 && done < output.size) {
-        ssize_t size = write(fd, output.data + done, output.size - done);
-        if (size < 0 && errno != EINTR)
-            break;
-        done += size > 0 ? (size_t)size : 0;
-    }
-    if (fd < 0 || done < output.size || close(fd) != 0)
-        return cli_fail(errno == EACCES ? CLI_ACCESS : CLI_FAILURE, "%s: %s", path, strerror(errno));
-    return CLI_OK;
+    int reason = file_write(path, output);
+    return reason ? cli_fail(reason == EACCES ? CLI_ACCESS : CLI_FAILURE, "%s: %s", path, strerror(reason)) : CLI_OK;
 }
 
 /* Bytes that are no text may command a terminal, and say nothing to a person. */

@@ -4,7 +4,7 @@
 
 #include "mechanism.h"
 
-enum { ROUNDS_MAX = 63, MECHANISMS_MAX = 64, VERDICTS_MAX = 96, EXTRAS_MAX = 40, TRIPS_MAX = 20000 };
+enum { ROUNDS_MAX = 63, MECHANISMS_MAX = 64, VERDICTS_MAX = 128, EXTRAS_MAX = 80, TRIPS_MAX = 20000 };
 
 /* One mechanism in one scenario: a sample per round. */
 struct figure {
@@ -21,7 +21,7 @@ struct entry {
     struct figure figures[SCENARIO_COUNT];
 };
 
-/* A figure that is weir's alone: what it costs to open, to wait, to have readers. */
+/* A figure without partners: what it costs to open, to wait, to have readers; logs and their bare forms. */
 struct extra {
     char name[64];
     const char *unit;
@@ -45,6 +45,7 @@ struct bench {
     char directory[64];
     void *shared;
     int serial;
+    int is_big;       /* logs of 10 GB, too */
     const char *only; /* part of a mechanism's or scenario's name; NULL: all */
     struct entry entries[MECHANISMS_MAX];
     int entry_count;
@@ -57,6 +58,8 @@ struct bench {
 /* measure.c */
 double bench_now_us(void);
 double bench_median(double *values, int count);
+/* For qsort. */
+int bench_double_order(const void *a, const void *b);
 void bench_pin(int core);
 /* One sample of @entry in @scenario, added to its figure. */
 void bench_sample(struct bench *bench, struct entry *entry, enum scenario_id scenario);
@@ -67,6 +70,8 @@ struct entry *bench_entry(struct bench *bench, const char *name);
 /* alone.c: one round of weir's own figures. */
 void bench_alone(struct bench *bench);
 struct extra *bench_extra(struct bench *bench, const char *name, const char *unit);
+/* log.c: one round of logs and their bare forms. */
+void bench_log(struct bench *bench);
 /* aeron.c: its two JVMs do all rounds by themselves. */
 void bench_aeron(struct bench *bench, int is_wanted);
 

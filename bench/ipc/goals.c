@@ -134,6 +134,60 @@ static void judge_flat(struct bench *bench, const char *what, const char *const 
     verdict->is_measured = 1;
 }
 
+/* Two of the figures without partners, which a round takes one after the other. */
+struct pair_goal {
+    const char *what, *weir, *other;
+    double wanted;
+    int is_time;
+};
+
+static const struct extra *extra_find(const struct bench *bench, const char *what, const char *form) {
+    char name[64];
+    snprintf(name, sizeof(name), "%s: %s", what, form);
+    for (int i = 0; i < bench->extra_count; i++)
+        if (strcmp(bench->extras[i].name, name) == 0)
+            return &bench->extras[i];
+    return NULL;
+}
+
+static void judge_pair(struct bench *bench, const struct pair_goal *goal) {
+    const struct extra *weir = extra_find(bench, goal->what, goal->weir),
+                       *other = extra_find(bench, goal->what, goal->other);
+    double ratios[ROUNDS_MAX];
+    if (!weir || !other)
+        return;
+    int count = weir->count < other->count ? weir->count : other->count;
+    for (int i = 0; i < count; i++)
+        ratios[i] = goal->is_time ? other->value[i] / weir->value[i] : weir->value[i] / other->value[i];
+    struct verdict *verdict = verdict_new(bench, goal->what, goal->other, goal->wanted);
+    snprintf(verdict->figures, sizeof(verdict->figures), "%.4g : %.4g %s", weir->median, other->median, weir->unit);
+    verdict->ratio = bench_median(ratios, count);
+    verdict->is_measured = count > 0;
+}
+
+static void judge_logs(struct bench *bench) {
+    static const struct pair_goal pairs[] = {
+        {"append 64 B, batched", "weir", "bare", 0.6, 0},
+        {"append 1 KiB, batched", "its checksums", "weir", 20, 0}, /* they take 5 % of the time at most */
+        {"append 64 B, 4 writers", "weir", "bare", 1, 0},
+        {"append 64 B, 4 writers, batched", "weir", "bare", 1, 0},
+        {"append 64 B to the disk, 8 writers", "weir", "bare, in turn", 5, 0},
+        {"append 64 B to the disk, 8 writers", "weir", "bare", 5, 0},
+        {"follow 64 B, paced", "weir", "bare", 1 / 1.2, 1},
+    };
+    static const char *const reads[] = {"read 1 KiB: weir", "read 64 KiB: weir"};
+    static const char *const seeks[] = {"seek in 1 GB: by seq", "seek in 1 GB: by time", "seek in 10 GB: by seq",
+                                        "seek in 10 GB: by time"};
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        judge_pair(bench, &pairs[i]);
+    for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
+        if (extra_of(bench, reads[i]) >= 0)
+            judge_limit(bench, reads[i], "GB/s", extra_of(bench, reads[i]), 2, 1);
+    for (size_t i = 0; i < sizeof(seeks) / sizeof(seeks[0]); i++)
+        if (extra_of(bench, seeks[i]) >= 0)
+            judge_limit(bench, seeks[i], "us", extra_of(bench, seeks[i]), 5000, 0);
+}
+
 /* Many calls under way, against one bare round trip after the other. */
 static void judge_calls(struct bench *bench) {
     struct entry *weir = bench_entry(bench, "weir call unix"), *bare = bench_entry(bench, "bare unix socket");
@@ -168,6 +222,7 @@ void bench_goals(struct bench *bench) {
         judge(bench, &goals[i]);
     judge_calls(bench);
     judge_loans(bench);
+    judge_logs(bench);
     judge_flat(bench, "a send, 1 to 64 readers", readers);
     judge_flat(bench, "a send, 1 to 1000 channels", channels);
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)

@@ -1,9 +1,10 @@
 /* Weir's transports, their bare forms and what people use instead, between processes in one run.
  *
- *     bench_ipc [--rounds N] [--json] [--no-jvm] [--only WORD]
+ *     bench_ipc [--rounds N] [--json] [--no-jvm] [--big] [--only WORD]
  *
  * Every figure is the median of N rounds (default 7); in a round all mechanisms of a scenario follow each other. --only
- * measures what has the word in its mechanism's or scenario's name, and the bare forms. Goals are ratios within the
+ * measures what has the word in its mechanism's, scenario's or row's name, and the bare forms; "logs" and "alone" are
+ * words too. --big also makes a log of 10 GB. Goals are ratios within the
  * run; bench/README.md says what each means. */
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +19,8 @@ static struct bench bench = {.rounds = 7};
 static char store[] = "/dev/shm/weir-bench-XXXXXX";
 
 static int usage(void) {
-    fprintf(stderr, "usage: bench_ipc [--rounds N] [--json] [--no-jvm] [--only WORD]   (N up to %d)\n", ROUNDS_MAX);
+    fprintf(stderr, "usage: bench_ipc [--rounds N] [--json] [--no-jvm] [--big] [--only WORD]   (N up to %d)\n",
+            ROUNDS_MAX);
     return 2;
 }
 
@@ -76,6 +78,7 @@ static void round_run(void) {
         }
     if (!bench.only || strstr("alone", bench.only))
         bench_alone(&bench);
+    bench_log(&bench);
 }
 
 static void places_make(void) {
@@ -100,6 +103,8 @@ int main(int argc, char **argv) {
             is_json = 1;
         else if (strcmp(argv[i], "--no-jvm") == 0)
             has_jvm = 0;
+        else if (strcmp(argv[i], "--big") == 0)
+            bench.is_big = 1;
         else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
             bench.rounds = atoi(argv[++i]);
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)

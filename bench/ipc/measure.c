@@ -58,13 +58,13 @@ void bench_must(int holds, const char *what) {
     exit(1);
 }
 
-static int double_order(const void *a, const void *b) {
+int bench_double_order(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
 static double percentile(double *values, long count, double share) {
-    qsort(values, (size_t)count, sizeof(*values), double_order);
+    qsort(values, (size_t)count, sizeof(*values), bench_double_order);
     return values[(size_t)((double)(count - 1) * share)];
 }
 

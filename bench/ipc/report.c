@@ -71,9 +71,9 @@ void bench_report(const struct bench *bench) {
         if (has_figures(bench, scenario))
             scenario_print(bench, scenario);
     if (bench->extra_count)
-        printf("\nweir alone\n");
+        printf("\nwithout partners\n");
     for (int i = 0; i < bench->extra_count; i++)
-        printf("  %-32s%10.2f %s\n", bench->extras[i].name, bench->extras[i].median, bench->extras[i].unit);
+        printf("  %-48s%12.2f %s\n", bench->extras[i].name, bench->extras[i].median, bench->extras[i].unit);
     verdicts_print(bench);
 }
 

@@ -40,7 +40,8 @@
  *                      waits, closes or exits
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
  *   sync=none|interval:D|always                files: when what is written must be on the disk (default none: when the
- *                                              kernel likes)
+ *                                              kernel likes; interval: D after it was written, by a thread of the
+ *                                              writer; always: before the send returns)
  *   rotate=SIZE age=DURATION files=N           files: put the log aside as PATH.1 when it gets so large or old; keep N
  *                                              (default 4)
  *   state=1                                    files: one value, replaced as a whole; readers get it, and then each

@@ -4,7 +4,9 @@
  * The instruction takes 3 cycles but a new one can start in each, so long data is read as three lanes side by side, and
  * the three checksums are joined: moving one over the lanes behind it is a carry-less product with a power of x, done
  * with 16-entry tables and reduced by the instruction itself (V. Gopal and others, "Fast CRC computation for iSCSI
- * polynomial using CRC32 instruction", Intel, 2011). Other processors take eight bytes at a time through tables (M.
+ * polynomial using CRC32 instruction", Intel, 2011). Where there are carry-less products of 64 bytes (AVX-512 VPCLMULQDQ), data of 256
+ * bytes and more is folded: each 128 bits are moved on to where the next data lies and added to it, until 64 bytes are
+ * left that have the checksum of all. Other processors take eight bytes at a time through tables (M.
  * Kounavis and F. Berry, "A systematic approach to building high performance, software-based, CRC generators", ISCC
  * 2005). */
 #include "base/crc32c.h"
@@ -12,8 +14,9 @@
 #include <string.h>
 
 #if defined(__SSE4_2__) && defined(__x86_64__)
-#include <nmmintrin.h>
+#include <immintrin.h>
 #define WEIR_CRC32C_INSTRUCTION
+#define WEIR_CRC32C_FOLDING __attribute__((target("avx512f,vpclmulqdq,sse4.2")))
 #elif defined(__ARM_FEATURE_CRC32) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #include <arm_acle.h>
 #define WEIR_CRC32C_INSTRUCTION
@@ -36,6 +39,14 @@ static inline uint32_t crc_word(uint32_t crc, uint64_t word) {
     return (uint32_t)_mm_crc32_u64(crc, word);
 #else
     return __crc32cd(crc, word);
+#endif
+}
+
+static inline uint32_t crc_half(uint32_t crc, uint32_t half) {
+#ifdef __SSE4_2__
+    return _mm_crc32_u32(crc, half);
+#else
+    return __crc32cw(crc, half);
 #endif
 }
 
@@ -64,12 +75,67 @@ static uint32_t crc_three_lanes(uint32_t crc, const unsigned char *bytes) {
     return crc_moved(crc, crc_join[1]) ^ crc_moved(second, crc_join[0]) ^ third;
 }
 
+#ifdef WEIR_CRC32C_FOLDING
+
+enum { FOLD_MIN = 256, FOLD_STEP = 64 };
+
+static int may_fold(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq");
+}
+
+WEIR_CRC32C_FOLDING static inline __m512i folded(__m512i ahead, __m512i powers, __m512i next) {
+    __m512i first = _mm512_clmulepi64_epi128(ahead, powers, 0x00);
+    __m512i second = _mm512_clmulepi64_epi128(ahead, powers, 0x11);
+    return _mm512_ternarylogic_epi64(first, second, next, 0x96); /* exclusive or of all three */
+}
+
+WEIR_CRC32C_FOLDING static inline __m512i powers_of(const uint64_t pair[2]) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)pair));
+}
+
+/* All whole steps of @size bytes, of which there are FOLD_MIN or more. */
+WEIR_CRC32C_FOLDING static uint32_t crc_folded(uint32_t crc, const unsigned char *bytes, size_t size) {
+    __m512i far = powers_of(crc_fold[0]), near = powers_of(crc_fold[1]);
+    __m512i at[4];
+    unsigned char left[FOLD_STEP];
+    for (int i = 0; i < 4; i++)
+        at[i] = _mm512_loadu_si512(bytes + i * FOLD_STEP);
+    at[0] = _mm512_xor_si512(at[0], _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)crc)));
+    for (bytes += FOLD_MIN, size -= FOLD_MIN; size >= FOLD_MIN; bytes += FOLD_MIN, size -= FOLD_MIN)
+        for (int i = 0; i < 4; i++)
+            at[i] = folded(at[i], far, _mm512_loadu_si512(bytes + i * FOLD_STEP));
+    for (int i = 0; i < 3; i++)
+        at[i + 1] = folded(at[i], near, at[i + 1]);
+    for (; size >= FOLD_STEP; bytes += FOLD_STEP, size -= FOLD_STEP)
+        at[3] = folded(at[3], near, _mm512_loadu_si512(bytes));
+    _mm512_storeu_si512(left, at[3]);
+    crc = 0;
+    for (int i = 0; i < FOLD_STEP; i += 8)
+        crc = crc_word(crc, word_at(left + i));
+    return crc;
+}
+
+#endif
+
 static uint32_t crc_update(uint32_t crc, const unsigned char *bytes, size_t size) {
+#ifdef WEIR_CRC32C_FOLDING
+    if (size >= FOLD_MIN && may_fold()) {
+        crc = crc_folded(crc, bytes, size);
+        bytes += size - size % FOLD_STEP;
+        size %= FOLD_STEP;
+    }
+#endif
     for (; size >= 3 * CRC_LANE_SIZE; bytes += 3 * CRC_LANE_SIZE, size -= 3 * CRC_LANE_SIZE)
         crc = crc_three_lanes(crc, bytes);
     for (; size >= 8; bytes += 8, size -= 8)
         crc = crc_word(crc, word_at(bytes));
-    for (; size > 0; bytes++, size--)
+    if (size & 4) {
+        uint32_t half;
+        memcpy(&half, bytes, sizeof(half));
+        crc = crc_half(crc, half);
+        bytes += 4;
+    }
+    for (size &= 3; size > 0; bytes++, size--)
         crc = crc_byte(crc, *bytes);
     return crc;
 }

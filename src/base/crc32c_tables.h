@@ -20,6 +20,16 @@ static const uint64_t crc_join[2][16] = {
     },
 };
 
+/* The powers of x that move 128 bits on by 256 bytes, and by 64. */
+static const uint64_t crc_fold[2][2] = {
+    {
+     0xe9a5d8be00000000, 0x1426a81500000000,
+    },
+    {
+     0x1c19243b00000000, 0x75bba45b00000000,
+    },
+};
+
 #else
 
 /* crc_slices[k][b]: the checksum of byte b followed by k zero bytes. */

@@ -241,6 +241,56 @@ def test_bad_input_leaves_the_output_alone(weir, tmp_path):
     assert target.read_bytes() == b"precious"
 
 
+def full_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    return disk
+
+
+def test_a_full_disk_leaves_out_as_it_was(weir, tmp_path):
+    disk = full_disk(tmp_path)
+    large = json.dumps("x" * 100000).encode()
+    try:
+        out = disk / "out.cbor"
+        assert "No space" in weir.error(1, "convert", "--from", "json", "--to", "cbor", "-", str(out), stdin=large)
+        assert os.listdir(disk) == []
+        convert(weir, b"1", "--from", "json", "--to", "cbor", "-", str(out))
+        weir.error(1, "convert", "--from", "json", "--to", "cbor", "-", str(out), stdin=large)
+        assert os.listdir(disk) == ["out.cbor"] and out.read_bytes() == b"\x01"
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_out_keeps_what_it_is(weir, tmp_path):
+    """The mode of a file, a link that leads to it, a device, a pipe."""
+    out, link = tmp_path / "out.json", tmp_path / "link.json"
+    out.write_text("old")
+    os.chmod(out, 0o640)
+    link.symlink_to(out)
+    convert(weir, b"1", "--from", "json", "--to", "json", "-", str(link))
+    assert out.read_text() == "1\n" and link.is_symlink() and stat.S_IMODE(out.stat().st_mode) == 0o640
+    convert(weir, b"2", "--from", "json", "--to", "json", "-", "/dev/null")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    convert(weir, b"3", "--from", "json", "--to", "json", "-", str(pipe))
+    assert reader.communicate(timeout=60)[0] == b"3\n" and stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["link.json", "out.json", "pipe"]
+
+
+def test_a_new_out_has_the_mode_that_umask_leaves(weir, tmp_path):
+    before = os.umask(0o027)
+    try:
+        convert(weir, b"1", "--from", "json", "--to", "json", "-", str(tmp_path / "new.json"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.json").stat().st_mode) == 0o640
+
+
 def test_no_such_file(weir, tmp_path):
     missing = str(tmp_path / "missing")
     assert missing in weir.error(1, "convert", "--from", "json", "--to", "json", missing)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -72,6 +73,64 @@ def test_what_does_not_pass_is_told(place, inject, extension, options, says):
     assert not [name for name in os.listdir(place) if name.endswith((".new", ".lock"))]
     run("pub", plain, "3", code=0)
     assert json.loads(run("get", plain, code=0).stdout) == 3
+
+
+class Idle:
+    """A writer that is given lines and then nothing, while strace writes down its syncs."""
+
+    def __init__(self, place, address, inject=None):
+        self.trace = f"{place}/trace"
+        open(self.trace, "w").close()
+        more = ["-e", f"inject={inject}"] if inject else []
+        self.process = subprocess.Popen(["strace", "-f", "-qq", "-o", self.trace, "-e", "trace=fdatasync", *more, COMMAND, "pub", address,
+                                         "--stdin", "json"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def send(self, value):
+        self.process.stdin.write(f"{value}\n")
+        self.process.stdin.flush()
+
+    def syncs(self):
+        with open(self.trace) as file:
+            return sum("fdatasync(" in line for line in file)
+
+    def await_syncs(self, count):
+        until = time.monotonic() + 60
+        while self.syncs() < count:
+            assert time.monotonic() < until and self.process.poll() is None, f"{self.syncs()} syncs, {count} are wanted"
+            time.sleep(0.02)
+
+    def end(self):
+        _, said = self.process.communicate(timeout=60)
+        return self.process.returncode, said
+
+
+@pytest.mark.parametrize("extension", [".weir", ".jsonl"])
+def test_interval_syncs_what_was_sent_last(place, extension):
+    run("pub", f"file://{place}/log{extension}", "0", code=0)  # a new log is synced when it is made
+    writer = Idle(place, f"file://{place}/log{extension}?sync=interval:50ms")
+    for round_ in range(1, 4):
+        before = writer.syncs()
+        writer.send(round_)
+        writer.await_syncs(before + 1)
+    assert writer.end() == (0, "")
+    assert numbers(f"file://{place}/log{extension}") == [0, 1, 2, 3]
+
+
+def test_interval_tells_that_the_sync_failed(place):
+    run("pub", f"file://{place}/log.weir", "0", code=0)
+    writer = Idle(place, f"file://{place}/log.weir?sync=interval:50ms", inject="fdatasync:error=EIO")
+    writer.send(1)
+    writer.await_syncs(1)
+    for value in range(2, 200):
+        if writer.process.poll() is not None:
+            break
+        try:
+            writer.send(value)
+        except BrokenPipeError:
+            break
+        time.sleep(0.02)
+    code, said = writer.end()
+    assert code == 1 and "to the disk failed" in said, said
 
 
 @pytest.mark.parametrize("extension", [".weir", ".jsonl", ".cborseq"])

@@ -69,6 +69,8 @@ struct weir_plain_piece {
 };
 
 void weir_plain_splitter_init(struct weir_plain_splitter *splitter, int framing, size_t size_max);
+/* The bytes of the message that has begun may have changed: they are looked at again, and given from its first on. */
+void weir_plain_splitter_again(struct weir_plain_splitter *splitter);
 /* Where is the next message? @bytes begin behind the ret->used bytes of the call before; what was not used is given
  * again, with more behind it. @is_end: nothing will follow, so that a last line needs no newline and half a message is
  * garbage.

@@ -142,7 +142,7 @@ void weir_plain_splitter_init(struct weir_plain_splitter *splitter, int framing,
     *splitter = (struct weir_plain_splitter){.framing = framing, .size_max = size_max};
 }
 
-static void restart(struct weir_plain_splitter *splitter) {
+void weir_plain_splitter_again(struct weir_plain_splitter *splitter) {
     splitter->scanned = 0;
     splitter->depth = 0;
     splitter->wants_name = 0;
@@ -188,7 +188,7 @@ static int give_up(struct weir_plain_splitter *splitter, int status, const unsig
         ret->used = ret->skip + (splitter->framing == WEIR_FRAMING_JSON ? size : 1);
     }
     (void)bytes;
-    restart(splitter);
+    weir_plain_splitter_again(splitter);
     if (status == WEIR_ETOOBIG)
         return weir_fail(err, status, "%s %llu is over the limit of %zu bytes; raise max= in the address",
                          splitter->framing == WEIR_FRAMING_JSON ? "line" : "message",
@@ -225,6 +225,6 @@ int weir_plain_split(struct weir_plain_splitter *splitter, const unsigned char *
         ret->used++;
         splitter->lines++;
     }
-    restart(splitter);
+    weir_plain_splitter_again(splitter);
     return WEIR_OK;
 }

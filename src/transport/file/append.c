@@ -4,13 +4,15 @@
  *
  * Under the lock, before a batch is written:
  *   1. Is our file still the one at the path? Another writer may have rotated it; somebody may have replaced it.
- *   2. Is its size what the note in the lock file says? Then nobody was killed while he wrote, and the note's number
- *      goes on. Otherwise the end is looked for, and what is behind the last whole message is cut off.
+ *   2. Does it end where we left it, or where the note in the lock file says? Then nobody was killed while he wrote, and
+ *      that number goes on. In a .weir log what others have added is little, and walked over: the note is only written
+ *      every few thousand bytes. Otherwise the end is looked for, and what is behind the last whole message is cut off.
  *   3. Is it time to rotate?
  *
  * What must stay true: a write that does not succeed as a whole is taken back (ftruncate) before the lock is given
  * back; after a failed sync nothing is written any more, because what the kernel has then is not known; the note is
- * written after what it tells of. */
+ * written after what it tells of, and believed only while the writers of one boot follow each other: after a power cut
+ * size and content need not belong together, so who comes first looks at the log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,13 +27,38 @@
 #include "os/process.h"
 #include "transport/file/file.h"
 
-enum { ALIGNMENT = 64, SEQ_AT = 8, FULL_NAP_NS = 5000000 };
+enum { ALIGNMENT = 64, SEQ_AT = 8, TIME_AT = 16, FULL_NAP_NS = 5000000, WALK_MAX = 4096, NOTE_EVERY = 4096 };
 
 static size_t align_up(size_t size) {
     return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
 /* ---- where the log ends ---- */
+
+static struct weir_lease_note *note_get(struct weir_append *append) {
+    if (append->is_noted)
+        return &append->note;
+    append->note = (struct weir_lease_note){0};
+    append->is_note_good = weir_lease_read(&append->lease, &append->note);
+    append->is_noted = 1;
+    return &append->note;
+}
+
+/* Whoever is alone needs none before he goes; if he is killed, the log is looked at. */
+static void note_write(struct weir_append *append) {
+    if (append->lease.is_exclusive)
+        return;
+    struct weir_lease_note *note = note_get(append);
+    note->ino = append->ino;
+    note->end = append->noted_end = append->end;
+    note->seq = append->seq;
+    weir_lease_write(&append->lease, note);
+}
+
+/* May others find the end by walking on from an older note? Who waits for the disk wants to be in the note at once. */
+static int is_walked(const struct weir_file *file) {
+    return file->place.framing == WEIR_FRAMING_FRAMES && file->place.sync != WEIR_SYNC_ALWAYS;
+}
 
 static int reopen(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
@@ -46,14 +73,15 @@ static int reopen(struct weir_file *file, weir_error *err) {
     append->begun = 0;
     append->generation = 0;
     if (made && !file->place.is_kept) {
-        struct weir_lease_note note = {0};
-        weir_lease_read(&append->lease, &note);
-        note.flags |= WEIR_LEASE_KEEPS_NOT;
-        weir_lease_write(&append->lease, &note);
+        note_get(append)->flags |= WEIR_LEASE_KEEPS_NOT;
+        weir_lease_write(&append->lease, &append->note);
     }
+    if (file->place.sync != WEIR_SYNC_NONE) /* what is on the disk must be found there, whoever has made the file */
+        weir_file_sync_directory(&file->place);
     return WEIR_OK;
 }
 
+/* A log whose header is not on the disk cannot be read after a power cut, so it goes there before anything else. */
 static int header_write(struct weir_file *file, int fd, uint64_t seq_before, uint64_t previous, weir_error *err) {
     unsigned char bytes[WEIR_LOG_HEADER_SIZE];
     struct weir_log_header header = {.seq_before = seq_before, .created = weir_clock_realtime(), .previous = previous};
@@ -61,11 +89,11 @@ static int header_write(struct weir_file *file, int fd, uint64_t seq_before, uin
         weir_random(&header.generation, sizeof(header.generation));
     weir_log_header_write(&header, bytes);
     ssize_t written = pwrite(fd, bytes, sizeof(bytes), 0);
-    if (written == (ssize_t)sizeof(bytes)) {
+    if (written == (ssize_t)sizeof(bytes) && (file->place.sync == WEIR_SYNC_NONE || fdatasync(fd) == 0)) {
         file->append.generation = header.generation;
         return WEIR_OK;
     }
-    int reason = written < 0 ? errno : ENOSPC;
+    int reason = written < 0 || written == (ssize_t)sizeof(bytes) ? errno : ENOSPC;
     (void)!ftruncate(fd, 0);
     return weir_fail_errno(err, reason, "%s: the log's header cannot be written", file->place.text);
 }
@@ -112,12 +140,32 @@ static int repair(struct weir_file *file, struct weir_log_end *end, weir_error *
     return weir_fail_errno(err, errno, "%s: what a killed writer left cannot be cut off", file->place.text);
 }
 
+/* A power cut may leave a file of nothing but zeros: its size was on the disk, and nothing else. */
+static int is_empty(int fd, uint64_t size) {
+    unsigned char bytes[4096];
+    for (uint64_t at = 0; at < size;) {
+        ssize_t got = pread(fd, bytes, sizeof(bytes), (off_t)at);
+        if (got <= 0)
+            return 0;
+        for (ssize_t i = 0; i < got; i++)
+            if (bytes[i])
+                return 0;
+        at += (uint64_t)got;
+    }
+    return 1;
+}
+
 /* Look for the end in the log itself. */
 static int end_look(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
     struct weir_log_end end;
     append->cursor.window.size = 0;
     int status = weir_log_end_find(&append->cursor, append->fd, &end, err);
+    if (status == WEIR_ECORRUPT && is_empty(append->fd, end.size)) {
+        uint64_t size = end.size;
+        end = (struct weir_log_end){.size = size};
+        status = WEIR_OK;
+    }
     if (status == WEIR_OK && end.end == 0 && file->place.framing == WEIR_FRAMING_FRAMES) {
         if (end.size > 0 && ftruncate(append->fd, 0) != 0)
             return weir_fail_errno(err, errno, "%s: half a header cannot be cut off", file->place.text);
@@ -144,53 +192,83 @@ static int generation_read(struct weir_file *file, weir_error *err) {
                                  : status;
 }
 
-/* Have the file at the path open; @about: of it. */
-static int current_open(struct weir_file *file, struct stat *about, weir_error *err) {
+/* Have the file at the path open; *ret_size: its. */
+static int current_open(struct weir_file *file, uint64_t *ret_size, weir_error *err) {
     struct weir_append *append = &file->append;
-    if (append->fd >= 0 && lstat(file->place.name, about) == 0 && about->st_ino == append->ino &&
-        about->st_dev == append->dev)
+    struct weir_file_about about;
+    if (append->fd >= 0 && weir_file_about(-1, file->place.name, &about) && about.ino == append->ino &&
+        about.dev == append->dev) {
+        *ret_size = about.size;
         return WEIR_OK;
+    }
     int status = reopen(file, err);
-    if (status == WEIR_OK && fstat(append->fd, about) != 0)
+    if (status == WEIR_OK && !weir_file_about(append->fd, NULL, &about))
         status = weir_fail_errno(err, errno, "%s: cannot be looked at", file->place.text);
     if (status == WEIR_OK) {
-        append->ino = about->st_ino;
-        append->dev = about->st_dev;
+        append->ino = about.ino;
+        append->dev = about.dev;
+        *ret_size = about.size;
     }
     return status;
+}
+
+/* From where the log ended to where it ends now, over whole messages. Return: 1; 0 when there is anything else. */
+static int walk_on(struct weir_append *append, uint64_t size) {
+    struct weir_cursor *cursor = &append->cursor;
+    struct weir_passed passed;
+    if (append->end > size || size - append->end > WALK_MAX || append->generation == 0)
+        return 0;
+    if (append->end == size)
+        return 1;
+    weir_cursor_move(cursor, append->fd, append->end, append->seq, UINT64_MAX);
+    cursor->generation = append->generation;
+    cursor->window.size = 0;
+    int status;
+    while ((status = weir_cursor_next(cursor, &passed, NULL)) == WEIR_OK)
+        continue;
+    if (status != WEIR_EAGAIN || cursor->tail != WEIR_TAIL_CLEAN || cursor->pos != size)
+        return 0;
+    append->end = size;
+    append->seq = cursor->seq;
+    return 1;
+}
+
+/* Begin with what the note says. Return: 1; 0 when it cannot be believed, or is too old. */
+static int note_follow(struct weir_file *file, uint64_t size) {
+    struct weir_append *append = &file->append;
+    const struct weir_lease_note *note = note_get(append);
+    if (!append->is_note_good || append->must_look || note->ino != append->ino || note->end == 0 || note->end > size)
+        return 0;
+    if (file->place.framing != WEIR_FRAMING_FRAMES && note->end != size)
+        return 0;
+    append->end = append->noted_end = note->end;
+    append->seq = note->seq;
+    return generation_read(file, NULL) == WEIR_OK &&
+           (file->place.framing != WEIR_FRAMING_FRAMES || walk_on(append, size));
 }
 
 /* Step 1 and 2. The lock is held. With exclusive=1 nobody else writes a note, so ours need not be read. */
-static int end_find(struct weir_file *file, struct weir_lease_note *note, weir_error *err) {
+static int end_find(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
-    struct stat about;
-    int status = current_open(file, &about, err);
-    *note = (struct weir_lease_note){0};
-    if (status != WEIR_OK || (append->lease.is_exclusive && append->end == (uint64_t)about.st_size))
+    uint64_t size = 0;
+    append->is_noted = 0;
+    int status = current_open(file, &size, err);
+    if (status != WEIR_OK || (append->lease.is_exclusive && append->end == size))
         return status;
-    int is_noted = weir_lease_read(&append->lease, note);
-    if (is_noted && note->ino == about.st_ino && note->end == (uint64_t)about.st_size && note->end > 0) {
-        append->end = note->end;
-        append->seq = note->seq;
-        return generation_read(file, err);
-    }
-    uint64_t seq = is_noted ? note->seq : 0;
+    if ((is_walked(file) && walk_on(append, size)) || note_follow(file, size))
+        return WEIR_OK;
+    uint64_t seq = append->is_note_good ? append->note.seq : 0;
     status = end_look(file, err);
     /* A log that lost its messages, but not its numbers, goes on counting. */
-    if (status == WEIR_OK && append->end <= WEIR_LOG_HEADER_SIZE && append->seq < seq && note->ino == about.st_ino)
+    if (status == WEIR_OK && append->end <= WEIR_LOG_HEADER_SIZE && append->seq < seq &&
+        append->note.ino == append->ino)
         append->seq = seq;
-    note->ino = about.st_ino;
-    note->synced = 0;
+    if (status == WEIR_OK) {
+        append->must_look = 0;
+        weir_random(&append->note.look, sizeof(append->note.look));
+        note_write(append);
+    }
     return status;
-}
-
-/* Whoever is alone needs none before he goes; if he is killed, the log is looked at. */
-static void note_write(struct weir_file *file, struct weir_lease_note *note) {
-    if (file->append.lease.is_exclusive)
-        return;
-    note->end = file->append.end;
-    note->seq = file->append.seq;
-    weir_lease_write(&file->append.lease, note);
 }
 
 /* ---- rotation ---- */
@@ -229,7 +307,7 @@ static void shift(const struct weir_place *place) {
 
 /* Put the file aside as PATH.1 and begin a new one. Whoever is killed here leaves a log that works: PATH is there all
  * the time. */
-static int rotate(struct weir_file *file, struct weir_lease_note *note, weir_error *err) {
+static int rotate(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
     char aside[WEIR_FILE_PATH_MAX], first[WEIR_FILE_PATH_MAX];
     struct stat about;
@@ -257,8 +335,6 @@ static int rotate(struct weir_file *file, struct weir_lease_note *note, weir_err
         append->generation = 0; /* read again */
         return status;
     }
-    if (file->place.sync != WEIR_SYNC_NONE)
-        weir_file_sync_directory(&file->place);
     uint64_t seq = append->seq, generation = append->generation;
     status = reopen(file, err);
     append->generation = generation;
@@ -266,50 +342,62 @@ static int rotate(struct weir_file *file, struct weir_lease_note *note, weir_err
     append->dev = about.st_dev;
     append->seq = seq;
     append->end = file->place.framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_HEADER_SIZE : 0;
-    note->ino = about.st_ino;
-    note->synced = 0;
-    note_write(file, note);
+    note_write(append);
     return status;
 }
 
 /* ---- what is written ---- */
 
+/* A frame as a plain message, numbered @seq in its own bytes too. */
+static int plain_build(struct weir_file *file, unsigned char *bytes, uint64_t word, weir_error *err) {
+    struct weir_append *append = &file->append;
+    struct weir_frame frame;
+    int status = weir_frame_parse(word, bytes, weir_frame_word_size(word), &frame);
+    if (append->lease.lane > 0) {
+        frame.flags |= WEIR_FRAME_WRITER;
+        frame.writer = append->lease.lane;
+    }
+    return status == WEIR_OK ? weir_plain_write(&append->writer, file->place.framing, &frame, &append->out, err)
+                             : status;
+}
+
+/* The time of a frame that has none is that of its batch. */
+static int64_t time_of(uint64_t word, const unsigned char *bytes, int64_t *now) {
+    int64_t time = 0;
+    if (word >> 56 & WEIR_FRAME_TIME)
+        memcpy(&time, bytes + TIME_AT, sizeof(time));
+    if (time)
+        return time;
+    *now = *now ? *now : weir_clock_realtime();
+    return *now;
+}
+
 /* The bytes of all pending frames, numbered from append->seq on. */
 static int out_build(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
-    uint64_t seq = append->seq + append->skipped;
-    int status = WEIR_OK;
+    uint64_t seq = append->seq + append->skipped, word;
+    int64_t now = 0;
+    int status = WEIR_OK, is_framed = file->place.framing == WEIR_FRAMING_FRAMES;
     append->out.size = 0;
-    for (size_t at = 0; status == WEIR_OK && at < append->pending.size;) {
+    for (size_t at = 0, size; status == WEIR_OK && at < append->pending.size; at += align_up(size)) {
         unsigned char *bytes = append->pending.data + at;
-        struct weir_frame frame;
-        uint64_t word;
         seq++;
         memcpy(bytes + SEQ_AT, &seq, sizeof(seq));
         memcpy(&word, bytes, sizeof(word));
-        size_t size = weir_frame_word_size(word);
-        status = weir_frame_parse(word, bytes, size, &frame);
-        if (append->lease.lane > 0) {
-            frame.flags |= WEIR_FRAME_WRITER;
-            frame.writer = append->lease.lane;
-        }
-        if (status == WEIR_OK && file->place.framing != WEIR_FRAMING_FRAMES)
-            status = weir_plain_write(&append->writer, file->place.framing, &frame, &append->out, err);
-        else if (status == WEIR_OK)
-            status = weir_log_record_append(&append->out, append->end + append->out.size, append->generation,
-                                            append->lease.lane, seq, frame.time ? frame.time : weir_clock_realtime(),
-                                            bytes, size);
-        if (status == WEIR_ENOMEM)
-            weir_fail(err, status, "%s: out of memory for a batch of messages", file->place.text);
-        at += align_up(size);
+        size = weir_frame_word_size(word);
+        status = is_framed ? weir_log_record_append(&append->out, append->end + append->out.size, append->generation,
+                                                    append->lease.lane, seq, time_of(word, bytes, &now), bytes, size)
+                           : plain_build(file, bytes, word, err);
     }
+    if (status == WEIR_ENOMEM)
+        weir_fail(err, status, "%s: out of memory for a batch of messages", file->place.text);
     return status;
 }
 
-/* The kernel ends who writes beyond this limit; we report it as a full disk. */
-static int is_beyond_limit(uint64_t end) {
+/* The kernel ends who writes beyond this limit; we report it as a full disk. Asked before the lock is taken. */
+static uint64_t limit_get(void) {
     struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
 /* Take back what a write that failed has left. Lines that another program has appended meanwhile stay, and so do ours
@@ -323,7 +411,7 @@ static void take_back(struct weir_append *append, uint64_t begin, size_t written
 static int out_write(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
     size_t done = 0, size = append->out.size;
-    int reason = is_beyond_limit(append->end + size) ? EFBIG : 0;
+    int reason = append->end + size > append->size_limit ? EFBIG : 0;
     while (!reason && done < size) {
         ssize_t written = file->place.framing == WEIR_FRAMING_FRAMES
                               ? pwrite(append->fd, append->out.data + done, size - done, (off_t)(append->end + done))
@@ -372,67 +460,16 @@ static int full_handle(struct weir_file *file, int64_t *deadline, int status) {
     return WEIR_OK;
 }
 
-/* ---- to the disk ---- */
-
-static int sync_failed(struct weir_file *file, weir_error *err) {
-    file->append.is_poisoned = 1;
-    return weir_fail_errno(err, errno,
-                           "%s: bringing the log to the disk failed; what of it is there is not known. Open it again",
-                           file->place.text);
-}
-
-/* Of writers that wait for the disk, one brings all their messages there. */
-static int sync_together(struct weir_file *file, weir_error *err) {
-    struct weir_append *append = &file->append;
-    struct weir_lease_note note = {0};
-    struct stat about;
-    uint64_t mine = append->end;
-    int is_locked = weir_lease_sync_lock(&append->lease, file->place.timeout_ns) == WEIR_OK;
-    int is_done = is_locked && weir_lease_read(&append->lease, &note) && fstat(append->fd, &about) == 0 &&
-                  note.ino == about.st_ino && note.synced >= mine;
-    uint64_t end = note.end;
-    int status = is_done || fdatasync(append->fd) == 0 ? WEIR_OK : sync_failed(file, err);
-    if (status == WEIR_OK && !is_done && is_locked &&
-        weir_lease_lock(&append->lease, &file->place, file->place.timeout_ns, NULL) == WEIR_OK) {
-        if (weir_lease_read(&append->lease, &note) && note.ino == about.st_ino && note.synced < end) {
-            note.synced = end;
-            weir_lease_write(&append->lease, &note);
-        }
-        weir_lease_unlock(&append->lease);
-    }
-    if (is_locked)
-        weir_lease_sync_unlock(&append->lease);
-    return status;
-}
-
-static int sync_as_asked(struct weir_file *file, weir_error *err) {
-    struct weir_append *append = &file->append;
-    append->is_dirty = 1;
-    if (file->place.sync == WEIR_SYNC_NONE)
-        return WEIR_OK;
-    if (file->place.sync == WEIR_SYNC_INTERVAL) {
-        int64_t now = weir_clock_monotonic();
-        if (append->synced_at && now - append->synced_at < file->place.sync_ns)
-            return WEIR_OK;
-        append->synced_at = now;
-        append->is_dirty = 0;
-        return fdatasync(append->fd) == 0 ? WEIR_OK : sync_failed(file, err);
-    }
-    append->is_dirty = 0;
-    return append->lease.is_exclusive ? (fdatasync(append->fd) == 0 ? WEIR_OK : sync_failed(file, err))
-                                      : sync_together(file, err);
-}
-
 /* ---- the batch ---- */
 
 static int batch_write(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
-    struct weir_lease_note note;
+    append->size_limit = limit_get();
     int status = weir_lease_lock(&append->lease, &file->place, file->place.timeout_ns, err);
     if (status == WEIR_OK)
-        status = end_find(file, &note, err);
+        status = end_find(file, err);
     if (status == WEIR_OK && is_time(file, append->pending.size))
-        status = rotate(file, &note, err);
+        status = rotate(file, err);
     if (status == WEIR_OK)
         status = out_build(file, err);
     if (status == WEIR_OK)
@@ -440,7 +477,8 @@ static int batch_write(struct weir_file *file, weir_error *err) {
     if (status == WEIR_OK) {
         append->seq += append->skipped + append->count;
         append->skipped = 0;
-        note_write(file, &note);
+        if (!is_walked(file) || append->end - append->noted_end >= NOTE_EVERY)
+            note_write(append);
     }
     return status;
 }
@@ -451,9 +489,8 @@ int weir_append_flush(struct weir_file *file, weir_error *err) {
     int status = WEIR_OK;
     if (append->count == 0)
         return WEIR_OK;
-    if (append->is_poisoned)
-        return weir_fail(err, WEIR_ESYSTEM, "%s: bringing the log to the disk has failed before; open it again",
-                         file->place.text);
+    if ((status = weir_sync_check(file, err)) != WEIR_OK)
+        return status;
     do
         status = batch_write(file, err);
     while (status == WEIR_ENOSPC && (status = full_handle(file, &deadline, status)) == WEIR_OK);
@@ -462,14 +499,13 @@ int weir_append_flush(struct weir_file *file, weir_error *err) {
     append->count = 0;
     if (status == WEIR_OK && append->slot)
         append->slot->seq = append->seq;
-    return status == WEIR_OK ? sync_as_asked(file, err) : status;
+    return status == WEIR_OK ? weir_sync_written(file, err) : status;
 }
 
 int weir_append_reserve(struct weir_file *file, size_t size, struct weir_slot *ret, weir_error *err) {
     struct weir_append *append = &file->append;
     if (append->is_poisoned)
-        return weir_fail(err, WEIR_ESYSTEM, "%s: bringing the log to the disk has failed before; open it again",
-                         file->place.text);
+        return weir_sync_check(file, err);
     unsigned char *room = weir_buffer_room(&append->pending, align_up(size));
     if (!room)
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message of %zu bytes", file->place.text, size);
@@ -493,47 +529,63 @@ int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, we
     return weir_append_flush(file, err);
 }
 
+/* Within a batch a message needs nothing but a place in memory. The first one of a writer is reserved, so its slot is
+ * known, which is told the number. */
+uint64_t weir_append_post(struct weir_file *file, uint64_t word, const void *data, size_t size, int64_t time,
+                          uint32_t flags) {
+    struct weir_append *append = &file->append;
+    size_t whole = weir_frame_word_size(word), end = append->pending.size + align_up(whole);
+    if (!(flags & WEIR_COMMIT_MORE) || !append->slot || append->is_poisoned || append->has_request ||
+        file->role != WEIR_ROLE_WRITER || file->place.is_state || end > append->pending.capacity ||
+        end >= WEIR_FILE_BATCH)
+        return 0;
+    unsigned char *to = append->pending.data + append->pending.size;
+    memcpy(to, &word, sizeof(word));
+    if (word >> 56 & WEIR_FRAME_TIME)
+        memcpy(to + TIME_AT, &time, sizeof(time));
+    memcpy(to + whole - size, data, size);
+    append->pending.size = end;
+    append->count++;
+    return append->slot->seq = append->seq + append->skipped + append->count;
+}
+
 /* ---- open and close ---- */
 
 int weir_append_open(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
-    struct weir_lease_note note;
     weir_cursor_init(&append->cursor, file->place.framing, file->place.size_max);
     int status = weir_lease_open(&append->lease, &file->place, file->role, err);
     if (status != WEIR_OK)
         return status;
+    append->must_look = append->lease.is_first;
     if (file->place.is_state) {
-        note = (struct weir_lease_note){0};
-        weir_lease_read(&append->lease, &note);
-        note.flags |= file->place.is_kept ? 0 : WEIR_LEASE_KEEPS_NOT;
-        weir_lease_write(&append->lease, &note);
+        note_get(append)->flags |= file->place.is_kept ? 0 : WEIR_LEASE_KEEPS_NOT;
+        weir_lease_write(&append->lease, &append->note);
     } else {
-        status = end_find(file, &note, err);
+        status = end_find(file, err);
         if (status == WEIR_OK)
-            note_write(file, &note);
+            note_write(append);
     }
     if (status == WEIR_OK && file->place.is_exclusive && file->role == WEIR_ROLE_WRITER) {
-        note.ino = 0; /* from here on it is not kept up */
-        weir_lease_write(&append->lease, &note);
+        append->note.ino = 0; /* from here on it is not kept up */
+        weir_lease_write(&append->lease, &append->note);
         append->lease.is_exclusive = 1;
     }
     weir_lease_unlock(&append->lease);
-    return status;
+    return status == WEIR_OK ? weir_sync_open(file, err) : status;
 }
 
 void weir_append_close(struct weir_file *file) {
     struct weir_append *append = &file->append;
     if (append->lease.fd >= 0 && !file->place.is_state) {
         weir_append_flush(file, NULL);
+        weir_sync_close(file, 0);
         if (append->is_dirty && file->place.sync != WEIR_SYNC_NONE && !append->is_poisoned)
             (void)!fdatasync(append->fd);
     }
     if (append->lease.is_exclusive && append->lease.fd >= 0 && !file->place.is_state) {
-        struct weir_lease_note note = {0};
-        append->lease.is_exclusive = 0;
-        weir_lease_read(&append->lease, &note);
-        note.ino = append->ino;
-        note_write(file, &note);
+        append->lease.is_exclusive = append->is_noted = 0;
+        note_write(append);
     }
     append->lease.is_exclusive = 0;
     weir_lease_close(&append->lease, &file->place, append->fd);

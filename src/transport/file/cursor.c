@@ -5,7 +5,8 @@
  * window. Damage is looked at a second time, in bytes read anew, before it is called so: a writer who took a short
  * write back (ftruncate) and another who wrote in its place may have left us with half of each. What is at the end of
  * the file and wrong may yet become right, and is only told of (WEIR_TAIL_BAD); the cursor passes over damage once
- * something stands behind it. */
+ * something stands behind it. Plain messages have no checksums, so none is put together from before and after an end of
+ * the file. */
 #include "transport/file/file.h"
 
 #include <errno.h>
@@ -57,6 +58,7 @@ static int window_read(struct weir_cursor *cursor, size_t want, weir_error *err)
     if (got < 0)
         return weir_fail_errno(err, errno, "reading a log failed");
     window->size += (size_t)got;
+    cursor->has_ended = (size_t)got < room;
     return WEIR_OK;
 }
 
@@ -358,6 +360,12 @@ static int plain_split(struct weir_cursor *cursor, struct weir_plain_splitter *s
             return status;
         cursor->pos += piece->used;
         want = size - piece->used + 1;
+        /* What the file ended with may be a dead writer's, and another writes in its place by now: what is read behind it
+         * would make one message of two. So all of it is read anew, at once. */
+        if (cursor->has_ended) {
+            cursor->window.size = 0;
+            weir_plain_splitter_again(splitter);
+        }
     }
 }
 

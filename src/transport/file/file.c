@@ -25,6 +25,7 @@ static void memory_free(struct weir_file *file) {
 
 static void child_close(struct weir_file *file) {
     weir_watch_close(&file->watch);
+    weir_sync_close(file, 1);
     if (file->fd >= 0)
         close(file->fd);
     if (file->append.fd >= 0)
@@ -98,6 +99,10 @@ static int file_commit(void *state, uint64_t word, uint32_t flags, weir_error *e
     return weir_append_commit(file, word, flags, err);
 }
 
+static uint64_t file_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags) {
+    return weir_append_post(state, word, data, size, time, flags);
+}
+
 static void file_discard(void *state) {
     struct weir_file *file = state;
     file->append.reserved = 0;
@@ -169,7 +174,7 @@ const struct weir_transport_ops weir_transport_file = {
     .close = file_close,
     .reserve = file_reserve,
     .commit = file_commit,
-    .post = weir_transport_no_post,
+    .post = file_post,
     .post_many = weir_transport_no_post_many,
     .discard = file_discard,
     .skip = file_skip,

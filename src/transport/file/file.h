@@ -5,7 +5,8 @@
  *     tail.c     where a log ends, and finding a number or a time in it
  *     path.c     opening and making files, and the files that rotation has put aside
  *     lease.c    the lock file: who writes, and where the log ended when its lock was last given back
- *     append.c   writing: under the lock, in batches, rotating, syncing
+ *     append.c   writing: under the lock, in batches, rotating
+ *     sync.c     bringing it to the disk, as sync= says
  *     follow.c   reading: where to begin, what comes next, and from one file to its successor
  *     watch.c    waiting for a file to change (inotify)
  *     state.c    state=1: one value, replaced as a whole
@@ -97,6 +98,7 @@ struct weir_cursor {
     int is_lost;         /* plain: behind garbage */
     int is_skimming;     /* plain: only where messages end is looked at */
     int is_held;         /* the message in frame is the next one again */
+    int has_ended;       /* what was read last ended where the file did then */
     enum weir_tail tail; /* after WEIR_EAGAIN */
     struct weir_buffer window;
     uint64_t window_at; /* where in the file the window begins */
@@ -161,6 +163,12 @@ int weir_file_rights(const struct weir_place *place, int fd, uint32_t mode, weir
 void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path);
 /* How many rotated files there are: the greatest N, holes of one passed over. */
 uint32_t weir_file_rotated_count(const struct weir_place *place);
+/* Which file it is, and its size: @path, no link followed, or with NULL @fd. Times are not asked for, because after a
+ * question for them the kernel marks the inode with the next write, which costs as much as the write. Return: 1, 0. */
+struct weir_file_about {
+    uint64_t dev, ino, size;
+};
+int weir_file_about(int fd, const char *path, struct weir_file_about *ret);
 /* Is @fd the file at @path? Return: 1, 0. */
 int weir_file_is_at(int fd, const char *path);
 /* Make a rename or unlink in the log's directory last. */
@@ -170,12 +178,12 @@ int weir_file_sync_directory(const struct weir_place *place);
 
 /* What the lock file says of the log, believed only by who holds the lock. */
 struct weir_lease_note {
-    uint64_t ino;    /* the log's */
-    uint64_t end;    /* behind the last whole message */
-    uint64_t seq;    /* its number */
-    uint64_t synced; /* bytes that are on the disk */
-    uint32_t flags;  /* enum weir_lease_flags */
-    uint32_t epoch;  /* counts servers */
+    uint64_t ino;   /* the log's */
+    uint64_t end;   /* behind the last whole message */
+    uint64_t seq;   /* its number */
+    uint64_t look;  /* a random number of the last look for the end in the log itself */
+    uint32_t flags; /* enum weir_lease_flags */
+    uint32_t epoch; /* counts servers */
 };
 enum weir_lease_flags { WEIR_LEASE_KEEPS_NOT = 1 };
 
@@ -184,7 +192,18 @@ struct weir_lease {
     int fd;                  /* -1: not open */
     int is_locked;
     int is_exclusive; /* nobody else may write, so the lock is kept */
+    int is_first;     /* nobody else wrote when it was opened */
     uint32_t lane;    /* our number among the writers */
+    void *turns;      /* the page with the word that those sleep on who wait for the disk; NULL: none */
+};
+
+/* How much of the log is on the disk, as who synced it has noted. */
+struct weir_lease_disk {
+    uint32_t turn; /* counts syncs; those who wait sleep on it */
+    uint32_t most; /* messages that one sync has brought lately */
+    uint64_t ino, look;
+    uint64_t synced; /* bytes */
+    uint64_t seq;    /* of the last message among them */
 };
 /* The lock file's mode: who may write the log. */
 uint32_t weir_lease_mode(uint32_t mode);
@@ -197,9 +216,16 @@ void weir_lease_unlock(struct weir_lease *lease);
 /* Return: 1 with the note, 0 when there is none that can be believed. */
 int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret);
 void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_note *note);
-/* Take the lock of who syncs. */
-int weir_lease_sync_lock(const struct weir_lease *lease, int64_t timeout_ns);
-void weir_lease_sync_unlock(const struct weir_lease *lease);
+/* The lock of who syncs. Return: WEIR_OK, WEIR_EBUSY, WEIR_ESYSTEM. */
+int weir_lease_sync_take(const struct weir_lease *lease);
+void weir_lease_sync_drop(const struct weir_lease *lease);
+/* Return: 1, or 0 when it cannot be believed; the turn is read in any case. */
+int weir_lease_disk_read(const struct weir_lease *lease, struct weir_lease_disk *ret);
+/* The lock of who syncs is held. */
+void weir_lease_disk_write(const struct weir_lease *lease, const struct weir_lease_disk *disk);
+/* Sleep until somebody else has synced, @timeout_ns at most; returns early for no reason. */
+void weir_lease_disk_wait(const struct weir_lease *lease, uint32_t turn, int64_t timeout_ns);
+void weir_lease_disk_wake(const struct weir_lease *lease);
 /* Is a server there? @ret_epoch: which. */
 int weir_lease_has_server(const struct weir_lease *lease, uint32_t *ret_epoch);
 /* For those without a lease of their own: does anybody hold the lock, does anybody write? -1: it cannot be told. */
@@ -233,22 +259,41 @@ struct weir_append {
     size_t reserved;            /* bytes of the one that is reserved behind them */
     uint64_t count;             /* of pending frames */
     uint64_t skipped;           /* numbers used up by messages that were dropped */
-    struct weir_buffer out;     /* what is written */
-    struct weir_slot *slot;     /* of the last reservation */
+    struct weir_lease_note note;
+    int is_noted;           /* note was read under this lock */
+    int is_note_good;       /* and can be believed */
+    int must_look;          /* at the log itself: who wrote before us may not have been of this boot */
+    uint64_t noted_end;     /* where the log ended in the note that we last read or wrote */
+    uint64_t size_limit;    /* RLIMIT_FSIZE */
+    struct weir_buffer out; /* what is written */
+    struct weir_slot *slot; /* of the last reservation */
     struct weir_plain_writer writer;
-    struct weir_cursor cursor; /* for looking at the end */
-    int64_t synced_at;
-    int is_dirty;           /* written since */
-    int is_poisoned;        /* a sync has failed */
-    uint32_t request_epoch; /* client: the server of the last request */
+    struct weir_cursor cursor;     /* for looking at the end */
+    struct weir_sync_thread *sync; /* of sync=interval; NULL: none */
+    int64_t sync_took;             /* ns of the last sync */
+    int is_dirty;                  /* not synced since something was written */
+    int is_poisoned;               /* a sync has failed */
+    uint32_t request_epoch;        /* client: the server of the last request */
     int has_request;
 };
 struct weir_file;
 int weir_append_open(struct weir_file *file, weir_error *err);
 int weir_append_reserve(struct weir_file *file, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, weir_error *err);
+uint64_t weir_append_post(struct weir_file *file, uint64_t word, const void *data, size_t size, int64_t time,
+                          uint32_t flags);
 int weir_append_flush(struct weir_file *file, weir_error *err);
 void weir_append_close(struct weir_file *file);
+
+/* ---- sync.c ---- */
+
+/* Start what sync= needs. Return: WEIR_OK, WEIR_ENOMEM, WEIR_ESYSTEM. */
+int weir_sync_open(struct weir_file *file, weir_error *err);
+/* A batch was written, and the lock given back: bring it to the disk, now or later. Return: WEIR_OK, WEIR_ESYSTEM. */
+int weir_sync_written(struct weir_file *file, weir_error *err);
+/* Has a sync failed? Then nothing may be written any more. */
+int weir_sync_check(struct weir_file *file, weir_error *err);
+void weir_sync_close(struct weir_file *file, int is_child);
 
 /* ---- watch.c ---- */
 

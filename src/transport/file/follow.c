@@ -320,12 +320,12 @@ static int successor_open(struct weir_file *file) {
 
 /* Somebody has cut the file: begin again. Return: 1 if so. */
 static int is_cut(struct weir_file *file) {
-    struct stat about;
-    if (fstat(file->fd, &about) != 0 || (uint64_t)about.st_size >= file->cursor.pos)
+    struct weir_file_about about;
+    if (!weir_file_about(file->fd, NULL, &about) || about.size >= file->cursor.pos)
         return 0;
     place_behind(file, 0, 0);
     begin(file);
-    return about.st_size > 0;
+    return about.size > 0;
 }
 
 /* ---- what comes next ---- */

@@ -7,17 +7,19 @@
  *     byte 64 + n   writer n is there
  *
  * All are OFD locks, so the kernel gives them back when their holder dies. The file holds a note of 64 bytes with a
- * checksum, then the process numbers of the writers, which only sentences use.
+ * checksum, then the process numbers of the writers, which only sentences use, then how much is on the disk.
  *
  * What must stay true: the lock is that of the file which stands at the path now, so whoever gets it looks, and who
  * removes the file holds it. Who may not write the log cannot open the file, and so cannot hold up those who may. The
- * note is a short cut: where it is missing or disagrees with the log, the log is looked at. */
+ * note is a short cut: where it is missing or disagrees with the log, the log is looked at. What is mapped of the file
+ * is only slept on, never read or written through the mapping, so nobody can do harm by cutting the file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +27,7 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/error.h"
+#include "os/futex.h"
 #include "os/lock.h"
 #include "os/process.h"
 #include "transport/file/file.h"
@@ -37,6 +40,8 @@ enum {
     EXCLUSIVE_BYTE = 3,
     LANES_AT = 64,
     NOTE_SIZE = 64,
+    DISK_AT = NOTE_SIZE + 8 * WEIR_FILE_WRITERS_MAX,
+    DISK_SIZE = 48,
     RACES_MAX = 100,
     SPINS = 30,
     COUNT_MAX = 4096,
@@ -152,7 +157,7 @@ int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret)
     memcpy(&ret->ino, bytes + 8, 8);
     memcpy(&ret->end, bytes + 16, 8);
     memcpy(&ret->seq, bytes + 24, 8);
-    memcpy(&ret->synced, bytes + 32, 8);
+    memcpy(&ret->look, bytes + 32, 8);
     memcpy(&ret->flags, bytes + 40, 4);
     memcpy(&ret->epoch, bytes + 44, 4);
     return 1;
@@ -164,7 +169,7 @@ void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_no
     memcpy(bytes + 8, &note->ino, 8);
     memcpy(bytes + 16, &note->end, 8);
     memcpy(bytes + 24, &note->seq, 8);
-    memcpy(bytes + 32, &note->synced, 8);
+    memcpy(bytes + 32, &note->look, 8);
     memcpy(bytes + 40, &note->flags, 4);
     memcpy(bytes + 44, &note->epoch, 4);
     uint32_t crc = weir_crc32c(0, bytes, 60);
@@ -214,12 +219,75 @@ void weir_lease_unlock(struct weir_lease *lease) {
     }
 }
 
-int weir_lease_sync_lock(const struct weir_lease *lease, int64_t timeout_ns) {
-    return byte_lock(lease->fd, SYNC_BYTE, timeout_ns);
+/* ---- how much is on the disk ---- */
+
+int weir_lease_sync_take(const struct weir_lease *lease) {
+    return weir_lock_take(lease->fd, SYNC_BYTE, 1);
 }
 
-void weir_lease_sync_unlock(const struct weir_lease *lease) {
+void weir_lease_sync_drop(const struct weir_lease *lease) {
     weir_lock_drop(lease->fd, SYNC_BYTE);
+}
+
+int weir_lease_disk_read(const struct weir_lease *lease, struct weir_lease_disk *ret) {
+    unsigned char bytes[DISK_SIZE] = {0};
+    uint32_t crc;
+    ssize_t got = pread(lease->fd, bytes, sizeof(bytes), DISK_AT);
+    memcpy(&ret->turn, bytes, 4);
+    memcpy(&crc, bytes + 4, 4);
+    memcpy(&ret->ino, bytes + 8, 8);
+    memcpy(&ret->look, bytes + 16, 8);
+    memcpy(&ret->synced, bytes + 24, 8);
+    memcpy(&ret->seq, bytes + 32, 8);
+    memcpy(&ret->most, bytes + 40, 4);
+    return got == (ssize_t)sizeof(bytes) && crc == weir_crc32c(0, bytes + 8, DISK_SIZE - 8);
+}
+
+void weir_lease_disk_write(const struct weir_lease *lease, const struct weir_lease_disk *disk) {
+    unsigned char bytes[DISK_SIZE] = {0};
+    memcpy(bytes, &disk->turn, 4);
+    memcpy(bytes + 8, &disk->ino, 8);
+    memcpy(bytes + 16, &disk->look, 8);
+    memcpy(bytes + 24, &disk->synced, 8);
+    memcpy(bytes + 32, &disk->seq, 8);
+    memcpy(bytes + 40, &disk->most, 4);
+    uint32_t crc = weir_crc32c(0, bytes + 8, DISK_SIZE - 8);
+    memcpy(bytes + 4, &crc, 4);
+    /* When it cannot be written, each of those who wait syncs for himself. */
+    (void)!pwrite(lease->fd, bytes, sizeof(bytes), DISK_AT);
+}
+
+static _Atomic(uint32_t) *turn_word(const struct weir_lease *lease) {
+    return (_Atomic(uint32_t) *)(void *)((unsigned char *)lease->turns + DISK_AT);
+}
+
+void weir_lease_disk_wait(const struct weir_lease *lease, uint32_t turn, int64_t timeout_ns) {
+    if (lease->turns)
+        weir_futex_wait(turn_word(lease), turn, timeout_ns);
+    else
+        nanosleep(&(struct timespec){.tv_nsec = NAP_MIN_NS}, NULL);
+}
+
+void weir_lease_disk_wake(const struct weir_lease *lease) {
+    if (lease->turns)
+        weir_futex_wake(turn_word(lease));
+}
+
+/* Where it cannot be had, who waits naps. */
+static void turns_open(struct weir_lease *lease, const struct weir_place *place) {
+    struct weir_lease_disk disk;
+    if (place->sync != WEIR_SYNC_ALWAYS)
+        return;
+    if (!weir_lease_disk_read(lease, &disk))
+        weir_lease_disk_write(lease, &(struct weir_lease_disk){0});
+    void *turns = mmap(NULL, DISK_AT + DISK_SIZE, PROT_READ, MAP_SHARED, lease->fd, 0);
+    lease->turns = turns == MAP_FAILED ? NULL : turns;
+}
+
+static void turns_close(struct weir_lease *lease) {
+    if (lease->turns)
+        munmap(lease->turns, DISK_AT + DISK_SIZE);
+    lease->turns = NULL;
 }
 
 /* ---- opening ---- */
@@ -318,15 +386,19 @@ int weir_lease_open(struct weir_lease *lease, const struct weir_place *place, en
         status = role_take(lease, place, role, err);
     if (status == WEIR_OK)
         status = lane_take(lease, place, err);
-    if (status != WEIR_OK)
+    if (status != WEIR_OK) {
         weir_lease_abandon(lease);
-    else
-        list_add(lease);
-    return status;
+        return status;
+    }
+    lease->is_first = writers_count(lease->fd) == 0;
+    turns_open(lease, place);
+    list_add(lease);
+    return WEIR_OK;
 }
 
 void weir_lease_abandon(struct weir_lease *lease) {
     list_remove(lease);
+    turns_close(lease);
     if (lease->fd >= 0)
         close(lease->fd);
     *lease = (struct weir_lease){.fd = -1};

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -53,10 +54,20 @@ uint32_t weir_file_rotated_count(const struct weir_place *place) {
     return count;
 }
 
+int weir_file_about(int fd, const char *path, struct weir_file_about *ret) {
+    struct statx about;
+    if (statx(path ? AT_FDCWD : fd, path ? path : "", path ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH,
+              STATX_INO | STATX_SIZE, &about) != 0)
+        return 0;
+    *ret = (struct weir_file_about){
+        .dev = makedev(about.stx_dev_major, about.stx_dev_minor), .ino = about.stx_ino, .size = about.stx_size};
+    return 1;
+}
+
 int weir_file_is_at(int fd, const char *path) {
-    struct stat there, here;
-    return lstat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_ino == here.st_ino &&
-           there.st_dev == here.st_dev;
+    struct weir_file_about there, here;
+    return weir_file_about(-1, path, &there) && weir_file_about(fd, NULL, &here) && there.ino == here.ino &&
+           there.dev == here.dev;
 }
 
 /* ---- where locks and notices do not work ---- */

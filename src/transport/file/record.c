@@ -63,8 +63,11 @@ int weir_log_header_read(const unsigned char *bytes, struct weir_log_header *ret
 }
 
 static uint32_t header_crc(const unsigned char *bytes, uint64_t generation, uint64_t offset) {
-    uint64_t seed[2] = {generation, offset};
-    return weir_crc32c(weir_crc32c(0, seed, sizeof(seed)), bytes + 4, WEIR_LOG_RECORD_HEADER - 4);
+    unsigned char all[16 + WEIR_LOG_RECORD_HEADER - 4];
+    memcpy(all, &generation, 8);
+    memcpy(all + 8, &offset, 8);
+    memcpy(all + 16, bytes + 4, WEIR_LOG_RECORD_HEADER - 4);
+    return weir_crc32c(0, all, sizeof(all));
 }
 
 int weir_log_record_read(const unsigned char *bytes, uint64_t generation, uint64_t offset,

@@ -93,7 +93,7 @@ int weir_state_commit(struct weir_file *file, weir_error *err) {
     if (status == WEIR_OK)
         status = replace(file, err);
     if (status == WEIR_OK) {
-        note.ino = note.end = note.synced = 0;
+        note.ino = note.end = 0;
         weir_lease_write(&append->lease, &note);
         append->seq = append->slot->seq = note.seq;
     }
