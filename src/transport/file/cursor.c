@@ -53,9 +53,10 @@ static ssize_t bytes_read(int fd, void *to, size_t size, uint64_t at) {
     return got;
 }
 
-/* The kernel copies page by page: while a dead writer's rest is cut off and another writes in its place, a read can begin
- * in the one and end in the other, and plain messages have no checksums. So what was read at the end of the file is
- * compared with what is there, until both are the same; what is new is there from its beginning to where we saw it. */
+/* The kernel copies page by page: while a dead writer's rest is cut off and another writes in its place, a read can
+ * begin in the one and end in the other, and plain messages have no checksums. So what was read at the end of the file
+ * is compared with what is there, until both are the same; what is new is there from its beginning to where we saw
+ * it. */
 static ssize_t settled(const struct weir_cursor *cursor, unsigned char *bytes, size_t size, uint64_t at) {
     unsigned char again[COMPARED];
     int tries = 0;
@@ -394,8 +395,8 @@ static int plain_split(struct weir_cursor *cursor, struct weir_plain_splitter *s
             return status;
         cursor->pos += piece->used;
         want = size - piece->used + 1;
-        /* What the file ended with may be a dead writer's, and another writes in its place by now: what is read behind it
-         * would make one message of two. So all of it is read anew, at once. */
+        /* What the file ended with may be a dead writer's, and another writes in its place by now: what is read behind
+         * it would make one message of two. So all of it is read anew, at once. */
         if (cursor->has_ended) {
             cursor->window.size = 0;
             weir_plain_splitter_again(splitter);
