@@ -35,6 +35,9 @@
  *   cert=FILE key=FILE ca=FILE                 tcp: TLS 1.3 with certificates: our own, its key, who must have signed
  *                                              the others'
  *   insecure=1         tcp: beyond loopback without TLS
+ *   burst=0            sockets, pipes: each message is in the kernel when send returns, as far as there is room. Default 1:
+ *                      of who sends faster than the system calls go, many leave with one, within 100 us or when he
+ *                      waits, closes or exits
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
  *   sync=none|interval:D|always                files: when what is written must be on the disk (default none: when the
  *                                              kernel likes; interval: D after it was written, by a thread of the

@@ -49,7 +49,8 @@ enum weir_option {
     WEIR_OPTION_FRAMING = 32, /* framing= */
     WEIR_OPTION_FILE = 64,    /* sync=, rotate=, age=, files=, state=, anyfs= */
     WEIR_OPTION_TLS = 128,    /* cert=, key=, ca=, psk=, insecure= */
-    WEIR_OPTION_FAULT = 256   /* fault= */
+    WEIR_OPTION_FAULT = 256,  /* fault= */
+    WEIR_OPTION_BURST = 512   /* burst= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -101,6 +102,7 @@ struct weir_place {
     uint8_t may_create;
     uint8_t is_exclusive;
     uint8_t is_stamped;
+    uint8_t may_keep; /* burst=: messages in the sender's memory for a moment */
     uint8_t must_listen;
     uint8_t must_connect;
     uint8_t is_codec_given;
@@ -131,7 +133,7 @@ struct weir_slot {
 
 /* A frame that arrived. bytes lives until the state's next call to next, release, seek or close. */
 struct weir_inbound {
-    const unsigned char *bytes; /* aligned to 64; private or trusted, so it does not change under the reader */
+    const unsigned char *bytes; /* aligned to 64 if its flags say ALIGNED; does not change under the reader */
     uint64_t word;              /* its first 8 bytes */
     size_t size;
     uint64_t gap;        /* frames of that writer missed just before */

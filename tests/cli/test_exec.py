@@ -118,6 +118,6 @@ def test_the_program_ends_with_us(weir, number):
         try:
             with open("/proc/%d/stat" % pid) as file:
                 return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return True
     until(is_gone, "end of the program")
