@@ -176,6 +176,18 @@ int weir_burst_uncork(struct weir_burst *burst) {
     return 1;
 }
 
+int weir_burst_queue(struct weir_burst *burst, uint64_t seq) {
+    int64_t before = burst->ended;
+    if (!burst->may_keep)
+        return 0;
+    burst->ended = weir_clock_monotonic();
+    if (burst->ended - before > CALL_MAX_NS || !flusher_start())
+        return 0;
+    atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
+    grant_count(burst);
+    return 1;
+}
+
 size_t weir_burst_collect(struct weir_burst *burst, enum weir_burst_how how, uint64_t *ret_seq) {
     weir_burst_latch(burst);
     size_t size = (size_t)(burst->at - burst->from);

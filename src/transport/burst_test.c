@@ -374,6 +374,84 @@ static void test_a_slow_sender_needs_no_flusher(void **state) {
     end(start(slow_sender, NULL), 0);
 }
 
+/* ---- calls ---- */
+
+/* Answers what it is asked, and then does nothing for a while before it ends. */
+static void answer_and_idle(const char *address) {
+    weir_server *server = NULL;
+    weir_message *request;
+    if (weir_server_open(address, &server, NULL) != WEIR_OK)
+        _exit(2);
+    for (int i = 0; i < FEW; i++)
+        if (weir_server_next(server, 10 * SECOND, &request, NULL) != WEIR_OK ||
+            weir_server_reply(server, request, NULL, NULL, NULL) != WEIR_OK)
+            _exit(3);
+    nap_ms(2 * PATIENCE_MS);
+    _exit(4); /* he should have been killed */
+}
+
+/* Asks, and then does nothing: the server must get all. */
+static void ask_and_idle(const char *address) {
+    weir_client *client = NULL;
+    weir_message *reply;
+    if (weir_client_open(address, &client, NULL) != WEIR_OK ||
+        weir_client_call(client, "a", NULL, NULL, 10 * SECOND, &reply, NULL) != WEIR_OK)
+        _exit(2);
+    for (int i = 1; i < FEW; i++)
+        if (weir_client_send(client, "a", NULL, NULL, NULL) != WEIR_OK)
+            _exit(3);
+    nap_ms(2 * PATIENCE_MS);
+    _exit(4);
+}
+
+static pid_t child_of(void (*work)(const char *address)) {
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        work(with(""));
+        _exit(0);
+    }
+    return child;
+}
+
+/* The last of many replies arrives though the server does nothing more. */
+static void test_replies_leave_by_themselves(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        weir_client *client = NULL;
+        weir_message *reply;
+        place_make(schemes[i]);
+        pid_t server = child_of(answer_and_idle);
+        assert_int_equal(weir_client_open(with(""), &client, NULL), WEIR_OK);
+        for (int k = 0; k < FEW; k++)
+            assert_int_equal(weir_client_send(client, "a", NULL, NULL, NULL), WEIR_OK);
+        for (int k = 0; k < FEW; k++)
+            assert_int_equal(weir_client_receive(client, PATIENCE_MS * INT64_C(1000000), &reply, NULL), WEIR_OK);
+        weir_client_close(client);
+        end(server, SIGKILL);
+    }
+}
+
+/* The last of many requests arrives though the client does nothing more. */
+static void test_requests_leave_by_themselves(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        weir_server *server = NULL;
+        weir_message *request;
+        place_make(schemes[i]);
+        pid_t client = child_of(ask_and_idle);
+        assert_int_equal(weir_server_open(with(""), &server, NULL), WEIR_OK);
+        for (int k = 0; k < FEW; k++) {
+            assert_int_equal(weir_server_next(server, PATIENCE_MS * INT64_C(1000000), &request, NULL), WEIR_OK);
+            assert_int_equal(weir_server_reply(server, request, NULL, NULL, NULL), WEIR_OK);
+        }
+        end(client, SIGKILL);
+        weir_server_close(server);
+    }
+}
+
 int main(void) {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     static const struct CMUnitTest tests[] = {
@@ -386,6 +464,8 @@ int main(void) {
         CASE(test_the_flusher_ends_with_the_last_writer),
         CASE(test_without_bursts_there_is_no_flusher),
         CASE(test_a_slow_sender_needs_no_flusher),
+        CASE(test_replies_leave_by_themselves),
+        CASE(test_requests_leave_by_themselves),
     };
     if (getenv("WEIR_TEST_FILTER"))
         cmocka_set_test_filter(getenv("WEIR_TEST_FILTER"));

@@ -209,8 +209,8 @@ int weir_socket_open(void *state, const struct weir_place *place, const struct w
     weir_spin_init(&socket->spin);
     int status = weir_pump_open(socket, err);
     weir_socket_list(socket);
-    socket->burst.may_keep = role == WEIR_ROLE_WRITER && place->may_keep;
-    if (role == WEIR_ROLE_WRITER)
+    socket->burst.may_keep = role != WEIR_ROLE_READER && place->may_keep;
+    if (role != WEIR_ROLE_READER)
         weir_burst_join(&socket->burst, weir_kept_flush, socket);
     if (status == WEIR_OK)
         status = place_prepare(socket, err);

@@ -2,8 +2,8 @@
  *
  * What must stay true: no more is kept than there is room for in every queue that it will go to, as it was when the
  * grant began, so full= means what it means without; and no more than a quarter of capacity=, as a batch is dropped or
- * kept as one. The listener takes frames of any size that is kept, else there is no grant. Only messages to everybody
- * are kept: a request or a reply is waited for. */
+ * kept as one. The listener takes frames of any size that is kept, else there is no grant. Only a writer's messages are
+ * kept here: requests and replies stand in their queues, and wait there (send.c). */
 #include <sys/epoll.h>
 
 #include "transport/socket/socket.h"
@@ -50,8 +50,7 @@ int weir_kept_begin(struct weir_socket *socket, size_t start, size_t size, uint3
     struct weir_burst *burst = &socket->burst;
     struct weir_chunk *own = socket->own;
     int is_corked = (flags & WEIR_COMMIT_MORE) != 0;
-    if (socket->role != WEIR_ROLE_WRITER || socket->own_peer != 0 || size > WEIR_BURST_FRAME_MAX ||
-        (!is_corked && !weir_burst_is_on(burst)))
+    if (size > WEIR_BURST_FRAME_MAX || (!is_corked && !weir_burst_is_on(burst)))
         return 0;
     uint64_t room = room_of(socket), left = own->capacity - start;
     left = room < left ? room : left;

@@ -109,7 +109,7 @@ int weir_socket_reserve(void *state, uint64_t peer, size_t size, struct weir_slo
         return WEIR_OK;
     }
     pthread_mutex_lock(&socket->lock);
-    if (socket->burst.is_granted)
+    if (socket->burst.is_granted && socket->role == WEIR_ROLE_WRITER)
         kept_used_up(socket);
     int status = reserve(socket, peer, size, ret, err);
     pthread_mutex_unlock(&socket->lock);
@@ -190,15 +190,36 @@ static size_t pack(struct weir_chunk *own, size_t start, size_t size) {
     return own->size;
 }
 
+/* A request or a reply stands in its queue at once. It leaves at once, too, unless one has just left: the second of two
+ * that are sent faster than system calls go waits for those that follow, until the thread waits for something. */
+static int call_commit(struct weir_socket *socket) {
+    size_t size = socket->own_size, start = pack(socket->own, socket->own_start, size);
+    socket->own_size = 0;
+    socket->own->size = start + size;
+    socket->own_seq++;
+    socket->batch_size += size;
+    socket->has_asked = socket->role == WEIR_ROLE_CLIENT;
+    int status = weir_socket_publish(socket, start, start + size);
+    if (size <= WEIR_BURST_FRAME_MAX && queued_size(socket) < WEIR_BATCH_SIZE &&
+        weir_burst_queue(&socket->burst, socket->own_seq))
+        return status;
+    socket->batch_size = 0;
+    weir_socket_push_new(socket);
+    weir_burst_after(&socket->burst);
+    weir_socket_hand_over(socket);
+    return status;
+}
+
 /* A frame is written: give it to whom it is for, and send it, or let it wait with those before it. */
 static int commit(struct weir_socket *socket, uint32_t flags) {
+    if (socket->role != WEIR_ROLE_WRITER)
+        return call_commit(socket);
     size_t size = socket->own_size;
     int was_granted = socket->burst.is_granted; /* then the flusher has seen to what the sockets did not take */
     weir_kept_publish(socket, WEIR_BURST_PAUSES);
     size_t start = pack(socket->own, socket->own_start, size);
     int is_batch = flags & WEIR_COMMIT_MORE;
     socket->own_size = 0;
-    socket->has_asked = socket->role == WEIR_ROLE_CLIENT;
     socket->burst.is_hot |= weir_kept_is_backed_up(socket);
     if (!is_batch && !socket->burst.is_hot)
         weir_burst_before(&socket->burst);
