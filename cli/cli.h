@@ -146,8 +146,12 @@ int64_t cli_read(int fd, weir_buffer *buffer, const char *name);
 int cli_read_all(int fd, weir_buffer *buffer, const char *name);
 /* Take @used bytes from the front of *buffer, which may become another. Return: exit code (said why). */
 int cli_buffer_cut(weir_buffer **buffer, size_t used);
-/* Decode JSON that the user gave as @what ("DATA", "line 3 of standard input"). Return: exit code (said why). */
-int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, const weir_value **ret);
+/* Decode JSON that the user gave as @what ("DATA", "line 3 of standard input"); @way_out is what to do when it is none.
+ * Return: exit code (said why). */
+int cli_json(const char *text, size_t size, const char *what, const char *way_out, weir_doc *doc,
+             const weir_value **ret);
+#define CLI_OBJECT_WANTED "write an object such as {\"unit\":\"V\"}"
+#define CLI_TEXT_WANTED   "for text write '\"hello\"'"
 
 /* ---- csv.c: RFC 4180 ---- */
 

@@ -29,9 +29,9 @@ static int request_read(struct request *request, const char *data) {
     if (weir_doc_new(&request->data_doc) || weir_doc_new(&request->meta_doc))
         return cli_fail(CLI_FAILURE, "out of memory");
     if (data)
-        exit = cli_json(data, strlen(data), "DATA", request->data_doc, &request->data);
+        exit = cli_json(data, strlen(data), "DATA", CLI_TEXT_WANTED, request->data_doc, &request->data);
     if (exit == CLI_OK && args.meta)
-        exit = cli_json(args.meta, strlen(args.meta), "--meta", request->meta_doc, &request->meta);
+        exit = cli_json(args.meta, strlen(args.meta), "--meta", CLI_OBJECT_WANTED, request->meta_doc, &request->meta);
     if (exit == CLI_OK && args.meta && weir_value_kind(request->meta) != WEIR_KIND_MAP)
         return cli_fail(CLI_ENCODING, "--meta must be a JSON object such as {\"unit\":\"V\"}");
     return exit;

@@ -99,6 +99,8 @@ static int value_send(struct publisher *publisher) {
     return send(publisher);
 }
 
+#define TEXT_WANTED CLI_TEXT_WANTED ", or pipe it with --stdin lines"
+
 static int data_send(struct publisher *publisher, const char *data) {
     int exit = CLI_OK;
     int is_endless = args.rate > 0 && args.count == 0;
@@ -106,7 +108,7 @@ static int data_send(struct publisher *publisher, const char *data) {
     if (args.type && !data)
         return cli_fail(CLI_USAGE, "pub: --type needs DATA, or --stdin raw");
     if (data)
-        exit = cli_json(data, strlen(data), "DATA", publisher->doc, &publisher->value);
+        exit = cli_json(data, strlen(data), "DATA", TEXT_WANTED, publisher->doc, &publisher->value);
     while (exit == CLI_OK && (is_endless || publisher->sent < count))
         exit = value_send(publisher);
     return exit;
@@ -119,7 +121,7 @@ static int line_send(struct publisher *publisher, const char *line, size_t size,
     weir_error err = {0};
     snprintf(what, sizeof(what), "line %" PRIu64 " of standard input", number);
     if (strcmp(args.source, "json") == 0) {
-        int exit = cli_json(line, size, what, publisher->doc, &publisher->value);
+        int exit = cli_json(line, size, what, TEXT_WANTED, publisher->doc, &publisher->value);
         return exit ? exit : value_send(publisher);
     }
     weir_doc_clear(publisher->doc);
@@ -235,7 +237,8 @@ static int publisher_init(struct publisher *publisher) {
     if (exit == CLI_OK && args.type && is_raw && weir_type_size(publisher->type) == 0)
         exit = cli_fail(CLI_USAGE, "pub: --stdin raw cannot be cut into pieces of %s, which has no bytes", args.type);
     if (exit == CLI_OK && args.meta)
-        exit = cli_json(args.meta, strlen(args.meta), "--meta", publisher->meta_doc, &publisher->meta);
+        exit =
+            cli_json(args.meta, strlen(args.meta), "--meta", CLI_OBJECT_WANTED, publisher->meta_doc, &publisher->meta);
     if (exit == CLI_OK && args.meta && weir_value_kind(publisher->meta) != WEIR_KIND_MAP)
         exit = cli_fail(CLI_ENCODING, "--meta must be a JSON object such as {\"unit\":\"V\"}");
     return exit;

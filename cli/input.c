@@ -41,12 +41,12 @@ int cli_read_all(int fd, weir_buffer *buffer, const char *name) {
     return cli_is_interrupted() ? CLI_SIGNAL + cli_is_interrupted() : CLI_OK;
 }
 
-int cli_json(const char *text, size_t size, const char *what, weir_doc *doc, const weir_value **ret) {
+int cli_json(const char *text, size_t size, const char *what, const char *way_out, weir_doc *doc,
+             const weir_value **ret) {
     weir_error err = {0};
     int status = weir_decode(doc, WEIR_CODEC_JSON, text, size, NULL, NULL, &err);
     if (status == WEIR_EPARSE)
-        return cli_fail(CLI_ENCODING, "%s is no JSON: %s; for text write '\"hello\"', or pipe it with --stdin lines",
-                        what, err.text);
+        return cli_fail(CLI_ENCODING, "%s is no JSON: %s; %s", what, err.text, way_out);
     if (status)
         return cli_error(status, &err);
     *ret = weir_doc_root(doc);

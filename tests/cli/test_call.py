@@ -196,5 +196,6 @@ def test_ctrl_c_ends_serve_and_call_with_130(weir, serve):
 
 
 def test_bad_data_and_meta(weir):
-    assert "DATA is no JSON" in weir.error(5, "call", "lab/x", "op", "{")
+    said = weir.error(5, "call", "lab/x", "op", "{")
+    assert "DATA is no JSON" in said and "'\"hello\"'" in said and "--stdin" not in said  # which is an option of pub's
     assert "--meta" in weir.error(5, "call", "lab/x", "op", "1", "--meta", "[1]")

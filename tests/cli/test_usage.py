@@ -125,7 +125,8 @@ def test_data_that_is_no_json(weir, data):
 
 def test_meta_that_is_no_object(weir):
     assert "--meta" in weir.error(5, "pub", "lab/a", "1", "--meta", "[1]")
-    assert "--meta is no JSON" in weir.error(5, "pub", "lab/a", "1", "--meta", "unit")
+    said = weir.error(5, "pub", "lab/a", "1", "--meta", "unit")
+    assert "--meta is no JSON" in said and '{"unit":"V"}' in said
 
 
 def test_unknown_codec(weir):
