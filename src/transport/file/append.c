@@ -164,15 +164,29 @@ static int is_empty(int fd, uint64_t size) {
     return 1;
 }
 
+/* Is the note about this file as it was in this boot, if not as it is now? */
+static int note_fits(struct weir_append *append, uint64_t size) {
+    const struct weir_lease_note *note = note_get(append);
+    return append->is_note_good && !append->must_look && note->ino == append->ino && note->end > 0 && note->end <= size;
+}
+
+/* When a writer is killed, only what he has left behind the note's end is looked at, where that can be done. */
+static int end_search(struct weir_file *file, uint64_t size, struct weir_log_end *ret, weir_error *err) {
+    struct weir_append *append = &file->append;
+    int status = WEIR_ENOTSUP;
+    if (note_fits(append, size))
+        status = weir_log_end_from(&append->cursor, append->fd, append->note.end, append->note.seq, ret, err);
+    return status == WEIR_ENOTSUP ? weir_log_end_find(&append->cursor, append->fd, ret, err) : status;
+}
+
 /* Look for the end in the log itself. */
-static int end_look(struct weir_file *file, weir_error *err) {
+static int end_look(struct weir_file *file, uint64_t size, weir_error *err) {
     struct weir_append *append = &file->append;
     struct weir_log_end end;
     append->cursor.window.size = 0;
-    int status = weir_log_end_find(&append->cursor, append->fd, &end, err);
+    int status = end_search(file, size, &end, err);
     if (status == WEIR_ECORRUPT && is_empty(append->fd, end.size)) {
-        uint64_t size = end.size;
-        end = (struct weir_log_end){.size = size};
+        end = (struct weir_log_end){.size = end.size};
         status = WEIR_OK;
     }
     if (status == WEIR_OK && end.end == 0 && file->place.framing == WEIR_FRAMING_FRAMES) {
@@ -246,7 +260,7 @@ static int walk_on(struct weir_append *append, uint64_t size) {
 static int note_follow(struct weir_file *file, uint64_t size) {
     struct weir_append *append = &file->append;
     const struct weir_lease_note *note = note_get(append);
-    if (!append->is_note_good || append->must_look || note->ino != append->ino || note->end == 0 || note->end > size)
+    if (!note_fits(append, size))
         return 0;
     if (file->place.framing != WEIR_FRAMING_FRAMES && note->end != size)
         return 0;
@@ -267,7 +281,7 @@ static int end_find(struct weir_file *file, weir_error *err) {
     if ((is_walked(file) && walk_on(append, size)) || note_follow(file, size))
         return WEIR_OK;
     uint64_t seq = append->is_note_good ? append->note.seq : 0;
-    status = end_look(file, err);
+    status = end_look(file, size, err);
     /* A log that lost its messages, but not its numbers, goes on counting. */
     if (status == WEIR_OK && append->end <= WEIR_LOG_HEADER_SIZE && append->seq < seq &&
         append->note.ino == append->ino)

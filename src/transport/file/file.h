@@ -143,6 +143,10 @@ struct weir_log_end {
 /* Return: WEIR_OK, WEIR_EVERSION, WEIR_ECORRUPT (a .weir file without a header), WEIR_ENOMEM, WEIR_ESYSTEM. @cursor is
  * moved about. */
 int weir_log_end_find(struct weir_cursor *cursor, int fd, struct weir_log_end *ret, weir_error *err);
+/* The same from @pos on, where message @seq is known to have ended. Return: as above; WEIR_ENOTSUP: it must be looked for
+ * from the beginning, as @ret says nothing. */
+int weir_log_end_from(struct weir_cursor *cursor, int fd, uint64_t pos, uint64_t seq, struct weir_log_end *ret,
+                      weir_error *err);
 /* Put the cursor in front of the first message whose number (@is_time: time) is not below @wanted. Return: as above;
  * WEIR_EAGAIN: there is none, the cursor is at the end. */
 int weir_log_seek(struct weir_cursor *cursor, int fd, int64_t wanted, int is_time, weir_error *err);
