@@ -3,13 +3,15 @@ BUILD ?= build/release
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: help build demo test test-differential test-file bench-ipc bench-codec asan fuzz torture install clean
+.PHONY: help build demo test test-differential test-foreign test-file bench-ipc bench-codec asan fuzz torture install
+.PHONY: clean
 
 help:
 	@echo 'make demo      the whole story: sensors in Python, computation in C++ and Fortran, a live page in PHP'
 	@echo 'make build     the library, the command and the bindings, in $(BUILD)'
 	@echo 'make test      every suite; ends with "N passed, N failed"'
 	@echo 'make test-differential   the codecs beside implementations in other languages, ROUNDS=2000 documents a test'
+	@echo 'make test-foreign   programs without weir at the other end: cbor2, pymongo, Jackson, PHP, Node, JSON-RPC'
 	@echo 'make test-file   logs: FLIPS=200000 flipped bits, KILLS=2000 killed writers in each of four ways'
 	@echo 'make bench-ipc     the transports, their bare forms and what people use instead'
 	@echo 'make bench-codec   the codecs and the libraries people pick today'
@@ -39,6 +41,12 @@ test-differential:
 	@tools/setup differential
 	@tests/differential/fetch-peers $(BUILD)/differential
 	@WEIR_ROUNDS=$(or $(ROUNDS),2000) tools/test --build $(BUILD) --asan '' differential
+
+test-foreign:
+	@tools/setup differential
+	@tests/differential/fetch-peers $(BUILD)/differential
+	@tests/foreign/fetch-peers $(BUILD)/foreign
+	@tools/test --build $(BUILD) --asan '' foreign
 
 test-file:
 	@tools/setup test

@@ -168,10 +168,30 @@ static int raw_send(struct publisher *publisher, weir_view input, int is_end, si
     return exit;
 }
 
+/* What one read has brought goes as a batch, which costs the readers one wake: a line that comes alone leaves at once,
+ * a pipe full of lines moves fast. Not where each message has its moment or its number is wanted at once. */
+static int block_send(struct publisher *publisher, weir_view input, int is_end, uint64_t *number, size_t *ret_used) {
+    weir_error err = {0};
+    int is_batch = args.rate == 0 && !args.is_json;
+    if (is_batch)
+        weir_writer_cork(publisher->writer);
+    int exit = strcmp(args.source, "raw") == 0 ? raw_send(publisher, input, is_end, ret_used)
+                                               : lines_send(publisher, input, is_end, number, ret_used);
+    if (!is_batch)
+        return exit;
+    int64_t deadline = cli_deadline(publisher->timeout_ns);
+    int status;
+    do {
+        weir_writer_set_timeout(publisher->writer, cli_slice(deadline));
+        status = weir_writer_uncork(publisher->writer, &err);
+    } while (cli_keep_waiting(status, deadline));
+    return status && exit == CLI_OK ? cli_error(status, &err) : exit;
+}
+
 static int stdin_send(struct publisher *publisher) {
     weir_buffer *input = NULL;
     uint64_t number = 0;
-    int is_raw = strcmp(args.source, "raw") == 0, is_end = 0;
+    int is_end = 0;
     int exit = weir_buffer_new(&input) ? cli_fail(CLI_FAILURE, "out of memory") : CLI_OK;
     while (exit == CLI_OK && !is_end && !is_enough(publisher)) {
         size_t used = 0;
@@ -182,8 +202,7 @@ static int stdin_send(struct publisher *publisher) {
             exit = interrupted();
         is_end = size == 0;
         if (exit == CLI_OK)
-            exit = is_raw ? raw_send(publisher, weir_buffer_view(input), is_end, &used)
-                          : lines_send(publisher, weir_buffer_view(input), is_end, &number, &used);
+            exit = block_send(publisher, weir_buffer_view(input), is_end, &number, &used);
         if (exit == CLI_OK && !is_end)
             exit = cli_buffer_cut(&input, used);
     }

@@ -18,6 +18,7 @@
 #include "child.h"
 #include "cli.h"
 
+enum { NO_OPERATION = 404, COMMAND_FAILED = 1000 }; /* what clients are told; enum weir_err is below 100 */
 enum { WORKERS_MAX = 256 };
 
 static struct {
@@ -91,7 +92,7 @@ static int answer(struct service *service, weir_message *request, int status, we
     if (status) {
         if (!*last_line(service->talk, line, sizeof(line)))
             snprintf(line, sizeof(line), "the command ended with %d and said nothing", status);
-        return weir_server_fail(service->server, request, status, line, err);
+        return weir_server_fail(service->server, request, COMMAND_FAILED + status, line, err);
     }
     int failure = reply_build(service, &reply, err);
     return failure ? failure : weir_server_reply(service->server, request, NULL, reply, err);
@@ -118,7 +119,7 @@ static void op_refuse(struct service *service, weir_message *request, const char
     char sentence[600];
     weir_error err = {0};
     snprintf(sentence, sizeof(sentence), "there is no operation \"%s\" here; there is \"%s\"", op, args.op);
-    int status = weir_server_fail(service->server, request, 404, sentence, &err);
+    int status = weir_server_fail(service->server, request, NO_OPERATION, sentence, &err);
     if (status)
         error_print(status, &err);
 }
@@ -157,7 +158,7 @@ static int request_execute(struct service *service, weir_message *request, int *
     int failure = request_encode(service, request, &err);
     if (failure) {
         *ret_status = cli_exit_of(failure);
-        failure = weir_server_fail(service->server, request, *ret_status, err.text, &err);
+        failure = weir_server_fail(service->server, request, failure, err.text, &err);
     } else {
         struct cli_shell shell = {args.command, service->environment, weir_buffer_view(service->in),
                                   service->out, service->talk,        is_cancelled,
@@ -177,7 +178,7 @@ static int request_execute(struct service *service, weir_message *request, int *
 /* One request. Return: exit code; a request that cannot be answered is told and the next one is served. */
 static int serve_one(struct service *service, weir_message *request) {
     const char *op = service->op + strlen("WEIR_OP=");
-    int status = 404, exit = CLI_OK;
+    int status = NO_OPERATION, exit = CLI_OK;
     weir_view view = weir_message_op(request);
     snprintf(service->op, sizeof(service->op), "WEIR_OP=%.*s", (int)view.size, view.data ? view.data : "");
     weir_buffer_clear(service->in);

@@ -1,5 +1,6 @@
 # What goes where on `make install`: library, headers, pkg-config, CMake package, man pages. Command and bindings
-# install themselves. pkg-config and CMake files find the rest relative to themselves, so an installed tree may be moved.
+# install themselves. pkg-config and CMake files find the rest relative to themselves, so an installed tree may be
+# moved.
 include(CMakePackageConfigHelpers)
 
 set(weir_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/weir")
@@ -28,5 +29,6 @@ foreach(name weir weir-fortran)
     configure_file(cmake/${name}-uninstalled.pc.in pkgconfig/${name}-uninstalled.pc @ONLY)
 endforeach()
 foreach(section 1 7)
-    file(COPY docs/man/ DESTINATION "${PROJECT_BINARY_DIR}/share/man/man${section}" FILES_MATCHING PATTERN "*.${section}")
+    file(COPY docs/man/ DESTINATION "${PROJECT_BINARY_DIR}/share/man/man${section}"
+        FILES_MATCHING PATTERN "*.${section}")
 endforeach()

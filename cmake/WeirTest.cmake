@@ -3,12 +3,14 @@
 enable_testing()
 
 # weir_test(NAME LABEL TIMEOUT COMMAND...): what the helpers below share. The environment tells a test where things are;
-# memory that cannot be had is NULL also under a sanitizer, because refusing it properly is tested; so are children of fork.
+# memory that cannot be had is NULL also under a sanitizer, because refusing it properly is tested; so are children of
+# fork.
 function(weir_test name label timeout)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
-    set_property(TEST ${name} PROPERTY ENVIRONMENT "WEIR_SOURCE=${PROJECT_SOURCE_DIR}" "WEIR_BUILD=${PROJECT_BINARY_DIR}"
-        PYTHONDONTWRITEBYTECODE=1 ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=die_after_fork=0:allocator_may_return_null=1)
+    set_property(TEST ${name} PROPERTY ENVIRONMENT
+        "WEIR_SOURCE=${PROJECT_SOURCE_DIR}" "WEIR_BUILD=${PROJECT_BINARY_DIR}" PYTHONDONTWRITEBYTECODE=1
+        ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=die_after_fork=0:allocator_may_return_null=1)
 endfunction()
 
 # weir_add_test(NAME SOURCE...): a cmocka program. It links the library's static form, so it may call what is hidden.

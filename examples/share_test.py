@@ -1,4 +1,4 @@
-"""The share examples: two Python programs, a Fortran program and a PHP page have one array of 8 MB, and no copy of it."""
+"""The share examples: two Python programs, a Fortran program and a PHP page have one array of 8 MB, without a copy."""
 import json
 import os
 import re

@@ -4,7 +4,7 @@
 
 #include "mechanism.h"
 
-enum { ROUNDS_MAX = 63, MECHANISMS_MAX = 32, VERDICTS_MAX = 128, EXTRAS_MAX = 80, TRIPS_MAX = 20000 };
+enum { ROUNDS_MAX = 63, MECHANISMS_MAX = 64, VERDICTS_MAX = 128, EXTRAS_MAX = 80, TRIPS_MAX = 20000 };
 
 /* One mechanism in one scenario: a sample per round. */
 struct figure {

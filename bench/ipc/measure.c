@@ -31,6 +31,7 @@ const struct scenario scenarios[SCENARIO_COUNT] = {
     [LOAN_1M] = {"loaned 1 MiB", 1048576, 1, 1, 0, 0, 500000},
     [FAN_64] = {"1 to 4, 64 B", 64, 1, 4, 0, 0, 200000},
     [FAN_1K] = {"1 to 4, 1 KiB", 1024, 1, 4, 0, 0, 50000},
+    [WAY_64] = {"one way 64 B", 64, 1, 1, 0, 0, 2000000},
     [CALL] = {"call 64 B", 64, 1, 1, 1, 0, 20000},
     [CALL_MANY] = {"calls 64 B, 64 under way", 64, 64, 1, 0, 0, 2000000},
 };

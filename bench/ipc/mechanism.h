@@ -29,6 +29,7 @@ enum scenario_id {
     LOAN_1M,
     FAN_64, /* one way, to 4 readers */
     FAN_1K,
+    WAY_64, /* one way, a call of the program for each: streams of bytes */
     CALL,      /* a request and its reply, one after the other */
     CALL_MANY, /* the same with 64 under way from one client; a message is a call */
     SCENARIO_COUNT

@@ -63,7 +63,7 @@ static uint64_t zeromq_receive_many(struct link *link, unsigned char *bytes, lon
 
 const struct mechanism zeromq_mechanisms[] = {
     {.name = "ZeroMQ ipc",
-     .scenarios = ONLY(TRIP) | WAYS | FANS,
+     .scenarios = ONLY(TRIP) | ONLY(WAY_64) | WAYS | FANS,
      .slowness = 10,
      .open = zeromq_open,
      .close = zeromq_close,

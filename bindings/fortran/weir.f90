@@ -17,13 +17,15 @@ module weir
     use weir_content_module, only: weir_content, weir_get, weir_message
     use weir_ends, only: weir_reader, weir_writer
     use weir_raw, only: weir_raw_buffer_free, weir_raw_buffer_new, weir_raw_buffer_view, weir_raw_codec_find, &
-        weir_raw_codec_options, weir_raw_decode, weir_raw_directory_list, weir_raw_doc_free, weir_raw_doc_new, &
-        weir_raw_doc_root, weir_raw_encode, weir_raw_error, weir_raw_version, weir_raw_wait
-    use weir_support, only: c_string, c_text, nanoseconds, settle, settle_next, text_of, value_json, weir_error, weir_map
+        weir_raw_channel_info, weir_raw_channel_remove, weir_raw_codec_options, weir_raw_decode, &
+        weir_raw_directory_clean, weir_raw_directory_list, weir_raw_doc_free, weir_raw_doc_new, weir_raw_doc_root, &
+        weir_raw_encode, weir_raw_error, weir_raw_version, weir_raw_wait
+    use weir_support, only: c_string, c_text, flag, nanoseconds, settle, settle_next, text_of, value_json, &
+        weir_error, weir_map
     implicit none
     private
-    public :: weir_client, weir_content, weir_convert, weir_directory, weir_error, weir_get, weir_map, weir_message, &
-        weir_reader, weir_server, weir_version, weir_wait, weir_writer
+    public :: weir_clean, weir_client, weir_content, weir_convert, weir_directory, weir_error, weir_get, weir_info, &
+        weir_map, weir_message, weir_reader, weir_remove, weir_server, weir_version, weir_wait, weir_writer
     public :: &
         WEIR_VERSION_TEXT, WEIR_OK, WEIR_EAGAIN, WEIR_ETIMEOUT, WEIR_ECLOSED, WEIR_ETOOBIG, WEIR_ENOENT, &
         WEIR_ETYPE, WEIR_EREMOTE, WEIR_EPEER, WEIR_EBUSY, WEIR_EINVAL, WEIR_EADDRESS, WEIR_EACCESS, WEIR_EPARSE, &
@@ -71,8 +73,8 @@ contains
         call settle(status, raw, stat, errmsg)
     end subroutine
 
-    ! Wait until one of these descriptors, of ends or of anything else, is readable: ready(i) says which. .false. when none
-    ! was in time. Ask an end, next(timeout=0d0), until it has nothing more before its descriptor is waited for.
+    ! Wait until one of these descriptors, of ends or of anything else, is readable: ready(i) says which. .false. when
+    ! none was in time. Ask an end, next(timeout=0d0), until it has nothing more before its descriptor is waited for.
     logical function weir_wait(fds, ready, timeout, stat, errmsg) result(is_there)
         integer, intent(in) :: fds(:)
         logical, intent(out) :: ready(size(fds))
@@ -97,8 +99,67 @@ contains
         doc = c_null_ptr
         status = weir_raw_doc_new(doc)
         if (status == WEIR_OK) status = weir_raw_directory_list(doc, raw)
-        if (status == WEIR_OK) status = value_json(weir_raw_doc_root(doc), 0_c_int, json, raw)
+        call settle_document(status, doc, json, raw, stat, errmsg)
+    end subroutine
+
+    ! Why one channel is as it is, as JSON text.
+    subroutine weir_info(address, json, stat, errmsg)
+        character(*), intent(in) :: address
+        character(:), allocatable, intent(inout) :: json
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(weir_raw_error) :: raw
+        type(c_ptr) :: doc
+        integer(c_int) :: status
+        doc = c_null_ptr
+        status = weir_raw_doc_new(doc)
+        if (status == WEIR_OK) status = weir_raw_channel_info(c_text(trim(address)), doc, raw)
+        call settle_document(status, doc, json, raw, stat, errmsg)
+    end subroutine
+
+    ! Take one channel away with its messages when nobody has it open (WEIR_EBUSY says who has); json: what it was.
+    subroutine weir_remove(address, json, dry_run, stat, errmsg)
+        character(*), intent(in) :: address
+        character(:), allocatable, intent(inout) :: json
+        logical, intent(in), optional :: dry_run
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(weir_raw_error) :: raw
+        type(c_ptr) :: doc
+        integer(c_int) :: status
+        doc = c_null_ptr
+        status = weir_raw_doc_new(doc)
+        if (status == WEIR_OK) status = weir_raw_channel_remove(c_text(trim(address)), doc, flag(dry_run), raw)
+        call settle_document(status, doc, json, raw, stat, errmsg)
+    end subroutine
+
+    ! Take away what the dead left; json: what it was.
+    subroutine weir_clean(json, dry_run, stat, errmsg)
+        character(:), allocatable, intent(inout) :: json
+        logical, intent(in), optional :: dry_run
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        type(weir_raw_error) :: raw
+        type(c_ptr) :: doc
+        integer(c_int) :: status
+        doc = c_null_ptr
+        status = weir_raw_doc_new(doc)
+        if (status == WEIR_OK) status = weir_raw_directory_clean(doc, flag(dry_run), raw)
+        call settle_document(status, doc, json, raw, stat, errmsg)
+    end subroutine
+
+    ! Give a document as JSON text and free it; @status: of filling it.
+    subroutine settle_document(status, doc, json, raw, stat, errmsg)
+        integer(c_int), intent(in) :: status
+        type(c_ptr), intent(inout) :: doc
+        character(:), allocatable, intent(inout) :: json
+        type(weir_raw_error), intent(inout) :: raw
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        integer(c_int) :: outcome
+        outcome = status
+        if (outcome == WEIR_OK) outcome = value_json(weir_raw_doc_root(doc), 0_c_int, json, raw)
         doc = weir_raw_doc_free(doc)
-        call settle(status, raw, stat, errmsg)
+        call settle(outcome, raw, stat, errmsg)
     end subroutine
 end module weir

@@ -38,13 +38,17 @@ module weir_ends
         ! or an array of it, that lies as the text says
         procedure :: send_struct => writer_send_struct
         procedure, private :: reserve_r32, reserve_r64, reserve_i8, reserve_i16, reserve_i32, reserve_i64
-        ! call w%reserve(p, shape [, op, unit, meta, order, unsigned, stat, errmsg]): p points into the channel itself; fill
-        ! it, then commit, which sends it, or discard. No other send may stand between, and p is gone afterwards.
+        ! call w%reserve(p, shape [, op, unit, meta, order, unsigned, stat, errmsg]): p points into the channel itself;
+        ! fill it, then commit, which sends it, or discard. No other send may stand between, and p is gone afterwards.
         generic :: reserve => reserve_r32, reserve_r64, reserve_i8, reserve_i16, reserve_i32, reserve_i64
         procedure :: commit => writer_commit
         procedure :: discard => writer_discard
         procedure :: wait_readers => writer_wait_readers
         procedure :: set_timeout => writer_set_timeout
+        procedure :: timeout => writer_timeout
+        procedure :: set_time => writer_set_time
+        procedure :: cork => writer_cork
+        procedure :: uncork => writer_uncork
         procedure :: seq => writer_seq
         procedure :: dropped => writer_dropped
         procedure :: error => writer_error
@@ -361,6 +365,43 @@ contains
         class(weir_writer), intent(inout) :: self
         real(real64), intent(in), optional :: timeout
         if (self%is_open()) call weir_raw_set_timeout(self%handle_, nanoseconds(timeout))
+    end subroutine
+
+    ! What it is now, in seconds; huge(0d0) for no end.
+    real(real64) function writer_timeout(self) result(seconds)
+        class(weir_writer), intent(in) :: self
+        integer(c_int64_t) :: ns
+        seconds = 0
+        if (.not. self%is_open()) return
+        ns = weir_raw_writer_timeout(self%handle_)
+        seconds = merge(huge(seconds), real(ns, real64)/1d9, ns < 0)
+    end function
+
+    ! The time of the messages from the next one on, in ns since the epoch, for what was measured before: 0 for none;
+    ! without an argument the clock's again.
+    subroutine writer_set_time(self, time_ns)
+        class(weir_writer), intent(inout) :: self
+        integer(int64), intent(in), optional :: time_ns
+        integer(c_int64_t) :: ns
+        ns = -huge(ns) - 1 ! WEIR_TIME_NOW
+        if (present(time_ns)) ns = time_ns
+        if (self%is_open()) call weir_raw_set_time(self%handle_, ns)
+    end subroutine
+
+    ! Between cork and uncork messages may be held back, so that many are published, and readers woken, at once.
+    subroutine writer_cork(self)
+        class(weir_writer), intent(inout) :: self
+        if (self%is_open()) call weir_raw_cork(self%handle_)
+    end subroutine
+
+    subroutine writer_uncork(self, stat, errmsg)
+        class(weir_writer), intent(inout) :: self
+        integer, intent(out), optional :: stat
+        character(*), intent(inout), optional :: errmsg
+        integer(c_int) :: status
+        status = check_open(self%handle_, self%failure_)
+        if (status == WEIR_OK) status = weir_raw_uncork(self%handle_, self%failure_)
+        call settle(status, self%failure_, stat, errmsg)
     end subroutine
 
     ! seq of the message sent last; 0 before the first.

@@ -576,6 +576,25 @@ module weir_raw
             type(c_ptr), value :: doc
             type(weir_raw_error), intent(inout) :: err
         end function
+        integer(c_int) function weir_raw_channel_info(address, doc, err) bind(c, name='weir_channel_info')
+            import :: c_ptr, c_char, c_int, weir_raw_error
+            character(kind=c_char), intent(in) :: address(*)
+            type(c_ptr), value :: doc
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_channel_remove(address, doc, dry_run, err) bind(c, name='weir_channel_remove')
+            import :: c_ptr, c_char, c_int, weir_raw_error
+            character(kind=c_char), intent(in) :: address(*)
+            type(c_ptr), value :: doc
+            integer(c_int), value :: dry_run
+            type(weir_raw_error), intent(inout) :: err
+        end function
+        integer(c_int) function weir_raw_directory_clean(doc, dry_run, err) bind(c, name='weir_directory_clean')
+            import :: c_ptr, c_int, weir_raw_error
+            type(c_ptr), value :: doc
+            integer(c_int), value :: dry_run
+            type(weir_raw_error), intent(inout) :: err
+        end function
         integer(c_int) function weir_raw_doc_new(ret) bind(c, name='weir_doc_new')
             import :: c_ptr, c_int
             type(c_ptr), intent(inout) :: ret
@@ -624,6 +643,24 @@ module weir_raw
             type(c_ptr), value :: writer
             integer(c_int64_t), value :: timeout_ns
         end subroutine
+        integer(c_int64_t) function weir_raw_writer_timeout(writer) bind(c, name='weir_writer_timeout')
+            import :: c_ptr, c_int64_t
+            type(c_ptr), value :: writer
+        end function
+        subroutine weir_raw_set_time(writer, time_ns) bind(c, name='weir_writer_set_time')
+            import :: c_ptr, c_int64_t
+            type(c_ptr), value :: writer
+            integer(c_int64_t), value :: time_ns
+        end subroutine
+        subroutine weir_raw_cork(writer) bind(c, name='weir_writer_cork')
+            import :: c_ptr
+            type(c_ptr), value :: writer
+        end subroutine
+        integer(c_int) function weir_raw_uncork(writer, err) bind(c, name='weir_writer_uncork')
+            import :: c_ptr, c_int, weir_raw_error
+            type(c_ptr), value :: writer
+            type(weir_raw_error), intent(inout) :: err
+        end function
         subroutine weir_raw_reader_release(reader) bind(c, name='weir_reader_release')
             import :: c_ptr
             type(c_ptr), value :: reader

@@ -35,6 +35,9 @@
  *   cert=FILE key=FILE ca=FILE                 tcp: TLS 1.3 with certificates: our own, its key, who must have signed
  *                                              the others'
  *   insecure=1         tcp: beyond loopback without TLS
+ *   burst=0            sockets, pipes: each message is in the kernel when send returns, as far as there is room. Default 1:
+ *                      of who sends faster than the system calls go, many leave with one, within 100 us or when he
+ *                      waits, closes or exits
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
  *   sync=none|interval:D|always                files: when what is written must be on the disk (default none: when the
  *                                              kernel likes; interval: D after it was written, by a thread of the
@@ -99,7 +102,8 @@ WEIR_API int weir_writer_commit(weir_writer *writer, weir_error *err);
 WEIR_API void weir_writer_discard(weir_writer *writer);
 
 /* Between cork and uncork messages may be held back, so that many are published, and readers woken, at once.
- * Uncork publishes. Return: as weir_writer_send. */
+ * Uncork publishes. Return: as weir_writer_send. After WEIR_ETIMEOUT (a log whose lock another writer has) nothing of
+ * them is lost: they go with the next send or uncork, or with close. */
 WEIR_API void weir_writer_cork(weir_writer *writer);
 WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
 

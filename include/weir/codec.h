@@ -24,7 +24,7 @@ enum weir_codec {
 
 enum weir_codec_flags {
     WEIR_PLAIN = 1,     /* encode: the readable, lossy form people expect (arrays of numbers, base64 text, ...) */
-    WEIR_STRICT = 2,    /* encode: refuse what the codec cannot say; decode: refuse repeated keys and wrong tag contents */
+    WEIR_STRICT = 2,    /* encode: refuse what the codec cannot say; decode: repeated keys and wrong contents of tags */
     WEIR_CANONICAL = 4, /* encode: the one deterministic form (CBOR: RFC 8949 4.2.1; others: keys sorted) */
     WEIR_PRETTY = 8,    /* encode, JSON only: indented, for people */
     WEIR_SEQUENCE = 16  /* decode: other items may follow; ret_used says where the first ended */

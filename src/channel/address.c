@@ -326,6 +326,7 @@ SWITCH_OPTION(sealed_option, is_sealed)
 SWITCH_OPTION(insecure_option, is_insecure)
 SWITCH_OPTION(state_option, is_state)
 SWITCH_OPTION(anyfs_option, may_any_fs)
+SWITCH_OPTION(burst_option, may_keep)
 
 static const struct {
     const char *name;
@@ -354,6 +355,7 @@ static const struct {
     {"listen", listen_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"connect", connect_option, WEIR_OPTION_LISTEN, "0 or 1"},
     {"framing", framing_option, WEIR_OPTION_FRAMING, "weir, jsonl, cborseq, smile or bson"},
+    {"burst", burst_option, WEIR_OPTION_BURST, "0 or 1"},
     {"cert", cert_option, WEIR_OPTION_TLS, "the absolute path of a certificate (PEM)"},
     {"key", key_option, WEIR_OPTION_TLS, "the absolute path of the certificate's key (PEM)"},
     {"ca", ca_option, WEIR_OPTION_TLS, "the absolute path of the certificates of who signs (PEM)"},
@@ -495,6 +497,7 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
         .is_kept = 1,
         .may_create = 1,
         .is_stamped = 1,
+        .may_keep = 1,
         .framing = -1,
         .files = FILES_DEFAULT,
     };

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "channel/end.h"
 #include "os/process.h"
+#include "transport/burst.h"
 
 /* How often a waiting client looks whether its server still lives. */
 static const int64_t PEER_CHECK_NS = 50000000;
@@ -325,6 +326,7 @@ static int some_server(weir_client *client, int64_t deadline, weir_error *err) {
                          is_there ? "%s: the server is there but has no room for the request"
                                   : "%s: nobody serves there; start the server, or look with weir ls",
                          end->place.text);
+    weir_burst_settle();
     nanosleep(&(struct timespec){.tv_nsec = SERVER_POLL_NS}, NULL);
     return WEIR_EAGAIN;
 }

@@ -65,7 +65,7 @@ static int end_found(const struct weir_record *record, const char *path, void *u
 
 /* What the ends of a channel know that its transport did not say. */
 static void channel_complete(struct weir_listing *channel, const struct found *found) {
-    uint64_t sent = 0;
+    uint64_t sent = 0, seen = 0;
     for (size_t i = 0; i < found->end_count; i++) {
         const struct weir_record *end = &found->ends[i];
         if (strcmp(end->place, channel->address) != 0)
@@ -74,11 +74,12 @@ static void channel_complete(struct weir_listing *channel, const struct found *f
         channel->has_ends = 1;
         if (last_time > channel->last_time)
             channel->last_time = last_time;
-        if (end->role == WEIR_ROLE_WRITER)
-            sent += atomic_load_explicit(&end->messages, memory_order_relaxed);
+        uint64_t messages = atomic_load_explicit(&end->messages, memory_order_relaxed);
+        sent += end->role == WEIR_ROLE_WRITER ? messages : 0;
+        seen = messages > seen ? messages : seen;
     }
-    if (channel->messages == 0)
-        channel->messages = sent;
+    if (channel->messages == 0) /* a socket counts nothing: what its ends know, also of writers that are gone */
+        channel->messages = sent > seen ? sent : seen;
 }
 
 static void channel_put(weir_doc *doc, struct weir_listing *channel, const struct found *found) {
@@ -109,12 +110,34 @@ static int channel_order(const void *a, const void *b) {
     return strcmp(((const struct weir_listing *)a)->address, ((const struct weir_listing *)b)->address);
 }
 
+/* Who listened on a socket leaves it at its path, where only the record leads to. */
+static void socket_look(const char *address, int is_dry_run, weir_clean_fn *fn, void *user) {
+    struct weir_place place;
+    if (strncmp(address, "unix://", 7) == 0 && weir_address_parse(address, &place, NULL) == WEIR_OK)
+        (void)place.transport->remove(&place, is_dry_run, fn, user, NULL);
+}
+
+static int left_count(const char *path, const char *what, uint64_t size, void *user) {
+    (void)path, (void)what, (void)size;
+    ++*(unsigned *)user;
+    return WEIR_OK;
+}
+
+/* A record of the dead goes, unless it is what leads weir_directory_clean to the socket that its owner has left. */
+static int dead_passed(const struct weir_record *record, const char *path, void *user) {
+    unsigned left = 0;
+    (void)path, (void)user;
+    if (record)
+        socket_look(record->place, 1, left_count, &left);
+    return left ? WEIR_EBUSY : WEIR_OK;
+}
+
 static int find_all(struct found *found, weir_error *err) {
     const struct weir_transport_ops *transport;
     int status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && (transport = weir_transport_at(i)) != NULL; i++)
         status = transport->list(channel_found, found, err);
-    if (status == WEIR_OK && weir_record_each(end_found, NULL, 0, found) != WEIR_OK)
+    if (status == WEIR_OK && weir_record_each(end_found, dead_passed, 0, found) != WEIR_OK)
         status = weir_fail(err, WEIR_ESYSTEM, "the directory of live ends cannot be read");
     return status;
 }
@@ -158,18 +181,11 @@ struct cleaning {
     int is_dry_run;
 };
 
-/* Who listened on a socket leaves it at its path, where only the record leads to. */
-static void socket_clear(const struct cleaning *cleaning, const char *address) {
-    struct weir_place place;
-    if (strncmp(address, "unix://", 7) == 0 && weir_address_parse(address, &place, NULL) == WEIR_OK)
-        (void)place.transport->remove(&place, cleaning->is_dry_run, thing_removed, cleaning->doc, NULL);
-}
-
 static int dead_found(const struct weir_record *record, const char *path, void *user) {
     const struct cleaning *cleaning = user;
     removed_put(path, record ? "record of a dead end" : "damaged record of an end", sizeof(*record), cleaning->doc);
     if (record)
-        socket_clear(cleaning, record->place);
+        socket_look(record->place, cleaning->is_dry_run, thing_removed, cleaning->doc);
     return WEIR_OK;
 }
 

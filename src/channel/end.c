@@ -15,6 +15,7 @@
 #include "channel/address.h"
 #include "codec/codec.h"
 #include "os/fork.h"
+#include "transport/burst.h"
 #include "value/value.h"
 
 enum { STATE_ALIGNMENT = 64 };
@@ -133,6 +134,7 @@ static void nap(void) {
 
 int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadline, weir_error *err) {
     uint32_t there = 0;
+    weir_burst_settle();
     for (;;) {
         int status = end->ops->readers(end->state, &there);
         if (status)
@@ -169,6 +171,7 @@ static int full_handle(struct weir_end *end, int64_t *deadline, weir_error *err)
     if (*deadline == INT64_MIN)
         *deadline = weir_deadline(end->place.timeout_ns);
     weir_record_count(&end->record.shown->waits, 1);
+    weir_burst_settle();
     int status = end->ops->wait(end->state, WEIR_READY_TO_WRITE, *deadline, err);
     return status == WEIR_ETIMEOUT ? no_room(end, err) : status;
 }
@@ -375,6 +378,7 @@ int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error 
 
 int weir_end_await(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err) {
     int status;
+    weir_burst_settle();
     if (deadline == 0)
         return weir_fail(err, WEIR_ETIMEOUT, "%s: no message now", end->place.text);
     do {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "channel/address.h"
 #include "channel/end.h"
+#include "transport/burst.h"
 
 int weir_reader_open(const char *address, weir_reader **ret, weir_error *err) {
     weir_reader *reader = calloc(1, sizeof(*reader));
@@ -51,6 +52,7 @@ void weir_reader_release(weir_reader *reader) {
 }
 
 int weir_reader_latest(weir_reader *reader, weir_message **ret, weir_error *err) {
+    weir_burst_settle();
     int status = weir_end_check(&reader->end, err);
     if (status)
         return status;
@@ -86,6 +88,7 @@ static int latest_message(const struct weir_place *place, weir_message *message,
 
 int weir_latest(const char *address, weir_message **ret, weir_error *err) {
     struct weir_place place;
+    weir_burst_settle(); /* the newest may be our own */
     int status = weir_address_parse(address, &place, err);
     if (status)
         return status;

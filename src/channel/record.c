@@ -166,9 +166,12 @@ static int record_visit(const char *path, weir_record_fn *fn, weir_record_fn *de
     const char *suffix = strrchr(path, '.');
     if (suffix && strcmp(suffix, ".new") == 0 && weir_process_start(atoll(strrchr(path, '/') + 1)) != 0)
         return WEIR_OK;
+    status = dead_fn ? dead_fn(status == WEIR_OK ? &record : NULL, path, user) : WEIR_OK;
+    if (status == WEIR_EBUSY)
+        return WEIR_OK;
     if (!is_dry_run)
         unlink(path);
-    return dead_fn ? dead_fn(status == WEIR_OK ? &record : NULL, path, user) : WEIR_OK;
+    return status;
 }
 
 int weir_record_each(weir_record_fn *fn, weir_record_fn *dead_fn, int is_dry_run, void *user) {

@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "channel/end.h"
+#include "transport/burst.h"
 
 enum { QUEUE_MAX = 256, CANCELLED_MAX = 256 };
 static const size_t QUEUE_SIZE_MAX = 1 << 20; /* bytes of the requests in the queue, but for the last */
@@ -251,12 +252,14 @@ static int poll_until(const struct service *service, int fd, int64_t deadline) {
     int64_t left = weir_deadline_left(deadline);
     struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
     eventfd_t nudges;
+    weir_burst_settle();
     int failure = ppoll(items, 2, left == INT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR ? errno : 0;
     (void)eventfd_read(service->nudge_fd, &nudges);
     return failure;
 }
 
 static void sleep_shared(struct service *service, int64_t deadline) {
+    weir_burst_settle();
     service->sleepers++;
     if (deadline == INT64_MAX)
         pthread_cond_wait(&service->came, &service->lock);

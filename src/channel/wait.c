@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "channel/end.h"
 #include "channel/server.h"
+#include "transport/burst.h"
 
 enum { POLL_ON_STACK = 16 };
 
@@ -46,6 +47,7 @@ static size_t look(weir_wait_item *items, size_t count) {
 }
 
 static int poll_until(struct pollfd *polls, size_t count, int64_t deadline, int *ret_count, weir_error *err) {
+    weir_burst_settle();
     for (;;) {
         int64_t left = weir_deadline_left(deadline);
         struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};

@@ -5,13 +5,48 @@
  * themselves, which were checked before they came here. */
 #include "frame/queue.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <weir/error.h>
 
 #include "frame/frame.h"
 
-enum { RUNS_MIN = 16 };
+enum { RUNS_MIN = 16, SPARES = 4, SPARE_SIZE_MIN = 128 << 10, SPARE_SIZE_MAX = 4 << 20 };
+
+/* ---- large chunks that nobody holds ---- */
+
+/* The memory of a large message goes back to the system with it and comes page by page with the next, which costs more
+ * than its copy. So a few such chunks stay with the process. */
+static _Atomic(struct weir_chunk *) spares[SPARES];
+
+/* Return: 1 when it was kept. */
+static int spare_keep(struct weir_chunk *chunk) {
+    if (chunk->capacity < SPARE_SIZE_MIN || chunk->capacity > SPARE_SIZE_MAX)
+        return 0;
+    for (size_t i = 0; i < SPARES && chunk; i++) {
+        struct weir_chunk *none = NULL;
+        if (atomic_compare_exchange_strong(&spares[i], &none, chunk))
+            chunk = NULL;
+    }
+    return !chunk;
+}
+
+/* One that is not much larger than @capacity. */
+static struct weir_chunk *spare_take(size_t capacity) {
+    for (size_t i = 0; capacity >= SPARE_SIZE_MIN && i < SPARES; i++) {
+        struct weir_chunk *chunk = atomic_exchange(&spares[i], NULL);
+        if (chunk && chunk->capacity >= capacity && chunk->capacity / 2 <= capacity)
+            return chunk;
+        free(chunk); /* the messages have another size now */
+    }
+    return NULL;
+}
+
+__attribute__((destructor)) static void spares_free(void) {
+    for (size_t i = 0; i < SPARES; i++)
+        free(atomic_exchange(&spares[i], NULL));
+}
 
 /* ---- chunks ---- */
 
@@ -20,10 +55,14 @@ struct weir_chunk *weir_chunk_new(size_t size, enum weir_chunk_kind kind) {
     if (size > SIZE_MAX / 2)
         return NULL;
     size_t capacity = (size + WEIR_FRAME_ALIGNMENT - 1) & ~(size_t)(WEIR_FRAME_ALIGNMENT - 1);
-    unsigned char *memory = aligned_alloc(WEIR_FRAME_ALIGNMENT, head + capacity);
-    if (!memory)
+    struct weir_chunk *chunk = spare_take(capacity);
+    if (chunk)
+        capacity = chunk->capacity;
+    else
+        chunk = aligned_alloc(WEIR_FRAME_ALIGNMENT, head + capacity);
+    if (!chunk)
         return NULL;
-    struct weir_chunk *chunk = (struct weir_chunk *)memory;
+    unsigned char *memory = (unsigned char *)chunk;
     *chunk = (struct weir_chunk){.refs = 1, .capacity = capacity, .kind = kind, .bytes = memory + head};
     return chunk;
 }
@@ -34,7 +73,7 @@ struct weir_chunk *weir_chunk_ref(struct weir_chunk *chunk) {
 }
 
 struct weir_chunk *weir_chunk_unref(struct weir_chunk *chunk) {
-    if (chunk && --chunk->refs == 0)
+    if (chunk && --chunk->refs == 0 && !spare_keep(chunk))
         free(chunk);
     return NULL;
 }
@@ -222,6 +261,32 @@ int weir_queue_make_room(struct weir_queue *queue, size_t size, uint64_t capacit
             return 1;
     }
     return 0;
+}
+
+void weir_queue_trim(struct weir_queue *queue, uint64_t capacity) {
+    while (queue->size > capacity) {
+        struct weir_run *run = weir_queue_run(queue, 0);
+        size_t start = run->start, excess = (size_t)(queue->size - capacity);
+        if (queue->count > 1 && run->end - start <= excess) { /* all of them */
+            queue->size -= run->end - start;
+            run_pop(queue);
+            continue;
+        }
+        while (start - run->start < excess && start + frame_size(run->chunk, start) < run->end)
+            start += frame_size(run->chunk, start);
+        size_t dropped = start - run->start;
+        if (dropped == 0 && queue->count == 1)
+            return;
+        if (dropped < excess && queue->count > 1) { /* the last of this run goes, too */
+            queue->size -= run->end - run->start;
+            run_pop(queue);
+            continue;
+        }
+        run->start = queue->boundary = start;
+        queue->size -= dropped;
+        if (dropped < excess)
+            return;
+    }
 }
 
 void weir_queue_clear(struct weir_queue *queue) {

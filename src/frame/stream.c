@@ -49,12 +49,13 @@ static int turn_over(struct weir_stream *stream) {
 }
 
 /* Make room to read into. */
-static int room_make(struct weir_stream *stream) {
+static int room_make(struct weir_stream *stream, size_t pending) {
     struct weir_buffer *buffer = current(stream);
     size_t room = buffer->capacity - buffer->size;
-    size_t pending = pending_size(stream);
     int fits = pending <= buffer->capacity - stream->begin;
-    if (stream->begin > 0 && (room < WEIR_STREAM_READ_MIN || !fits || stream->begin == buffer->size))
+    int must_grow = stream->is_growing && buffer->capacity < WEIR_STREAM_READ_MAX;
+    /* What was taken stays: memory that holds some of it does not move. */
+    if (stream->begin > 0 && (room < WEIR_STREAM_READ_MIN || !fits || must_grow || stream->begin == buffer->size))
         if (turn_over(stream) != WEIR_OK)
             return WEIR_ENOMEM;
     buffer = current(stream);
@@ -70,10 +71,16 @@ static int room_make(struct weir_stream *stream) {
 }
 
 unsigned char *weir_stream_room(struct weir_stream *stream, size_t *ret_room) {
-    if (room_make(stream) != WEIR_OK)
+    size_t pending = pending_size(stream), left;
+    if (room_make(stream, pending) != WEIR_OK)
         return NULL;
     struct weir_buffer *buffer = current(stream);
+    (void)weir_stream_bytes(stream, &left);
     *ret_room = buffer->capacity - buffer->size;
+    /* The rest of a large frame, and no more: then the next one begins at the front of the other buffer, and arrives
+     * where it stays. */
+    if (pending >= WEIR_STREAM_LARGE && pending > left && pending - left < *ret_room)
+        *ret_room = pending - left;
     return buffer->data + buffer->size;
 }
 
@@ -101,7 +108,7 @@ int weir_stream_read(struct weir_stream *stream, int fd, int flags) {
 }
 
 int weir_stream_append(struct weir_stream *stream, const void *bytes, size_t size) {
-    if (room_make(stream) != WEIR_OK)
+    if (room_make(stream, pending_size(stream)) != WEIR_OK)
         return WEIR_ENOMEM;
     struct weir_buffer *buffer = current(stream);
     if (buffer->capacity - buffer->size < size &&

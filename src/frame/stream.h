@@ -11,6 +11,7 @@
 enum {
     WEIR_STREAM_READ_MIN = 4 << 10,   /* room for one read of a connection that says little */
     WEIR_STREAM_READ_MAX = 256 << 10, /* and of one that says much */
+    WEIR_STREAM_LARGE = 32 << 10,     /* a frame of this size is worth a read that ends where it ends */
     WEIR_STREAM_SLACK = 128           /* what a listener adds to a frame may take it so far beyond the limit */
 };
 

@@ -49,7 +49,8 @@ enum weir_option {
     WEIR_OPTION_FRAMING = 32, /* framing= */
     WEIR_OPTION_FILE = 64,    /* sync=, rotate=, age=, files=, state=, anyfs= */
     WEIR_OPTION_TLS = 128,    /* cert=, key=, ca=, psk=, insecure= */
-    WEIR_OPTION_FAULT = 256   /* fault= */
+    WEIR_OPTION_FAULT = 256,  /* fault= */
+    WEIR_OPTION_BURST = 512   /* burst= */
 };
 
 /* What the channels of a transport have in common, where transports differ. */
@@ -101,6 +102,7 @@ struct weir_place {
     uint8_t may_create;
     uint8_t is_exclusive;
     uint8_t is_stamped;
+    uint8_t may_keep; /* burst=: messages in the sender's memory for a moment */
     uint8_t must_listen;
     uint8_t must_connect;
     uint8_t is_codec_given;
@@ -131,7 +133,7 @@ struct weir_slot {
 
 /* A frame that arrived. bytes lives until the state's next call to next, release, seek or close. */
 struct weir_inbound {
-    const unsigned char *bytes; /* aligned to 64; private or trusted, so it does not change under the reader */
+    const unsigned char *bytes; /* aligned to 64 if its flags say ALIGNED; does not change under the reader */
     uint64_t word;              /* its first 8 bytes */
     size_t size;
     uint64_t gap;        /* frames of that writer missed just before */
@@ -199,6 +201,8 @@ struct weir_transport_ops {
     void (*skip)(void *state);
     /* Publish and wake for what was committed with WEIR_COMMIT_MORE. */
     int (*flush)(void *state, weir_error *err);
+    /* place->timeout_ns is @timeout_ns from now on: for what the transport itself waits for, at commit and close. */
+    void (*set_timeout)(void *state, int64_t timeout_ns);
     /* How many readers are there now (not observers). Handles what has arrived meanwhile; does not wait. */
     int (*readers)(void *state, uint32_t *ret);
 
@@ -258,6 +262,7 @@ uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, si
 size_t weir_transport_no_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
                                    uint32_t flags, uint64_t *ret_seq);
 size_t weir_transport_no_follow(void *state, struct weir_following *ret, size_t max);
+void weir_transport_no_set_timeout(void *state, int64_t timeout_ns);
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);
 int weir_transport_no_clean(int is_dry_run, weir_clean_fn *clean_fn, void *user, weir_error *err);

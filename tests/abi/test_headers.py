@@ -32,7 +32,8 @@ def test_header_compiles_alone(header, language, tmp_path):
     source = tmp_path / "alone.c"
     source.write_text("#include <weir/%s>\n#include <weir/%s>\n" % (header, header))
     command = LANGUAGES[language] + ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
-    done = subprocess.run(command + ["-I", os.path.join(SOURCE, "include"), str(source)], capture_output=True, text=True)
+    done = subprocess.run(command + ["-I", os.path.join(SOURCE, "include"), str(source)], capture_output=True,
+                          text=True)
     assert done.returncode == 0, done.stderr
 
 

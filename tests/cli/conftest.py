@@ -15,7 +15,7 @@ import zlib
 import pytest
 
 CLONE_NEWIPC = 0x08000000
-# System V names are the whole machine's: where we may, have some of our own, so that no other test's channels are listed.
+# System V names are the whole machine's: where we may, have some of our own, so that no other test's are listed.
 ctypes.CDLL(None).unshare(CLONE_NEWIPC)
 
 COMMAND = os.path.join(os.environ["WEIR_BUILD"], "bin", "weir")

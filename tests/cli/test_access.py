@@ -172,7 +172,7 @@ def test_who_is_refused_is_told_the_way_out(weir, others):
 
 
 def test_a_reader_on_the_list_by_hand(weir, others):
-    """Who is on the list can read three kinds of files, and nothing else of anything; the owner's group gains nothing."""
+    """Who is on the list can read three kinds of files, and nothing else; the owner's group gains nothing."""
     weir.run("pub", "lab/a?allow=uid:%d" % MEMBER, "1")
     place = folder(weir, "lab/a")
     for name in ("channel", "lane.0.1", "members.lock"):

@@ -54,7 +54,8 @@ def test_csv_of_arrays_of_numbers(weir):
 
 
 def test_raw(weir):
-    node = weir.start("exec", "-i", "lab/in", "-o", "lab/out", "--in", "raw", "--out", "raw", "--type", "u16[2]", "-n", "2",
+    node = weir.start("exec", "-i", "lab/in", "-o", "lab/out", "--in", "raw", "--out", "raw", "--type", "u16[2]",
+                      "-n", "2",
                       "--op", "pair", "--", "cat")
     weir.until_end("reader", node)
     weir.run("pub", "lab/in", "[1,2,3,4]", "--type", "u16[4]", "-n", "2")
@@ -117,6 +118,6 @@ def test_the_program_ends_with_us(weir, number):
         try:
             with open("/proc/%d/stat" % pid) as file:
                 return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return True
     until(is_gone, "end of the program")

@@ -72,7 +72,8 @@ def test_stopped_reader_in_the_way(weir):
     assert (reader["pid"], reader["state"], reader["is_stopped"]) == (sub.pid, "live", True)
     assert reader["is_holding"] and reader["is_in_the_way"] and reader["copied"] is None
     (lag,) = reader["lags"]
-    assert lag["messages"] == lane["seq"] > 10 and lag["bytes"] == lane["unread"] == lane["used"] == lag["messages"] * 960
+    assert lag["messages"] == lane["seq"] > 10
+    assert lag["bytes"] == lane["unread"] == lane["used"] == lag["messages"] * 960
     assert [end["options"]["full"] for end in found["ends"] if end["role"] == "writer"] == ["block"]
     sub.send_signal(signal.SIGCONT)
     weir.finish(pub)
@@ -225,7 +226,8 @@ def test_terminal_form(weir):
 
     def shown(**environment):
         master, slave = pty.openpty()
-        subprocess.run([COMMAND, "info", "lab/a"], stdout=slave, env={**weir.environment, "TERM": "xterm", **environment},
+        subprocess.run([COMMAND, "info", "lab/a"], stdout=slave,
+                       env={**weir.environment, "TERM": "xterm", **environment},
                        check=True)
         os.close(slave)
         text = b""

@@ -43,10 +43,22 @@ def test_socket_is_listed_while_somebody_has_it(weir):
     until(lambda: weir.channels()[0]["messages"] > 3, "messages of a writer on a socket")
 
 
+def test_messages_of_writers_that_are_gone(weir):
+    """A socket counts nothing; what its reader has seen is known."""
+    address = "unix://%s/a.sock" % weir.folder
+    sub = weir.start("sub", address)
+    weir.until_end("reader", sub)
+    for _ in range(3):
+        weir.run("pub", address, "1")
+    until(lambda: weir.channels()[0]["messages"] == 3, "three messages")
+    assert weir.out("ls").split("\t")[2] == "3"
+
+
 def test_what_nobody_can_open_is_listed_and_stays(weir):
     for name, at, byte in (("lab/damaged", 0, b"x"), ("lab/newer", 8, b"\x07")):
         weir.run("pub", name, "1")
-        with open(os.path.join(weir.folder, "weir-%d" % os.geteuid(), name.replace("/", "~"), "channel"), "r+b") as file:
+        folder = os.path.join(weir.folder, "weir-%d" % os.geteuid(), name.replace("/", "~"))
+        with open(os.path.join(folder, "channel"), "r+b") as file:
             file.seek(at)
             file.write(byte)
             file.seek(4104)
@@ -88,14 +100,17 @@ def test_gc_takes_the_socket_of_a_killed_listener(weir):
         assert "pid %d" % serve.pid in weir.error(1, "gc", "unix://" + path)
         serve.send_signal(signal.SIGKILL)
         serve.wait()
+        assert weir.channels() == []  # looking takes nothing away, nor the way to it
         assert os.path.exists(path) and path in weir.out(*arguments)
         assert not os.path.exists(path) and not os.path.exists(path + ".lock")
 
 
 def test_a_mistyped_call_leaves_nothing(weir):
-    for address in ("lab/tpyo", "sysv://" + weir.key("tpyo")):
+    files = [scheme + "/tpyo" + name for scheme, name in
+             (("unix://", ".sock"), ("fifo://", ".fifo"), ("file://", ".jsonl"), ("file://", ".weir"))]
+    for address in ["lab/tpyo", "sysv://" + weir.key("tpyo")] + [a.replace("//", "//" + weir.folder) for a in files]:
         weir.run("call", address, "x", "1", "--timeout", "0.1", code=4)
-    assert weir.channels() == []
+    assert weir.channels() == [] and os.listdir(weir.folder) == []
 
 
 def test_gc_takes_what_a_killed_program_left(weir):

@@ -1,5 +1,5 @@
-"""Programs that know nothing of weir at the other end of a socket: nc, and a few lines of Python, with JSON lines, CBOR, Smile, BSON and
-JSON-RPC, on unix and tcp alike."""
+"""Programs that know nothing of weir at the other end of a socket: nc, and a few lines of Python, with JSON lines, CBOR,
+Smile, BSON and JSON-RPC, on unix and tcp alike."""
 import json
 import os
 import socket
@@ -174,6 +174,16 @@ def test_calls(weir, door):
     assert weir.out("call", door.address, "double", "4").strip() == "8"
 
 
+def test_a_failure_s_number_is_none_of_the_library(weir, door):
+    """5, which jq ends with, would be read as: there is no such operation."""
+    process = weir.start("serve", door.address, "--command", "echo broken >&2; exit 5")
+    weir.until_end("server", process)
+    answer = door.said(b'{"id":1,"op":"x"}\n{"jsonrpc":"2.0","method":"x","id":2}\n')
+    assert [json.loads(text) for text in answer.splitlines()] == [
+        {"re": 1, "op": "x", "error": {"code": 1005, "text": "broken"}},
+        {"jsonrpc": "2.0", "error": {"code": 1005, "message": "broken"}, "id": 2}]
+
+
 def test_a_silent_client_of_a_server_may_take_his_time(weir, door):
     server(weir, door)
     with door.connect() as connection:
@@ -227,7 +237,8 @@ def test_json_rpc_where_nobody_serves(weir, door):
     assert (found["op"], found["data"]) == ("reading", {"volts": 1})
 
 
-@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n", b'POST / HTTP/1.1\r\nHost: a\r\n\r\n{"op":"x","data":1}\n',
+@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n",
+                                     b'POST / HTTP/1.1\r\nHost: a\r\n\r\n{"op":"x","data":1}\n',
                                      b"hello\n", b'{"op":\n{"op":"x","data":1}\n', b"\x16\x03\x01\x02\x00\x01\x00",
                                      b"{]\n" * 5000, b"\xff" * 100])
 def test_garbage_gets_one_line_and_is_closed(weir, door, garbage):

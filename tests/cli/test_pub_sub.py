@@ -1,7 +1,9 @@
 """weir pub and weir sub: their fixed forms on each transport."""
 import json
+import os
 import signal
 import struct
+import subprocess
 
 import pytest
 
@@ -82,6 +84,39 @@ def test_stdin_json(weir, place):
     sub = weir.start("sub", place("lab/a"), "-n", "2", "--json")
     weir.run("pub", place("lab/a", "?readers=1"), "--stdin", "json", stdin='{"a":1}\n[true]\n')
     assert [m["data"] for m in received(weir, sub)] == [{"a": 1}, [True]]
+
+
+def test_a_line_that_comes_alone_leaves_at_once(weir, place):
+    """Lines are sent in batches, but none waits for the next."""
+    sub = weir.start("sub", place("lab/a"), "--json")
+    pub = weir.start("pub", place("lab/a", "?readers=1"), "--stdin", "lines", stdin=subprocess.PIPE)
+    for text in ("one", "two", "half a "):
+        pub.stdin.write(text.encode() + (b"" if text == "half a " else b"\n"))
+        pub.stdin.flush()
+        if text != "half a ":
+            assert json.loads(sub.stdout.readline())["data"] == text
+    pub.communicate(b"line\n", timeout=20)
+    assert json.loads(sub.stdout.readline())["data"] == "half a line" and pub.returncode == 0
+
+
+def test_many_lines_through_little_room(weir, place):
+    """A block of lines is more than the channel holds: the batch does not wait for itself."""
+    count = 30000
+    with open(os.path.join(weir.folder, "found"), "w+") as out:
+        sub = weir.start("sub", place("lab/a"), "-n", str(count), "--json", stdout=out)
+        text = "".join("%d\n" % i for i in range(count))
+        weir.run("pub", place("lab/a", "?readers=1&capacity=64K"), "--stdin", "json", stdin=text)
+        weir.finish(sub)
+        out.seek(0)
+        found = [json.loads(line) for line in out]
+    assert [m["data"] for m in found] == list(range(count)) and [m["seq"] for m in found] == list(range(1, count + 1))
+
+
+def test_what_came_before_a_bad_line_is_sent(weir):
+    weir.run("pub", "lab/a", "--stdin", "json", stdin="1\n2\n{\n3\n", code=5)
+    out = weir.out("sub", "lab/a", "--from", "oldest", "-n", "2")
+    assert [json.loads(line)["data"] for line in out.splitlines()] == [1, 2]
+    assert weir.out("get", "lab/a") == "2\n"
 
 
 def test_stdin_raw_in_pieces(weir, place):

@@ -1,4 +1,4 @@
-"""weir record and weir play: what comes out again is what went in, through kills, damage, rotation, and at any speed."""
+"""weir record and weir play: what comes out again is what went in, through kills, damage, rotation, at any speed."""
 import json
 import os
 import signal
@@ -40,7 +40,8 @@ def filled(weir, count=4):
     """A recording of two channels, one with all codecs, one with arrays."""
     process = recording(weir, "lab/maps", "lab/arrays", "-n", str(2 * count), readers=2)
     for i in range(count):
-        weir.run("pub", "lab/maps", json.dumps({"i": i}), "--codec", CODECS[i % 4], "--op", "map", "--meta", '{"unit":"V"}')
+        weir.run("pub", "lab/maps", json.dumps({"i": i}), "--codec", CODECS[i % 4], "--op", "map", "--meta",
+                 '{"unit":"V"}')
         weir.run("pub", "lab/arrays", json.dumps([i, 2.5]), "--type", "f32[2]", "--op", "array")
     assert weir.finish(process)[1] == ""
     return log(weir)
@@ -78,7 +79,8 @@ def test_every_byte_and_the_time_come_back(weir, codec, place):
 def test_killed_while_recording(weir):
     """Everything that the log held before the kill, and nothing half, comes out again."""
     process = recording(weir, "lab/a?max=4M", "lab/b", readers=2)
-    writers = [weir.start("pub", "lab/a", '{"x":"%s"}' % ("a" * 3000), "--rate", "2000", "-n", "100000", "--codec", "bson"),
+    writers = [weir.start("pub", "lab/a", '{"x":"%s"}' % ("a" * 3000), "--rate", "2000", "-n", "100000", "--codec",
+                          "bson"),
                weir.start("pub", "lab/b", "[1,2,3]", "--type", "u16[3]", "--rate", "2000", "-n", "100000")]
     before = until(lambda: last_seq(weir, log(weir)) > 200 and last_seq(weir, log(weir)), "messages in the log")
     process.send_signal(signal.SIGKILL)
@@ -259,7 +261,8 @@ def test_damage_is_told_and_passed_over(weir):
         at = content.index(b"\x61\x69\x05")  # {"i": 5} in CBOR, sent as the sixth map
         file.seek(at + 2)
         file.write(b"\x18")
-    said = weir.run("play", path, "--speed", "max", "--map", "lab/maps=lab/m", "--map", "lab/arrays=lab/n").stderr.decode()
+    mapped = ["--map", "lab/maps=lab/m", "--map", "lab/arrays=lab/n"]
+    said = weir.run("play", path, "--speed", "max", *mapped).stderr.decode()
     assert path in said and "1 lost before seq" in said
     assert [line["data"]["i"] for line in lines_of(weir, "lab/m", 19)] == [i for i in range(20) if i != 5]
     assert len(lines_of(weir, "lab/n", 20)) == 20

@@ -32,7 +32,8 @@ def exchange(weir, pub_address, sub_address=None):
 
 
 @pytest.mark.parametrize("bad, says", [
-    ("tcp://127.0.0.1", "tcp://HOST:PORT"), ("tcp://127.0.0.1:0", "1 to 65535"), ("tcp://127.0.0.1:65536", "1 to 65535"),
+    ("tcp://127.0.0.1", "tcp://HOST:PORT"), ("tcp://127.0.0.1:0", "1 to 65535"),
+    ("tcp://127.0.0.1:65536", "1 to 65535"),
     ("tcp://127.0.0.1:http", "1 to 65535"), ("tcp://:5555", "tcp://HOST:PORT"), ("tcp://::1:5555", "brackets"),
     ("tcp://192.0.2.1:5555", "psk=FILE"), ("tcp://192.0.2.1:5555", "insecure=1"), ("tcp://0.0.0.0:5555", "insecure=1"),
     ("tcp://[2001:db8::1]:5555", "beyond this machine"), ("tcp://127.0.0.1:5555?psk=relative", "absolute path"),
@@ -150,7 +151,8 @@ class Authority:
         key, request, cert, extensions = (self.path(name + end) for end in (".key", ".csr", ".pem", ".ext"))
         with open(extensions, "w") as file:
             file.write("subjectAltName=" + subject)
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request,
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
+                request,
                 "-subj", "/CN=" + name)
         openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-out", cert,
                 "-days", days, "-extfile", extensions)
@@ -267,7 +269,8 @@ def test_plain_peers_inside_tls(weir):
     mine = dict(pair.split("=") for pair in ca.sign("python").split("&"))
     context.load_cert_chain(mine["cert"], mine["key"])
     host, port = at(weir, "").split("//")[1].split("?")[0].split(":")
-    with context.wrap_socket(socket.create_connection((host, int(port)), DEADLINE_S), server_hostname=host) as connection:
+    plain = socket.create_connection((host, int(port)), DEADLINE_S)
+    with context.wrap_socket(plain, server_hostname=host) as connection:
         assert connection.version() == "TLSv1.3"
         connection.sendall(b'{"jsonrpc":"2.0","method":"double","params":21,"id":1}\n')
         assert json.loads(connection.makefile().readline()) == {"jsonrpc": "2.0", "result": 42, "id": 1}

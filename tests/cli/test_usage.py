@@ -48,11 +48,18 @@ def test_man_page_names_every_address_option(weir):
     options = set()
     for scheme in schemes:
         place = {"shm": "lab/a"}.get(scheme, "/tmp/a")
-        options |= set(weir.run("get", f"{scheme}://{place}?nothing=1", code=2).stderr.decode().split("it has:")[1].split())
+        said = weir.run("get", f"{scheme}://{place}?nothing=1", code=2).stderr.decode()
+        options |= set(said.split("it has:")[1].split())
     with open(os.path.join(SOURCE, "docs", "man", "weir-address.7")) as file:
         page = file.read()
     assert options == set(re.findall(r"\bCm (\w+) Ns = ", page))
     assert set(schemes) <= set(re.findall(r"^\.It Li (\w+)://", page, re.M))
+
+
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"convert", "dump", "guess", "demo"}))
+def test_man_pages_lead_to_the_addresses(weir, verb):
+    with open(os.path.join(SOURCE, "docs", "man", "weir-%s.1" % verb)) as file:
+        assert ".Xr weir-address 7" in file.read().split(".Sh SEE ALSO")[1]
 
 
 def test_no_command(weir):

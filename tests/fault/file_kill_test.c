@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -202,12 +203,75 @@ static void test_kills_while_rotating(void **state) {
           wanted && strtol(wanted, NULL, 10) > 4 * KILLS ? "?rotate=4M&files=1000" : "?rotate=256K&files=1000");
 }
 
+/* ---- what a repair looks like from a reader ---- */
+
+enum { REPAIR_PADDING = 7000, REPAIR_BYTES = 30 << 20 };
+
+static size_t line_write(char *line, uint32_t letter) {
+    size_t size = (size_t)sprintf(line, "{\"data\":\""), padding = 100 + random_below(REPAIR_PADDING);
+    memset(line + size, (int)letter, padding);
+    size += padding;
+    return size + (size_t)sprintf(line + size, "\"}\n");
+}
+
+/* Half a line in small letters, as a killed writer leaves it, is cut off again, and one in capitals stands in its
+ * place, over and over. */
+static void repair_for_ever(int fd) {
+    static char line[REPAIR_PADDING + 200];
+    for (off_t end = 0; end < REPAIR_BYTES;) {
+        size_t size = line_write(line, 'a' + random_below(26));
+        if (write(fd, line, size / 2) < 0 || ftruncate(fd, end) != 0)
+            _exit(1);
+        size = line_write(line, 'A' + random_below(26));
+        if (write(fd, line, size) != (ssize_t)size)
+            _exit(1);
+        end += (off_t)size;
+    }
+    _exit(0);
+}
+
+static void test_half_a_line_and_the_one_in_its_place(void **state) {
+    char path[128], address[160];
+    weir_reader *reader = NULL;
+    weir_message *message = NULL;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/repaired.jsonl", directory);
+    snprintf(address, sizeof(address), "file://%s?from=oldest", path);
+    int fd = open(path, O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600), status = -1, mixed = 0;
+    assert_true(fd >= 0);
+    assert_int_equal(weir_reader_open(address, &reader, NULL), WEIR_OK);
+    fflush(NULL);
+    pid_t writer = fork();
+    if (writer == 0)
+        repair_for_ever(fd);
+    uint64_t lines = 0;
+    for (int is_over = 0;;) {
+        int got = weir_reader_next(reader, SECOND / 100, &message, NULL);
+        if (got == WEIR_ETIMEOUT && is_over)
+            break;
+        is_over |= waitpid(writer, &status, WNOHANG) == writer;
+        if (got == WEIR_ETIMEOUT)
+            continue;
+        assert_int_equal(got, WEIR_OK);
+        weir_view bytes = weir_message_bytes(message);
+        for (size_t i = 1; i + 1 < bytes.size; i++)
+            mixed |= bytes.data[i] != bytes.data[1] || bytes.data[i] < 'A' || bytes.data[i] > 'Z';
+        lines++;
+    }
+    assert_int_equal(status, 0);
+    assert_int_equal(mixed, 0);
+    assert_true(lines > REPAIR_BYTES / (REPAIR_PADDING + 200));
+    weir_reader_close(reader);
+    close(fd);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_kills_of_frames, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kills_of_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kills_of_bson, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kills_while_rotating, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_half_a_line_and_the_one_in_its_place, setup, teardown),
     };
     return cmocka_run_group_tests_name("file_kill", tests, NULL, NULL);
 }

@@ -191,10 +191,49 @@ TEST(a_full_channel_does_what_its_address_says) {
     CHECK_THROWS(weir::timeout_error, for (int i = 0; i < 100; i++) blocking.send(block), [](auto &) {});
 }
 
+TEST(a_writer_gives_messages_another_time) {
+    const std::string address = shm_address();
+    weir::reader r(address);
+    weir::writer w(address);
+    const weir::time_point then{1'700'000'000'123'456'789ns};
+    w.set_time(then);
+    w.send(1);
+    w.set_time(0);
+    w.send(2);
+    w.set_time(WEIR_TIME_NOW);
+    w.send(3);
+    CHECK(r.next(LIMIT)->time() == then);
+    CHECK(r.next(LIMIT)->time() == weir::time_point{});
+    CHECK(r.next(LIMIT)->age() < LIMIT);
+}
+
+TEST(a_writer_says_how_long_it_waits) {
+    weir::writer w(shm_address() + "?timeout=1500ms");
+    CHECK(w.timeout().ns() == 1'500'000'000);
+    w.set_timeout(weir::forever);
+    CHECK(w.timeout().is_forever());
+}
+
+TEST(a_channel_is_explained_and_removed) {
+    const std::string address = shm_address();
+    CHECK_THROWS(weir::not_found_error, weir::channel_info(address), [](auto &) {});
+    {
+        weir::writer w(address);
+        w.send(1);
+        weir::document info = weir::channel_info(address);
+        CHECK(info.root()["state"].as<std::string>() == "live");
+        CHECK(info.root()["lanes"].size() == 1);
+        CHECK_THROWS(weir::busy_error, weir::channel_remove(address),
+                     [](auto &e) { CHECK(std::string(e.what()).find(std::to_string(getpid())) != std::string::npos); });
+    }
+    CHECK(weir::channel_remove(address, true).root().size() == 1 && weir::latest(address).as<int>() == 1);
+    CHECK(weir::channel_remove(address).root().size() == 1);
+    CHECK_THROWS(weir::not_found_error, weir::latest(address), [](auto &) {});
+}
+
 TEST(bad_addresses_are_refused_with_the_library_s_sentence) {
-    CHECK_THROWS(weir::address_error, weir::reader("shm://a?colour=red"), [](auto &e) {
-        CHECK(std::string(e.what()).find("colour") != std::string::npos);
-    });
+    CHECK_THROWS(weir::address_error, weir::reader("shm://a?colour=red"),
+                 [](auto &e) { CHECK(std::string(e.what()).find("colour") != std::string::npos); });
     CHECK_THROWS(weir::address_error, weir::writer("carrier-pigeon://a"), [](auto &) {});
     CHECK_THROWS(weir::not_found_error, weir::reader(shm_address() + "?create=0"), [](auto &) {});
 }

@@ -18,6 +18,8 @@ program channel_test
     call many()
     call latest()
     call closing()
+    call batches_and_times()
+    call directory()
     call other_process()
     call error_stop()
     call finish()
@@ -171,6 +173,59 @@ contains
         call check(stat == WEIR_EINVAL, 'a closed writer refuses')
         call w%close()
         call check(.not. w%is_open(), 'closing twice does nothing')
+    end subroutine
+
+    subroutine batches_and_times()
+        type(weir_writer) :: w
+        type(weir_reader) :: r
+        integer(int64), parameter :: THEN = 1700000000123456789_int64
+        integer :: i, stat
+        call w%open('test/times?timeout=1.5s')
+        call r%open('test/times')
+        call check(w%timeout() == 1.5d0, 'how long a writer waits')
+        call w%set_timeout()
+        call check(w%timeout() > 1d300, 'without end')
+        call w%set_time(THEN)
+        call w%cork()
+        do i = 1, 3
+            call w%send(i)
+        end do
+        call check(.not. r%next_any(0.02d0), 'corked messages are held back')
+        call w%uncork()
+        call check(r%next_any(5d0) .and. r%time_ns() == THEN, 'and come with the time that was given')
+        call check(r%next_any(5d0) .and. r%next_any(5d0) .and. r%seq() == 3, 'all of them')
+        call w%set_time(0_int64)
+        call w%send(4)
+        call check(r%next_any(5d0) .and. r%time_ns() == 0, 'without a time')
+        call w%set_time()
+        call w%send(5)
+        call check(r%next_any(5d0) .and. r%age() >= 0 .and. r%age() < 20, 'with the clock''s again')
+        call w%close()
+        call w%uncork(stat=stat)
+        call check(stat == WEIR_EINVAL, 'a closed writer has no batch')
+    end subroutine
+
+    subroutine directory()
+        type(weir_writer) :: w
+        character(:), allocatable :: json
+        character(300) :: sentence
+        integer :: stat
+        call weir_info('test/explained', json, stat=stat)
+        call check(stat == WEIR_ENOENT, 'no channel, nothing to explain')
+        call w%open('test/explained')
+        call w%send(1)
+        call weir_info('test/explained', json)
+        call check(index(json, '"state":"live"') > 0 .and. index(json, '"lanes":[{') > 0, 'a channel is explained')
+        call weir_remove('test/explained', json, stat=stat, errmsg=sentence)
+        call check(stat == WEIR_EBUSY .and. index(sentence, 'has it open') > 0, 'who is there keeps it')
+        call w%close()
+        call weir_remove('test/explained', json, dry_run=.true.)
+        call check(index(json, '"what":"idle channel"') > 0, 'what would go')
+        call weir_remove('test/explained', json)
+        call weir_info('test/explained', json, stat=stat)
+        call check(stat == WEIR_ENOENT, 'and is gone')
+        call weir_clean(json, dry_run=.true.)
+        call check(json(1:1) == '[', 'what the dead left is a list')
     end subroutine
 
     subroutine open_and_forget()

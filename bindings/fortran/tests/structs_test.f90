@@ -89,7 +89,7 @@ contains
         call w%send_json('[[1,2,3],[4,5,300]]')
         call check(r%next_any(5d0), 'lists arrive')
         call r%array(x)
-        call check(all(shape(x) == [2, 3]) .and. x(2, 3) == 300 .and. x(1, 2) == 2, 'and are arrays, with their indices')
+        call check(all(shape(x) == [2, 3]) .and. x(2, 3) == 300 .and. x(1, 2) == 2, 'and are arrays, with indices')
         call r%array(small)
         call check(small(2, 1) == 4, 'of the type asked for')
         call w%send_json('[[1,2],[3,40000]]')

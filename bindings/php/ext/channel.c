@@ -264,6 +264,36 @@ static PHP_METHOD(Writer, setTimeout) {
         weir_writer_set_timeout(end->as.writer, php_weir_nanoseconds(timeout, is_forever));
 }
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_timeout, 0, 0, IS_DOUBLE, 1)
+ZEND_END_ARG_INFO()
+
+/* What it is now; null for no end. */
+static PHP_METHOD(Writer, timeout) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    if (!php_weir_end_is_open(end, "writer"))
+        return;
+    int64_t timeout_ns = weir_writer_timeout(end->as.writer);
+    if (timeout_ns != WEIR_FOREVER)
+        RETURN_DOUBLE((double)timeout_ns / 1e9);
+}
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_set_time, 0, 1, IS_VOID, 0)
+    ZEND_ARG_TYPE_INFO(0, timeNs, IS_LONG, 1)
+ZEND_END_ARG_INFO()
+
+/* The time of the messages from the next one on; null for the clock's. */
+static PHP_METHOD(Writer, setTime) {
+    zend_long time_ns = 0;
+    bool is_now = true;
+    ZEND_PARSE_PARAMETERS_START(1, 1)
+        Z_PARAM_LONG_OR_NULL(time_ns, is_now)
+    ZEND_PARSE_PARAMETERS_END();
+    php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
+    if (php_weir_end_is_open(end, "writer"))
+        weir_writer_set_time(end->as.writer, is_now ? WEIR_TIME_NOW : (int64_t)time_ns);
+}
+
 static PHP_METHOD(Writer, cork) {
     ZEND_PARSE_PARAMETERS_NONE();
     php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
@@ -306,6 +336,8 @@ static const zend_function_entry writer_methods[] = {
     PHP_ME(Writer, sendMany, arginfo_send_many, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, waitReaders, arginfo_wait_readers, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, setTimeout, arginfo_set_timeout, ZEND_ACC_PUBLIC)
+    PHP_ME(Writer, timeout, arginfo_timeout, ZEND_ACC_PUBLIC)
+    PHP_ME(Writer, setTime, arginfo_set_time, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, cork, arginfo_void, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, uncork, arginfo_void, ZEND_ACC_PUBLIC)
     PHP_ME(Writer, seq, arginfo_long, ZEND_ACC_PUBLIC)

@@ -179,6 +179,46 @@ static PHP_FUNCTION(weir_directory) {
     weir_doc_free(doc);
 }
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_info, 0, 1, IS_ARRAY, 0)
+    ZEND_ARG_TYPE_INFO(0, address, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+static PHP_FUNCTION(weir_info) {
+    zend_string *address;
+    weir_error err;
+    ZEND_PARSE_PARAMETERS_START(1, 1)
+        Z_PARAM_PATH_STR(address)
+    ZEND_PARSE_PARAMETERS_END();
+    weir_doc *doc = doc_new();
+    if (doc && weir_channel_info(ZSTR_VAL(address), doc, &err) == WEIR_OK)
+        php_weir_to_php(weir_doc_root(doc), NULL, return_value);
+    else if (doc)
+        php_weir_throw(&err);
+    weir_doc_free(doc);
+}
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_remove, 0, 1, IS_ARRAY, 0)
+    ZEND_ARG_TYPE_INFO(0, address, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, dryRun, _IS_BOOL, 0, "false")
+ZEND_END_ARG_INFO()
+
+static PHP_FUNCTION(weir_remove) {
+    zend_string *address;
+    bool is_dry_run = false;
+    weir_error err;
+    ZEND_PARSE_PARAMETERS_START(1, 2)
+        Z_PARAM_PATH_STR(address)
+        Z_PARAM_OPTIONAL
+        Z_PARAM_BOOL(is_dry_run)
+    ZEND_PARSE_PARAMETERS_END();
+    weir_doc *doc = doc_new();
+    if (doc && weir_channel_remove(ZSTR_VAL(address), doc, is_dry_run, &err) == WEIR_OK)
+        php_weir_to_php(weir_doc_root(doc), NULL, return_value);
+    else if (doc)
+        php_weir_throw(&err);
+    weir_doc_free(doc);
+}
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_clean, 0, 0, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, dryRun, _IS_BOOL, 0, "false")
 ZEND_END_ARG_INFO()
@@ -304,6 +344,8 @@ const zend_function_entry php_weir_functions[] = {
     ZEND_NS_NAMED_FE("Weir", encode, ZEND_FN(weir_encode), arginfo_encode)
     ZEND_NS_NAMED_FE("Weir", convert, ZEND_FN(weir_convert), arginfo_convert)
     ZEND_NS_NAMED_FE("Weir", directory, ZEND_FN(weir_directory), arginfo_directory)
+    ZEND_NS_NAMED_FE("Weir", info, ZEND_FN(weir_info), arginfo_info)
+    ZEND_NS_NAMED_FE("Weir", remove, ZEND_FN(weir_remove), arginfo_remove)
     ZEND_NS_NAMED_FE("Weir", clean, ZEND_FN(weir_clean), arginfo_clean)
     ZEND_NS_NAMED_FE("Weir", wait, ZEND_FN(weir_wait), arginfo_wait)
     ZEND_NS_NAMED_FE("Weir", version, ZEND_FN(weir_version), arginfo_version)

@@ -30,6 +30,15 @@ function convert(string $bytes, string $from, string $to, int $flags = 0): strin
 /** The channels this user can see; include/weir/directory.h says what stands in the list. */
 function directory(): array {}
 
+/** Why one channel is as it is; include/weir/directory.h says what stands there.
+ * @throws NotFoundException */
+function info(string $address): array {}
+
+/** Take one channel away with its messages when nobody has it open; says what it was.
+ * @throws BusyException        its sentence says who has it
+ * @throws UnsupportedException a log or a pipe is a file */
+function remove(string $address, bool $dryRun = false): array {}
+
 /** Take away what the dead left; says what it was. */
 function clean(bool $dryRun = false): array {}
 
@@ -68,6 +77,11 @@ class Writer
     public function waitReaders(int $count, ?float $timeout = null): bool {}
     /** How long a send may wait under full=block; null for no end. */
     public function setTimeout(?float $timeout): void {}
+    /** What it is now; null for no end. */
+    public function timeout(): ?float {}
+    /** The time of the messages from the next one on, in ns since the epoch, for what was measured before; 0 for none,
+     * null for the clock's again. */
+    public function setTime(?int $timeNs): void {}
     /** Until uncork() messages may be held back, to be published at once. */
     public function cork(): void {}
     public function uncork(): void {}

@@ -276,7 +276,7 @@ final class Latest
         $this->text = "$scheme://$name";
         if ($scheme !== 'shm' && $scheme !== 'sysv') {
             throw $scheme === 'unix'
-                ? new UnsupportedException("$this->text: without the extension weir only shm:// and sysv:// can be read")
+                ? new UnsupportedException("$this->text: without the extension only shm:// and sysv:// can be read")
                 : new AddressException("$address: there is no transport \"$scheme\"; there are: shm:// sysv://");
         }
         foreach ($options === null || $options === '' ? [] : explode('&', $options) as $option) {

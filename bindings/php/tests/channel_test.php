@@ -37,8 +37,8 @@ return [
         $kept = $a->bytes;
         $n = $r->next(LIMIT, copy: false);
         same([2.0, -2.0], $n->array()->toArray());
-        foreach ([fn() => $m->op, fn() => $m->data, fn() => $m->json(), fn() => $m->array(), fn() => $a->at(0), fn() => $a->toArray(),
-            fn() => $b->bytes, fn() => json_encode($a), fn() => $w->send($a), fn() => iterator_to_array($b)] as $late) {
+        foreach ([fn() => $m->op, fn() => $m->data, fn() => $m->json(), fn() => $m->array(), fn() => $a->at(0),
+            fn() => $a->toArray(), fn() => $b->bytes, fn() => json_encode($a), fn() => $w->send($a), fn() => iterator_to_array($b)] as $late) {
             check(str_contains(thrown(Weir\ClosedException::class, $late)->getMessage(), 'copy: false'));
         }
         same([[2], 'f64', 2, pack('d2', 1, -1)], [$a->shape, $a->dtype, count($a), $kept]);
@@ -123,6 +123,42 @@ return [
         check(str_contains($m->json(), '"data":{"t":7,"accel":[1.0,2.0,3.0],"p":[{"x":0.5,"y":-1}'), $m->json());
         thrown(Weir\TypeException::class, fn() => $m->array());
         thrown(Weir\InvalidException::class, fn() => $w->sendBytes('x', 'raw', $type));
+    },
+    'a writer gives messages another time' => function () {
+        $address = shm_address();
+        $r = new Reader($address);
+        $w = new Writer($address . '?timeout=1.5s');
+        $w->setTime(1_700_000_000_123_456_789);
+        $w->send(1);
+        $w->setTime(0);
+        $w->send(2);
+        $w->setTime(null);
+        $w->send(3);
+        same(1_700_000_000_123_456_789, $r->next(LIMIT)->timeNs);
+        $m = $r->next(LIMIT);
+        same([null, null], [$m->time, $m->age]);
+        check($r->next(LIMIT)->age < LIMIT);
+        same(1.5, $w->timeout());
+        $w->setTimeout(null);
+        same(null, $w->timeout());
+        $w->close();
+        thrown(Weir\ClosedException::class, fn() => $w->setTime(1));
+    },
+    'a channel is explained, and removed when nobody has it' => function () {
+        $address = shm_address();
+        thrown(Weir\NotFoundException::class, fn() => Weir\info($address));
+        $w = new Writer($address);
+        $w->send(1);
+        $info = Weir\info($address);
+        same(['live', 1, getmypid()], [$info['state'], count($info['lanes']), $info['lanes'][0]['pid']]);
+        $busy = thrown(Weir\BusyException::class, fn() => Weir\remove($address));
+        check(str_contains($busy->getMessage(), (string) getmypid()));
+        $w->close();
+        same(1, count(Weir\remove($address, dryRun: true)));
+        same(1, Weir\get($address)->data);
+        same('idle channel', Weir\remove($address)[0]['what']);
+        thrown(Weir\NotFoundException::class, fn() => Weir\get($address));
+        thrown(Weir\UnsupportedException::class, fn() => Weir\remove('file:///tmp/a.weir'));
     },
     'json() is the message for a page' => function () {
         $address = shm_address();

@@ -200,6 +200,28 @@ PyObject *weir_py_info(PyObject *module, PyObject *address) {
     return map;
 }
 
+PyObject *weir_py_remove(PyObject *module, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"address", "dry_run", NULL};
+    PyObject *list = NULL, *address;
+    weir_doc *doc;
+    weir_error err;
+    int status, is_dry = 0;
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|p:remove", names, &address, &is_dry))
+        return NULL;
+    const char *text = PyUnicode_AsUTF8(address);
+    if (!text)
+        return NULL;
+    if (weir_doc_new(&doc) != WEIR_OK)
+        return PyErr_NoMemory();
+    Py_BEGIN_ALLOW_THREADS
+    status = weir_channel_remove(text, doc, is_dry, &err);
+    Py_END_ALLOW_THREADS
+    list = status == WEIR_OK ? weir_py_load(weir_doc_root(doc), NULL) : weir_py_raise(&err);
+    weir_doc_free(doc);
+    return list;
+}
+
 PyObject *weir_py_clean(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"dry_run", NULL};
     PyObject *list = NULL;

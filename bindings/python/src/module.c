@@ -88,6 +88,8 @@ static PyMethodDef functions[] = {
     {"type_parts", weir_py_type_parts, METH_O, "type_parts(type): what a type of raw data is made of, as tuples."},
     {"directory", weir_py_directory, METH_NOARGS, "directory(): the channels of this machine and who has them open."},
     {"info", weir_py_info, METH_O, "info(address): why a channel is as it is, as a dict."},
+    {"remove", KEYWORDS(weir_py_remove),
+     "remove(address, dry_run=False): take a channel away that nobody has open; the list of what it was."},
     {"clean", KEYWORDS(weir_py_clean), "clean(dry_run=False): take away what the dead left; the list of it."},
     {"version", version, METH_NOARGS, "version(): of the library that is running."},
     {NULL, NULL, 0, NULL},

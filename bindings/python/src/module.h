@@ -54,6 +54,7 @@ struct weir_py_writer {
     weir_doc *data_doc;
     weir_doc *meta_doc;
     int64_t timeout_ns;
+    int64_t time_ns;    /* of the messages, in place of the clock's; WEIR_TIME_NOW: the clock's */
     Py_ssize_t exports; /* arrays that show a reservation's memory */
     int is_reserved;
     int is_busy;
@@ -205,6 +206,7 @@ PyObject *weir_py_decode(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *weir_py_convert(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *weir_py_directory(PyObject *module, PyObject *unused);
 PyObject *weir_py_info(PyObject *module, PyObject *address);
+PyObject *weir_py_remove(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *weir_py_clean(PyObject *module, PyObject *args, PyObject *kwargs);
 
 /* module.c: split keyword arguments into the named ones and the rest. @names ends with NULL; values[i] is borrowed, set

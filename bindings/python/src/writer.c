@@ -48,6 +48,7 @@ static PyObject *writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         return weir_py_raise(&err);
     }
     self->timeout_ns = weir_writer_timeout(self->writer);
+    self->time_ns = WEIR_TIME_NOW;
     return (PyObject *)self;
 }
 
@@ -360,12 +361,40 @@ static int set_timeout(PyObject *object, PyObject *seconds, void *unused) {
     return -1;
 }
 
+static PyObject *get_time_ns(PyObject *object, void *unused) {
+    int64_t time_ns = ((struct weir_py_writer *)object)->time_ns;
+    (void)unused;
+    return time_ns == WEIR_TIME_NOW ? Py_NewRef(Py_None) : PyLong_FromLongLong(time_ns);
+}
+
+static int set_time_ns(PyObject *object, PyObject *value, void *unused) {
+    struct weir_py_writer *self = (struct weir_py_writer *)object;
+    int64_t time_ns = WEIR_TIME_NOW;
+    (void)unused;
+    if (!usable(self))
+        return -1;
+    if (value && value != Py_None) {
+        time_ns = PyLong_AsLongLong(value);
+        if (PyErr_Occurred())
+            return -1;
+        if (time_ns == WEIR_TIME_NOW) {
+            PyErr_SetString(PyExc_OverflowError, "time_ns is out of range");
+            return -1;
+        }
+    }
+    self->time_ns = time_ns;
+    weir_writer_set_time(self->writer, time_ns);
+    return 0;
+}
+
 static PyGetSetDef writer_attributes[] = {
     {"seq", get_seq, NULL, "seq of the message sent last; 0 before the first", NULL},
     {"dropped", get_dropped, NULL, "messages that full=drop-newest threw away", NULL},
     {"closed", get_closed, NULL, "whether close() was called", NULL},
     {"address", get_address, NULL, "the address it was opened with", NULL},
     {"timeout", get_timeout, set_timeout, "seconds a send may wait under full=block; None: without end", NULL},
+    {"time_ns", get_time_ns, set_time_ns,
+     "the time of the messages from the next one on, ns since the epoch; 0: none; None: the clock's", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

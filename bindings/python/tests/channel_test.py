@@ -132,6 +132,42 @@ def test_options():
         weir.writer("test/options", capacity=[1])
 
 
+def test_times_that_are_not_the_clock_s(ends):
+    w, r = ends
+    assert w.time_ns is None
+    w.time_ns = 1_700_000_000_123_456_789
+    w.send(1)
+    w.send_bytes(b"2", "json")
+    w.time_ns = 0
+    w.send(3)
+    w.time_ns = None
+    w.send(4)
+    found = [r.next(timeout=10) for _ in range(4)]
+    assert [m.time_ns for m in found[:3]] == [1_700_000_000_123_456_789] * 2 + [None]
+    assert 0 <= found[3].age < 10
+    for bad in (1.5, "now", 2**63, -(2**63)):
+        with pytest.raises((TypeError, OverflowError)):
+            w.time_ns = bad
+    assert w.time_ns is None
+    w.close()
+    with pytest.raises(ValueError, match="closed"):
+        w.time_ns = 1
+
+
+def test_remove(shm):
+    with weir.writer(shm) as w:
+        w.send(1)
+        with pytest.raises(weir.Busy, match="pid %d" % os.getpid()):
+            weir.remove(shm)
+    assert len(weir.remove(shm, dry_run=True)) == 1 and weir.get(shm).data == 1
+    (gone,) = weir.remove(shm)
+    assert gone["what"] == "idle channel" and not os.path.exists(gone["path"])
+    with pytest.raises(weir.NotFound):
+        weir.remove(shm)
+    with pytest.raises(weir.NotSupported):
+        weir.remove("file:///tmp/a.weir")
+
+
 def test_gaps(shm):
     with weir.writer(shm, capacity="64K", full="drop-oldest") as w, weir.reader(shm, observe=1) as r:
         for i in range(200):

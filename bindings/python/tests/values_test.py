@@ -13,7 +13,8 @@ from weir import types
 
 VALUES = [
     None, True, False, 0, 1, -1, 23, 24, 255, 256, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), 2**63, 2**64 - 1, 2**64,
-    -(2**64), 10**30, -(10**30), 0.0, -0.0, 1.5, 0.1, 1e300, 5e-324, math.inf, -math.inf, "", "zwölf €𝄞", "nul\0 inside",
+    -(2**64), 10**30, -(10**30), 0.0, -0.0, 1.5, 0.1, 1e300, 5e-324, math.inf, -math.inf, "", "zwölf €𝄞",
+    "nul\0 inside",
     b"", b"abc", bytes(range(256)), [], [1, [2, [3]]], {}, {"a": 1, "b": {"c": [None]}}, {1: "int key", "x": 2},
     decimal.Decimal("1.50"), decimal.Decimal("-12345678901234567890.123456789"), decimal.Decimal("1E+20"),
     weir.Time.from_ns(1_700_000_000_123_456_789), weir.Time.from_ns(-1), weir.Tagged(weir.TAG_CBOR, 4711, "x"),

@@ -17,7 +17,7 @@ library's sentence.
 
 from . import constants, core
 from .constants import *  # noqa: F401,F403 - the library's numbers: weir.ETIMEOUT, weir.CODEC_CBOR, weir.F64, ...
-from .core import Message, Request, clean, convert, decode, directory, encode, info, latest, version, wait
+from .core import Message, Request, clean, convert, decode, directory, encode, info, latest, remove, version, wait
 from .ends import Client, Reader, Server, Writer
 from .errors import (AccessError, AddressError, Again, Busy, Closed, Corrupt, EncodeError, Error, Fenced, Forked,
                      InvalidArgument, LimitError, NoSpace, NotFound, NotSupported, OutOfMemory, ParseError, PeerDied,
@@ -32,8 +32,8 @@ __all__ = [
     "Forked", "InvalidArgument", "LimitError", "Message", "NoSpace", "NotFound", "NotSupported", "OutOfMemory",
     "ParseError", "PeerDied", "Reader", "RemoteError", "Request", "Server", "Stale", "SystemFailure", "Tagged", "Time",
     "Timeout", "TooBig", "TypeMismatch", "VersionMismatch", "Writer", "clean", "client", "convert", "decode",
-    "directory", "dtype", "encode", "get", "info", "latest", "reader", "server", "type_of", "undefined", "version", "wait",
-    "writer",
+    "directory", "dtype", "encode", "get", "info", "latest", "reader", "remove", "server", "type_of", "undefined",
+    "version", "wait", "writer",
 ]
 
 

@@ -85,7 +85,7 @@ CODEC_RAW = 5  # numbers, arrays and structs as they lie in memory; the type is 
 
 # enum weir_codec_flags
 PLAIN = 1  # encode: the readable, lossy form people expect (arrays of numbers, base64 text, ...)
-STRICT = 2  # encode: refuse what the codec cannot say; decode: refuse repeated keys and wrong tag contents
+STRICT = 2  # encode: refuse what the codec cannot say; decode: repeated keys and wrong contents of tags
 CANONICAL = 4  # encode: the one deterministic form (CBOR: RFC 8949 4.2.1; others: keys sorted)
 PRETTY = 8  # encode, JSON only: indented, for people
 SEQUENCE = 16  # decode: other items may follow; ret_used says where the first ended

@@ -41,7 +41,7 @@ function plain(string $address): string
     return preg_replace(['/^shm:\/\//', '/\?.*$/s'], '', $address);
 }
 
-/* A message as one JSON object for the browser: its plain form, and before it the channel's name and the message's age. */
+/* A message as one JSON object for the browser: its plain form, and before it the channel's name and its age. */
 function event_json(string $name, \Weir\Message $message): string
 {
     $head = json_encode(['name' => $name, 'age' => round(max($message->age ?? 0, 0), 4)]);

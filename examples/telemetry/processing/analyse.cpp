@@ -105,7 +105,8 @@ private:
     }
 
     void on_host(const weir::message_ref &message) {
-        reading host{time_of(message), message["load"].as<double>(), message["memory.percent"].as<double>(), std::nullopt};
+        reading host{time_of(message), message["load"].as<double>(), message["memory.percent"].as<double>(),
+                     std::nullopt};
         if (!message.data().find("pressure.cpu").is_null())
             host.pressure = message["pressure.cpu"].as<double>();
         if (!std::isfinite(host.load) || !std::isfinite(host.memory) || !std::isfinite(host.pressure.value_or(0)))

@@ -67,7 +67,8 @@ struct operation {
 };
 
 constexpr operation operations[] = {
-    {"set_window", set_window}, {"set_threshold", set_threshold}, {"pause", pause}, {"resume", resume}, {"status", status},
+    {"set_window", set_window}, {"set_threshold", set_threshold}, {"pause", pause}, {"resume", resume},
+    {"status", status},
 };
 
 } // namespace

@@ -116,7 +116,8 @@ contains
     !> One-sided power spectral density by Welch's method: segments of length samples that overlap by half, each freed of its mean,
     !> under a Hann window, averaged. psd(k) belongs to the frequency (k - 1)*rate/length and its integral is the signal's variance.
     !> Returns how many segments were averaged; 0 (and psd untouched) when there are fewer samples than one segment.
-    integer(c_size_t) function welch_psd(count, x, length, rate, psd) result(segments) bind(c, name="telemetry_welch_psd")
+    integer(c_size_t) function welch_psd(count, x, length, rate, psd) result(segments) &
+        bind(c, name="telemetry_welch_psd")
         integer(c_size_t), value :: count, length
         real(c_double), intent(in) :: x(count)
         real(c_double), value :: rate

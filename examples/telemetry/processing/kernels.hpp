@@ -19,7 +19,8 @@ struct welford {
 extern "C" {
 void telemetry_welford_add(welford *stats, std::size_t count, const double *x);
 double telemetry_welford_deviation(const welford *stats);
-std::size_t telemetry_zscore_worst(const welford *stats, double least, double threshold, std::size_t count, const double *x,
+std::size_t telemetry_zscore_worst(const welford *stats, double least, double threshold, std::size_t count,
+                                   const double *x,
                                    std::size_t *worst, double *z);
 double telemetry_quantile(std::size_t count, double *x, double p);
 std::size_t telemetry_welch_psd(std::size_t count, const double *x, std::size_t length, double rate, double *psd);

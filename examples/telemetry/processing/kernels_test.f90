@@ -280,7 +280,7 @@ contains
         call check(beyond == 0 .and. near(z, 0.0_c_double, 0.0_c_double), &
                    'z-scores: without any deviation nothing can be said')
         beyond = zscore_worst(stats, 2.0_c_double, 3.0_c_double, 1_c_size_t, [9.0_c_double], worst, z)
-        call check(beyond == 1 .and. near(z, 4.0_c_double, 1e-15_c_double), 'z-scores: the least deviation takes its place')
+        call check(beyond == 1 .and. near(z, 4.0_c_double, 1e-15_c_double), 'z-scores: the least deviation replaces it')
     end subroutine zscore_of_a_quiet_signal
 
     logical function is_quantile(x, p, expected)

@@ -15,7 +15,7 @@ import psutil
 import weir
 
 RATE = 10
-WINDOW = 5  # readings that a load is averaged over: the kernel counts processor time in steps of a hundredth of a second
+WINDOW = 5  # readings that a load is averaged over: the kernel counts processor time in hundredths of a second
 
 
 class Load:

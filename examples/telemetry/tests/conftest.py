@@ -103,7 +103,8 @@ class Demo:
             return Answer(error.code, error.headers, error.read().decode())
 
     def weir(self, *arguments):
-        done = subprocess.run([WEIR, *arguments], env=self.environment, capture_output=True, text=True, timeout=DEADLINE_S)
+        done = subprocess.run([WEIR, *arguments], env=self.environment, capture_output=True, text=True,
+                              timeout=DEADLINE_S)
         return done.stdout or done.stderr
 
     def part(self, name):
@@ -120,7 +121,8 @@ class Demo:
 
     def left(self):
         """What is still there: processes, files of channels, files of the runtime folder."""
-        files = [os.path.join(path, name) for top in ("/shm", "/run") for path, folders, names in os.walk(self.folder + top)
+        files = [os.path.join(path, name) for top in ("/shm", "/run")
+                 for path, folders, names in os.walk(self.folder + top)
                  for name in folders + names]
         return [(pid, command_line(pid)) for pid in processes_of(self.folder)] + files
 

@@ -27,7 +27,8 @@ def until_live(page):
 @pytest.mark.parametrize("part", ["host", "jitter", "analyse"])
 def test_part(demo, page, part):
     until_live(page)
-    pid, others = demo.part(part), {name: demo.part(name) for name in ("host", "jitter", "analyse", "page") if name != part}
+    pid = demo.part(part)
+    others = {name: demo.part(name) for name in ("host", "jitter", "analyse", "page") if name != part}
     os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
     page.until_states({name: "stale" for name in LOST_WITH[part]}, f"what {part} gave to be stale", STALE_WITHIN_S)

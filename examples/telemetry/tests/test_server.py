@@ -67,7 +67,8 @@ class Site(Demo):
         more = f"&mode=0640&group={WEB_GROUP}" if self.has_two_users else ""
         who = {"user": SENSOR_USER, "group": SENSOR_USER, "extra_groups": [WEB_GROUP]} if self.has_two_users else {}
         address = {name: f"demo/{name}?keep=0{more}" for name in CHANNELS}
-        control = f"unix://{self.folder}/run/control.sock" + (f"?mode=0660&group={WEB_GROUP}" if self.has_two_users else "")
+        rights = f"?mode=0660&group={WEB_GROUP}" if self.has_two_users else ""
+        control = f"unix://{self.folder}/run/control.sock" + rights
         for name in ("host", "jitter"):
             self.start("/usr/bin/python3", str(EXAMPLE / f"sensors/{name}.py"), address[name], **who)
         self.start(str(BUILD / "examples/telemetry/processing/analyse"), "--control", control,
@@ -82,7 +83,8 @@ class Site(Demo):
         pool = pool.replace("/run/php", self.folder).replace("/run/telemetry", self.folder + "/run")
         pool += f"env[WEIR_SHM_DIR] = {self.folder}/shm\n"
         if self.has_two_users:
-            pool += "".join(f"env[WEIR_DEMO_{name.upper()}] = 'shm://~{SENSOR_USER}/demo/{name}'\n" for name in CHANNELS)
+            pool += "".join(f"env[WEIR_DEMO_{name.upper()}] = 'shm://~{SENSOR_USER}/demo/{name}'\n"
+                            for name in CHANNELS)
         pathlib.Path(self.folder, "fpm.conf").write_text(f"[global]\nerror_log = {self.folder}/fpm.log\ndaemonize = no\n{pool}")
         root = ["-R"] if os.geteuid() == 0 else []
         self.start(fpm, "-n", *root, "-d", f"extension={BUILD}/php/weir.so", "-y", self.folder + "/fpm.conf")

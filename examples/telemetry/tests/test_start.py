@@ -101,7 +101,8 @@ def test_copies_to_edit(start_demo, tmp_path):
     """--dir puts copies there, runs them, and runs what was made of them the next time."""
     mine = tmp_path / "mine"
     demo = start_demo("--dir", str(mine))
-    assert str(mine) in demo.said() and (mine / "page/index.php").exists() and (mine / "processing/kernels.f90").exists()
+    assert str(mine) in demo.said()
+    assert (mine / "page/index.php").exists() and (mine / "processing/kernels.f90").exists()
     assert not (mine / "web/node_modules/playwright-core").exists()
     assert demo.stop() == 128 + signal.SIGINT
     page = mine / "page/index.php"

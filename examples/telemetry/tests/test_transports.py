@@ -1,4 +1,4 @@
-"""The same programs on every transport, and a recording of them: only addresses differ, and what is on the page is live."""
+"""The same programs on every transport, and a recording of them: only addresses differ, and the page is live."""
 import json
 import os
 import signal

@@ -19,7 +19,8 @@ const axis = (more) => ({
 const bottom = { size: 32, gap: 4 };
 
 /* 1000 as "1k", 0.01 as "0.01"; on a logarithmic axis only powers of ten are labelled. */
-const short = (v) => (v === null ? "" : Math.abs(v) >= 1000 ? `${+(v / 1000).toPrecision(3)}k` : `${+v.toPrecision(3)}`);
+const short = (v) =>
+    (v === null ? "" : Math.abs(v) >= 1000 ? `${+(v / 1000).toPrecision(3)}k` : `${+v.toPrecision(3)}`);
 const power = (v) => (v !== null && Math.abs(Math.log10(v) % 1) < 1e-9 ? (v >= 1e5 || v < 1e-2 ? `1e${Math.round(Math.log10(v))}` : short(v)) : "");
 
 class Chart {

@@ -13,7 +13,8 @@ export function number(value, digits = 1) {
 export function scaled(value) {
     if (value === null || value === undefined) return "– ";
     for (const prefix of ["", "k", "M", "G"]) {
-        if (Math.abs(value) < 999.5) return number(value, prefix === "" || Math.abs(value) >= 99.5 ? 0 : 1) + THIN + prefix;
+        if (Math.abs(value) < 999.5)
+            return number(value, prefix === "" || Math.abs(value) >= 99.5 ? 0 : 1) + THIN + prefix;
         value /= 1000;
     }
     return number(value) + THIN + "T";

@@ -50,7 +50,7 @@ int weir_json_decode(struct weir_doc *doc, const unsigned char *data, size_t siz
 int weir_json_encode(const struct weir_value *value, const struct weir_codec_limits *limits, struct weir_buffer *out,
                      weir_error *err);
 
-/* Append one value that holds no others: everything but ARRAY, MAP, TAGGED. Return: WEIR_OK, WEIR_ENOMEM, WEIR_ELIMIT. */
+/* Append one value that holds no others: all but ARRAY, MAP, TAGGED. Return: WEIR_OK, WEIR_ENOMEM, WEIR_ELIMIT. */
 int weir_json_write(const struct weir_value *value, uint32_t flags, struct weir_buffer *out);
 /* Append @size bytes of UTF-8 as a JSON text, quotes and escapes included. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_json_write_text(const unsigned char *text, size_t size, struct weir_buffer *out);

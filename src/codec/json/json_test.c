@@ -669,7 +669,8 @@ static void test_json_test_suite(void **state) {
              given ? "" : "/../shared/corpora");
     DIR *directory = opendir(folder);
     if (!directory) {
-        print_message("skip: no JSONTestSuite at %s; set WEIR_CORPORA to a folder that has json/test_parsing/\n", folder);
+        print_message("skip: no JSONTestSuite at %s; set WEIR_CORPORA to a folder that has json/test_parsing/\n",
+                      folder);
         skip();
     }
     int checked = 0;

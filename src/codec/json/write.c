@@ -38,7 +38,7 @@ static unsigned char *put_escape(unsigned char *to, unsigned char c) {
     return to;
 }
 
-/* Copy plain text up to the next byte that needs an escape, or @end; *to moves along. May write BLOCK_SIZE behind it. */
+/* Copy plain text up to the next byte that needs an escape, or @end; *to moves on. May write BLOCK_SIZE behind it. */
 static inline const unsigned char *copy_plain(const unsigned char *p, const unsigned char *end, unsigned char **to) {
     unsigned char *at = *to;
     while (end - p >= BLOCK_SIZE) {

@@ -58,6 +58,7 @@ static void linger(struct weir_fifo *fifo) {
 static void fifo_close(void *state) {
     struct weir_fifo *fifo = state;
     if (fifo->fork_generation == weir_fork_generation()) {
+        weir_burst_leave(&fifo->burst);
         weir_fifo_pump_stop(fifo);
         linger(fifo);
         weir_child_unlist(&fifo->child);
@@ -225,6 +226,7 @@ static void fifo_init(struct weir_fifo *fifo, const struct weir_place *place, en
     fifo->in.source_max = role == WEIR_ROLE_SERVER ? WEIR_SOURCES_MAX : 1;
     fifo->in.counts_gaps = role == WEIR_ROLE_READER;
     pthread_mutex_init(&fifo->lock, NULL);
+    weir_spin_init(&fifo->spin);
 }
 
 static int fifo_open(void *state, const struct weir_place *place, enum weir_role role, weir_error *err) {
@@ -232,6 +234,9 @@ static int fifo_open(void *state, const struct weir_place *place, enum weir_role
     fifo_init(fifo, place, role);
     fifo->child = (struct weir_child){.lock = &fifo->lock, .let_go = descriptors_close, .object = fifo};
     weir_child_list(&fifo->child);
+    fifo->burst.may_keep = role == WEIR_ROLE_WRITER && place->may_keep;
+    if (role == WEIR_ROLE_WRITER)
+        weir_burst_join(&fifo->burst, weir_fifo_kept_flush, fifo);
     int status = opened(fifo, err);
     if (status == WEIR_OK && role == WEIR_ROLE_SERVER)
         drain(fifo);
@@ -246,9 +251,16 @@ static int fifo_open(void *state, const struct weir_place *place, enum weir_role
     return status;
 }
 
+static void fifo_set_timeout(void *state, int64_t timeout_ns) {
+    struct weir_fifo *fifo = state;
+    pthread_mutex_lock(&fifo->lock);
+    fifo->place.timeout_ns = timeout_ns;
+    pthread_mutex_unlock(&fifo->lock);
+}
+
 const struct weir_transport_ops weir_transport_fifo = {
     .scheme = "fifo",
-    .options = WEIR_OPTION_FRAMING,
+    .options = WEIR_OPTION_BURST | WEIR_OPTION_FRAMING,
     .traits = WEIR_TRAIT_BOUNDED | WEIR_TRAIT_ONE_WRITER | WEIR_TRAIT_ONE_READER | WEIR_TRAIT_FLEETING,
     .state_size = sizeof(struct weir_fifo),
     .check = weir_pipe_check,
@@ -256,7 +268,8 @@ const struct weir_transport_ops weir_transport_fifo = {
     .close = fifo_close,
     .reserve = weir_fifo_reserve,
     .commit = weir_fifo_commit,
-    .post = weir_transport_no_post,
+    .post = weir_fifo_post,
+    .set_timeout = fifo_set_timeout,
     .post_many = weir_transport_no_post_many,
     .discard = weir_fifo_discard,
     .skip = weir_fifo_skip,

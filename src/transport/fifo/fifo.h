@@ -5,7 +5,7 @@
  *   outlet.c    frames into a pipe
  *   inlet.c     frames out of a pipe
  *   pump.c      a thread that goes on writing what a full pipe has not taken
- *   send.c, receive.c   the operations
+ *   send.c, receive.c   the operations; kept.c, what a writer in a burst keeps back (transport/burst.h)
  *   client.c    a client's connection to its server, and a server's to its clients
  *   look.c      the latest value and info, from outside
  *   fifo.c      the ops table, open and close
@@ -23,9 +23,11 @@
 #include <stdint.h>
 
 #include "os/child.h"
+#include "transport/burst.h"
 #include "transport/fifo/inlet.h"
 #include "transport/fifo/outlet.h"
 #include "transport/fifo/pipe.h"
+#include "transport/spin.h"
 #include "transport/transport.h"
 
 enum {
@@ -74,7 +76,8 @@ struct weir_fifo {
     size_t own_start;
     size_t own_size; /* 0: nothing is reserved */
     uint32_t own_peer;
-    uint64_t own_seq;
+    uint64_t own_seq;        /* of the frame queued last */
+    struct weir_burst burst; /* what lies in `own` behind its size is kept back */
     size_t refused_size;
     uint32_t refused_peer;
 
@@ -85,7 +88,8 @@ struct weir_fifo {
     int64_t skip_before;      /* frames before this moment are */
     struct weir_inbound last; /* the newest frame delivered, if there was one; in.last_bytes says where it lies */
     uint8_t is_last_next;     /* next gives `last` again */
-    int poll_fd;              /* -1 until fd is asked for */
+    struct weir_spin spin;
+    int poll_fd; /* -1 until fd is asked for */
     int ready_fd;
     uint8_t is_ready_shown;
 
@@ -102,7 +106,22 @@ struct weir_fifo {
 void weir_fifo_pump_need(struct weir_fifo *fifo);
 void weir_fifo_pump_stop(struct weir_fifo *fifo);
 
+/* ---- kept.c ---- */
+
+enum { WEIR_FIFO_KEPT_ROOM = 8 << 10 }; /* who is in a burst begins a new chunk rather than with less than this */
+/* The owner's frame [start, start + size), not queued yet: if he is in a burst, or in a batch as @flags say, keep it
+ * and what follows. Return: 1 when it is kept. */
+int weir_fifo_kept_begin(struct weir_fifo *fifo, size_t start, size_t size, uint32_t flags);
+/* Queue what was kept. */
+void weir_fifo_kept_queue(struct weir_fifo *fifo, enum weir_burst_how how);
+/* There is no room for one more beside what was kept: queue and write it. */
+void weir_fifo_kept_used_up(struct weir_fifo *fifo);
+/* For weir_burst_join: queue, and write. */
+void weir_fifo_kept_flush(void *object, enum weir_burst_how how);
+
 /* ---- send.c ---- */
+
+uint64_t weir_fifo_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
 
 int weir_fifo_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_fifo_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);

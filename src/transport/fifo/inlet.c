@@ -167,9 +167,9 @@ static int packet_take(struct weir_inlet *inlet, const struct weir_packet *packe
 
 /* ---- frames ---- */
 
-/* The frame, at a multiple of 64. Return: NULL when there is no memory. */
-static const unsigned char *aligned(struct weir_inlet *inlet, const unsigned char *bytes, size_t size) {
-    if ((uintptr_t)bytes % WEIR_FRAME_ALIGNMENT == 0)
+/* The frame where it lies, or at a multiple of 64 if it must. Return: NULL when there is no memory. */
+static const unsigned char *aligned(struct weir_inlet *inlet, const unsigned char *bytes, uint64_t word, size_t size) {
+    if (!(word >> 56 & WEIR_FRAME_ALIGNED) || (uintptr_t)bytes % WEIR_FRAME_ALIGNMENT == 0)
         return bytes;
     last_swap(inlet, &inlet->aligned);
     inlet->aligned.size = 0;
@@ -207,7 +207,7 @@ static int source_next(struct weir_inlet *inlet, const char *place, struct weir_
                                      .gap = is_counted ? frame.seq - source->seq - 1 : 0,
                                      .writer = source->number,
                                      .peer = source->session};
-        ret->bytes = aligned(inlet, frame.bytes, frame.size);
+        ret->bytes = aligned(inlet, frame.bytes, frame.word, frame.size);
         source->seq = frame.seq;
         source->is_fresh = 0;
         return ret->bytes ? WEIR_OK : WEIR_ENOMEM;

@@ -1,7 +1,8 @@
 /* What is queued goes into the pipe.
  *
- * What must stay true: a packet is written with one write that begins with it, and the kernel cuts longer writes at
- * multiples of 4096, so only packets of that size may be followed by another in the same call. Bytes leave the queue
+ * What must stay true: a packet shorter than 4096 bytes is written in packet mode, so that a read ends with it; those
+ * of exactly that size are written as bytes, as many as there are with one call, so that one read takes many. As reads
+ * are multiples of 4096, both begin and end where packets do. Bytes leave the queue
  * when the kernel has taken them; a packet that it took in part (it does not do that) is sent again whole, and its
  * reader passes over the part.
  *
@@ -24,7 +25,7 @@
 #include "transport/fifo/pipe.h"
 
 enum {
-    PACKETS_MAX = 16, /* with one call */
+    PACKETS_MAX = 32, /* with one call */
     PIECES_MAX = 256,
     PLAIN_HEAD = 16, /* bytes before a queued plain message */
     PIPE_SIZE_MIN = 4096
@@ -54,6 +55,7 @@ int weir_outlet_prepare(struct weir_outlet *outlet, uint64_t capacity) {
         size /= 2;
     if (fcntl(outlet->fd, F_SETFL, O_NONBLOCK | (is_framed ? O_DIRECT : 0)) != 0)
         return errno;
+    outlet->is_direct = is_framed;
     /* Refused when the user's pipes take too much memory already, or when it is smaller than what is inside: then it
      * stays. */
     (void)!fcntl(outlet->fd, F_SETPIPE_SZ, (int)size);
@@ -245,13 +247,25 @@ static void batch_shorten(struct batch *batch) {
     batch->size = count * WEIR_PACKET_SIZE;
 }
 
+/* Return: WEIR_OK, WEIR_ESYSTEM. */
+static int mode_set(struct weir_outlet *outlet, int is_direct) {
+    if (outlet->is_direct == is_direct)
+        return WEIR_OK;
+    if (fcntl(outlet->fd, F_SETFL, O_NONBLOCK | (is_direct ? O_DIRECT : 0)) != 0)
+        return WEIR_ESYSTEM;
+    outlet->is_direct = is_direct;
+    return WEIR_OK;
+}
+
 static int packets_flush(struct weir_outlet *outlet) {
     struct batch batch;
     ssize_t written;
     while (outlet->queue.count > 0) {
         batch_fill(&batch, outlet);
         batch_shorten(&batch);
-        int status = pieces_write(outlet, batch.pieces, batch.piece_count, &written);
+        int status = mode_set(outlet, batch.size % WEIR_PACKET_SIZE != 0);
+        if (status == WEIR_OK)
+            status = pieces_write(outlet, batch.pieces, batch.piece_count, &written);
         if (status != WEIR_OK)
             return status;
         int is_all = (size_t)written == batch.size;

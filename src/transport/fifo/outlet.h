@@ -19,6 +19,7 @@ struct weir_outlet {
     int hold_fd;      /* the same pipe, open for reading so that it stays; -1: none */
     int framing;      /* enum weir_framing */
     int is_full;      /* the last flush left something */
+    int is_direct;    /* the descriptor is in packet mode */
     uint32_t session; /* packets: whose */
     uint32_t count;   /* packets: sent so far */
     struct weir_queue queue;

@@ -20,6 +20,8 @@
 #include "os/event.h"
 #include "transport/fifo/fifo.h"
 
+static const int64_t SPIN_LEFT_MIN = 1000000; /* who waits for less does not spin */
+
 /* ---- reading ---- */
 
 /* The pipe has ended: wait for the next writer with a fresh descriptor. */
@@ -160,8 +162,17 @@ int weir_fifo_seek(void *state, enum weir_from from, int64_t value, weir_error *
 
 /* ---- waiting ---- */
 
+/* For spinning: has something come? The end of the pipe is not looked for here. */
+static int spin_look(void *user) {
+    struct weir_fifo *fifo = user;
+    return weir_inlet_read(&fifo->in) != WEIR_EAGAIN;
+}
+
 static int wait_to_read(struct weir_fifo *fifo, int64_t deadline, weir_error *err) {
     struct pollfd item = {.fd = fifo->in.fd, .events = POLLIN};
+    if (!has_something(fifo) && !fifo->in.has_ended && weir_deadline_left(deadline) >= SPIN_LEFT_MIN &&
+        weir_spin_until(&fifo->spin, spin_look, fifo) && !fifo->in.has_ended)
+        return WEIR_OK;
     while (!has_something(fifo)) {
         int64_t left = weir_deadline_left(deadline);
         struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};

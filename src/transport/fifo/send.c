@@ -1,7 +1,7 @@
 /* The operations of writers: also a client's requests and a server's replies.
  *
  * What must stay true: reserve and commit never block. A frame that was accepted leaves by the owner's own system
- * call, at once when the pipe takes it, else by the pump. The limit counts what is queued and what lies in the pipe.
+ * call, at once when the pipe takes it, else by the pump; of a writer in a burst, with others (kept.c). The limit counts what is queued and what lies in the pipe.
  * A pipe that nobody reads, or only an observer, holds no writer back: it keeps the newest, as a ring does, and the
  * writer takes the oldest out of it. */
 #include <errno.h>
@@ -102,7 +102,8 @@ static int reserve(struct weir_fifo *fifo, uint32_t peer, size_t size, struct we
         fifo->refused_peer = peer;
         return weir_fail(err, WEIR_EAGAIN, "%s: the pipe is full", fifo->place.text);
     }
-    if (weir_chunk_room(&fifo->own, size, WEIR_FRAME_ALIGNMENT, WEIR_CHUNK_FIRM, &fifo->own_start) != WEIR_OK)
+    size_t room = size + (fifo->burst.is_hot && size <= WEIR_BURST_FRAME_MAX ? WEIR_FIFO_KEPT_ROOM : 0);
+    if (weir_chunk_room(&fifo->own, room, WEIR_FRAME_ALIGNMENT, WEIR_CHUNK_FIRM, &fifo->own_start) != WEIR_OK)
         return weir_fail(err, WEIR_ENOMEM, "%s: no memory for a message of %zu bytes", fifo->place.text, size);
     fifo->own_size = size;
     fifo->own_peer = peer;
@@ -112,7 +113,17 @@ static int reserve(struct weir_fifo *fifo, uint32_t peer, size_t size, struct we
 
 int weir_fifo_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err) {
     struct weir_fifo *fifo = state;
+    unsigned char *bytes = peer == 0 ? weir_burst_room(&fifo->burst, size, &ret->seq) : NULL;
+    if (bytes) {
+        ret->bytes = bytes;
+        fifo->own_start = (size_t)(bytes - fifo->own->bytes);
+        fifo->own_size = size;
+        fifo->own_peer = 0;
+        return WEIR_OK;
+    }
     pthread_mutex_lock(&fifo->lock);
+    if (fifo->burst.is_granted)
+        weir_fifo_kept_used_up(fifo);
     int status = reserve(fifo, (uint32_t)peer, size, ret, err);
     pthread_mutex_unlock(&fifo->lock);
     return status;
@@ -155,12 +166,22 @@ static size_t pack(struct weir_chunk *own, size_t start, size_t size) {
     return own->size;
 }
 
+/* Queue the frame that is written and, if it does not wait for others, write the queue. */
 static int commit(struct weir_fifo *fifo, uint32_t flags, weir_error *err) {
     size_t size = fifo->own_size;
+    int was_granted = fifo->burst.is_granted; /* then the flusher has seen to what the pipe did not take */
+    weir_fifo_kept_queue(fifo, WEIR_BURST_PAUSES);
     size_t start = pack(fifo->own, fifo->own_start, size);
     struct weir_outlet *out = way(fifo, fifo->own_peer);
-    fifo->own->size = start + size;
+    int is_batch = flags & WEIR_COMMIT_MORE;
     fifo->own_size = 0;
+    fifo->burst.is_hot |= fifo->burst.may_keep && fifo->out.is_full && fifo->out.queue.count > 0;
+    if (!is_batch && !fifo->burst.is_hot)
+        weir_burst_before(&fifo->burst);
+    if (weir_fifo_kept_begin(fifo, start, size, flags))
+        return WEIR_OK;
+    weir_fifo_kept_queue(fifo, WEIR_BURST_ENDS);
+    fifo->own->size = start + size;
     fifo->own_seq++;
     if (!out)
         return WEIR_OK; /* he has gone since */
@@ -170,19 +191,33 @@ static int commit(struct weir_fifo *fifo, uint32_t flags, weir_error *err) {
         return status;
     }
     fifo->has_asked |= fifo->role == WEIR_ROLE_CLIENT;
-    if (!(flags & WEIR_COMMIT_MORE) || out->queue.size >= WEIR_FIFO_BATCH_SIZE)
-        push_own(fifo);
+    if (is_batch && !was_granted && out->queue.size < WEIR_FIFO_BATCH_SIZE)
+        return WEIR_OK;
+    push_own(fifo);
+    if (fifo->burst.is_hot) /* it was not worth a grant, or is too large to be kept */
+        weir_burst_before(&fifo->burst);
+    weir_burst_after(&fifo->burst);
     return WEIR_OK;
 }
 
 int weir_fifo_commit(void *state, uint64_t word, uint32_t flags, weir_error *err) {
     struct weir_fifo *fifo = state;
-    memcpy(fifo->own->bytes + fifo->own_start, &word, sizeof(word));
+    unsigned char *bytes = fifo->own->bytes + fifo->own_start;
+    memcpy(bytes, &word, sizeof(word));
+    if (fifo->own_peer == 0 && weir_burst_take(&fifo->burst, bytes, fifo->own_size, flags)) {
+        fifo->own_size = 0;
+        return WEIR_OK;
+    }
     pthread_mutex_lock(&fifo->lock);
     int status = commit(fifo, flags, err);
     pthread_mutex_unlock(&fifo->lock);
     return status == WEIR_ENOMEM ? weir_fail(err, status, "%s: no memory to queue a message", fifo->place.text)
                                  : status;
+}
+
+uint64_t weir_fifo_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags) {
+    struct weir_fifo *fifo = state;
+    return weir_burst_post(&fifo->burst, word, data, size, time, flags);
 }
 
 void weir_fifo_discard(void *state) {
@@ -192,14 +227,27 @@ void weir_fifo_discard(void *state) {
 
 void weir_fifo_skip(void *state) {
     struct weir_fifo *fifo = state;
+    pthread_mutex_lock(&fifo->lock);
+    weir_fifo_kept_queue(fifo, WEIR_BURST_ENDS);
     fifo->own_seq++;
+    push_own(fifo);
+    pthread_mutex_unlock(&fifo->lock);
 }
 
+/* In a burst a batch is like a message: it waits for those that follow. */
 int weir_fifo_flush(void *state, weir_error *err) {
     struct weir_fifo *fifo = state;
+    struct weir_burst *burst = &fifo->burst;
     (void)err;
+    if (burst->is_granted && !burst->is_corked)
+        return WEIR_OK; /* or it has ended this moment, and what was kept has left */
     pthread_mutex_lock(&fifo->lock);
-    push_own(fifo);
+    weir_burst_before(burst);
+    if (!weir_burst_is_on(burst) || !weir_burst_uncork(burst)) {
+        weir_fifo_kept_queue(fifo, WEIR_BURST_ENDS);
+        push_own(fifo);
+        weir_burst_after(burst);
+    }
     pthread_mutex_unlock(&fifo->lock);
     return WEIR_OK;
 }

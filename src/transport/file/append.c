@@ -551,6 +551,8 @@ int weir_append_flush(struct weir_file *file, weir_error *err) {
         status = batch_write(file, err);
     while (status == WEIR_ENOSPC && (status = full_handle(file, &deadline, status)) == WEIR_OK);
     weir_lease_unlock(&append->lease);
+    if (status == WEIR_ETIMEOUT) /* another has the lock: what waits here can be written later */
+        return status;
     append->pending.size = 0;
     append->count = 0;
     if (status == WEIR_OK && append->slot)
@@ -574,7 +576,8 @@ int weir_append_reserve(struct weir_file *file, size_t size, struct weir_slot *r
 
 int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, weir_error *err) {
     struct weir_append *append = &file->append;
-    memcpy(append->pending.data + append->pending.size, &word, sizeof(word));
+    size_t before = append->pending.size;
+    memcpy(append->pending.data + before, &word, sizeof(word));
     append->pending.size += align_up(append->reserved);
     append->reserved = 0;
     append->count++;
@@ -582,7 +585,12 @@ int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, we
         return weir_state_commit(file, err);
     if (flags & WEIR_COMMIT_MORE && append->pending.size < WEIR_FILE_BATCH)
         return WEIR_OK;
-    return weir_append_flush(file, err);
+    int status = weir_append_flush(file, err);
+    if (status == WEIR_ETIMEOUT && append->count > 0) { /* it was not sent; those before it were promised, and stay */
+        append->pending.size = before;
+        append->count--;
+    }
+    return status;
 }
 
 /* Within a batch a message needs nothing but a place in memory. The first one of a writer is reserved, so its slot is
@@ -753,6 +761,7 @@ void weir_append_close(struct weir_file *file) {
         note_write(append);
     }
     append->lease.is_exclusive = 0;
+    append->lease.is_guest = file->made_log && file->role == WEIR_ROLE_CLIENT;
     weir_lease_close(&append->lease, &file->place, append->fd);
     if (append->fd >= 0)
         close(append->fd);

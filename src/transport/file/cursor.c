@@ -16,7 +16,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 
-enum { READ_AHEAD = 256 << 10, LINE_SLACK = 4096, RECORD_ALIGNMENT = 8 };
+enum { READ_AHEAD = 256 << 10, LINE_SLACK = 4096, RECORD_ALIGNMENT = 8, COMPARED = 16 << 10, TRIES_MAX = 8 };
 
 void weir_cursor_init(struct weir_cursor *cursor, int framing, uint64_t size_max) {
     *cursor = (struct weir_cursor){.fd = -1, .framing = framing, .size_max = size_max};
@@ -45,16 +45,51 @@ void weir_cursor_fini(struct weir_cursor *cursor) {
 
 /* ---- the window ---- */
 
+static ssize_t bytes_read(int fd, void *to, size_t size, uint64_t at) {
+    ssize_t got;
+    do
+        got = pread(fd, to, size, (off_t)at);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* The kernel copies page by page: while a dead writer's rest is cut off and another writes in its place, a read can
+ * begin in the one and end in the other, and plain messages have no checksums. So what was read at the end of the file
+ * is compared with what is there, until both are the same; what is new is there from its beginning to where we saw
+ * it. */
+static ssize_t settled(const struct weir_cursor *cursor, unsigned char *bytes, size_t size, uint64_t at) {
+    unsigned char again[COMPARED];
+    int tries = 0;
+    for (size_t done = 0; done < size;) {
+        size_t part = size - done < sizeof(again) ? size - done : sizeof(again);
+        ssize_t got = bytes_read(cursor->fd, again, part, at + done);
+        if (got < 0)
+            return got;
+        if ((size_t)got == part && memcmp(again, bytes + done, part) == 0) {
+            done += part;
+            continue;
+        }
+        if (++tries == TRIES_MAX) /* whoever changes it all the time gets no more than what stays */
+            return (ssize_t)done;
+        ssize_t anew = bytes_read(cursor->fd, bytes, size, at);
+        if (anew < 0)
+            return anew;
+        size = (size_t)anew;
+        done = 0;
+    }
+    return (ssize_t)size;
+}
+
 static int window_read(struct weir_cursor *cursor, size_t want, weir_error *err) {
     struct weir_buffer *window = &cursor->window;
     size_t room = want > READ_AHEAD ? want : READ_AHEAD;
     unsigned char *to = weir_buffer_room(window, room);
+    uint64_t at = cursor->window_at + window->size;
     if (!to)
         return weir_fail(err, WEIR_ENOMEM, "out of memory for reading %zu bytes of a log", room);
-    ssize_t got;
-    do
-        got = pread(cursor->fd, to, room, (off_t)(cursor->window_at + window->size));
-    while (got < 0 && errno == EINTR);
+    ssize_t got = bytes_read(cursor->fd, to, room, at);
+    if (got > 0 && (size_t)got < room && cursor->framing != WEIR_FRAMING_FRAMES)
+        got = settled(cursor, to, (size_t)got, at);
     if (got < 0)
         return weir_fail_errno(err, errno, "reading a log failed");
     window->size += (size_t)got;
@@ -360,8 +395,8 @@ static int plain_split(struct weir_cursor *cursor, struct weir_plain_splitter *s
             return status;
         cursor->pos += piece->used;
         want = size - piece->used + 1;
-        /* What the file ended with may be a dead writer's, and another writes in its place by now: what is read behind it
-         * would make one message of two. So all of it is read anew, at once. */
+        /* What the file ended with may be a dead writer's, and another writes in its place by now: what is read behind
+         * it would make one message of two. So all of it is read anew, at once. */
         if (cursor->has_ended) {
             cursor->window.size = 0;
             weir_plain_splitter_again(splitter);

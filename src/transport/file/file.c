@@ -169,6 +169,11 @@ static int file_peer_state(void *state) {
     return has_server ? WEIR_OK : WEIR_ENOENT;
 }
 
+static void file_set_timeout(void *state, int64_t timeout_ns) {
+    struct weir_file *file = state;
+    file->place.timeout_ns = timeout_ns;
+}
+
 const struct weir_transport_ops weir_transport_file = {
     .scheme = "file",
     .options = WEIR_OPTION_FRAMING | WEIR_OPTION_FILE,
@@ -180,6 +185,7 @@ const struct weir_transport_ops weir_transport_file = {
     .reserve = file_reserve,
     .commit = file_commit,
     .post = file_post,
+    .set_timeout = file_set_timeout,
     .post_many = file_post_many,
     .discard = file_discard,
     .skip = file_skip,

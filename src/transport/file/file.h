@@ -201,6 +201,7 @@ struct weir_lease {
     int fd;                  /* -1: not open */
     int is_locked;
     int is_exclusive; /* nobody else may write, so the lock is kept */
+    int is_guest;     /* a client that made the log */
     int is_first;     /* nobody else wrote when it was opened */
     uint32_t lane;    /* our number among the writers */
     void *turns;      /* the page with the word that those sleep on who wait for the disk; NULL: none */
@@ -343,6 +344,7 @@ struct weir_file {
     int fd; /* the file that is read; -1: there is none yet */
     uint32_t uid;
     int is_announced; /* others may know that we are there */
+    int made_log;     /* there was none when we came */
     struct weir_cursor cursor;
     uint64_t seq; /* of the message delivered last, or of the one before where we began */
     int is_seq_known;

@@ -356,6 +356,39 @@ static void test_a_full_disk_takes_nothing(void **state) {
     }
 }
 
+/* Another writer has the lock for longer than we may wait: what was corked is written later, once, and what was refused
+ * is not. */
+static void test_a_batch_outlasts_a_lock(void **state) {
+    (void)state;
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        char name[32], lock[64];
+        weir_error err;
+        snprintf(name, sizeof(name), "held%s", extensions[e]);
+        snprintf(lock, sizeof(lock), "%s.lock", name);
+        weir_writer *writer = writer_of(name, "?timeout=1h");
+        weir_reader *reader = reader_of(name, "");
+        weir_writer_set_timeout(writer, SECOND / 50); /* else this test does not end */
+        weir_writer_cork(writer);
+        for (int64_t i = 1; i <= 3; i++)
+            assert_int_equal(send_number(writer, i, 10, NULL), WEIR_OK);
+        int fd = open(path_of(lock), O_RDWR);
+        assert_int_equal(weir_lock_take(fd, 0, 1), WEIR_OK);
+        assert_int_equal(send_number(writer, 4, 1 << 20, &err), WEIR_ETIMEOUT);
+        assert_int_equal(weir_writer_uncork(writer, &err), WEIR_ETIMEOUT);
+        assert_non_null(strstr(err.text, "held the lock"));
+        assert_int_equal(send_number(writer, 5, 10, &err), WEIR_ETIMEOUT);
+        close(fd);
+        assert_int_equal(send_number(writer, 6, 10, NULL), WEIR_OK);
+        for (int64_t i = 1; i <= 3; i++)
+            assert_int_equal(next_number(reader), i);
+        assert_int_equal(next_number(reader), 6);
+        assert_int_equal(weir_writer_seq(writer), 4);
+        assert_int_equal(weir_reader_gaps(reader), 0);
+        weir_writer_close(writer);
+        weir_reader_close(reader);
+    }
+}
+
 static void test_sync(void **state) {
     (void)state;
     weir_writer *always = writer_of("sync.weir", "?sync=always"), *other = writer_of("sync.weir", "?sync=always"),
@@ -705,6 +738,7 @@ int main(void) {
         TEST(test_a_log_of_others_has_numbers),
         TEST(test_data_that_is_none_is_refused),
         TEST(test_a_full_disk_takes_nothing),
+        TEST(test_a_batch_outlasts_a_lock),
         TEST(test_sync),
         TEST(test_the_thread_of_interval),
         TEST(test_a_note_of_before_is_not_believed),

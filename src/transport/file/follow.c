@@ -210,6 +210,7 @@ int weir_follow_open(struct weir_file *file, weir_error *err) {
             *err = why;
         return status;
     }
+    file->made_log = made;
     if (made && !place->is_kept)
         status = weir_lease_keep_not(place, err);
     else

@@ -416,6 +416,19 @@ static void all_remove(const struct weir_place *place) {
     }
 }
 
+static int has_presence(int log_fd) {
+    return weir_presence_count(log_fd, 1) > 0 || weir_presence_count(log_fd, 0) > 0;
+}
+
+/* A client that found no log has made one; where nobody served and nothing was said in it, it goes again. */
+static void guest_leaves(const struct weir_lease *lease, const struct weir_place *place, int log_fd) {
+    struct stat about;
+    off_t header = place->framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_HEADER_SIZE : 0;
+    if (lease->is_guest && log_fd >= 0 && fstat(log_fd, &about) == 0 && about.st_size <= header &&
+        weir_file_is_at(log_fd, place->name) && !has_presence(log_fd))
+        unlink(place->name);
+}
+
 /* Others are there: in other processes, or with descriptors of their own here. */
 static void last_leaves(struct weir_lease *lease, const struct weir_place *place, int log_fd) {
     struct weir_lease_note note = {0};
@@ -425,10 +438,11 @@ static void last_leaves(struct weir_lease *lease, const struct weir_place *place
         return;
     weir_lease_read(lease, &note);
     if (!(note.flags & WEIR_LEASE_KEEPS_NOT)) {
+        guest_leaves(lease, place, log_fd);
         unlink(path);
         return;
     }
-    if (log_fd >= 0 && (weir_presence_count(log_fd, 1) > 0 || weir_presence_count(log_fd, 0) > 0))
+    if (log_fd >= 0 && has_presence(log_fd))
         return;
     all_remove(place);
     unlink(path);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <weir/weir.h>
 
+#include "os/lock.h"
 #include "transport/file/file.h"
 
 #define SECOND INT64_C(1000000000)

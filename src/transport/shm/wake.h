@@ -13,6 +13,7 @@
 #define WEIR_SHM_WAKE_H
 
 #include "transport/shm/channel.h"
+#include "transport/spin.h"
 
 /* The writing side: whom it has answered. */
 struct weir_waker {
@@ -73,28 +74,5 @@ void weir_space_tell(const struct weir_shm_channel *channel);
 /* A blocked writer: announce, look once more, sleep at most @left_ns (and never longer than some milliseconds). */
 uint32_t weir_space_begin(const struct weir_shm_channel *channel, unsigned lane);
 void weir_space_sleep(const struct weir_shm_channel *channel, uint32_t word, int64_t left_ns);
-
-/* Spinning that learns how long it pays. Two ends that answer each other and both sleep would never find out that
- * spinning has become worth it again, because waking the other takes longer than a short spin: so a long one is tried
- * now and then. */
-struct weir_spin {
-    int64_t limit_ns; /* 0: never, there is one processor */
-    uint32_t count;   /* of waits */
-};
-typedef int weir_ready_fn(void *user);
-
-static inline void weir_spin_pause(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
-void weir_spin_init(struct weir_spin *spin);
-/* Spin until @ready or the limit. Return: what @ready said last. */
-int weir_spin_until(struct weir_spin *spin, weir_ready_fn *ready, void *user);
-/* Spin until @ready or the deadline, whatever it costs (wait=spin). */
-int weir_spin_long(weir_ready_fn *ready, void *user, int64_t deadline);
 
 #endif

@@ -150,6 +150,7 @@ static void linger(struct weir_socket *socket) {
 void weir_socket_close(void *state) {
     struct weir_socket *socket = state;
     if (socket->fork_generation == weir_fork_generation()) {
+        weir_burst_leave(&socket->burst);
         weir_child_unlist(&socket->child);
         pthread_mutex_lock(&socket->lock);
         linger(socket);
@@ -205,8 +206,12 @@ int weir_socket_open(void *state, const struct weir_place *place, const struct w
     while (socket->writer == 0)
         weir_random(&socket->writer, sizeof(socket->writer));
     pthread_mutex_init(&socket->lock, NULL);
+    weir_spin_init(&socket->spin);
     int status = weir_pump_open(socket, err);
     weir_socket_list(socket);
+    socket->burst.may_keep = role != WEIR_ROLE_READER && place->may_keep;
+    if (role != WEIR_ROLE_READER)
+        weir_burst_join(&socket->burst, weir_kept_flush, socket);
     if (status == WEIR_OK)
         status = place_prepare(socket, err);
     if (status == WEIR_OK) {

@@ -156,6 +156,7 @@ static void let_in(struct weir_socket *socket, int fd) {
         return;
     }
     peer->fd = fd;
+    weir_peer_widen(socket, fd);
     peer->phase = WEIR_PHASE_HELLO;
     peer->credentials = credentials;
     peer->deadline = weir_clock_monotonic() + WEIR_HELLO_WAIT;

@@ -117,6 +117,7 @@ static int try_connect(struct weir_socket *socket, weir_error *err) {
     struct timeval slice = {.tv_sec = WEIR_RECEIVE_SLICE / 1000000000};
     int waits = socket->role != WEIR_ROLE_CLIENT || socket->tls || link.is_underway;
     upstream->fd = link.fd;
+    weir_peer_widen(socket, link.fd);
     upstream->is_underway = link.is_underway;
     upstream->phase = WEIR_PHASE_HELLO;
     upstream->deadline = waits ? weir_clock_monotonic() + WEIR_HELLO_WAIT : INT64_MAX;
@@ -308,6 +309,7 @@ static void seek_again(struct weir_socket *socket) {
 void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
     struct weir_peer *upstream = &socket->upstream;
     int was_ready = upstream->phase == WEIR_PHASE_READY;
+    weir_kept_publish(socket, WEIR_BURST_ENDS);
     if (was_ready) {
         int owner_read = upstream->hello.role == WEIR_ROLE_READER && !(upstream->hello.flags & WEIR_HELLO_OBSERVES);
         socket->is_resuming = 1;

@@ -12,6 +12,8 @@
 #include "transport/socket/plain.h"
 #include "transport/socket/socket.h"
 
+enum { SEND_BUFFER_MAX = 1 << 20 };
+
 static uint64_t key_of(const struct weir_socket *socket, const struct weir_peer *peer) {
     uint64_t place = peer == &socket->upstream ? (uint64_t)WEIR_KEY_UPSTREAM : (uint64_t)WEIR_KEY_PEERS + peer->index;
     return (uint64_t)peer->generation << 32 | place;
@@ -25,6 +27,14 @@ void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer) {
         events |= EPOLLOUT;
     if (events != peer->events)
         weir_pump_watch(socket, peer->fd, key_of(socket, peer), events, &peer->events);
+}
+
+void weir_peer_widen(const struct weir_socket *socket, int fd) {
+    uint64_t wanted = socket->place.capacity < SEND_BUFFER_MAX ? socket->place.capacity : SEND_BUFFER_MAX;
+    int now = 0, size = (int)(wanted / 8 * 5); /* the kernel takes twice as much, for its own needs */
+    socklen_t length = sizeof(now);
+    if (socket->family->is_one_machine && getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &now, &length) == 0 && now < size * 2)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
 void weir_peer_disconnect(struct weir_socket *socket, struct weir_peer *peer) {

@@ -1,7 +1,7 @@
 /* The operations of readers: also a server's requests and a client's replies.
  *
  * An end that listens takes frames from its inbox; one that is connected takes them from its connection, where they
- * lie. A frame that does not lie at a multiple of 64 is copied once, to memory that does.
+ * lie. One whose data must be aligned, and is not, is copied once.
  *
  * What must stay true: a frame is delivered at most once, in its writer's order, and what is missing is counted: `seen`
  * knows the last seq of every writer, across listeners. The frame delivered last (`last`) is kept until a newer one
@@ -21,9 +21,10 @@
 
 /* ---- which frames ---- */
 
-/* The frame, at a multiple of 64. Return: NULL when there is no memory. */
-static const unsigned char *aligned(struct weir_socket *socket, const unsigned char *bytes, size_t size) {
-    if ((uintptr_t)bytes % WEIR_FRAME_ALIGNMENT == 0)
+/* The frame where it lies, or at a multiple of 64 if it must. Return: NULL when there is no memory. */
+static const unsigned char *aligned(struct weir_socket *socket, const unsigned char *bytes, uint64_t word,
+                                    size_t size) {
+    if (!(word >> 56 & WEIR_FRAME_ALIGNED) || (uintptr_t)bytes % WEIR_FRAME_ALIGNMENT == 0)
         return bytes;
     socket->aligned.size = 0;
     unsigned char *room = weir_buffer_room(&socket->aligned, size);
@@ -79,7 +80,7 @@ static int describe(struct weir_socket *socket, const unsigned char *bytes, stru
     memcpy(&word, bytes, sizeof(word));
     memcpy(&seq, bytes + 8, sizeof(seq));
     size_t size = weir_frame_word_size(word);
-    *ret = (struct weir_inbound){.bytes = aligned(socket, bytes, size), .word = word, .size = size};
+    *ret = (struct weir_inbound){.bytes = aligned(socket, bytes, word, size), .word = word, .size = size};
     if (!ret->bytes)
         return WEIR_ENOMEM;
     uint64_t writer = weir_frame_origin(bytes, word, socket->writer);
@@ -142,7 +143,7 @@ static int frame_take(struct weir_socket *socket, const struct weir_stream_frame
     if (socket->role == WEIR_ROLE_READER && !is_before && is_seen(socket, writer, frame->seq))
         return WEIR_EAGAIN;
     socket->last.bytes = NULL;
-    inbound.bytes = aligned(socket, frame->bytes, frame->size);
+    inbound.bytes = aligned(socket, frame->bytes, frame->word, frame->size);
     if (!inbound.bytes)
         return WEIR_ENOMEM;
     if (socket->role == WEIR_ROLE_READER && !is_before)
@@ -203,6 +204,48 @@ static int connected_next(struct weir_socket *socket, struct weir_inbound *ret, 
     return WEIR_EAGAIN;
 }
 
+/* ---- the next one of many ---- */
+
+/* May what follows be taken without looking around? While the owner takes frame after frame of one writer out of what
+ * one read brought, nothing else can happen: he has no thread, and every other operation of his ends it. */
+static void quick_begin(struct weir_socket *socket) {
+    struct weir_quick *quick = &socket->quick;
+    if (socket->role != WEIR_ROLE_READER || socket->mode != WEIR_MODE_CONNECTED || socket->pump.has_thread ||
+        socket->poll_fd >= 0 || socket->wants_sought || socket->has_before || socket->is_last_next ||
+        socket->upstream.plain || !socket->last.bytes || socket->failure.code != WEIR_OK)
+        return;
+    quick->origin = weir_origins_find(&socket->seen, socket->last_origin);
+    quick->number = quick->origin ? weir_origins_number(&socket->seen, quick->origin) : 0;
+    quick->is_on = quick->origin && !quick->origin->is_fresh;
+}
+
+/* The frame that follows, if it is whole, of the same writer, the next in his count, and needs no copy. */
+static int quick_next(struct weir_socket *socket, struct weir_inbound *ret) {
+    static const unsigned simple = WEIR_FRAME_TIME | WEIR_FRAME_WRITER | WEIR_FRAME_META;
+    struct weir_stream *in = &socket->upstream.in;
+    struct weir_origin *origin = socket->quick.origin;
+    size_t left;
+    const unsigned char *bytes = weir_stream_bytes(in, &left);
+    uint64_t word, seq;
+    if (left < WEIR_FRAME_HEADER_SIZE)
+        return 0;
+    memcpy(&word, bytes, sizeof(word));
+    memcpy(&seq, bytes + 8, sizeof(seq));
+    unsigned flags = (unsigned)(word >> 56);
+    size_t size = weir_frame_word_size(word);
+    size_t head = WEIR_FRAME_HEADER_SIZE + (flags & WEIR_FRAME_TIME ? 8 : 0) + (flags & WEIR_FRAME_WRITER ? 8 : 0);
+    if ((word >> 32 & 0xFF) != (WEIR_FRAME_VERSION << 4 | WEIR_FRAME_MESSAGE) || (flags & ~simple) || size > left ||
+        size < head || size > in->size_max + WEIR_STREAM_SLACK || seq != origin->seq + 1 ||
+        weir_frame_origin(bytes, word, socket->upstream.hello.writer) != origin->writer)
+        return 0;
+    origin->seq = seq;
+    weir_stream_take(in, size);
+    *ret = (struct weir_inbound){
+        .bytes = bytes, .word = word, .size = size, .writer = socket->quick.number, .uid = origin->uid};
+    socket->last = *ret;
+    return 1;
+}
+
 /* ---- next ---- */
 
 static int failure_tell(struct weir_socket *socket, weir_error *err) {
@@ -237,8 +280,13 @@ static int next(struct weir_socket *socket, struct weir_inbound *ret, weir_error
 int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
     struct weir_socket *socket = state;
     struct weir_inbound inbound;
+    if (socket->quick.is_on && quick_next(socket, ret))
+        return WEIR_OK;
     pthread_mutex_lock(&socket->lock);
+    socket->quick.is_on = 0;
     int status = next(socket, &inbound, err);
+    if (status == WEIR_OK)
+        quick_begin(socket);
     if (socket->poll_fd >= 0) {
         weir_socket_show(socket);
         weir_pump_arm(socket);
@@ -327,6 +375,7 @@ static int seek(struct weir_socket *socket, enum weir_from from, int64_t value, 
 int weir_socket_seek(void *state, enum weir_from from, int64_t value, weir_error *err) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
+    socket->quick.is_on = 0;
     int status = seek(socket, from, value, err);
     if (socket->poll_fd >= 0)
         weir_socket_show(socket);
@@ -365,6 +414,23 @@ static int is_direct(const struct weir_socket *socket, uint32_t what) {
     return what == WEIR_READY_TO_READ && socket->mode == WEIR_MODE_CONNECTED && upstream->phase == WEIR_PHASE_READY &&
            !socket->pump.has_thread && !weir_peer_has_output(upstream) && !upstream->has_ended && !upstream->tls &&
            !upstream->plain;
+}
+
+/* Has something come? For spinning: with a read, or whatever else there is to do. */
+static int spin_look(void *user) {
+    struct weir_socket *socket = user;
+    if (!is_direct(socket, WEIR_READY_TO_READ))
+        return weir_pump_run(socket, 0, NULL) != WEIR_OK || is_ready(socket, WEIR_READY_TO_READ);
+    int status = weir_upstream_read(socket, MSG_DONTWAIT);
+    socket->upstream.has_ended |= status == WEIR_ECLOSED;
+    return status != WEIR_EAGAIN;
+}
+
+/* An answer comes sooner than one can be woken for it. Return: 1 when something has come. */
+static int spin(struct weir_socket *socket, uint32_t what, int64_t deadline) {
+    if (what != WEIR_READY_TO_READ || weir_deadline_left(deadline) < WEIR_MS)
+        return 0;
+    return weir_spin_until(&socket->spin, spin_look, socket);
 }
 
 /* Wait for input with one system call when it comes soon; *is_idle says that it has not. */
@@ -411,6 +477,9 @@ int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *e
     struct weir_socket *socket = state;
     int status = WEIR_OK, is_idle = 0;
     pthread_mutex_lock(&socket->lock);
+    socket->quick.is_on = 0;
+    if (!is_ready(socket, what) && !awaits_in_vain(socket))
+        (void)spin(socket, what, deadline);
     while (!is_ready(socket, what)) {
         /* A client that waits for a reply must hear of it when the server goes, though another may be there already. */
         if (awaits_in_vain(socket) && what == WEIR_READY_TO_READ) {
@@ -466,6 +535,7 @@ static int descriptors_open(struct weir_socket *socket) {
 int weir_socket_fd(void *state, int *ret, weir_error *err) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
+    socket->quick.is_on = 0;
     int sys_errno = socket->poll_fd < 0 ? descriptors_open(socket) : 0;
     if (sys_errno == 0) {
         *ret = socket->poll_fd;

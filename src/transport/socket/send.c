@@ -1,8 +1,8 @@
 /* The operations of writers: also a client's requests and a server's replies.
  *
  * The owner writes a frame straight into a chunk of his own; commit moves a small one next to the frame before it, so
- * that many leave as one piece. A frame leaves at once, by the owner's own system call; what the socket does not take
- * stays queued, and our thread sends it when the owner is away.
+ * that many leave as one piece. A frame leaves at once, by the owner's own system call, unless he is in a burst
+ * (kept.c); what the socket does not take stays queued, and our thread sends it when the owner is away.
  *
  * What must stay true: reserve and commit never block. Between them only the owner touches the bytes behind own->size,
  * so the thread may publish other frames meanwhile. */
@@ -71,7 +71,8 @@ static int reserve(struct weir_socket *socket, uint64_t peer, size_t size, struc
     }
     enum weir_chunk_kind kind =
         socket->place.full == WEIR_FULL_DROP_OLDEST && peer == 0 ? WEIR_CHUNK_DROPPABLE : WEIR_CHUNK_FIRM;
-    if (weir_chunk_room(&socket->own, size, WEIR_FRAME_ALIGNMENT, kind, &socket->own_start) != WEIR_OK)
+    size_t room = size + (socket->burst.is_hot && size <= WEIR_BURST_FRAME_MAX ? WEIR_KEPT_ROOM : 0);
+    if (weir_chunk_room(&socket->own, room, WEIR_FRAME_ALIGNMENT, kind, &socket->own_start) != WEIR_OK)
         return weir_fail(err, WEIR_ENOMEM, "%s: no memory for a message of %zu bytes", socket->place.text, size);
     socket->refused_size = 0;
     socket->own_size = size;
@@ -80,9 +81,36 @@ static int reserve(struct weir_socket *socket, uint64_t peer, size_t size, struc
     return WEIR_OK;
 }
 
+static uint64_t queued_size(const struct weir_socket *socket) {
+    return socket->mode == WEIR_MODE_LISTENING ? socket->batch_size : socket->upstream.out.size;
+}
+
+/* There is no room for one more beside what was kept: it leaves before who reserved may take his time. */
+static void kept_used_up(struct weir_socket *socket) {
+    int is_burst = !socket->burst.is_corked;
+    socket->burst.is_hot |= is_burst;
+    weir_kept_publish(socket, is_burst ? WEIR_BURST_PAUSES : WEIR_BURST_ENDS);
+    if (!is_burst && queued_size(socket) < WEIR_BATCH_SIZE)
+        return;
+    socket->batch_size = 0;
+    weir_socket_push_new(socket);
+    if (!is_burst)
+        weir_socket_hand_over(socket); /* else the flusher does, if we do not come back */
+}
+
 int weir_socket_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err) {
     struct weir_socket *socket = state;
+    unsigned char *room = peer == 0 ? weir_burst_room(&socket->burst, size, &ret->seq) : NULL;
+    if (room) {
+        ret->bytes = room;
+        socket->own_start = (size_t)(room - socket->own->bytes);
+        socket->own_size = size;
+        socket->own_peer = 0;
+        return WEIR_OK;
+    }
     pthread_mutex_lock(&socket->lock);
+    if (socket->burst.is_granted && socket->role == WEIR_ROLE_WRITER)
+        kept_used_up(socket);
     int status = reserve(socket, peer, size, ret, err);
     pthread_mutex_unlock(&socket->lock);
     return status;
@@ -99,7 +127,7 @@ static int queue_private(struct weir_socket *socket, struct weir_peer *to, size_
     return weir_queue_push(&to->out, socket->own, start, stop);
 }
 
-static int publish(struct weir_socket *socket, size_t start, size_t stop) {
+int weir_socket_publish(struct weir_socket *socket, size_t start, size_t stop) {
     /* The server has gone since there was room: the request is lost, and must not reach the next one late. */
     if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED) {
         socket->lost_request = 1;
@@ -141,19 +169,17 @@ int weir_socket_has_leftover(const struct weir_socket *socket) {
     return 0;
 }
 
-/* Try to send, unless the socket was full and the pump watches it already. */
-static void push_new(struct weir_socket *socket) {
+void weir_socket_push_new(struct weir_socket *socket) {
     struct weir_peer *upstream = &socket->upstream;
     if (socket->mode == WEIR_MODE_LISTENING)
         weir_hub_settle(socket);
     else if (socket->mode == WEIR_MODE_CONNECTED && !(upstream->events & EPOLLOUT))
         weir_socket_push(socket);
-    if (weir_socket_has_leftover(socket))
-        weir_pump_hand_over(socket);
 }
 
-static uint64_t queued_size(const struct weir_socket *socket) {
-    return socket->mode == WEIR_MODE_LISTENING ? socket->batch_size : socket->upstream.out.size;
+void weir_socket_hand_over(struct weir_socket *socket) {
+    if (weir_socket_has_leftover(socket))
+        weir_pump_hand_over(socket);
 }
 
 /* Put a small frame next to the one before it. Return: where it begins now. */
@@ -164,24 +190,74 @@ static size_t pack(struct weir_chunk *own, size_t start, size_t size) {
     return own->size;
 }
 
+/* A request or a reply stands in its queue at once. It leaves at once, too, unless one has just left: the second of two
+ * that are sent faster than system calls go waits for those that follow, until the thread waits for something. */
+static int call_commit(struct weir_socket *socket) {
+    size_t size = socket->own_size, start = pack(socket->own, socket->own_start, size);
+    socket->own_size = 0;
+    socket->own->size = start + size;
+    socket->own_seq++;
+    socket->batch_size += size;
+    socket->has_asked = socket->role == WEIR_ROLE_CLIENT;
+    int status = weir_socket_publish(socket, start, start + size);
+    if (size <= WEIR_BURST_FRAME_MAX && queued_size(socket) < WEIR_BATCH_SIZE &&
+        weir_burst_queue(&socket->burst, socket->own_seq))
+        return status;
+    socket->batch_size = 0;
+    weir_socket_push_new(socket);
+    weir_burst_after(&socket->burst);
+    weir_socket_hand_over(socket);
+    return status;
+}
+
+/* A frame is written: give it to whom it is for, and send it, or let it wait with those before it. */
+static int commit(struct weir_socket *socket, uint32_t flags) {
+    if (socket->role != WEIR_ROLE_WRITER)
+        return call_commit(socket);
+    size_t size = socket->own_size;
+    int was_granted = socket->burst.is_granted; /* then the flusher has seen to what the sockets did not take */
+    weir_kept_publish(socket, WEIR_BURST_PAUSES);
+    size_t start = pack(socket->own, socket->own_start, size);
+    int is_batch = flags & WEIR_COMMIT_MORE;
+    socket->own_size = 0;
+    socket->burst.is_hot |= weir_kept_is_backed_up(socket);
+    if (!is_batch && !socket->burst.is_hot)
+        weir_burst_before(&socket->burst);
+    if (weir_kept_begin(socket, start, size, flags))
+        return WEIR_OK;
+    weir_kept_publish(socket, WEIR_BURST_ENDS);
+    socket->own->size = start + size;
+    socket->own_seq++;
+    socket->batch_size += size;
+    int status = weir_socket_publish(socket, start, start + size);
+    if (is_batch && !was_granted && queued_size(socket) < WEIR_BATCH_SIZE)
+        return status;
+    socket->batch_size = 0;
+    weir_socket_push_new(socket);
+    if (socket->burst.is_hot) /* it was not worth a grant, or is too large to be kept */
+        weir_burst_before(&socket->burst);
+    weir_burst_after(&socket->burst);
+    weir_socket_hand_over(socket);
+    return status;
+}
+
 int weir_socket_commit(void *state, uint64_t word, uint32_t flags, weir_error *err) {
     struct weir_socket *socket = state;
-    size_t size = socket->own_size;
-    memcpy(socket->own->bytes + socket->own_start, &word, sizeof(word));
-    pthread_mutex_lock(&socket->lock);
-    size_t start = pack(socket->own, socket->own_start, size);
-    socket->own->size = start + size;
-    socket->own_size = 0;
-    socket->own_seq++;
-    socket->has_asked = socket->role == WEIR_ROLE_CLIENT;
-    socket->batch_size += size;
-    int status = publish(socket, start, start + size);
-    if (!(flags & WEIR_COMMIT_MORE) || queued_size(socket) >= WEIR_BATCH_SIZE) {
-        socket->batch_size = 0;
-        push_new(socket);
+    unsigned char *bytes = socket->own->bytes + socket->own_start;
+    memcpy(bytes, &word, sizeof(word));
+    if (socket->own_peer == 0 && weir_burst_take(&socket->burst, bytes, socket->own_size, flags)) {
+        socket->own_size = 0;
+        return WEIR_OK;
     }
+    pthread_mutex_lock(&socket->lock);
+    int status = commit(socket, flags);
     pthread_mutex_unlock(&socket->lock);
     return status ? weir_fail(err, status, "%s: no memory to queue a message", socket->place.text) : WEIR_OK;
+}
+
+uint64_t weir_socket_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags) {
+    struct weir_socket *socket = state;
+    return weir_burst_post(&socket->burst, word, data, size, time, flags);
 }
 
 void weir_socket_discard(void *state) {
@@ -192,18 +268,38 @@ void weir_socket_discard(void *state) {
 void weir_socket_skip(void *state) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
+    weir_kept_publish(socket, WEIR_BURST_ENDS);
     socket->own_seq++;
+    weir_socket_push_new(socket);
+    weir_socket_hand_over(socket);
     pthread_mutex_unlock(&socket->lock);
 }
 
+/* In a burst a batch is like a message: it waits for those that follow. */
 int weir_socket_flush(void *state, weir_error *err) {
     struct weir_socket *socket = state;
+    struct weir_burst *burst = &socket->burst;
     (void)err;
+    if (burst->is_granted && !burst->is_corked)
+        return WEIR_OK; /* or it has ended this moment, and what was kept has left */
     pthread_mutex_lock(&socket->lock);
-    socket->batch_size = 0;
-    push_new(socket);
+    weir_burst_before(burst);
+    if (!weir_burst_is_on(burst) || !weir_burst_uncork(burst)) {
+        weir_kept_publish(socket, WEIR_BURST_ENDS);
+        socket->batch_size = 0;
+        weir_socket_push_new(socket);
+        weir_burst_after(burst);
+        weir_socket_hand_over(socket);
+    }
     pthread_mutex_unlock(&socket->lock);
     return WEIR_OK;
+}
+
+void weir_socket_set_timeout(void *state, int64_t timeout_ns) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    socket->place.timeout_ns = timeout_ns;
+    pthread_mutex_unlock(&socket->lock);
 }
 
 int weir_socket_readers(void *state, uint32_t *ret) {

@@ -5,6 +5,7 @@
  *   hub.c      the listener: lets ends in, reads what they send, relays it
  *   spread.c   the listener: history, readers' queues, who is told what
  *   send.c, receive.c   the operations of writers and of readers
+ *   kept.c     what a writer in a burst keeps back (transport/burst.h)
  *   pump.c     waiting for events, by the owner's thread or by a thread of our own
  *   peer.c     one connection: being watched, being closed; control frames
  *   wire.c     its bytes: as they are, inside TLS (tls.c), or as plain messages
@@ -30,10 +31,12 @@
 #include "frame/queue.h"
 #include "frame/stream.h"
 #include "os/child.h"
+#include "transport/burst.h"
 #include "transport/socket/family.h"
 #include "transport/socket/hello.h"
 #include "transport/socket/origins.h"
 #include "transport/socket/tls.h"
+#include "transport/spin.h"
 #include "transport/transport.h"
 
 enum {
@@ -65,6 +68,13 @@ struct weir_seek {
     int64_t value;
     uint64_t serial; /* comes back in the confirmation */
     int is_asked;
+};
+
+/* What a connected reader needs to know to take the next frame of the same writer. The owner's. */
+struct weir_quick {
+    struct weir_origin *origin; /* in socket->seen */
+    uint32_t number;
+    uint8_t is_on;
 };
 
 struct weir_plain_peer;
@@ -162,17 +172,20 @@ struct weir_socket {
     struct weir_origins passed; /* whose frames went through here */
 
     /* Sending. */
-    struct weir_chunk *own; /* open: where the owner writes */
-    size_t own_start;       /* owner: of what is reserved */
-    size_t own_size;        /* owner: 0: nothing is reserved */
-    uint64_t own_peer;      /* owner */
-    uint64_t own_seq;       /* of the frame sent last */
-    size_t batch_size;      /* committed with WEIR_COMMIT_MORE and not sent */
-    size_t refused_size;    /* what reserve had no room for */
+    struct weir_chunk *own;  /* open: where the owner writes */
+    size_t own_start;        /* owner: of what is reserved */
+    size_t own_size;         /* owner: 0: nothing is reserved */
+    uint64_t own_peer;       /* owner */
+    uint64_t own_seq;        /* of the frame published last */
+    struct weir_burst burst; /* what lies in `own` behind its size is kept back */
+    size_t batch_size;       /* committed with WEIR_COMMIT_MORE and not sent */
+    size_t refused_size;     /* what reserve had no room for */
     uint64_t refused_peer;
 
     /* Reading. */
     struct weir_origins seen;
+    struct weir_quick quick;
+    struct weir_spin spin;
     struct weir_chunk *taken;   /* holds the frame the owner looks at */
     struct weir_buffer aligned; /* owner: a copy of it, when it does not lie at a multiple of 64 */
     struct weir_inbound last;   /* the newest frame delivered; bytes NULL: none */
@@ -207,6 +220,8 @@ static inline int weir_peer_may_send(const struct weir_socket *socket, const str
 }
 /* Watch for what can happen on the connection now. */
 void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer);
+/* Let the socket take a large message at once, as far as capacity= and the system let it. */
+void weir_peer_widen(const struct weir_socket *socket, int fd);
 /* Close the connection; the place, its queues and its stream stay. */
 void weir_peer_disconnect(struct weir_socket *socket, struct weir_peer *peer);
 void weir_peer_fini(struct weir_peer *peer);
@@ -336,11 +351,34 @@ int weir_socket_latest(const struct weir_place *place, const struct weir_socket_
 
 /* ---- send.c, receive.c: operations ---- */
 
+/* ---- kept.c ---- */
+
+enum { WEIR_KEPT_ROOM = 8 << 10 }; /* who is in a burst begins a new chunk rather than with less than this */
+/* The owner's frame [start, start + size), not published yet: if he is in a burst, or in a batch as @flags say, keep it
+ * and what follows. Return: 1 when it is kept. */
+int weir_kept_begin(struct weir_socket *socket, size_t start, size_t size, uint32_t flags);
+/* Publish what was kept. */
+void weir_kept_publish(struct weir_socket *socket, enum weir_burst_how how);
+/* For weir_burst_join: the same, and send. */
+void weir_kept_flush(void *object, enum weir_burst_how how);
+/* Does what is sent now wait behind something anyway? */
+int weir_kept_is_backed_up(const struct weir_socket *socket);
+
+/* ---- send.c, more ---- */
+
+/* Give the owner's frames [start, stop) to whom they are for. Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_socket_publish(struct weir_socket *socket, size_t start, size_t stop);
+/* Try to send, unless the socket was full and the pump watches it already. */
+void weir_socket_push_new(struct weir_socket *socket);
+/* What the sockets have not taken our thread sends. */
+void weir_socket_hand_over(struct weir_socket *socket);
+uint64_t weir_socket_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
 int weir_socket_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_socket_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);
 void weir_socket_discard(void *state);
 void weir_socket_skip(void *state);
 int weir_socket_flush(void *state, weir_error *err);
+void weir_socket_set_timeout(void *state, int64_t timeout_ns);
 int weir_socket_readers(void *state, uint32_t *ret);
 int weir_socket_peer_state(void *state);
 /* Is there room for what reserve refused last? */
@@ -364,10 +402,11 @@ int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq,
 /* For the ops tables: what is the same for every family. */
 #define WEIR_SOCKET_END_OPS                                                                                            \
     .traits = WEIR_TRAIT_BOUNDED, .state_size = sizeof(struct weir_socket), .close = weir_socket_close,                \
-    .reserve = weir_socket_reserve, .commit = weir_socket_commit, .post = weir_transport_no_post,                      \
+    .reserve = weir_socket_reserve, .commit = weir_socket_commit, .post = weir_socket_post,                            \
     .post_many = weir_transport_no_post_many, .follow = weir_transport_no_follow, .discard = weir_socket_discard,      \
     .skip = weir_socket_skip, .flush = weir_socket_flush, .readers = weir_socket_readers, .next = weir_socket_next,    \
     .release = weir_socket_release, .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd,          \
-    .peer_state = weir_socket_peer_state, .list = weir_transport_no_list, .clean = weir_transport_no_clean
+    .peer_state = weir_socket_peer_state, .set_timeout = weir_socket_set_timeout, .list = weir_transport_no_list,      \
+    .clean = weir_transport_no_clean
 
 #endif

@@ -43,14 +43,20 @@ static void offer(const struct weir_socket *socket, struct weir_queue *queue, in
 }
 
 static void history_push(struct weir_socket *socket, const struct weir_run *run) {
-    size_t size;
-    if (weir_queue_push(&socket->history, run->chunk, run->start, run->end) != WEIR_OK)
-        return;
-    while (socket->history.size > socket->place.capacity) {
-        weir_queue_first(&socket->history, &size);
-        if (size == socket->history.size)
-            return; /* the newest frame stays, however big */
-        weir_queue_sent(&socket->history, size);
+    if (weir_queue_push(&socket->history, run->chunk, run->start, run->end) == WEIR_OK)
+        weir_queue_trim(&socket->history, socket->place.capacity); /* the newest frame stays, however big */
+}
+
+/* Those frames of a run that a reader takes: whose listener has been given bigger ones than he. */
+static void offer_each(const struct weir_socket *socket, struct weir_peer *peer, const struct weir_run *run,
+                       uint64_t size_max) {
+    for (size_t start = run->start; start < run->end;) {
+        uint64_t word;
+        memcpy(&word, run->chunk->bytes + start, sizeof(word));
+        struct weir_run one = {run->chunk, start, start + weir_frame_word_size(word)};
+        if (one.end - start <= size_max)
+            offer(socket, &peer->out, weir_peer_holds(peer), &one);
+        start = one.end;
     }
 }
 
@@ -59,8 +65,13 @@ void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struc
     struct weir_run run = {chunk, start, stop};
     for (size_t i = 0; i < socket->peer_count; i++) {
         struct weir_peer *peer = socket->peers[i];
-        if (peer != from && weir_peer_reads(peer) && stop - start <= peer->hello.size_max + WEIR_STREAM_SLACK)
+        if (peer == from || !weir_peer_reads(peer))
+            continue;
+        uint64_t size_max = peer->hello.size_max + WEIR_STREAM_SLACK;
+        if (stop - start <= size_max)
             offer(socket, &peer->out, weir_peer_holds(peer), &run);
+        else
+            offer_each(socket, peer, &run, size_max);
     }
     history_push(socket, &run);
     if (weir_socket_reads(socket))

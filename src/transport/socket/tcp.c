@@ -20,7 +20,7 @@ static int inet_remove(const struct weir_place *place, int is_dry_run, weir_clea
 
 const struct weir_transport_ops weir_transport_tcp = {
     .scheme = "tcp",
-    .options = WEIR_OPTION_LISTEN | WEIR_OPTION_FRAMING | WEIR_OPTION_TLS,
+    .options = WEIR_OPTION_BURST | WEIR_OPTION_LISTEN | WEIR_OPTION_FRAMING | WEIR_OPTION_TLS,
     .check = weir_inet_check,
     .open = inet_open,
     WEIR_SOCKET_END_OPS,

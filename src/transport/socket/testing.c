@@ -62,7 +62,8 @@ int testing_teardown(void **state) {
 /* ---- ends ---- */
 
 struct weir_place testing_place(const struct testing *testing) {
-    struct weir_place place = {.transport = &weir_transport_unix,
+    struct weir_place place = {.may_keep = 1,
+                               .transport = &weir_transport_unix,
                                .capacity = 1 << 20,
                                .size_max = 16 << 20,
                                .timeout_ns = TESTING_SECOND,

@@ -14,7 +14,7 @@ static int local_latest(const struct weir_place *place, struct weir_buffer *out,
 
 const struct weir_transport_ops weir_transport_unix = {
     .scheme = "unix",
-    .options = WEIR_OPTION_LISTEN | WEIR_OPTION_ALLOW | WEIR_OPTION_FRAMING,
+    .options = WEIR_OPTION_BURST | WEIR_OPTION_LISTEN | WEIR_OPTION_ALLOW | WEIR_OPTION_FRAMING,
     .check = weir_socket_local_check,
     .open = local_open,
     WEIR_SOCKET_END_OPS,

@@ -109,7 +109,13 @@ pub unsafe extern "C" fn bench_receive(end: *const End, bytes: *mut u8, copied: 
 /// # Safety
 /// As bench_send; each message begins with its number.
 #[no_mangle]
-pub unsafe extern "C" fn bench_send_many(end: *const End, bytes: *mut u8, copied: usize, size: usize, count: u64) -> bool {
+pub unsafe extern "C" fn bench_send_many(
+    end: *const End,
+    bytes: *mut u8,
+    copied: usize,
+    size: usize,
+    count: u64,
+) -> bool {
     let bytes = slice::from_raw_parts_mut(bytes, copied);
     (0..count).all(|number| {
         bytes[..8].copy_from_slice(&number.to_ne_bytes());

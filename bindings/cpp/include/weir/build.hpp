@@ -75,9 +75,11 @@ template <typename T>
 concept text_like = std::convertible_to<const T &, std::string_view> && !std::same_as<T, std::nullptr_t>;
 template <typename T>
 concept bytes_like = std::ranges::contiguous_range<const T> && std::ranges::sized_range<const T> &&
-                     std::same_as<std::ranges::range_value_t<const T>, std::byte>;
+    std::same_as<std::ranges::range_value_t<const T>, std::byte>;
 template <typename T>
-concept map_like = std::ranges::input_range<const T> && requires { typename T::mapped_type; };
+concept map_like = std::ranges::input_range<const T> && requires {
+    typename T::mapped_type;
+};
 template <typename T> inline constexpr bool is_optional = false;
 template <typename T> inline constexpr bool is_optional<std::optional<T>> = true;
 
@@ -200,9 +202,8 @@ template <typename T> builder &builder::refer(const T &item) {
 class item {
 public:
     template <typename T>
-        requires(!std::same_as<T, item>)
-    item(const T &source) noexcept
-        : source_(&source), put_([](builder &b, const void *p) { b.put(*static_cast<const T *>(p)); }) {}
+    requires(!std::same_as<T, item>) item(const T &source)
+    noexcept : source_(&source), put_([](builder &b, const void *p) { b.put(*static_cast<const T *>(p)); }) {}
     template <std::size_t N>
     item(const char (&text)[N]) noexcept
         : source_(text),
@@ -255,14 +256,25 @@ template <typename T> document make(const T &source) {
 inline document decode(codec from, std::span<const std::byte> bytes) {
     document decoded, owned;
     weir_error e;
-    detail::check(
-        weir_decode(decoded.raw(), static_cast<int>(from), bytes.data(), bytes.size(), nullptr, nullptr, &e), e);
+    detail::check(weir_decode(decoded.raw(), static_cast<int>(from), bytes.data(), bytes.size(), nullptr, nullptr, &e),
+                  e);
     detail::check(weir_doc_copy(owned.raw(), decoded.root().raw()));
     return owned;
 }
 
 inline document decode(codec from, std::string_view bytes) {
     return decode(from, std::as_bytes(std::span(bytes)));
+}
+
+/* "cbor", and back; throws invalid_error with the names there are. */
+inline std::string_view codec_name(codec which) noexcept {
+    return weir_codec_name(static_cast<int>(which));
+}
+inline codec codec_of(const text_arg &name) {
+    int found;
+    weir_error e;
+    detail::check(weir_codec_find(name.c_str(), &found, &e), e);
+    return static_cast<codec>(found);
 }
 
 /* Or flags together: codec_flags::plain | codec_flags::pretty. */

@@ -226,8 +226,15 @@ public:
 
     /* How long a send may wait under full=block. */
     void set_timeout(weir::timeout wait) noexcept { weir_writer_set_timeout(raw(), wait.ns()); }
-    /// The time of the messages from the next one on: 0 for none, WEIR_TIME_NOW for the clock's again.
+    /* What it is now: what the address said, or what was set. */
+    weir::timeout timeout() const noexcept {
+        const std::int64_t ns = weir_writer_timeout(raw());
+        return ns < 0 ? forever : weir::timeout(std::chrono::nanoseconds(ns));
+    }
+    /* The time of the messages from the next one on, for who sends what was measured before: 0 for none, WEIR_TIME_NOW
+     * for the clock's again. */
     void set_time(std::int64_t ns) noexcept { weir_writer_set_time(raw(), ns); }
+    void set_time(time_point moment) noexcept { set_time(moment.time_since_epoch().count()); }
     /* Wait until @count readers are there; false when they were not in time. */
     bool wait_readers(std::uint32_t count, weir::timeout wait = forever) {
         weir_error e;
@@ -409,6 +416,23 @@ inline document directory() {
     document list;
     weir_error e;
     detail::check(weir_directory_list(list.raw(), &e), e);
+    return list;
+}
+
+/* Why one channel is as it is: weir/directory.h says what stands there. Throws not_found_error. */
+inline document channel_info(const text_arg &address) {
+    document found;
+    weir_error e;
+    detail::check(weir_channel_info(address.c_str(), found.raw(), &e), e);
+    return found;
+}
+
+/* Take one channel away with its messages when nobody has it open; says what it was. Throws busy_error (it says who),
+ * not_found_error, not_supported_error (a log or a pipe is a file). */
+inline document channel_remove(const text_arg &address, bool is_dry_run = false) {
+    document list;
+    weir_error e;
+    detail::check(weir_channel_remove(address.c_str(), list.raw(), is_dry_run, &e), e);
     return list;
 }
 
