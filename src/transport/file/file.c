@@ -103,6 +103,11 @@ static uint64_t file_post(void *state, uint64_t word, const void *data, size_t s
     return weir_append_post(state, word, data, size, time, flags);
 }
 
+static size_t file_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                             uint32_t flags, uint64_t *ret_seq) {
+    return weir_append_post_many(state, word, data, count, time, flags, ret_seq);
+}
+
 static void file_discard(void *state) {
     struct weir_file *file = state;
     file->append.reserved = 0;
@@ -181,7 +186,7 @@ const struct weir_transport_ops weir_transport_file = {
     .commit = file_commit,
     .post = file_post,
     .set_timeout = file_set_timeout,
-    .post_many = weir_transport_no_post_many,
+    .post_many = file_post_many,
     .discard = file_discard,
     .skip = file_skip,
     .flush = file_flush,
