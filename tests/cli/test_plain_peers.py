@@ -174,6 +174,35 @@ def test_calls(weir, door):
     assert weir.out("call", door.address, "double", "4").strip() == "8"
 
 
+NO_REQUESTS = [{"op": 5}, {"op": "x" * 256}, {"op": "double", "extra": 1}, {"op": "double", "meta": 5},
+               {"op": "double", "cancel": 1}]
+
+
+def test_who_asks_wrongly_is_told(weir, door):
+    """He waits for an answer, whatever he sent."""
+    server(weir, door)
+    with door.connect() as connection:
+        for name in (1, "q-7"):
+            for wrong in NO_REQUESTS:
+                connection.sendall(json.dumps({"id": name, "data": 21, **wrong}).encode() + b"\n")
+                answer = line(connection)
+                assert answer["re"] == name and answer["error"]["code"] == 10, (wrong, answer)
+        connection.sendall(b'{"id":2,"op":"double","data":3}\n')
+        assert line(connection) == {"re": 2, "op": "double", "data": 6}
+
+
+@pytest.mark.parametrize("name", [1, "q-7", None, -1, {"a": 2}])
+def test_a_request_is_the_same_whatever_its_id_is(weir, door, name):
+    """An array of a type is one."""
+    process = weir.start("serve", door.address, "--command", "cat")
+    weir.until_end("server", process)
+    array = {"dtype": "f64le", "dims": [2], "order": "row", "base64": "AAAAAAAA8D8AAAAAAAAAQA=="}
+    asked = {"id": name, "op": "x", "meta": {"unit": "V"}, "data": {"$array": array}}
+    with door.connect() as connection:
+        connection.sendall(json.dumps(asked).encode() + b"\n")
+        assert line(connection) == {"re": name, "op": "x", "data": [1.0, 2.0]}
+
+
 def test_a_failure_s_number_is_none_of_the_library(weir, door):
     """5, which jq ends with, would be read as: there is no such operation."""
     process = weir.start("serve", door.address, "--command", "echo broken >&2; exit 5")

@@ -87,6 +87,7 @@ int weir_plain_split(struct weir_plain_splitter *splitter, const unsigned char *
 struct weir_plain_reader {
     weir_doc *doc;
     struct weir_buffer meta, data;
+    int takes_any_id; /* also a request with an op whose id is none of a frame's: a request with id 0 */
 };
 
 /* Make a frame of the message @bytes, as the splitter cut it out: not laid out yet (weir_frame_layout,

@@ -150,6 +150,41 @@ static void test_cbor_data_is_cut_out(void **state) {
     weir_plain_reader_fini(&reader);
 }
 
+/* Who keeps ids himself gets a request of it whatever its id is, with its metadata; what names no op stays data, and so
+ * does what has another key. */
+static void test_ids_of_others(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        int kind, kind_of_any;
+    } cases[] = {
+        {"{\"id\":7,\"op\":\"x\",\"meta\":{\"a\":1}}", WEIR_FRAME_REQUEST, WEIR_FRAME_REQUEST},
+        {"{\"id\":\"q\",\"op\":\"x\",\"meta\":{\"a\":1}}", WEIR_FRAME_MESSAGE, WEIR_FRAME_REQUEST},
+        {"{\"meta\":{\"a\":1},\"id\":null,\"op\":\"x\"}", WEIR_FRAME_MESSAGE, WEIR_FRAME_REQUEST},
+        {"{\"id\":\"q\",\"data\":1}", WEIR_FRAME_MESSAGE, WEIR_FRAME_MESSAGE},
+        {"{\"id\":\"q\",\"op\":\"\"}", WEIR_FRAME_MESSAGE, WEIR_FRAME_MESSAGE},
+        {"{\"id\":\"q\",\"op\":\"x\",\"b\":1}", WEIR_FRAME_MESSAGE, WEIR_FRAME_MESSAGE},
+    };
+    struct weir_plain_reader reader = {0};
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *line = cases[i / 2].line;
+        struct weir_frame frame;
+        reader.takes_any_id = i % 2;
+        assert_int_equal(
+            weir_plain_read(&reader, WEIR_FRAMING_JSON, (const unsigned char *)line, strlen(line), &frame, NULL),
+            WEIR_OK);
+        assert_int_equal(frame.kind, reader.takes_any_id ? cases[i / 2].kind_of_any : cases[i / 2].kind);
+        if (frame.kind == WEIR_FRAME_MESSAGE) {
+            assert_int_equal(frame.op.size, 0);
+            assert_int_equal(frame.data.size, strlen(line));
+            continue;
+        }
+        assert_int_equal(frame.op.size, 1);
+        assert_int_equal(frame.meta.size, 4); /* a1 61 61 01 */
+    }
+    weir_plain_reader_fini(&reader);
+}
+
 /* ---- frames come back ---- */
 
 static void values_put(weir_doc *doc, int which) {
@@ -501,6 +536,7 @@ int main(void) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_json_lines_are_read),
         cmocka_unit_test(test_cbor_data_is_cut_out),
+        cmocka_unit_test(test_ids_of_others),
         cmocka_unit_test(test_frames_come_back),
         cmocka_unit_test(test_own_codec_is_taken_over),
         cmocka_unit_test(test_structs_are_written_as_maps),

@@ -123,7 +123,13 @@ static int op_read(const struct weir_value *value, struct weir_frame *frame) {
     return value->kind == WEIR_KIND_TEXT && value->count <= OP_MAX;
 }
 
-static int kind_read(const struct parts *parts, struct weir_frame *frame) {
+/* A request whose id is none of a frame's, for who keeps ids himself: it names what it asks for. */
+static int is_named_request(const struct parts *parts) {
+    const struct weir_value *op = parts->values[KEY_OP];
+    return parts->values[KEY_ID] && op && op->kind == WEIR_KIND_TEXT && op->count > 0;
+}
+
+static int kind_read(const struct parts *parts, int takes_any_id, struct weir_frame *frame) {
     const struct weir_value *id = parts->values[KEY_ID], *re = parts->values[KEY_RE], *error = parts->values[KEY_ERROR];
     frame->kind = re ? (error ? WEIR_FRAME_ERROR : WEIR_FRAME_REPLY) : id ? WEIR_FRAME_REQUEST : WEIR_FRAME_MESSAGE;
     if ((id && re) || (error && (!re || parts->values[KEY_DATA] || error->kind != WEIR_KIND_MAP)))
@@ -131,7 +137,7 @@ static int kind_read(const struct parts *parts, struct weir_frame *frame) {
     if (!id && !re)
         return 1;
     frame->flags |= WEIR_FRAME_ID;
-    return id_read(id ? id : re, &frame->id);
+    return id_read(id ? id : re, &frame->id) || (takes_any_id && is_named_request(parts));
 }
 
 /* A request that is taken back: nothing else is said of it. */
@@ -146,7 +152,8 @@ static int cancel_read(const struct parts *parts, struct weir_frame *frame) {
 }
 
 /* Is the value a message? If so, its header goes to @frame. */
-static int message_read(const struct weir_value *value, struct parts *parts, struct weir_frame *frame) {
+static int message_read(const struct weir_value *value, int takes_any_id, struct parts *parts,
+                        struct weir_frame *frame) {
     if (value->kind != WEIR_KIND_MAP || !parts_take(value, parts))
         return 0;
     const struct weir_value *meta = parts->values[KEY_META];
@@ -157,7 +164,7 @@ static int message_read(const struct weir_value *value, struct parts *parts, str
         return 0;
     return (!meta || is_null(meta) || meta->kind == WEIR_KIND_MAP) && seq_read(parts->values[KEY_SEQ], &frame->seq) &&
            writer_read(parts->values[KEY_WRITER], frame) && time_read(parts->values[KEY_TIME], frame) &&
-           op_read(parts->values[KEY_OP], frame) && kind_read(parts, frame);
+           op_read(parts->values[KEY_OP], frame) && kind_read(parts, takes_any_id, frame);
 }
 
 /* ---- where the data lies in the input ---- */
@@ -300,7 +307,7 @@ int weir_plain_read(struct weir_plain_reader *reader, int framing, const unsigne
         return status;
     const struct weir_value *value = weir_doc_root(reader->doc);
     *ret = (struct weir_frame){0};
-    if (!message_read(value, &parts, ret))
+    if (!message_read(value, reader->takes_any_id, &parts, ret))
         return whole_read(reader, framing, value, bytes, size, ret, err);
     status = data_read(reader, framing, &parts, bytes, size, ret, err);
     const struct weir_value *meta = parts.values[KEY_META];

@@ -212,29 +212,11 @@ static int request_take(struct weir_peer *peer, const weir_value *id, struct wei
     return status ? status : weir_plain_deliver(peer, frame);
 }
 
-/* {"id":"any","op":"x"}: a request whose id is none of a frame's. Frames know numbers only, so it was read as data. */
-static int is_odd_request(const struct weir_frame *frame, const weir_value *root) {
-    const weir_value *op = member(root, "op"), *id = member(root, "id");
-    return frame->kind == WEIR_FRAME_MESSAGE && frame->op.size == 0 && id && op &&
-           weir_value_kind(op) == WEIR_KIND_TEXT && op->count > 0 && op->count < 256;
-}
-
-static int odd_request_take(struct weir_peer *peer, const weir_value *root) {
-    const weir_value *op = member(root, "op"), *data = member(root, "data");
-    struct weir_frame frame = {.op = {(const char *)op->as.data, op->count}};
-    struct weir_plain_peer *plain = peer->plain;
-    uint64_t id = 0;
-    if (!plain->is_server)
-        return request_take(peer, member(root, "id"), &frame);
-    int status = weir_call_add(plain, member(root, "id"), NULL, 0, &id);
-    if (status == WEIR_ELIMIT)
-        return refuse(peer, member(root, "id"), status, "too many calls wait for their answers, or the id is too long");
-    if (status == WEIR_OK && data)
-        status = weir_plain_encode(plain, data, &frame);
-    frame.kind = WEIR_FRAME_REQUEST;
-    frame.flags = WEIR_FRAME_ID;
-    frame.id = id;
-    return status ? status : weir_plain_deliver(peer, &frame);
+/* A map with id and op that is no request, as it has another key, or a value that a key cannot have. Whoever sent it
+ * waits for an answer. */
+static int is_bad_request(const struct weir_plain_peer *plain, const struct weir_frame *frame, const weir_value *root) {
+    return plain->is_server && !plain->is_upstream && frame->kind == WEIR_FRAME_MESSAGE && frame->op.size == 0 &&
+           member(root, "id") && member(root, "op");
 }
 
 /* He takes a request back, by the id he gave it: no answer is owed any more. One in a batch keeps its place there, as
@@ -257,7 +239,7 @@ static int cancel_take(struct weir_peer *peer, const weir_value *id) {
     return WEIR_OK; /* answered already, or never asked */
 }
 
-/* {"cancel":"any"}: like the request, see is_odd_request. */
+/* {"cancel":"any"}: the id is none of a frame's, so it was read as data. */
 static int is_odd_cancel(const struct weir_frame *frame, const weir_value *root) {
     return frame->kind == WEIR_FRAME_MESSAGE && frame->op.size == 0 && member(root, "cancel") && root->count == 1;
 }
@@ -279,9 +261,13 @@ static int frame_take(struct weir_peer *peer, const weir_value *root, struct wei
     return weir_plain_deliver(peer, frame);
 }
 
+#define NO_REQUEST                                                                                                     \
+    "no request: op is a text of at most 255 bytes, meta a map, and only data, seq and time may be there too"
+
 static int message_take(struct weir_peer *peer, const unsigned char *bytes, size_t size, weir_error *err) {
     struct weir_plain_peer *plain = peer->plain;
     struct weir_frame frame;
+    plain->reader.takes_any_id = !plain->is_upstream; /* ids of others are kept here, see request_take */
     int status = weir_plain_read(&plain->reader, plain->framing, bytes, size, &frame, err);
     if (status != WEIR_OK)
         return status;
@@ -290,8 +276,8 @@ static int message_take(struct weir_peer *peer, const unsigned char *bytes, size
     if (!plain->is_upstream && weir_rpc_is(plain, root)) {
         plain->is_rpc = 1;
         status = weir_rpc_take(peer, root);
-    } else if (!plain->is_upstream && is_odd_request(&frame, root)) {
-        status = odd_request_take(peer, root);
+    } else if (is_bad_request(plain, &frame, root)) {
+        status = refuse(peer, member(root, "id"), WEIR_EINVAL, NO_REQUEST);
     } else {
         status = frame_take(peer, root, &frame);
     }
