@@ -113,7 +113,7 @@ WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
  * is published, and it waits, fails or is thrown away as full= says.
  * @codec, @type: as in weir_writer_send_bytes; a @type is that of each.
  * @ret_sent: nullable, written also after a failure: data[*ret_sent] is the first that did not go. (After WEIR_ETIMEOUT
- * of a log whose lock another writer has, those before it go later, as after uncork.)
+ * of a log whose lock another writer has, those before it go later, as after uncork; with @count 0 they go now.)
  * Return: as weir_writer_send_bytes. */
 WEIR_API int weir_writer_send_many(weir_writer *writer, const char *op, const weir_value *meta, int codec,
                                    const char *type, const weir_view *data, size_t count, size_t *ret_sent,

@@ -307,6 +307,8 @@ int weir_writer_send_many(weir_writer *writer, const char *op, const weir_value 
             end->time = weir_clock_realtime();
         }
         status = send_all(writer, &sending, data, count, &sent, err);
+        if (status == WEIR_OK && count == 0 && !end->is_corked)
+            status = flush(writer, err);
         end->is_time_given = was_given;
     }
     if (ret_sent)
