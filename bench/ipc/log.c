@@ -101,6 +101,32 @@ static void weir_append(struct job *job) {
     weir_writer_close(writer);
 }
 
+/* A batch is one call. */
+static void weir_append_many(struct job *job) {
+    enum { BATCH_MAX = 512, SIZE = 64 };
+    static unsigned char bytes[BATCH_MAX][SIZE];
+    weir_view views[BATCH_MAX];
+    char address[PATH_MAX_HERE + 64];
+    weir_writer *writer;
+    weir_error err;
+    const struct row *row = job->row;
+    size_t sent = 0;
+    bench_must(row->batch <= BATCH_MAX && row->size == SIZE, "a batch of that size");
+    for (int i = 0; i < row->batch; i++)
+        views[i] = (weir_view){(const char *)bytes[i], SIZE};
+    snprintf(address, sizeof(address), "file://%s?stamp=0&timeout=60s&%s", job->path, row->options);
+    check(weir_writer_open(address, &writer, &err), &err);
+    begin(job);
+    for (long i = 0; i < row->count; i += row->batch) {
+        for (long k = 0; k < row->batch; k++)
+            number_put(bytes[k], (uint64_t)(i + k));
+        check(weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_CBOR, NULL, views, (size_t)row->batch, &sent, &err),
+              &err);
+    }
+    end(job);
+    weir_writer_close(writer);
+}
+
 static void bare_append(struct job *job, int is_locked, int is_synced) {
     static unsigned char bytes[65536];
     static struct bare_log log;
@@ -145,6 +171,7 @@ static void bare_synced_in_turn(struct job *job) {
 static const struct row rows[] = {
     {"append 64 B, batched", "bare", bare_buffered, "", 64, 512, 1, 1 << 20},
     {"append 64 B, batched", "weir", weir_append, "", 64, 512, 1, 1 << 20},
+    {"append 64 B, batched", "weir, many", weir_append_many, "", 64, 512, 1, 1 << 20},
     {"append 64 B, a call each", "bare", bare_buffered, "", 64, 1, 1, 1 << 17},
     {"append 64 B, a call each", "weir, exclusive", weir_append, "exclusive=1", 64, 1, 1, 1 << 17},
     {"append 64 B, a call each", "weir", weir_append, "", 64, 1, 1, 1 << 17},
@@ -154,6 +181,7 @@ static const struct row rows[] = {
     {"append 64 B, 4 writers", "weir", weir_append, "", 64, 1, 4, 1 << 14},
     {"append 64 B, 4 writers, batched", "bare", bare_locked, "", 64, 64, 4, 1 << 18},
     {"append 64 B, 4 writers, batched", "weir", weir_append, "", 64, 64, 4, 1 << 18},
+    {"append 64 B, 4 writers, batched", "weir, many", weir_append_many, "", 64, 64, 4, 1 << 18},
     {"append 64 B to the disk, 8 writers", "bare", bare_synced, "", 64, 1, 8, 300},
     {"append 64 B to the disk, 8 writers", "bare, in turn", bare_synced_in_turn, "", 64, 1, 8, 300},
     {"append 64 B to the disk, 8 writers", "weir", weir_append, "sync=always", 64, 1, 8, 300},

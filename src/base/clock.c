@@ -14,6 +14,10 @@ int64_t weir_clock_monotonic(void) {
     return clock_read(CLOCK_MONOTONIC);
 }
 
+int64_t weir_clock_coarse(void) {
+    return clock_read(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t weir_clock_realtime(void) {
     return clock_read(CLOCK_REALTIME);
 }

@@ -6,6 +6,8 @@
 
 /* CLOCK_MONOTONIC. */
 int64_t weir_clock_monotonic(void);
+/* CLOCK_MONOTONIC as of the last tick of the kernel, some ms ago at most, for a fraction of the cost. */
+int64_t weir_clock_coarse(void);
 /* CLOCK_REALTIME: ns since the epoch. */
 int64_t weir_clock_realtime(void);
 /* The monotonic moment @timeout_ns from now; INT64_MAX for WEIR_FOREVER. 0 reads no clock and returns 0, always

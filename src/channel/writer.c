@@ -318,6 +318,8 @@ int weir_writer_send_many(weir_writer *writer, const char *op, const weir_value 
 
 void weir_writer_set_timeout(weir_writer *writer, int64_t timeout_ns) {
     writer->end.place.timeout_ns = timeout_ns;
+    if (weir_end_check(&writer->end, NULL) == WEIR_OK)
+        writer->end.ops->set_timeout(writer->end.state, timeout_ns);
 }
 
 int64_t weir_writer_timeout(const weir_writer *writer) {

@@ -44,6 +44,10 @@ size_t weir_transport_no_follow(void *state, struct weir_following *ret, size_t 
     return 0;
 }
 
+void weir_transport_no_set_timeout(void *state, int64_t timeout_ns) {
+    (void)state, (void)timeout_ns;
+}
+
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err) {
     (void)listing_fn, (void)user, (void)err;
     return WEIR_OK;

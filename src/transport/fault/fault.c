@@ -216,6 +216,13 @@ static size_t fault_post_many(void *state, uint64_t word, const weir_view *data,
     return done;
 }
 
+static void fault_set_timeout(void *state, int64_t timeout_ns) {
+    struct fault *fault = state;
+    fault->place.timeout_ns = timeout_ns; /* also of ends that are opened again */
+    if (fault->is_open)
+        fault->inner->set_timeout(inside(fault), timeout_ns);
+}
+
 static void fault_discard(void *state) {
     struct fault *fault = state;
     fault->is_reserved = 0;
@@ -359,6 +366,7 @@ static const struct weir_transport_ops template = {
     .commit = fault_commit,
     .post = fault_post,
     .post_many = fault_post_many,
+    .set_timeout = fault_set_timeout,
     .discard = fault_discard,
     .skip = fault_skip,
     .flush = fault_flush,

@@ -251,6 +251,13 @@ static int fifo_open(void *state, const struct weir_place *place, enum weir_role
     return status;
 }
 
+static void fifo_set_timeout(void *state, int64_t timeout_ns) {
+    struct weir_fifo *fifo = state;
+    pthread_mutex_lock(&fifo->lock);
+    fifo->place.timeout_ns = timeout_ns;
+    pthread_mutex_unlock(&fifo->lock);
+}
+
 const struct weir_transport_ops weir_transport_fifo = {
     .scheme = "fifo",
     .options = WEIR_OPTION_BURST | WEIR_OPTION_FRAMING,
@@ -262,6 +269,7 @@ const struct weir_transport_ops weir_transport_fifo = {
     .reserve = weir_fifo_reserve,
     .commit = weir_fifo_commit,
     .post = weir_fifo_post,
+    .set_timeout = fifo_set_timeout,
     .post_many = weir_transport_no_post_many,
     .discard = weir_fifo_discard,
     .skip = weir_fifo_skip,

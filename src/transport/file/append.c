@@ -27,7 +27,16 @@
 #include "os/process.h"
 #include "transport/file/file.h"
 
-enum { ALIGNMENT = 64, SEQ_AT = 8, TIME_AT = 16, FULL_NAP_NS = 5000000, WALK_MAX = 4096, NOTE_EVERY = 4096 };
+enum {
+    ALIGNMENT = 64,
+    SEQ_AT = 8,
+    TIME_AT = 16,
+    FULL_NAP_NS = 5000000,
+    WALK_MAX = 4096,
+    NOTE_EVERY = 4096,
+    MANY_SIZE = 64 << 10
+};
+static const int64_t MANY_WAIT_NS = 100000000;
 
 static size_t align_up(size_t size) {
     return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -155,15 +164,29 @@ static int is_empty(int fd, uint64_t size) {
     return 1;
 }
 
+/* Is the note about this file as it was in this boot, if not as it is now? */
+static int note_fits(struct weir_append *append, uint64_t size) {
+    const struct weir_lease_note *note = note_get(append);
+    return append->is_note_good && !append->must_look && note->ino == append->ino && note->end > 0 && note->end <= size;
+}
+
+/* When a writer is killed, only what he has left behind the note's end is looked at, where that can be done. */
+static int end_search(struct weir_file *file, uint64_t size, struct weir_log_end *ret, weir_error *err) {
+    struct weir_append *append = &file->append;
+    int status = WEIR_ENOTSUP;
+    if (note_fits(append, size))
+        status = weir_log_end_from(&append->cursor, append->fd, append->note.end, append->note.seq, ret, err);
+    return status == WEIR_ENOTSUP ? weir_log_end_find(&append->cursor, append->fd, ret, err) : status;
+}
+
 /* Look for the end in the log itself. */
-static int end_look(struct weir_file *file, weir_error *err) {
+static int end_look(struct weir_file *file, uint64_t size, weir_error *err) {
     struct weir_append *append = &file->append;
     struct weir_log_end end;
     append->cursor.window.size = 0;
-    int status = weir_log_end_find(&append->cursor, append->fd, &end, err);
+    int status = end_search(file, size, &end, err);
     if (status == WEIR_ECORRUPT && is_empty(append->fd, end.size)) {
-        uint64_t size = end.size;
-        end = (struct weir_log_end){.size = size};
+        end = (struct weir_log_end){.size = end.size};
         status = WEIR_OK;
     }
     if (status == WEIR_OK && end.end == 0 && file->place.framing == WEIR_FRAMING_FRAMES) {
@@ -237,7 +260,7 @@ static int walk_on(struct weir_append *append, uint64_t size) {
 static int note_follow(struct weir_file *file, uint64_t size) {
     struct weir_append *append = &file->append;
     const struct weir_lease_note *note = note_get(append);
-    if (!append->is_note_good || append->must_look || note->ino != append->ino || note->end == 0 || note->end > size)
+    if (!note_fits(append, size))
         return 0;
     if (file->place.framing != WEIR_FRAMING_FRAMES && note->end != size)
         return 0;
@@ -258,7 +281,7 @@ static int end_find(struct weir_file *file, weir_error *err) {
     if ((is_walked(file) && walk_on(append, size)) || note_follow(file, size))
         return WEIR_OK;
     uint64_t seq = append->is_note_good ? append->note.seq : 0;
-    status = end_look(file, err);
+    status = end_look(file, size, err);
     /* A log that lost its messages, but not its numbers, goes on counting. */
     if (status == WEIR_OK && append->end <= WEIR_LOG_HEADER_SIZE && append->seq < seq &&
         append->note.ino == append->ino)
@@ -398,10 +421,27 @@ static int out_build(struct weir_file *file, weir_error *err) {
     return status;
 }
 
-/* The kernel ends who writes beyond this limit; we report it as a full disk. Asked before the lock is taken. */
-static uint64_t limit_get(void) {
+/* The kernel ends who writes where this limit is or beyond, so it is asked for, and reported as a full disk. */
+static void limit_ask(struct weir_append *append) {
     struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+    append->size_limit =
+        getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+/* The question costs as much as taking the lock. One tick of the clock old will do, as a write that begins below the
+ * limit only becomes short. */
+static void limit_look(struct weir_append *append) {
+    int64_t now = weir_clock_coarse();
+    if (now != append->limit_asked)
+        limit_ask(append);
+    append->limit_asked = now;
+}
+
+/* Do @size bytes more go beyond it, also as it is this moment? */
+static int is_beyond(struct weir_append *append, size_t size) {
+    if (append->end + size > append->size_limit)
+        limit_ask(append);
+    return append->end + size > append->size_limit;
 }
 
 /* Take back what a write that failed has left. Lines that another program has appended meanwhile stay, and so do ours
@@ -415,7 +455,7 @@ static void take_back(struct weir_append *append, uint64_t begin, size_t written
 static int out_write(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
     size_t done = 0, size = append->out.size;
-    int reason = append->end + size > append->size_limit ? EFBIG : 0;
+    int reason = is_beyond(append, size) ? EFBIG : 0;
     while (!reason && done < size) {
         ssize_t written = file->place.framing == WEIR_FRAMING_FRAMES
                               ? pwrite(append->fd, append->out.data + done, size - done, (off_t)(append->end + done))
@@ -426,6 +466,10 @@ static int out_write(struct weir_file *file, weir_error *err) {
             reason = ENOSPC;
         else
             done += written > 0 ? (size_t)written : 0;
+        if (written > 0 && done < size) { /* the limit may be why */
+            limit_ask(append);
+            reason = is_beyond(append, size) ? EFBIG : 0;
+        }
     }
     if (!reason) {
         append->end += size;
@@ -466,25 +510,37 @@ static int full_handle(struct weir_file *file, int64_t *deadline, int status) {
 
 /* ---- the batch ---- */
 
-static int batch_write(struct weir_file *file, weir_error *err) {
+/* Take the lock and have the place found where @more bytes go. */
+static int batch_begin(struct weir_file *file, size_t more, int64_t timeout_ns, weir_error *err) {
     struct weir_append *append = &file->append;
-    append->size_limit = limit_get();
-    int status = weir_lease_lock(&append->lease, &file->place, file->place.timeout_ns, err);
+    limit_look(append);
+    int status = weir_lease_lock(&append->lease, &file->place, timeout_ns, err);
     if (status == WEIR_OK)
         status = end_find(file, err);
-    if (status == WEIR_OK && is_time(file, append->pending.size))
+    if (status == WEIR_OK && is_time(file, more))
         status = rotate(file, err);
+    return status;
+}
+
+/* Write the @count messages that were built. The lock is kept. */
+static int batch_end(struct weir_file *file, uint64_t count, weir_error *err) {
+    struct weir_append *append = &file->append;
+    int status = out_write(file, err);
+    if (status != WEIR_OK)
+        return status;
+    append->seq += append->skipped + count;
+    append->skipped = 0;
+    if (!is_walked(file) || append->end - append->noted_end >= NOTE_EVERY)
+        note_write(append);
+    return WEIR_OK;
+}
+
+static int batch_write(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    int status = batch_begin(file, append->pending.size, file->place.timeout_ns, err);
     if (status == WEIR_OK)
         status = out_build(file, err);
-    if (status == WEIR_OK)
-        status = out_write(file, err);
-    if (status == WEIR_OK) {
-        append->seq += append->skipped + append->count;
-        append->skipped = 0;
-        if (!is_walked(file) || append->end - append->noted_end >= NOTE_EVERY)
-            note_write(append);
-    }
-    return status;
+    return status == WEIR_OK ? batch_end(file, append->count, err) : status;
 }
 
 int weir_append_flush(struct weir_file *file, weir_error *err) {
@@ -559,6 +615,115 @@ uint64_t weir_append_post(struct weir_file *file, uint64_t word, const void *dat
     append->pending.size = end;
     append->count++;
     return append->slot->seq = append->seq + append->skipped + append->count;
+}
+
+/* ---- many in one pass ---- */
+
+/* What the messages of a call have in common. */
+struct many {
+    uint64_t word; /* of a frame without data */
+    int64_t time;
+};
+
+/* How many of them go in one batch, and how many bytes that makes at most. */
+static size_t many_count(const struct weir_file *file, const struct many *many, const weir_view *data, size_t count,
+                         size_t *ret_size) {
+    size_t head = weir_frame_word_size(many->word), size = WEIR_LOG_FRAGMENT_MIN, i;
+    for (i = 0; i < count; i++) {
+        size_t more = data[i].size;
+        if (more > file->place.size_max - head || more > MANY_SIZE)
+            break;
+        more += WEIR_LOG_RECORD_HEADER + head + 8;
+        if (size + more > MANY_SIZE)
+            break;
+        size += more;
+    }
+    *ret_size = size;
+    return i;
+}
+
+static void frame_put(unsigned char *to, const struct many *many, uint64_t seq, weir_view data) {
+    uint64_t word = many->word + data.size;
+    memcpy(to, &word, sizeof(word));
+    memcpy(to + SEQ_AT, &seq, sizeof(seq));
+    if (many->word >> 56 & WEIR_FRAME_TIME)
+        memcpy(to + TIME_AT, &many->time, sizeof(many->time));
+    if (data.size)
+        memcpy(to + weir_frame_word_size(many->word), data.data, data.size);
+}
+
+/* The next message behind what is built. A frame that a block's end cuts in two is put together first. */
+static int many_build_one(struct weir_append *append, const struct many *many, uint64_t seq, int64_t time,
+                          weir_view data) {
+    size_t size = weir_frame_word_size(many->word) + data.size;
+    uint64_t offset = append->end + append->out.size;
+    unsigned char *to = weir_log_record_begin(&append->out, offset, size);
+    if (to) {
+        frame_put(to, many, seq, data);
+        weir_log_record_end(&append->out, offset, append->generation, append->lease.lane, seq, time, size);
+        return WEIR_OK;
+    }
+    to = weir_buffer_room(&append->pending, size);
+    if (!to)
+        return WEIR_ENOMEM;
+    frame_put(to, many, seq, data);
+    return weir_log_record_append(&append->out, offset, append->generation, append->lease.lane, seq, time, to, size);
+}
+
+static int many_build(struct weir_append *append, const struct many *many, const weir_view *data, size_t count) {
+    uint64_t seq = append->seq + append->skipped;
+    int64_t time = many->word >> 56 & WEIR_FRAME_TIME ? many->time : 0;
+    int status = WEIR_OK;
+    time = time ? time : weir_clock_realtime();
+    append->out.size = 0;
+    for (size_t i = 0; status == WEIR_OK && i < count; i++)
+        status = many_build_one(append, many, ++seq, time, data[i]);
+    return status;
+}
+
+/* In a batch that others hold back, each is posted. */
+static size_t many_post(struct weir_file *file, const struct many *many, const weir_view *data, size_t count,
+                        uint32_t flags, uint64_t *ret_seq) {
+    size_t head = weir_frame_word_size(many->word), done;
+    uint64_t seq;
+    for (done = 0; done < count && data[done].size <= file->place.size_max - head; done++) {
+        seq = weir_append_post(file, many->word + data[done].size, data[done].data ? data[done].data : "",
+                               data[done].size, many->time, flags);
+        if (seq == 0)
+            break;
+        *ret_seq = seq;
+    }
+    return done;
+}
+
+/* Whatever fails here is tried again by who sends them one by one, who tells why; so the lock is not waited for as long
+ * as it may be. */
+size_t weir_append_post_many(struct weir_file *file, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                             uint32_t flags, uint64_t *ret_seq) {
+    struct weir_append *append = &file->append;
+    struct many many = {word, time};
+    int64_t timeout = file->place.timeout_ns < MANY_WAIT_NS ? file->place.timeout_ns : MANY_WAIT_NS;
+    size_t done = 0, some, size;
+    if (flags & WEIR_COMMIT_MORE)
+        return many_post(file, &many, data, count, flags, ret_seq);
+    if (file->role != WEIR_ROLE_WRITER || file->place.is_state || file->place.framing != WEIR_FRAMING_FRAMES ||
+        append->count > 0)
+        return 0;
+    while (done < count && (some = many_count(file, &many, data + done, count - done, &size)) > 0) {
+        int status = weir_sync_check(file, NULL);
+        if (status == WEIR_OK)
+            status = batch_begin(file, size, timeout, NULL);
+        if (status == WEIR_OK)
+            status = many_build(append, &many, data + done, some);
+        if (status == WEIR_OK)
+            status = batch_end(file, some, NULL);
+        weir_lease_unlock(&append->lease);
+        if (status != WEIR_OK || weir_sync_written(file, NULL) != WEIR_OK)
+            break;
+        done += some;
+        *ret_seq = append->seq;
+    }
+    return done;
 }
 
 /* ---- open and close ---- */

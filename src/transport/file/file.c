@@ -103,6 +103,11 @@ static uint64_t file_post(void *state, uint64_t word, const void *data, size_t s
     return weir_append_post(state, word, data, size, time, flags);
 }
 
+static size_t file_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                             uint32_t flags, uint64_t *ret_seq) {
+    return weir_append_post_many(state, word, data, count, time, flags, ret_seq);
+}
+
 static void file_discard(void *state) {
     struct weir_file *file = state;
     file->append.reserved = 0;
@@ -164,6 +169,11 @@ static int file_peer_state(void *state) {
     return has_server ? WEIR_OK : WEIR_ENOENT;
 }
 
+static void file_set_timeout(void *state, int64_t timeout_ns) {
+    struct weir_file *file = state;
+    file->place.timeout_ns = timeout_ns;
+}
+
 const struct weir_transport_ops weir_transport_file = {
     .scheme = "file",
     .options = WEIR_OPTION_FRAMING | WEIR_OPTION_FILE,
@@ -175,7 +185,8 @@ const struct weir_transport_ops weir_transport_file = {
     .reserve = file_reserve,
     .commit = file_commit,
     .post = file_post,
-    .post_many = weir_transport_no_post_many,
+    .set_timeout = file_set_timeout,
+    .post_many = file_post_many,
     .discard = file_discard,
     .skip = file_skip,
     .flush = file_flush,

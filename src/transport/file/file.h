@@ -64,6 +64,11 @@ int weir_log_record_read(const unsigned char *bytes, uint64_t generation, uint64
 /* Append a frame as records to @out, whose end lies at @offset of the file. Return: WEIR_OK, WEIR_ENOMEM. */
 int weir_log_record_append(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
                            int64_t time, const unsigned char *frame, size_t size);
+/* The same for a frame of @size bytes that its place has room for in one fragment. begin says where to write it; end
+ * then puts the header in front. Return: NULL: it has not, or there is no memory. */
+unsigned char *weir_log_record_begin(struct weir_buffer *out, uint64_t offset, size_t size);
+void weir_log_record_end(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
+                         int64_t time, size_t size);
 /* Bytes from @offset to the next place where a record may begin. */
 size_t weir_log_padding(uint64_t offset);
 
@@ -138,6 +143,10 @@ struct weir_log_end {
 /* Return: WEIR_OK, WEIR_EVERSION, WEIR_ECORRUPT (a .weir file without a header), WEIR_ENOMEM, WEIR_ESYSTEM. @cursor is
  * moved about. */
 int weir_log_end_find(struct weir_cursor *cursor, int fd, struct weir_log_end *ret, weir_error *err);
+/* The same from @pos on, where message @seq is known to have ended. Return: as above; WEIR_ENOTSUP: it must be looked for
+ * from the beginning, as @ret says nothing. */
+int weir_log_end_from(struct weir_cursor *cursor, int fd, uint64_t pos, uint64_t seq, struct weir_log_end *ret,
+                      weir_error *err);
 /* Put the cursor in front of the first message whose number (@is_time: time) is not below @wanted. Return: as above;
  * WEIR_EAGAIN: there is none, the cursor is at the end. */
 int weir_log_seek(struct weir_cursor *cursor, int fd, int64_t wanted, int is_time, weir_error *err);
@@ -261,11 +270,12 @@ struct weir_append {
     uint64_t count;             /* of pending frames */
     uint64_t skipped;           /* numbers used up by messages that were dropped */
     struct weir_lease_note note;
-    int is_noted;           /* note was read under this lock */
-    int is_note_good;       /* and can be believed */
-    int must_look;          /* at the log itself: who wrote before us may not have been of this boot */
-    uint64_t noted_end;     /* where the log ended in the note that we last read or wrote */
-    uint64_t size_limit;    /* RLIMIT_FSIZE */
+    int is_noted;        /* note was read under this lock */
+    int is_note_good;    /* and can be believed */
+    int must_look;       /* at the log itself: who wrote before us may not have been of this boot */
+    uint64_t noted_end;  /* where the log ended in the note that we last read or wrote */
+    uint64_t size_limit; /* RLIMIT_FSIZE, as asked at limit_asked */
+    int64_t limit_asked;
     struct weir_buffer out; /* what is written */
     struct weir_slot *slot; /* of the last reservation */
     struct weir_plain_writer writer;
@@ -283,6 +293,8 @@ int weir_append_reserve(struct weir_file *file, size_t size, struct weir_slot *r
 int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, weir_error *err);
 uint64_t weir_append_post(struct weir_file *file, uint64_t word, const void *data, size_t size, int64_t time,
                           uint32_t flags);
+size_t weir_append_post_many(struct weir_file *file, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                             uint32_t flags, uint64_t *ret_seq);
 int weir_append_flush(struct weir_file *file, weir_error *err);
 void weir_append_close(struct weir_file *file);
 

@@ -408,8 +408,9 @@ static void test_a_batch_outlasts_a_lock(void **state) {
         weir_error err;
         snprintf(name, sizeof(name), "held%s", extensions[e]);
         snprintf(lock, sizeof(lock), "%s.lock", name);
-        weir_writer *writer = writer_of(name, "?timeout=20ms");
+        weir_writer *writer = writer_of(name, "?timeout=1h");
         weir_reader *reader = reader_of(name, "");
+        weir_writer_set_timeout(writer, SECOND / 50); /* else this test does not end */
         weir_writer_cork(writer);
         for (int64_t i = 1; i <= 3; i++)
             assert_int_equal(send_number(writer, i, 10, NULL), WEIR_OK);

@@ -43,7 +43,7 @@ enum {
     DISK_AT = NOTE_SIZE + 8 * WEIR_FILE_WRITERS_MAX,
     DISK_SIZE = 48,
     RACES_MAX = 100,
-    SPINS = 30,
+    SPINS = 3,
     COUNT_MAX = 4096,
 };
 static const int64_t NAP_MIN_NS = 50000, NAP_MAX_NS = 1000000, CLOSE_WAIT_NS = 1000000000;
@@ -180,7 +180,9 @@ void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_no
 
 /* ---- the lock ---- */
 
-/* Others hold it for microseconds, so look a few times before sleeping. */
+/* Others hold it for microseconds, so look a few times before sleeping. Only a few: a look is a system call that who
+ * holds the lock must share a word of the kernel's with, and several writers that look all the time halve what one alone
+ * gets done. Naps grow slowly: on a machine with more to do than processors a long one loses turn after turn. */
 static int byte_lock(int fd, uint64_t byte, int64_t timeout_ns) {
     int64_t deadline = 0, rest = NAP_MIN_NS;
     for (int i = 0;; i++) {
@@ -195,7 +197,7 @@ static int byte_lock(int fd, uint64_t byte, int64_t timeout_ns) {
         if (weir_deadline_left(deadline) == 0)
             return WEIR_ETIMEOUT;
         nanosleep(&(struct timespec){.tv_nsec = (long)rest}, NULL);
-        rest = rest * 2 < NAP_MAX_NS ? rest * 2 : NAP_MAX_NS;
+        rest = rest + rest / 8 < NAP_MAX_NS ? rest + rest / 8 : NAP_MAX_NS;
     }
 }
 

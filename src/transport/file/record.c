@@ -96,10 +96,11 @@ size_t weir_log_padding(uint64_t offset) {
     return more + (room < WEIR_LOG_FRAGMENT_MIN ? room : 0);
 }
 
-static void fragment_write(unsigned char *to, uint64_t offset, uint64_t generation,
-                           const struct weir_log_record *record, const unsigned char *piece) {
+/* In front of the piece, which is there. */
+static void header_write(unsigned char *to, uint64_t offset, uint64_t generation,
+                         const struct weir_log_record *record) {
     uint16_t size = (uint16_t)record->size;
-    uint32_t crc = weir_crc32c(0, piece, record->size);
+    uint32_t crc = weir_crc32c(0, to + WEIR_LOG_RECORD_HEADER, record->size);
     to[4] = RECORD_MAGIC;
     to[5] = (unsigned char)record->type;
     memcpy(to + 6, &size, 2);
@@ -109,13 +110,37 @@ static void fragment_write(unsigned char *to, uint64_t offset, uint64_t generati
     memcpy(to + 24, &record->time, 8);
     crc = header_crc(to, generation, offset);
     memcpy(to, &crc, 4);
-    memcpy(to + WEIR_LOG_RECORD_HEADER, piece, record->size);
+}
+
+unsigned char *weir_log_record_begin(struct weir_buffer *out, uint64_t offset, size_t size) {
+    size_t padding = weir_log_padding(offset), whole = WEIR_LOG_RECORD_HEADER + size;
+    size_t room = WEIR_LOG_BLOCK - (size_t)((offset + padding) % WEIR_LOG_BLOCK);
+    unsigned char *to = whole <= room ? weir_buffer_room(out, padding + whole) : NULL;
+    if (!to)
+        return NULL;
+    memset(to, 0, padding);
+    return to + padding + WEIR_LOG_RECORD_HEADER;
+}
+
+void weir_log_record_end(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
+                         int64_t time, size_t size) {
+    struct weir_log_record record = {
+        .type = WEIR_RECORD_FULL, .size = (uint32_t)size, .writer = writer, .seq = seq, .time = time};
+    size_t padding = weir_log_padding(offset);
+    header_write(out->data + out->size + padding, offset + padding, generation, &record);
+    out->size += padding + WEIR_LOG_RECORD_HEADER + size;
 }
 
 int weir_log_record_append(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
                            int64_t time, const unsigned char *frame, size_t size) {
     struct weir_log_record record = {.writer = writer, .seq = seq, .time = time};
     size_t done = 0;
+    unsigned char *whole = weir_log_record_begin(out, offset, size);
+    if (whole) {
+        memcpy(whole, frame, size);
+        weir_log_record_end(out, offset, generation, writer, seq, time, size);
+        return WEIR_OK;
+    }
     while (done < size) {
         size_t padding = weir_log_padding(offset);
         size_t room = WEIR_LOG_BLOCK - (size_t)((offset + padding) % WEIR_LOG_BLOCK) - WEIR_LOG_RECORD_HEADER;
@@ -127,7 +152,8 @@ int weir_log_record_append(struct weir_buffer *out, uint64_t offset, uint64_t ge
         record.size = (uint32_t)piece;
         record.type = done == 0 ? (piece == size ? WEIR_RECORD_FULL : WEIR_RECORD_FIRST)
                                 : (done + piece == size ? WEIR_RECORD_LAST : WEIR_RECORD_MIDDLE);
-        fragment_write(to + padding, offset + padding, generation, &record, frame + done);
+        memcpy(to + padding + WEIR_LOG_RECORD_HEADER, frame + done, piece);
+        header_write(to + padding, offset + padding, generation, &record);
         done += piece;
         out->size += padding + WEIR_LOG_RECORD_HEADER + piece;
         offset += padding + WEIR_LOG_RECORD_HEADER + piece;

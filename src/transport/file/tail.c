@@ -1,6 +1,6 @@
 /* Where a log ends, and where in it a number or a time is. In a .weir log every block can be joined, so the end is
  * found from the last blocks and a number by halving; in JSON lines the same is done by newlines. CBOR, Smile and BSON
- * can only be read from the beginning, and are.
+ * can only be read from the beginning, and are, unless it is known of a place behind a BSON document.
  *
  * What must stay true: the end is behind the last message that is there as a whole; damage in front of such a message
  * is in front of the end. What is behind it may be cut off by who holds the lock. */
@@ -162,6 +162,31 @@ int weir_log_end_find(struct weir_cursor *cursor, int fd, struct weir_log_end *r
     }
     weir_log_rewind(cursor, fd, err);
     return walk(cursor, ret, err);
+}
+
+/* A document ends in a zero, so what is in front of @pos can be asked at least that. */
+int weir_log_end_from(struct weir_cursor *cursor, int fd, uint64_t pos, uint64_t seq, struct weir_log_end *ret,
+                      weir_error *err) {
+    struct weir_passed passed;
+    unsigned char before;
+    *ret = (struct weir_log_end){.seq = seq};
+    if (cursor->framing != WEIR_FRAMING_BSON || pos == 0 || pread(fd, &before, 1, (off_t)pos - 1) != 1 || before)
+        return WEIR_ENOTSUP;
+    int status = size_get(fd, &ret->size, err);
+    if (status != WEIR_OK)
+        return status;
+    cursor->window.size = 0;
+    weir_cursor_move(cursor, fd, pos, seq, UINT64_MAX);
+    while ((status = weir_cursor_next(cursor, &passed, NULL)) == WEIR_OK) {
+        ret->last = passed;
+        ret->has_last = 1;
+    }
+    if (status != WEIR_EAGAIN || cursor->tail == WEIR_TAIL_BAD)
+        return WEIR_ENOTSUP;
+    ret->end = cursor->pos;
+    ret->seq = cursor->seq;
+    ret->tail = cursor->tail;
+    return WEIR_OK;
 }
 
 int weir_log_first(struct weir_cursor *cursor, int fd, struct weir_passed *ret, weir_error *err) {

@@ -49,7 +49,7 @@ int weir_shm_peer_state(void *state);
 /* clang-format off */
 #define WEIR_SHM_END_OPS \
     .state_size = sizeof(struct shm), .close = weir_shm_close, .reserve = weir_shm_reserve, .commit = weir_shm_commit, .post = weir_shm_post, \
-    .post_many = weir_shm_post_many, .follow = weir_shm_follow, \
+    .post_many = weir_shm_post_many, .follow = weir_shm_follow, .set_timeout = weir_transport_no_set_timeout, \
     .discard = weir_shm_discard, .skip = weir_shm_skip, .flush = weir_shm_flush, .readers = weir_shm_readers, \
     .next = weir_shm_next, .release = weir_shm_release, .seek = weir_shm_seek, .wait = weir_shm_wait, .fd = weir_shm_fd, \
     .peer_state = weir_shm_peer_state

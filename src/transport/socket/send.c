@@ -295,6 +295,13 @@ int weir_socket_flush(void *state, weir_error *err) {
     return WEIR_OK;
 }
 
+void weir_socket_set_timeout(void *state, int64_t timeout_ns) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    socket->place.timeout_ns = timeout_ns;
+    pthread_mutex_unlock(&socket->lock);
+}
+
 int weir_socket_readers(void *state, uint32_t *ret) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
