@@ -1,4 +1,5 @@
 /* Calls on every transport: requests and their replies, errors, deadlines, deaths. */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -297,11 +298,14 @@ static void test_a_reply_outlives_its_server(void **state) {
     weir_message *reply = NULL;
     int64_t answer = 0;
     uint64_t ids[3];
+    struct pollfd item = {.events = POLLIN};
     strcpy(where, address(*state, "s", ""));
     pid_t server = start(serve, where);
     weir_client *client = open_client(where);
     assert_int_equal(call(client, "double", 0, 10 * SECOND, &answer, NULL), WEIR_OK);
     ids[0] = ask(client, "double", 1);
+    assert_int_equal(weir_client_fd(client, &item.fd, NULL), WEIR_OK);
+    assert_int_equal(poll(&item, 1, 10000), 1); /* the reply has come */
     ids[1] = ask(client, "die", 0);
     finish(server, -SIGKILL);
     ids[2] = ask(client, "double", 2);
