@@ -24,7 +24,7 @@
 
 #include "kills.h"
 
-enum { LIVES_PER_KILL = 3, LIVES_SPARE = 20000, ORDERLY_S = 60, CLEAN_TRIES = 120 };
+enum { ORDERLY_S = 60, CLEAN_TRIES = 120 };
 
 #define CONTROL "control, which must be found at fault"
 

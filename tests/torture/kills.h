@@ -19,7 +19,7 @@ enum promise {
     KEEPS_CLOSED = 16 /* the same, of writers that closed in order */
 };
 
-enum { ROLES_MAX = 8, STUCK_S = 20, CAPACITY = 65536 };
+enum { ROLES_MAX = 8, STUCK_S = 20, CAPACITY = 65536, LIVES_PER_KILL = 3, LIVES_SPARE = 20000 };
 
 struct mechanism {
     const char *name;

@@ -99,6 +99,13 @@ static void send_some(weir_writer *writer, uint32_t life, struct dice *dice) {
         send_one(writer, life, 64 + 8 * (size_t)dice_roll(dice, roll < 800 ? 20 : SIZE_MAX_SMALL / 8), 0);
 }
 
+/* So that the machine's time goes to kills, not to messages; the more so when kills come so slowly that lives would run
+ * out. */
+static void rest(void) {
+    int is_ahead = oracle->lives > oracle->survival.killed * LIVES_PER_KILL + LIVES_SPARE / 2;
+    nanosleep(&(struct timespec){.tv_nsec = is_ahead ? 20000000 : 300000}, NULL);
+}
+
 /* From open to close. */
 static void life_run(uint32_t role, uint32_t life, struct dice *dice, struct mourner *mourner) {
     weir_writer *writer = NULL;
@@ -111,8 +118,8 @@ static void life_run(uint32_t role, uint32_t life, struct dice *dice, struct mou
     for (uint32_t i = 0; i < left && !oracle->must_stop; i++) {
         send_some(writer, life, dice);
         survive_mourn(&oracle->survival, mourner, 0);
-        if (i % REST_EVERY == 0) /* so that the machine's time goes to kills, not to messages */
-            nanosleep(&(struct timespec){.tv_nsec = 300000}, NULL);
+        if (i % REST_EVERY == 0)
+            rest();
     }
     oracle->life[life].is_closing = 1;
     oracle->is_open[role] = 0;
