@@ -13,7 +13,8 @@ struct cli_child {
 };
 
 /* Start the program @argv, NULL-terminated, found in PATH. @pipes: 1 << CLI_CHILD_..., or-ed; the others it has from
- * us. @environment: NULL for ours. Our end, by whatever means, ends it and all that it has started. Return: exit code (said why). */
+ * us. @environment: NULL for ours. Our end, by whatever means, ends it and all that it has started. Return: exit code
+ * (said why). */
 int cli_child_start(struct cli_child *child, const char *const *argv, const char *const *environment, unsigned pipes);
 void cli_child_close(struct cli_child *child, int which);
 /* 1 while the program runs. */

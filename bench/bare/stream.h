@@ -1,6 +1,6 @@
 /* Streams of bytes as bare programs use them: a unix socket, tcp on loopback, or a named pipe, blocking, with the
- * kernel's own buffer sizes. One system call for each message, or 64 KiB of messages with each; what is received ends in
- * the receiver's buffer. No header, no check, no deadline, and nobody may come or go. */
+ * kernel's own buffer sizes. One system call for each message, or 64 KiB of messages with each; what is received ends
+ * in the receiver's buffer. No header, no check, no deadline, and nobody may come or go. */
 #ifndef BENCH_BARE_STREAM_H
 #define BENCH_BARE_STREAM_H
 

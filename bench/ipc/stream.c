@@ -1,6 +1,6 @@
 /* Streams of bytes: unix, tcp on loopback, and named pipes, bare (../bare/stream.h) and as channels. A channel goes one
- * way, so a trip takes two of each. Small messages are copied out on both sides; a large one is, on both sides, whole in
- * the receiver's memory and not copied from there. */
+ * way, so a trip takes two of each. Small messages are copied out on both sides; a large one is, on both sides, whole
+ * in the receiver's memory and not copied from there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -59,9 +59,9 @@ WEIR_API int weir_client_fd(weir_client *client, int *ret_fd, weir_error *err);
 WEIR_API int weir_server_open(const char *address, weir_server **ret, weir_error *err);
 WEIR_API weir_server *weir_server_close(weir_server *server);
 
-/* Another handle to the same server, for another thread: each request goes to exactly one of the handles, replies go out
- * in any order. Each handle is used by one thread at a time, different ones freely. Make the first one before a request
- * was taken; close all, in any order.
+/* Another handle to the same server, for another thread: each request goes to exactly one of the handles, replies go
+ * out in any order. Each handle is used by one thread at a time, different ones freely. Make the first one before a
+ * request was taken; close all, in any order.
  * Return: WEIR_OK, WEIR_ENOMEM, WEIR_EFORKED. */
 WEIR_API int weir_server_worker(weir_server *server, weir_server **ret, weir_error *err);
 
@@ -80,8 +80,8 @@ WEIR_API int weir_server_fail(weir_server *server, const weir_message *request, 
  * come from a handle with workers: of a request that lies where it came the answer is what was known before. One that
  * is taken back before weir_server_next came to it, but after somebody asked, is not handed out at all. */
 WEIR_API int weir_server_is_cancelled(weir_server *server, const weir_message *request);
-/* As weir_reader_fd: readable while weir_server_next has something to do. A reply, and weir_server_is_cancelled, may have
- * taken in what came: call weir_server_next until it has nothing more before waiting on it again. */
+/* As weir_reader_fd: readable while weir_server_next has something to do. A reply, and weir_server_is_cancelled, may
+ * have taken in what came: call weir_server_next until it has nothing more before waiting on it again. */
 WEIR_API int weir_server_fd(weir_server *server, int *ret_fd, weir_error *err);
 
 #ifdef __cplusplus

@@ -35,9 +35,9 @@
  *   cert=FILE key=FILE ca=FILE                 tcp: TLS 1.3 with certificates: our own, its key, who must have signed
  *                                              the others'
  *   insecure=1         tcp: beyond loopback without TLS
- *   burst=0            sockets, pipes: each message is in the kernel when send returns, as far as there is room. Default 1:
- *                      of who sends faster than the system calls go, many leave with one, within 100 us or when he
- *                      waits, closes or exits
+ *   burst=0            sockets, pipes: each message is in the kernel when send returns, as far as there is room.
+ *                      Default 1: of who sends faster than the system calls go, many leave with one, within 100 us or
+ *                      when he waits, closes or exits
  *   listen=1, connect=1                        sockets: only listen, or only connect (default: the first end listens)
  *   sync=none|interval:D|always                files: when what is written must be on the disk (default none: when the
  *                                              kernel likes; interval: D after it was written, by a thread of the
@@ -109,10 +109,11 @@ WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
 
 /* Send many messages in one call: data[0] to data[count - 1], with the same op, metadata, codec and type, and one time.
  * They are published, and readers woken, at once (or held back, if the writer is corked); in shared memory, without op,
- * metadata and raw data, at a fraction of what so many calls cost. When there is no room for one, what went before it is
- * published, and it waits, fails or is thrown away as full= says.
+ * metadata and raw data, at a fraction of what so many calls cost. When there is no room for one, what went before it
+ * is published, and it waits, fails or is thrown away as full= says.
  * @codec, @type: as in weir_writer_send_bytes; a @type is that of each.
- * @ret_sent: nullable, written also after a failure: data[*ret_sent] is the first that did not go.
+ * @ret_sent: nullable, written also after a failure: data[*ret_sent] is the first that did not go. (After WEIR_ETIMEOUT
+ * of a log whose lock another writer has, those before it go later, as after uncork; with @count 0 they go now.)
  * Return: as weir_writer_send_bytes. */
 WEIR_API int weir_writer_send_many(weir_writer *writer, const char *op, const weir_value *meta, int codec,
                                    const char *type, const weir_view *data, size_t count, size_t *ret_sent,

@@ -4,11 +4,11 @@
  * The instruction takes 3 cycles but a new one can start in each, so long data is read as three lanes side by side, and
  * the three checksums are joined: moving one over the lanes behind it is a carry-less product with a power of x, done
  * with 16-entry tables and reduced by the instruction itself (V. Gopal and others, "Fast CRC computation for iSCSI
- * polynomial using CRC32 instruction", Intel, 2011). Where there are carry-less products of 64 bytes (AVX-512 VPCLMULQDQ), data of 256
- * bytes and more is folded: each 128 bits are moved on to where the next data lies and added to it, until 64 bytes are
- * left that have the checksum of all. Other processors take eight bytes at a time through tables (M.
- * Kounavis and F. Berry, "A systematic approach to building high performance, software-based, CRC generators", ISCC
- * 2005). */
+ * polynomial using CRC32 instruction", Intel, 2011). Where there are carry-less products of 64 bytes (AVX-512
+ * VPCLMULQDQ), data of 256 bytes and more is folded: each 128 bits are moved on to where the next data lies and added
+ * to it, until 64 bytes are left that have the checksum of all. Other processors take eight bytes at a time through
+ * tables (M. Kounavis and F. Berry, "A systematic approach to building high performance, software-based, CRC
+ * generators", ISCC 2005). */
 #include "base/crc32c.h"
 
 #include <string.h>

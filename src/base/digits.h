@@ -1,5 +1,5 @@
-/* Seventeen decimal digits as text, in registers: stored and loaded again with other sizes, they would have to wait for memory. On
- * x86-64 the sixteen behind the first are one vector, elsewhere two words. */
+/* Seventeen decimal digits as text, in registers: stored and loaded again with other sizes, they would have to wait for
+ * memory. On x86-64 the sixteen behind the first are one vector, elsewhere two words. */
 #ifndef WEIR_BASE_DIGITS_H
 #define WEIR_BASE_DIGITS_H
 
@@ -20,7 +20,8 @@ enum { WEIR_DIGITS_COUNT = 17, WEIR_DIGITS_ROOM = 18 /* bytes that putting them 
 
 typedef __m128i sixteen_digits;
 
-/* The digits of @high and @low, both below 10^8, each as a byte 0 to 9. Halved three times: eight digits to four, to two, to one. */
+/* The digits of @high and @low, both below 10^8, each as a byte 0 to 9. Halved three times: eight digits to four, to
+ * two, to one. */
 static inline sixteen_digits sixteen_of(uint32_t high, uint32_t low) {
     __m128i eights = _mm_set_epi64x(low, high);
     __m128i above = _mm_srli_epi64(_mm_mul_epu32(eights, _mm_set1_epi32((int)3518437209)), 45);
@@ -117,7 +118,8 @@ static inline uint64_t word_parted(uint64_t word, unsigned from) {
     return (word & (unit - 1)) | (word & (0 - unit)) << 8;
 }
 
-/* All of them, with a '.' behind the first @before, 1 to 16: first as they stand behind it, then over that as they stand before. */
+/* All of them, with a '.' behind the first @before, 1 to 16: first as they stand behind it, then over that as they
+ * stand before. */
 static inline void weir_digits_put_with_point(char *text, const struct weir_digits *digits, unsigned before) {
     uint64_t begin = sixteen_begin(digits->rest);
     uint64_t word = begin << 8 | (unsigned char)digits->first;

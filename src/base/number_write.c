@@ -1,10 +1,10 @@
 /* Numbers to text.
  *
- * Floats: the shortest decimal that lies in the interval which reads back to the same float, and of the shortest ones the
- * nearest; R. Giulietti, "The Schubfach way to render doubles", 2021. Scaled by 4 x 10^-k, the float and the two ends of its
- * interval become small integers, computed with one 128-bit power of ten each and a sticky last bit; k is chosen so that the
- * interval holds at least one and mostly less than ten integers, and then a few comparisons decide. Most doubles need only one of
- * the three: shortest_quickly. Those with few digits need none: ten_thousand_times. */
+ * Floats: the shortest decimal that lies in the interval which reads back to the same float, and of the shortest ones
+ * the nearest; R. Giulietti, "The Schubfach way to render doubles", 2021. Scaled by 4 x 10^-k, the float and the two
+ * ends of its interval become small integers, computed with one 128-bit power of ten each and a sticky last bit; k is
+ * chosen so that the interval holds at least one and mostly less than ten integers, and then a few comparisons decide.
+ * Most doubles need only one of the three: shortest_quickly. Those with few digits need none: ten_thousand_times. */
 #include "base/number.h"
 
 #include <math.h>
@@ -173,8 +173,8 @@ static size_t put_zero(char *text, int is_negative) {
 
 /* ---- the shortest decimal ---- */
 
-/* floor(log10(2^e)), floor(log10(3/4 x 2^e)) and floor(log2(10^e)), for |e| <= 1650 at least. Shifts of negative numbers are
- * arithmetic in every compiler that this is built with. */
+/* floor(log10(2^e)), floor(log10(3/4 x 2^e)) and floor(log2(10^e)), for |e| <= 1650 at least. Shifts of negative
+ * numbers are arithmetic in every compiler that this is built with. */
 static inline int log10_of_power2(int e) {
     return e * 1262611 >> 22;
 }
@@ -229,9 +229,10 @@ static inline struct decimal shortest(uint64_t significand, int exponent, int is
     return choose(to_odd_32(power, lower) + is_odd, to_odd_32(power, middle), to_odd_32(power, upper) - is_odd, k);
 }
 
-/* The same for most doubles, with one product instead of three: significand has 53 bits and is not an edge. What is above a
- * multiple of ten and the interval's half width are compared as numbers with 60 bits behind the point, each wrong by little more
- * than its last bit. Return: 0 when they are so near to each other, or the fraction to one half, that this does not decide. */
+/* The same for most doubles, with one product instead of three: significand has 53 bits and is not an edge. What is
+ * above a multiple of ten and the interval's half width are compared as numbers with 60 bits behind the point, each
+ * wrong by little more than its last bit. Return: 0 when they are so near to each other, or the fraction to one half,
+ * that this does not decide. */
 static inline int shortest_quickly(uint64_t significand, int exponent, struct decimal *ret) {
     static const uint64_t ten = UINT64_C(10) << 60;
     static const uint64_t half = UINT64_C(1) << 63;

@@ -107,10 +107,28 @@ static void ask_remove(weir_client *client, size_t index) {
     memmove(&client->asks[index], &client->asks[index + 1], (client->count - index) * sizeof(*client->asks));
 }
 
+/* Keep the reply that has just come for whoever asks for it. Return: WEIR_OK, also when it is nobody's; WEIR_ENOMEM. */
+static int reply_keep(weir_client *client, size_t index) {
+    if (index == client->count || client->asks[index].reply)
+        return WEIR_OK;
+    if (weir_message_copy(&client->end.message, &client->asks[index].reply))
+        return WEIR_ENOMEM;
+    client->set_aside++;
+    return WEIR_OK;
+}
+
+/* What a server has answered before it died has come, even if nobody has looked yet. */
+static void arrived_keep(weir_client *client) {
+    while (weir_end_take(&client->end, WEIR_KINDS_ANSWER, 0, NULL) == WEIR_OK)
+        (void)reply_keep(client, ask_find(client, client->end.message.frame.id));
+    weir_end_release(&client->end);
+}
+
 /* Is a server there? That one has died is noted for what was sent to it; it is no news to later requests. */
 static int is_served(weir_client *client) {
     int status = client->end.ops->peer_state(client->end.state);
     if (status == WEIR_EPEER) {
+        arrived_keep(client);
         client->lost = client->sent;
         status = client->end.ops->peer_state(client->end.state);
     }
@@ -273,15 +291,13 @@ static int known_take(weir_client *client, uint64_t id, weir_message **ret, weir
 static int reply_take(weir_client *client, uint64_t id, weir_message **ret, weir_error *err) {
     weir_message *reply = &client->end.message;
     size_t index = ask_find(client, reply->frame.id);
-    if (index == client->count || client->asks[index].reply)
-        return WEIR_EAGAIN;
-    if (id == 0 || reply->frame.id == id) {
+    int is_it = index < client->count && !client->asks[index].reply && (id == 0 || reply->frame.id == id);
+    if (is_it) {
         ask_remove(client, index);
         return hand_out(reply, ret, err);
     }
-    if (weir_message_copy(reply, &client->asks[index].reply))
+    if (reply_keep(client, index) != WEIR_OK)
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a reply", client->end.place.text);
-    client->set_aside++;
     return WEIR_EAGAIN;
 }
 

@@ -52,8 +52,8 @@ void weir_record_open(struct weir_record_file *file, uint32_t role, const char *
 void weir_record_show(struct weir_record_file *file);
 void weir_record_close(struct weir_record_file *file);
 
-/* Call @fn for every record of this user whose owner lives; records of the dead are first shown to @dead_fn, where it is
- * not NULL, and removed (unless @is_dry_run, or it returned WEIR_EBUSY). Return: WEIR_OK, WEIR_ESYSTEM; or what a
+/* Call @fn for every record of this user whose owner lives; records of the dead are first shown to @dead_fn, where it
+ * is not NULL, and removed (unless @is_dry_run, or it returned WEIR_EBUSY). Return: WEIR_OK, WEIR_ESYSTEM; or what a
  * function returned that was not WEIR_OK. */
 typedef int weir_record_fn(const struct weir_record *record, const char *path, void *user);
 int weir_record_each(weir_record_fn *fn, weir_record_fn *dead_fn, int is_dry_run, void *user);

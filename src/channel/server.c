@@ -6,8 +6,8 @@
  * what it works on, so each request goes to exactly one.
  *
  * Of the handles that wait, one polls the transport's descriptor with the lock given back; the others sleep on `came`.
- * What must stay true: whoever leaves something in the queue, or stops polling, wakes one of them; the poller by
- * `nudge_fd`, when there is none that sleeps.
+ * What must stay true: whoever leaves something in the queue, stops polling, or goes while nobody polls, wakes one of
+ * them; the poller by `nudge_fd`, when there is none that sleeps.
  *
  * A request that its client takes back while it stands in the queue is dropped there. One that was handed out already
  * goes into `cancelled`, a short memory that weir_server_is_cancelled asks. */
@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "channel/end.h"
+#include "os/fork.h"
 #include "transport/burst.h"
 
 enum { QUEUE_MAX = 256, CANCELLED_MAX = 256 };
@@ -56,13 +57,18 @@ struct weir_server {
 
 /* ---- handles ---- */
 
+/* In a child of the process that opened it: the other threads are not there, and what they held or waited for stays so. */
+static int is_inherited(const struct service *service) {
+    return service->end.generation != 0 && weir_fork_happened(service->end.generation);
+}
+
 static void service_lock(struct service *service) {
-    if (service->is_shared)
+    if (service->is_shared && !is_inherited(service))
         pthread_mutex_lock(&service->lock);
 }
 
 static void service_unlock(struct service *service) {
-    if (service->is_shared)
+    if (service->is_shared && !is_inherited(service))
         pthread_mutex_unlock(&service->lock);
 }
 
@@ -71,8 +77,10 @@ static struct service *service_free(struct service *service) {
         weir_message_free(service->queue[service->first % QUEUE_MAX]);
     if (service->nudge_fd >= 0)
         close(service->nudge_fd);
-    pthread_cond_destroy(&service->came);
-    pthread_mutex_destroy(&service->lock);
+    if (!is_inherited(service)) { /* it would wait for those who sleep there */
+        pthread_cond_destroy(&service->came);
+        pthread_mutex_destroy(&service->lock);
+    }
     free(service);
     return NULL;
 }
@@ -326,6 +334,8 @@ int weir_server_next(weir_server *server, int64_t timeout_ns, weir_message **ret
         return next_alone(server, timeout_ns, ret, err);
     pthread_mutex_lock(&service->lock);
     status = next_shared(server, timeout_ns, ret, err);
+    if (status && !service->has_poller) /* it may be us who was woken to look */
+        wake_one(service);
     pthread_mutex_unlock(&service->lock);
     return status;
 }

@@ -252,8 +252,9 @@ static int sending_one(weir_writer *writer, struct sending *sending, weir_view d
     return weir_end_send(&writer->end, out, err);
 }
 
-/* Send data[*next] and those behind it, held back up to @hold bytes and then published together. Less is held than any
- * transport holds by itself, so it is known what went. Return: WEIR_OK; failures, with what went before in *next. */
+/* Send data[*next] and those behind it, as far as they take no more than @hold bytes, held back and then published
+ * together. Less is held than any transport holds by itself, and a larger one goes alone, so it is known what went.
+ * Return: WEIR_OK; failures, with what went before in *next, or goes with the next send as after uncork. */
 static int send_some(weir_writer *writer, struct sending *sending, const weir_view *data, size_t count, size_t hold,
                      size_t *next, weir_error *err) {
     struct weir_end *end = &writer->end;
@@ -265,12 +266,13 @@ static int send_some(weir_writer *writer, struct sending *sending, const weir_vi
         status = sending_one(writer, sending, data[at], err);
         at += status == WEIR_OK;
         held += end->frame.size;
-    } while (status == WEIR_OK && at < count && held < hold);
+    } while (status == WEIR_OK && at < count && held < hold && data[at].size < hold - held);
     end->is_corked = must_hold;
     if (at > *next && !must_hold) {
         int flushed = flush(writer, status ? NULL : err);
-        if (flushed)
-            return status ? status : flushed;
+        status = status ? status : flushed;
+        if (flushed && flushed != WEIR_ETIMEOUT)
+            return status;
     }
     *next = at;
     return status;
@@ -305,6 +307,8 @@ int weir_writer_send_many(weir_writer *writer, const char *op, const weir_value 
             end->time = weir_clock_realtime();
         }
         status = send_all(writer, &sending, data, count, &sent, err);
+        if (status == WEIR_OK && count == 0 && !end->is_corked)
+            status = flush(writer, err);
         end->is_time_given = was_given;
     }
     if (ret_sent)

@@ -108,7 +108,10 @@ static inline int weir_frame_parse_simple(uint64_t word, const unsigned char *by
     if (head > WEIR_FRAME_HEADER_SIZE)
         memcpy(&ret->time, bytes + WEIR_FRAME_HEADER_SIZE, 8);
     ret->id = ret->writer = 0;
-    ret->type = ret->meta = (weir_view){at, 0};
+    /* Field by field, not one view copied from the other: a copy would be read in one piece just after it was written in
+     * two, and such a load waits until both have left the store buffer, behind every store before them. */
+    ret->type.data = ret->meta.data = at;
+    ret->type.size = ret->meta.size = 0;
     ret->op = (weir_view){at, op_size};
     ret->data = (weir_view){at + op_size, size - head - op_size};
     ret->size = size;

@@ -67,8 +67,8 @@ const unsigned char *weir_queue_first(const struct weir_queue *queue, size_t *re
 void weir_queue_rewind(struct weir_queue *queue);
 /* Drop oldest whole frames of @kinds (or-ed) until @size bytes fit in @capacity. Return: 1 when they fit now. */
 int weir_queue_make_room(struct weir_queue *queue, size_t size, uint64_t capacity, unsigned kinds);
-/* Drop oldest whole frames of any kind until at most @capacity bytes are left, but not the newest. Nothing of this queue
- * was sent in part. */
+/* Drop oldest whole frames of any kind until at most @capacity bytes are left, but not the newest. Nothing of this
+ * queue was sent in part. */
 void weir_queue_trim(struct weir_queue *queue, uint64_t capacity);
 void weir_queue_clear(struct weir_queue *queue);
 void weir_queue_fini(struct weir_queue *queue);

@@ -1,7 +1,7 @@
 /* Making an eventfd readable.
  *
- * What must stay true: who sleeps on it is woken. A kernel hardly refuses the write, but one that fails once (a signal, a
- * filter of system calls) would leave a thread asleep that its owner then waits for, so it is made again. */
+ * What must stay true: who sleeps on it is woken. A kernel hardly refuses the write, but one that fails once (a signal,
+ * a filter of system calls) would leave a thread asleep that its owner then waits for, so it is made again. */
 #ifndef WEIR_OS_EVENT_H
 #define WEIR_OS_EVENT_H
 

@@ -138,10 +138,20 @@ static int flusher_start(void) {
 
 /* ---- grants ---- */
 
-static void grant_count(struct weir_burst *burst) {
+/* It is granted from here on, or still is, as the one or the other. The flusher counts only those that are its business,
+ * and sleeps while there is none. */
+static void grant_note(struct weir_burst *burst, int is_corked) {
+    int was_counted = atomic_load(&burst->is_granted) && !burst->is_corked;
+    burst->is_corked = (uint8_t)is_corked;
+    atomic_store(&burst->is_granted, 1);
+    if (is_corked) {
+        if (was_counted)
+            atomic_fetch_sub(&flusher.grants, 1);
+        return;
+    }
     has_granted = 1;
     atomic_store_explicit(&burst->thread, &has_granted, memory_order_relaxed);
-    if (atomic_exchange(&burst->is_granted, 1))
+    if (was_counted)
         return;
     atomic_fetch_add(&flusher.grants, 1);
     flusher_wake();
@@ -154,15 +164,11 @@ int weir_burst_grant(struct weir_burst *burst, unsigned char *from, unsigned cha
     weir_burst_latch(burst);
     burst->from = from;
     burst->at = at;
-    burst->is_corked = (uint8_t)is_corked;
     atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
     atomic_store_explicit(&burst->left, (uint32_t)size, memory_order_relaxed);
     weir_burst_unlatch(burst);
     burst->is_hot = 0;
-    if (is_corked)
-        atomic_store(&burst->is_granted, 1);
-    else
-        grant_count(burst);
+    grant_note(burst, is_corked);
     return 1;
 }
 
@@ -170,9 +176,7 @@ int weir_burst_uncork(struct weir_burst *burst) {
     if (!burst->is_granted || !flusher_start())
         return 0;
     burst->is_hot = 0;
-    atomic_store(&burst->is_granted, 0);
-    burst->is_corked = 0;
-    grant_count(burst);
+    grant_note(burst, 0);
     return 1;
 }
 
@@ -184,7 +188,7 @@ int weir_burst_queue(struct weir_burst *burst, uint64_t seq) {
     if (burst->ended - before > CALL_MAX_NS || !flusher_start())
         return 0;
     atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
-    grant_count(burst);
+    grant_note(burst, 0);
     return 1;
 }
 

@@ -90,9 +90,9 @@ int weir_burst_grant(struct weir_burst *burst, unsigned char *from, unsigned cha
 /* Under the object's lock: the grant of a batch becomes one of a burst. Return: 1, or 0 when there is none, or no
  * flusher. */
 int weir_burst_uncork(struct weir_burst *burst);
-/* Under the object's lock, in place of before and grant, for a frame (number @seq) that stands in a queue of the object's
- * own: may it wait there? Return: 1 when it may, as the one before came a moment ago; flush is called for it. 0: it
- * leaves now, and weir_burst_after is called. */
+/* Under the object's lock, in place of before and grant, for a frame (number @seq) that stands in a queue of the
+ * object's own: may it wait there? Return: 1 when it may, as the one before came a moment ago; flush is called for it.
+ * 0: it leaves now, and weir_burst_after is called. */
 int weir_burst_queue(struct weir_burst *burst, uint64_t seq);
 /* Under the object's lock: how many bytes are kept, and the last seq; they are the caller's from now on. */
 size_t weir_burst_collect(struct weir_burst *burst, enum weir_burst_how how, uint64_t *ret_seq);

@@ -20,6 +20,8 @@
 #include <cmocka.h>
 #include <weir/weir.h>
 
+#include "transport/burst.h"
+
 #define SECOND INT64_C(1000000000)
 enum { MANY = 20000, FEW = 500, KILLS = 10, PATIENCE_MS = 10000 };
 
@@ -356,6 +358,62 @@ static void test_without_bursts_there_is_no_flusher(void **state) {
     end(start(no_flusher, NULL), 0);
 }
 
+/* Collects what is kept, as the owner of an object does. */
+static void collect(void *object, enum weir_burst_how how) {
+    uint64_t seq;
+    if (atomic_load(&((struct weir_burst *)object)->is_granted))
+        weir_burst_collect(object, how, &seq);
+}
+
+/* How often the flusher has gone to sleep so far. */
+static long flusher_sleeps(void) {
+    static const char is_said[] = "voluntary_ctxt_switches:";
+    long count = -1;
+    const struct dirent *entry;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    while ((entry = readdir(tasks)) != NULL) {
+        char path[300], line[128] = "";
+        int is_flusher = 0;
+        snprintf(path, sizeof(path), "/proc/self/task/%s/status", entry->d_name);
+        FILE *file = fopen(path, "re");
+        while (file && fgets(line, sizeof(line), file)) {
+            is_flusher |= strcmp(line, "Name:\tweir-burst\n") == 0;
+            if (is_flusher && strncmp(line, is_said, strlen(is_said)) == 0)
+                count = atol(line + strlen(is_said));
+        }
+        if (file)
+            fclose(file);
+    }
+    closedir(tasks);
+    return count;
+}
+
+/* A used grant goes on as one of a batch, and one of a batch as that of a burst; the flusher sleeps once both are over. */
+static void test_the_flusher_sleeps_when_no_grant_is_left(void **state) {
+    static unsigned char memory[4096];
+    struct weir_burst burst = {.may_keep = 1};
+    (void)state;
+    weir_burst_join(&burst, collect, &burst);
+    for (int corked_first = 0; corked_first < 2; corked_first++) {
+        assert_int_equal(weir_burst_grant(&burst, memory, memory, sizeof(memory), 1, corked_first), 1);
+        collect(&burst, WEIR_BURST_PAUSES);
+        assert_int_equal(weir_burst_grant(&burst, memory, memory, sizeof(memory), 1, !corked_first), 1);
+        if (!corked_first)
+            assert_int_equal(weir_burst_uncork(&burst), 1);
+        collect(&burst, WEIR_BURST_ENDS);
+        long before = -2, now = flusher_sleeps();
+        for (int i = 0; i < PATIENCE_MS / 100 && now != before; i++) {
+            nap_ms(100);
+            before = now;
+            now = flusher_sleeps();
+        }
+        assert_true(now > 0);
+        assert_int_equal(now, before);
+    }
+    weir_burst_leave(&burst);
+}
+
 /* A sender that is not fast keeps nothing and needs nobody. */
 static void slow_sender(void) {
     place_make("unix");
@@ -464,6 +522,7 @@ int main(void) {
         CASE(test_the_flusher_ends_with_the_last_writer),
         CASE(test_without_bursts_there_is_no_flusher),
         CASE(test_a_slow_sender_needs_no_flusher),
+        CASE(test_the_flusher_sleeps_when_no_grant_is_left),
         CASE(test_replies_leave_by_themselves),
         CASE(test_requests_leave_by_themselves),
     };

@@ -191,8 +191,8 @@ struct weir_transport_ops {
      * so, a time, and nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and
      * commit then, which say why. */
     uint64_t (*post)(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
-    /* The same for many: one pass that writes as many as go now, and publishes and wakes once. @word: as that of a frame
-     * without data. Return: how many of @count went, from the first on; *ret_seq is the last one's. */
+    /* The same for many: one pass that writes as many as go now, and publishes and wakes once. @word: as that of a
+     * frame without data. Return: how many of @count went, from the first on; *ret_seq is the last one's. */
     size_t (*post_many)(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time, uint32_t flags,
                         uint64_t *ret_seq);
     /* Give the reservation back unused. */

@@ -1,4 +1,5 @@
 /* Calls on every transport: requests and their replies, errors, deadlines, deaths. */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -291,6 +292,29 @@ static void test_a_reply_does_not_hide_a_death(void **state) {
     weir_client_close(client);
 }
 
+/* What was answered before the death is no casualty of it, also when the next request is what the death shows at. */
+static void test_a_reply_outlives_its_server(void **state) {
+    char where[256];
+    weir_message *reply = NULL;
+    int64_t answer = 0;
+    uint64_t ids[3];
+    struct pollfd item = {.events = POLLIN};
+    strcpy(where, address(*state, "s", ""));
+    pid_t server = start(serve, where);
+    weir_client *client = open_client(where);
+    assert_int_equal(call(client, "double", 0, 10 * SECOND, &answer, NULL), WEIR_OK);
+    ids[0] = ask(client, "double", 1);
+    assert_int_equal(weir_client_fd(client, &item.fd, NULL), WEIR_OK);
+    assert_int_equal(poll(&item, 1, 10000), 1); /* the reply has come */
+    ids[1] = ask(client, "die", 0);
+    finish(server, -SIGKILL);
+    ids[2] = ask(client, "double", 2);
+    assert_int_equal(weir_client_receive_id(client, ids[0], 10 * SECOND, &reply, NULL), WEIR_OK);
+    assert_int_equal(weir_client_receive_id(client, ids[1], 10 * SECOND, &reply, NULL), WEIR_EPEER);
+    assert_int_equal(weir_client_cancel(client, ids[2], NULL), WEIR_OK);
+    weir_client_close(client);
+}
+
 /* More than there is room for, kept while nobody serves; a look without waiting loses none. */
 static void test_what_has_no_room_waits(void **state) {
     enum { LARGE = 40000, LARGE_COUNT = 12 };
@@ -490,6 +514,7 @@ int main(void) {
         CASE(test_many_requests_of_one_client),
         CASE(test_all_that_died_with_the_server_are_told),
         CASE(test_a_reply_does_not_hide_a_death),
+        CASE(test_a_reply_outlives_its_server),
         CASE(test_what_has_no_room_waits),
         CASE(test_a_request_is_taken_back),
         CASE(test_each_request_goes_to_one_worker),

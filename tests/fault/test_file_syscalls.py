@@ -75,6 +75,38 @@ def test_what_does_not_pass_is_told(place, inject, extension, options, says):
     assert json.loads(run("get", plain, code=0).stdout) == 3
 
 
+# The log is opened at first, and then after each rotation: the writer goes on after one that failed.
+ROTATING = """
+import sys
+import weir
+writer = weir.Writer(sys.argv[1] + "?rotate=64K")
+for number in range(200):
+    try:
+        writer.send({"number": number, "filler": "x" * 1000})
+    except weir.Error as error:
+        print(number, error)
+writer.close()
+"""
+
+
+@pytest.mark.parametrize("nth", [3, 4])
+@pytest.mark.parametrize("extension", [".weir", ".jsonl"])
+def test_a_new_file_that_cannot_be_opened_spoils_none(place, extension, nth):
+    binding = f"{os.environ['WEIR_BUILD']}/bindings/python"
+    if not os.path.isdir(f"{binding}/weir"):
+        pytest.skip("the Python binding is not built")
+    address = f"file://{place}/log{extension}"
+    run("pub", address, "{}", code=0)
+    trace = traced(f"openat:error=EMFILE:when={nth}", "-P", f"{place}/log{extension}")
+    done = subprocess.run([*trace, sys.executable, "-c", ROTATING, address],
+                          env={**os.environ, "PYTHONPATH": binding}, capture_output=True, text=True, timeout=60)
+    told = [line for line in done.stdout.splitlines() if "cannot be opened" in line]
+    assert (done.returncode, done.stderr, len(told)) == (0, "", 1), done.stdout
+    lost = int(told[0].split()[0])
+    assert 0 < lost < 199
+    assert [value.get("number") for value in numbers(address)] == [None, *(n for n in range(200) if n != lost)]
+
+
 class Idle:
     """A writer that is given lines and then nothing, while strace writes down its syncs."""
 

@@ -56,8 +56,8 @@ struct hands {
     uint32_t count;
 };
 
-/* Take the next frame, and at most @more behind it. Return: NULL, with nothing in the hands when there is nothing; or what
- * is wrong. */
+/* Take the next frame, and at most @more behind it. Return: NULL, with nothing in the hands when there is nothing; or
+ * what is wrong. */
 const char *hands_take(struct hands *hands, struct follower *follower, const struct ledger *ledger, uint32_t more);
 /* Give back what is in the hands. Return: NULL, or what has changed. */
 const char *hands_release(struct hands *hands, struct follower *follower);

@@ -6,7 +6,8 @@
  * traced, and its n-th system call is not made but returns an error that such a call can have, one after the other (the
  * table below); in another run it is killed there. After each: the library has gone on, or returned an error with a
  * sentence; it has not crashed, hung, or left descriptors open; what was acknowledged is there; and a fresh script
- * works on the same channel. All threads are counted together, so with threads the n-th call may differ from run to run.
+ * works on the same channel. All threads are counted together, so with threads the n-th call may differ from run to
+ * run.
  *
  * --every K tries one call of K, beginning at one that the seed decides; --at N only the N-th. Prints TAP, a case for
  * each transport. */

@@ -1,7 +1,8 @@
-/* Looking at a block of bytes at once: which of them end a run of plain text, which are blanks. SSE2 and SSSE3 where there are,
- * otherwise eight bytes in a word.
+/* Looking at a block of bytes at once: which of them end a run of plain text, which are blanks. SSE2 and SSSE3 where
+ * there are, otherwise eight bytes in a word.
  *
- * A mask has its lowest mark at the first byte found; block_index turns it into that byte's index. Higher marks may be wrong. */
+ * A mask has its lowest mark at the first byte found; block_index turns it into that byte's index. Higher marks may be
+ * wrong. */
 #ifndef WEIR_CODEC_JSON_BLOCK_H
 #define WEIR_CODEC_JSON_BLOCK_H
 

@@ -1,14 +1,15 @@
 /* Cells to JSON: one walk over the values, with a stack of what is begun.
  *
- * Every value is followed by ','; what ends behind it takes that back. A map whose only key is a text that begins with '$' could
- * be read back as a wrapper, so it is written as {"$obj":[[key,value]]}, and a map with keys that are no texts as
- * {"$map":[[key,value],...]}; both are "pairs" here. Under WEIR_PLAIN such keys are written as the JSON of the key in a text.
+ * Every value is followed by ','; what ends behind it takes that back. A map whose only key is a text that begins with
+ * '$' could be read back as a wrapper, so it is written as {"$obj":[[key,value]]}, and a map with keys that are no
+ * texts as {"$map":[[key,value],...]}; both are "pairs" here. Under WEIR_PLAIN such keys are written as the JSON of the
+ * key in a text.
  *
- * Keys are mostly texts, so a map is written as one without a look ahead. When another kind of key comes, the map is begun anew as
- * pairs, and from then on every map is looked through first: nothing is written more than twice.
+ * Keys are mostly texts, so a map is written as one without a look ahead. When another kind of key comes, the map is
+ * begun anew as pairs, and from then on every map is looked through first: nothing is written more than twice.
  *
- * What nearly all messages consist of is written inside the walk, with the place in the output in a register (`to`); all else
- * goes through functions that find it in the buffer. place_save and place_of stand where the two meet.
+ * What nearly all messages consist of is written inside the walk, with the place in the output in a register (`to`);
+ * all else goes through functions that find it in the buffer. place_save and place_of stand where the two meet.
  *
  * Under WEIR_CANONICAL a map's frame holds its keys in order: texts by their bytes, other kinds behind them. */
 #include <math.h>
@@ -266,7 +267,8 @@ static int text_key(struct writer *writer, const struct weir_value **at) {
     return put_colon(writer);
 }
 
-/* What comes between the values of the top frame, which has some left. *ret_is_key: a key comes first, in a frame of its own. */
+/* What comes between the values of the top frame, which has some left. *ret_is_key: a key comes first, in a frame of
+ * its own. */
 static int item_begin(struct writer *writer, const struct weir_value **at, int *ret_is_key) {
     struct frame *top = writer->top;
     *ret_is_key = 0;
@@ -459,8 +461,8 @@ ALWAYS_INLINE unsigned char *put_clean(unsigned char *to, const struct weir_valu
     return to;
 }
 
-/* What is rare at the beginning of an item or the end of a frame. Return: 1 to go on with the item's value, 0 with the next item,
- * -1 when all is done or *ret_status says what failed. */
+/* What is rare at the beginning of an item or the end of a frame. Return: 1 to go on with the item's value, 0 with the
+ * next item, -1 when all is done or *ret_status says what failed. */
 static __attribute__((noinline)) int step(struct writer *writer, const struct weir_value **at, int *ret_status) {
     struct frame *top = writer->top;
     int is_key = 1;

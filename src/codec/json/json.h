@@ -39,7 +39,8 @@ struct json_reader {
 const unsigned char *weir_json_bad(struct json_reader *reader, const unsigned char *at, const char *what);
 const unsigned char *weir_json_out_of_memory(struct json_reader *reader);
 
-/* Read the text that begins behind the quote at @p - 1 into @cell. Return: what follows its closing quote; NULL on failure. */
+/* Read the text that begins behind the quote at @p - 1 into @cell. Return: what follows its closing quote; NULL on
+ * failure. */
 const unsigned char *weir_json_text(struct json_reader *reader, const unsigned char *p, struct weir_value *cell);
 
 int weir_json_decode(struct weir_doc *doc, const unsigned char *data, size_t size,

@@ -1,8 +1,8 @@
-/* JSON as RFC 8259 has it: the grammar and where it is broken, numbers, texts, limits, sequences, layout; JSONTestSuite when it is
- * there. What the wrappers mean is json_wrapper_test.c.
+/* JSON as RFC 8259 has it: the grammar and where it is broken, numbers, texts, limits, sequences, layout; JSONTestSuite
+ * when it is there. What the wrappers mean is json_wrapper_test.c.
  *
- * Every input lies at the end of a block of its own, so that a sanitizer sees a byte read too many; and it is decoded twice: as it
- * is, and with something behind it that makes the decoder look at the end before each byte. */
+ * Every input lies at the end of a block of its own, so that a sanitizer sees a byte read too many; and it is decoded
+ * twice: as it is, and with something behind it that makes the decoder look at the end before each byte. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -491,7 +491,8 @@ static void test_depth(void **state) {
     assert_int_equal(decode_with(fixture, "[1,[1]]", 7, &options, NULL), WEIR_ELIMIT);
 }
 
-/* A map of several keys whose first has a wrapper's name is none, and excuses no level; so are wrappers with wrong contents. */
+/* A map of several keys whose first has a wrapper's name is none, and excuses no level; so are wrappers with wrong
+ * contents. */
 static void test_depth_of_no_wrappers(void **state) {
     struct fixture *fixture = *state;
     for (int depth = 60; depth < 70; depth++) {

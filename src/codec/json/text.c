@@ -1,5 +1,6 @@
-/* The texts of the input. A text is scanned once for its end, its bytes from 0x80 on are checked as UTF-8 where there are any,
- * and only one with escapes is copied: into the document's arena, unescaped. Every other text stays where it is.
+/* The texts of the input. A text is scanned once for its end, its bytes from 0x80 on are checked as UTF-8 where there
+ * are any, and only one with escapes is copied: into the document's arena, unescaped. Every other text stays where it
+ * is.
  *
  * Escapes are ASCII, so the raw text with its escapes is valid UTF-8 exactly when the unescaped one is. */
 #include <string.h>
@@ -142,7 +143,8 @@ static unsigned char *slab_room(struct json_reader *reader, size_t size) {
     return reader->slab;
 }
 
-/* One step of escape_mistake: 'x' any hexadecimal digit, 'h' 8 to B, 'l' C to F, others themselves, letters in either case. */
+/* One step of escape_mistake: 'x' any hexadecimal digit, 'h' 8 to B, 'l' C to F, others themselves, letters in either
+ * case. */
 static int fits(unsigned char c, char pattern) {
     int digit = hex_digit(c);
     switch (pattern) {
@@ -183,8 +185,8 @@ static __attribute__((cold, noinline)) const unsigned char *text_bad(struct json
     return weir_json_bad(reader, stop, what);
 }
 
-/* The next byte at or behind @p that cannot stand in a text as it is, or the end. *high is set when bytes from 0x80 on come
- * before it, perhaps also when they come a little behind. */
+/* The next byte at or behind @p that cannot stand in a text as it is, or the end. *high is set when bytes from 0x80 on
+ * come before it, perhaps also when they come a little behind. */
 static inline const unsigned char *plain_end(const unsigned char *p, const unsigned char *end, block_mask *high) {
     while (end - p >= BLOCK_SIZE) {
         block_mask specials = block_specials(p);

@@ -1,5 +1,5 @@
-/* Single values as JSON. What JSON has a form for is written in it; everything else as the wrapper of docs/spec/mapping.md, or
- * under WEIR_PLAIN in the form people expect, which says less.
+/* Single values as JSON. What JSON has a form for is written in it; everything else as the wrapper of
+ * docs/spec/mapping.md, or under WEIR_PLAIN in the form people expect, which says less.
  *
  * Each writer makes room for the most it may take, writes, and adds what it took to the buffer's size. */
 #include <math.h>

@@ -1,8 +1,8 @@
 /* A plain message as a frame.
  *
  * A map is a message when every key is one that messages have, none stands twice, all hold what they should, and at
- * least one of "op", "data", "error" and "cancel" is among them. Anything else is data, whole, so that nothing anybody wrote is
- * lost or guessed at.
+ * least one of "op", "data", "error" and "cancel" is among them. Anything else is data, whole, so that nothing anybody
+ * wrote is lost or guessed at.
  *
  * Where the data's bytes can be told in the input (JSON, CBOR: behind the text of their key, which the decoder left
  * where it lies), they are cut out rather than written again. They are known to be well-formed then, because all around

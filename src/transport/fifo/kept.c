@@ -1,8 +1,8 @@
 /* What a writer in a burst keeps back: frames in his open chunk, behind its size, that are not queued yet.
  *
  * What must stay true: no more is kept than there was room for, pipe and queue together, when the grant began, so full=
- * means what it means without; and no more than a quarter of capacity=. Only frames to a reader are kept: a request or a
- * reply is waited for, and a plain message is made when it is queued, which may fail. */
+ * means what it means without; and no more than a quarter of capacity=. Only frames to a reader are kept: a request or
+ * a reply is waited for, and a plain message is made when it is queued, which may fail. */
 #include "transport/fifo/fifo.h"
 
 int weir_fifo_kept_begin(struct weir_fifo *fifo, size_t start, size_t size, uint32_t flags) {

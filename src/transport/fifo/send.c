@@ -1,9 +1,9 @@
 /* The operations of writers: also a client's requests and a server's replies.
  *
- * What must stay true: reserve and commit never block. A frame that was accepted leaves by the owner's own system
- * call, at once when the pipe takes it, else by the pump; of a writer in a burst, with others (kept.c). The limit counts what is queued and what lies in the pipe.
- * A pipe that nobody reads, or only an observer, holds no writer back: it keeps the newest, as a ring does, and the
- * writer takes the oldest out of it. */
+ * What must stay true: reserve and commit never block. A frame that was accepted leaves by the owner's own system call,
+ * at once when the pipe takes it, else by the pump; of a writer in a burst, with others (kept.c). The limit counts what
+ * is queued and what lies in the pipe. A pipe that nobody reads, or only an observer, holds no writer back: it keeps
+ * the newest, as a ring does, and the writer takes the oldest out of it. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

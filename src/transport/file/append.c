@@ -4,8 +4,8 @@
  *
  * Under the lock, before a batch is written:
  *   1. Is our file still the one at the path? Another writer may have rotated it; somebody may have replaced it.
- *   2. Does it end where we left it, or where the note in the lock file says? Then nobody was killed while he wrote, and
- *      that number goes on. In a .weir log what others have added is little, and walked over: the note is only written
+ *   2. Does it end where we left it, or where the note in the lock file says? Then nobody was killed while he wrote,
+ *      and that number goes on. In a .weir log what others have added is little, and walked over: the note is only written
  *      every few thousand bytes. Otherwise the end is looked for, and what is behind the last whole message is cut off.
  *   3. Is it time to rotate?
  *
@@ -311,8 +311,8 @@ static int is_time(struct weir_file *file, size_t more) {
     return append->begun && weir_clock_realtime() - (int64_t)append->begun >= place->rotate_ns;
 }
 
-/* Move each file to the next number, from the greatest on, so that PATH.1 is free. Whoever is killed here leaves a hole; what is above
- * one stays, so that there is never more than one. */
+/* Move each file to the next number, from the greatest on, so that PATH.1 is free. Whoever is killed here leaves a hole;
+ * what is above one stays, so that there is never more than one. */
 static void shift(const struct weir_place *place) {
     char from[WEIR_FILE_PATH_MAX], to[WEIR_FILE_PATH_MAX];
     uint32_t hole = 1;
@@ -360,13 +360,17 @@ static int rotate(struct weir_file *file, weir_error *err) {
     }
     uint64_t seq = append->seq, generation = append->generation;
     status = reopen(file, err);
+    if (status != WEIR_OK) { /* what is open is the file put aside, which the next batch sees */
+        append->generation = 0;
+        return status;
+    }
     append->generation = generation;
     append->ino = about.st_ino;
     append->dev = about.st_dev;
     append->seq = seq;
     append->end = file->place.framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_HEADER_SIZE : 0;
     note_write(append);
-    return status;
+    return WEIR_OK;
 }
 
 /* ---- what is written ---- */

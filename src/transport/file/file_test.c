@@ -356,6 +356,49 @@ static void test_a_full_disk_takes_nothing(void **state) {
     }
 }
 
+/* Of many messages with a large one behind small ones: what is said to have gone is in the log, and nothing else. */
+static void test_many_on_a_full_disk(void **state) {
+    (void)state;
+    enum { LARGE = 400 << 10 };
+    struct rlimit before;
+    char *text = malloc(LARGE);
+    weir_view data[] = {{"1", 1}, {"2", 1}, {text, LARGE - 1}, {"4", 1}};
+    size_t sent = 9;
+    int64_t number = 0;
+    snprintf(text, LARGE, "%*d", LARGE - 1, 3);
+    weir_writer *writer = writer_of("many.weir", "?full=fail");
+    getrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){100 << 10, before.rlim_max}), 0);
+    int status = weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, data, 4, &sent, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, WEIR_ENOSPC);
+    assert_int_equal(sent, 2);
+    assert_int_equal(
+        weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, data + sent, 4 - sent, &sent, NULL), WEIR_OK);
+    int fd = open(path_of("many.weir.lock"), O_RDWR);
+    assert_int_equal(weir_lock_take(fd, 0, 1), WEIR_OK);
+    weir_writer_set_timeout(writer, SECOND / 50);
+    status = weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, &(weir_view){"5", 1}, 1, &sent, NULL);
+    assert_int_equal(status, WEIR_ETIMEOUT);
+    assert_int_equal(sent, 1); /* it goes later */
+    off_t size = file_size("many.weir");
+    close(fd);
+    assert_int_equal(weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, NULL, 0, &sent, NULL), WEIR_OK);
+    assert_true(file_size("many.weir") > size);
+    weir_writer_close(writer);
+    free(text);
+    weir_reader *reader = reader_of("many.weir", "?from=oldest");
+    for (int64_t i = 1; i <= 5; i++) {
+        const weir_value *value;
+        weir_message *message;
+        assert_int_equal(weir_reader_next(reader, SECOND, &message, NULL), WEIR_OK);
+        assert_int_equal(weir_message_data(message, &value, NULL), WEIR_OK);
+        assert_int_equal(weir_get_i64(value, NULL, &number), WEIR_OK);
+        assert_int_equal(number, i);
+    }
+    weir_reader_close(reader);
+}
+
 /* Another writer has the lock for longer than we may wait: what was corked is written later, once, and what was refused
  * is not. */
 static void test_a_batch_outlasts_a_lock(void **state) {
@@ -738,6 +781,7 @@ int main(void) {
         TEST(test_a_log_of_others_has_numbers),
         TEST(test_data_that_is_none_is_refused),
         TEST(test_a_full_disk_takes_nothing),
+        TEST(test_many_on_a_full_disk),
         TEST(test_a_batch_outlasts_a_lock),
         TEST(test_sync),
         TEST(test_the_thread_of_interval),

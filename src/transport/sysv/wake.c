@@ -1,6 +1,6 @@
 /* FIFOs for readers that asked for a descriptor. System V has nothing that could be polled, so they lie in the store of
- * the channel's user, BASE/weir-UID/~sysv/0x5eed/wake.S, beside the channels of shm://. They carry no message: where there is no store, readers look by a
- * clock. */
+ * the channel's user, BASE/weir-UID/~sysv/0x5eed/wake.S, beside the channels of shm://. They carry no message: where
+ * there is no store, readers look by a clock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

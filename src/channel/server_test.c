@@ -1,0 +1,150 @@
+/* Servers with workers, from inside: whoever leaves, for whatever reason, leaves somebody who looks; and a forked child
+ * can let go of handles whose threads it has not got. */
+#include "channel/end.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <weir/weir.h>
+
+#include "base/clock.h"
+
+#define SECOND INT64_C(1000000000)
+enum { ROUNDS = 50 };
+
+static weir_server *servers[3];
+
+struct waiter {
+    weir_server *server;
+    int64_t timeout_ns;
+    int status;
+    int64_t took_ns;
+};
+
+static void *next_request(void *user) {
+    struct waiter *waiter = user;
+    weir_message *request;
+    int64_t begun = weir_clock_monotonic();
+    waiter->status = weir_server_next(waiter->server, waiter->timeout_ns, &request, NULL);
+    waiter->took_ns = weir_clock_monotonic() - begun;
+    return NULL;
+}
+
+static int setup(void **state) {
+    static char directory[64];
+    (void)state;
+    strcpy(directory, "/dev/shm/weir-server-XXXXXX");
+    if (!mkdtemp(directory))
+        return -1;
+    setenv("WEIR_SHM_DIR", directory, 1);
+    return weir_server_open("shm://a?keep=0", &servers[0], NULL) || weir_server_worker(servers[0], &servers[1], NULL) ||
+           weir_server_worker(servers[0], &servers[2], NULL);
+}
+
+static int teardown(void **state) {
+    char command[96];
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        weir_server_close(servers[i]);
+    snprintf(command, sizeof(command), "rm -r %s", getenv("WEIR_SHM_DIR"));
+    return system(command);
+}
+
+static void nap_ms(long ms) {
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+/* A frame as no client of this library lays it out. */
+static void send_frame(weir_writer *writer, uint64_t word) {
+    struct weir_slot slot;
+    const struct weir_transport_ops *ops = writer->end.ops;
+    assert_int_equal(ops->reserve(writer->end.state, 0, (uint32_t)word, &slot, NULL), WEIR_OK);
+    memset(slot.bytes + 8, 0, (uint32_t)word - 8);
+    memcpy(slot.bytes + 8, &slot.seq, 8);
+    assert_int_equal(ops->commit(writer->end.state, word, 0, NULL), WEIR_OK);
+}
+
+/* Of two that wait one is told of the damage and goes; the other gets the request that comes then. */
+static void test_a_worker_that_fails_leaves_another_who_looks(void **state) {
+    struct waiter waiters[2] = {{servers[0], 60 * SECOND, 0, 0}, {servers[1], 60 * SECOND, 0, 0}};
+    pthread_t threads[2];
+    weir_writer *writer = NULL;
+    (void)state;
+    assert_int_equal(weir_writer_open("shm://a", &writer, NULL), WEIR_OK);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, next_request, &waiters[i]), 0);
+    nap_ms(50);                                       /* most often both wait by now */
+    send_frame(writer, UINT64_C(0x0100001200000010)); /* a request of 16 bytes, but with a time */
+    nap_ms(50);
+    send_frame(writer, UINT64_C(0x0000001200000040));
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(waiters[0].status + waiters[1].status, WEIR_ECORRUPT);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(waiters[i].took_ns < 30 * SECOND);
+    weir_writer_close(writer);
+}
+
+/* Two whose time passes at the same moment, and a third who waits on. */
+static void test_workers_whose_time_passes_leave_another_who_looks(void **state) {
+    weir_client *client = NULL;
+    (void)state;
+    assert_int_equal(weir_client_open("shm://a", &client, NULL), WEIR_OK);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct waiter waiters[3] = {
+            {servers[0], SECOND / 100, 0, 0}, {servers[1], SECOND / 100, 0, 0}, {servers[2], 60 * SECOND, 0, 0}};
+        pthread_t threads[3];
+        for (size_t i = 0; i < 3; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, next_request, &waiters[i]), 0);
+        for (size_t i = 0; i < 2; i++)
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(weir_client_send(client, "a", NULL, NULL, NULL), WEIR_OK);
+        assert_int_equal(pthread_join(threads[2], NULL), 0);
+        assert_int_equal(waiters[2].status, WEIR_OK);
+        assert_true(waiters[2].took_ns < 30 * SECOND);
+        assert_int_equal(weir_client_cancel(client, weir_client_id(client), NULL), WEIR_OK);
+    }
+    weir_client_close(client);
+}
+
+static void test_a_child_lets_go_while_workers_wait(void **state) {
+    struct waiter waiters[2] = {{servers[0], SECOND, 0, 0}, {servers[1], SECOND, 0, 0}};
+    pthread_t threads[2];
+    int status;
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, next_request, &waiters[i]), 0);
+    nap_ms(200); /* most often both wait by now */
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(30); /* who is stuck is ended */
+        for (size_t i = 0; i < 3; i++)
+            weir_server_close(servers[i]);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(waiters[i].status, WEIR_ETIMEOUT);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_worker_that_fails_leaves_another_who_looks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_workers_whose_time_passes_leave_another_who_looks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_child_lets_go_while_workers_wait, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
