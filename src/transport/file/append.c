@@ -264,6 +264,9 @@ static int note_follow(struct weir_file *file, uint64_t size) {
         return 0;
     if (file->place.framing != WEIR_FRAMING_FRAMES && note->end != size)
         return 0;
+    if (append->look != note->look) /* who looked may have found the log empty, and begun it anew */
+        append->generation = 0;
+    append->look = note->look;
     append->end = append->noted_end = note->end;
     append->seq = note->seq;
     return generation_read(file, NULL) == WEIR_OK &&
@@ -289,6 +292,7 @@ static int end_find(struct weir_file *file, weir_error *err) {
     if (status == WEIR_OK) {
         append->must_look = 0;
         weir_random(&append->note.look, sizeof(append->note.look));
+        append->look = append->note.look;
         note_write(append);
     }
     return status;

@@ -138,6 +138,24 @@ static void test_many_behind_a_lock(void **state) {
     weir_writer_close(writer);
 }
 
+/* A log that somebody empties is begun anew, as both writers see. */
+static void test_an_emptied_log(void **state) {
+    (void)state;
+    weir_writer *one = writer_of("emptied.weir", "?sync=always"), *other = writer_of("emptied.weir", "?sync=always");
+    for (int64_t i = 1; i <= 3; i++)
+        assert_int_equal(send_number(one, i, 100, NULL), WEIR_OK);
+    assert_int_equal(truncate(path_of("emptied.weir"), 0), 0);
+    for (int64_t i = 4; i <= 8; i++)
+        assert_int_equal(send_number(other, i, 100, NULL), WEIR_OK);
+    assert_int_equal(send_number(one, 9, 100, NULL), WEIR_OK);
+    weir_reader *reader = reader_of("emptied.weir", "?from=oldest");
+    for (int64_t i = 4; i <= 9; i++)
+        assert_int_equal(next_number(reader), i);
+    weir_reader_close(reader);
+    weir_writer_close(one);
+    weir_writer_close(other);
+}
+
 /* A killed writer's half document is cut off without the log being read from its beginning, which is damaged here. */
 static void test_half_a_document(void **state) {
     (void)state;
@@ -171,6 +189,7 @@ int main(void) {
         TEST(test_many),
         TEST(test_many_into_a_limit),
         TEST(test_many_behind_a_lock),
+        TEST(test_an_emptied_log),
         TEST(test_half_a_document),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);

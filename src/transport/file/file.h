@@ -262,6 +262,7 @@ struct weir_append {
     uint64_t dev, ino; /* of that file */
     struct weir_lease lease;
     uint64_t generation;
+    uint64_t look;              /* that the note told of when the generation was read */
     uint64_t end;               /* of the log, when we last looked */
     uint64_t seq;               /* of its last message */
     uint64_t begun;             /* rotation by age: time of the file's first message, 0: none yet */
