@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <libgen.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 #include <weir/error.h>
 
 #include "os/process.h"
@@ -230,4 +233,14 @@ void weir_access_read(int fd, struct weir_allow *ret) {
         ret->who[ret->count].is_group = list.entries[i].tag == GROUP;
         ret->who[ret->count++].id = list.entries[i].id;
     }
+}
+
+int weir_access_is_planted(const char *path, uid_t owner) {
+    char text[PATH_MAX];
+    struct stat folder;
+    if (owner == geteuid() || owner == 0 || geteuid() == 0)
+        return 0;
+    snprintf(text, sizeof(text), "%s", path);
+    return stat(dirname(text), &folder) != 0 || (folder.st_mode & S_IWOTH) ||
+           (folder.st_uid != owner && folder.st_uid != 0 && folder.st_uid != geteuid());
 }

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,16 +124,9 @@ int weir_pipe_make(const struct weir_place *place, weir_error *err) {
 
 /* ---- opening ---- */
 
-/* A FIFO of a stranger is good where only he, we or root may put files: then whoever gave the path has chosen him.
- * Where everybody may, anybody could have been faster than the one who is meant. */
 static int owner_check(const struct weir_place *place, const struct stat *about, weir_error *err) {
-    char path[PATH_SIZE], user[64];
-    struct stat folder;
-    if (is_ours(about->st_uid) || about->st_uid == 0)
-        return WEIR_OK;
-    snprintf(path, sizeof(path), "%s", place->name);
-    if (stat(dirname(path), &folder) == 0 && !(folder.st_mode & S_IWOTH) &&
-        (folder.st_uid == about->st_uid || folder.st_uid == 0 || folder.st_uid == geteuid()))
+    char user[64];
+    if (!weir_access_is_planted(place->name, about->st_uid))
         return WEIR_OK;
     weir_process_user(about->st_uid, user, sizeof(user));
     return weir_fail(err, WEIR_EACCESS,

@@ -681,6 +681,36 @@ static void test_a_reader_that_may_only_read(void **state) {
     weir_writer_close(writer);
 }
 
+/* What a stranger has put where everybody may put something is not written into. */
+static void test_a_planted_log_is_refused(void **state) {
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skip: only root can be another user\n");
+        skip();
+    }
+    assert_int_equal(mkdir(path_of("open"), 0700) | chmod(path_of("open"), 01777) | chmod(directory, 0755), 0);
+    file_write("open/a.jsonl", "", 0);
+    assert_int_equal(chown(path_of("open/a.jsonl"), 65533, 65533) | chmod(path_of("open/a.jsonl"), 0666), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        weir_writer *writer = NULL;
+        weir_reader *reader = NULL;
+        if (setgid(65534) != 0 || setuid(65534) != 0)
+            _exit(1);
+        unsetenv("WEIR_SHM_DIR");
+        if (weir_writer_open(address_of("open/a.jsonl", ""), &writer, NULL) != WEIR_EACCESS)
+            _exit(2);
+        if (weir_reader_open(address_of("open/a.jsonl", ""), &reader, NULL) != WEIR_OK) /* looking does no harm */
+            _exit(3);
+        weir_reader_close(reader);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 /* ---- one value ---- */
 
 static void test_state_is_replaced_as_a_whole(void **state) {
@@ -792,6 +822,7 @@ int main(void) {
         TEST(test_what_is_refused),
         TEST(test_modes),
         TEST(test_a_reader_that_may_only_read),
+        TEST(test_a_planted_log_is_refused),
         TEST(test_state_is_replaced_as_a_whole),
         TEST(test_state_in_every_framing),
         TEST(test_info),

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "os/access.h"
+#include "os/process.h"
 #include "transport/file/file.h"
 
 int weir_file_check(const struct weir_place *place, weir_error *err) {
@@ -93,12 +95,21 @@ static int system_check(const struct weir_place *place, int fd, weir_error *err)
     return WEIR_OK;
 }
 
-static int regular_check(const struct weir_place *place, int fd, weir_error *err) {
+static int regular_check(const struct weir_place *place, const char *path, int fd, int is_writing, weir_error *err) {
+    char user[64];
     struct stat about;
     if (fstat(fd, &about) != 0)
         return weir_fail_errno(err, errno, "%s: cannot be looked at", place->text);
     if (!S_ISREG(about.st_mode))
         return weir_fail(err, WEIR_EADDRESS, "%s: what is there is no regular file; choose another path", place->text);
+    if (is_writing && weir_access_is_planted(path, about.st_uid)) {
+        weir_process_user(about.st_uid, user, sizeof(user));
+        return weir_fail(
+            err, WEIR_EACCESS,
+            "%s: the log is of user %s, in a directory where everybody may put one; choose a directory that "
+            "only the right user can write",
+            place->text, user);
+    }
     return system_check(place, fd, err);
 }
 
@@ -165,7 +176,7 @@ int weir_file_open(const struct weir_place *place, const char *path, int is_writ
     for (int i = 0; i < 3; i++) {
         int fd = open(path, flags);
         if (fd >= 0) {
-            int status = regular_check(place, fd, err);
+            int status = regular_check(place, path, fd, is_writing, err);
             if (status != WEIR_OK)
                 close(fd);
             else
