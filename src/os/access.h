@@ -36,8 +36,8 @@ int weir_peer_in_group(int fd, gid_t gid, gid_t wanted);
 /* Is it on the list, by its user or one of its groups? */
 int weir_allow_has_peer(const struct weir_allow *allow, int fd, uid_t uid, gid_t gid);
 
-/* Is it a stranger, @owner, whose file stands at @path, where everybody may put one? Then whoever gave the path may have meant
- * another, and the stranger was faster. Where only he, we or root may put files he was chosen. Root takes any. */
+/* Is @owner a stranger, and can everybody put a file where @path is? Then whoever gave the path may have meant another,
+ * and the stranger was faster. Where only he, we or root may put files he was chosen. Root takes any. */
 int weir_access_is_planted(const char *path, uid_t owner);
 
 /* Give the users and groups of the list @rights (4 read, 2 write, 1 pass) on an open file or directory, and nobody else
