@@ -25,7 +25,11 @@ function(weir_add_test name)
     endif()
     add_executable(${name} ${ARGN})
     target_link_libraries(${name} PRIVATE weir_static weir_flags cmocka)
-    weir_test(${name} cmocka 120 ${name})
+    if(WEIR_SANITIZE MATCHES thread) # which takes ten times as long
+        weir_test(${name} cmocka 900 ${name})
+    else()
+        weir_test(${name} cmocka 120 ${name})
+    endif()
 endfunction()
 
 # weir_add_tap(NAME COMMAND...): anything that prints TAP, "ok 1 - it works".

@@ -69,7 +69,7 @@ void weir_kept_publish(struct weir_socket *socket, enum weir_burst_how how) {
     socket->own->size = start + size;
     socket->own_seq = seq;
     socket->batch_size += size;
-    (void)weir_socket_publish(socket, start, start + size); /* no memory to queue it: seen as a gap */
+    (void)weir_socket_publish(socket, 0, start, start + size); /* no memory to queue it: seen as a gap */
 }
 
 void weir_kept_flush(void *object, enum weir_burst_how how) {

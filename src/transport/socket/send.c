@@ -127,7 +127,7 @@ static int queue_private(struct weir_socket *socket, struct weir_peer *to, size_
     return weir_queue_push(&to->out, socket->own, start, stop);
 }
 
-int weir_socket_publish(struct weir_socket *socket, size_t start, size_t stop) {
+int weir_socket_publish(struct weir_socket *socket, uint64_t peer, size_t start, size_t stop) {
     /* The server has gone since there was room: the request is lost, and must not reach the next one late. */
     if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED) {
         socket->lost_request = 1;
@@ -136,9 +136,9 @@ int weir_socket_publish(struct weir_socket *socket, size_t start, size_t stop) {
     }
     if (socket->mode != WEIR_MODE_LISTENING)
         return queue_private(socket, &socket->upstream, start, stop);
-    if (socket->own_peer != 0) {
+    if (peer != 0) {
         socket->is_dirty = 1;
-        return queue_private(socket, weir_hub_find(socket, socket->own_peer), start, stop);
+        return queue_private(socket, weir_hub_find(socket, peer), start, stop);
     }
     weir_spread(socket, NULL, socket->own, start, stop);
     return WEIR_OK;
@@ -199,7 +199,7 @@ static int call_commit(struct weir_socket *socket) {
     socket->own_seq++;
     socket->batch_size += size;
     socket->has_asked = socket->role == WEIR_ROLE_CLIENT;
-    int status = weir_socket_publish(socket, start, start + size);
+    int status = weir_socket_publish(socket, socket->own_peer, start, start + size);
     if (size <= WEIR_BURST_FRAME_MAX && queued_size(socket) < WEIR_BATCH_SIZE &&
         weir_burst_queue(&socket->burst, socket->own_seq))
         return status;
@@ -229,7 +229,7 @@ static int commit(struct weir_socket *socket, uint32_t flags) {
     socket->own->size = start + size;
     socket->own_seq++;
     socket->batch_size += size;
-    int status = weir_socket_publish(socket, start, start + size);
+    int status = weir_socket_publish(socket, socket->own_peer, start, start + size);
     if (is_batch && !was_granted && queued_size(socket) < WEIR_BATCH_SIZE)
         return status;
     socket->batch_size = 0;

@@ -366,8 +366,8 @@ int weir_kept_is_backed_up(const struct weir_socket *socket);
 
 /* ---- send.c, more ---- */
 
-/* Give the owner's frames [start, stop) to whom they are for. Return: WEIR_OK, WEIR_ENOMEM. */
-int weir_socket_publish(struct weir_socket *socket, size_t start, size_t stop);
+/* Give the owner's frames [start, stop) to @peer, or with 0 to everybody. Return: WEIR_OK, WEIR_ENOMEM. */
+int weir_socket_publish(struct weir_socket *socket, uint64_t peer, size_t start, size_t stop);
 /* Try to send, unless the socket was full and the pump watches it already. */
 void weir_socket_push_new(struct weir_socket *socket);
 /* What the sockets have not taken our thread sends. */
