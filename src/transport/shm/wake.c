@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "os/futex.h"
 
-static const int64_t SLICE_NS = 100 * 1000 * 1000;
+static const int64_t SLICE_NS = 200 * 1000 * 1000;
 static const int64_t SLICE_UNKNOWN_NS = 5 * 1000 * 1000; /* nobody wakes us: without a slot */
 static const int64_t SLICE_NO_BARRIER_NS = 1000 * 1000;
 static const int64_t SLICE_SPACE_NS = 10 * 1000 * 1000;
