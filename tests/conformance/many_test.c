@@ -296,10 +296,11 @@ static int write_batches(const char *address) {
     return 0;
 }
 
-/* The writer is a child, and in a burst it starts a thread. */
+/* The writer is a child, and starts a thread: in a burst, or for a sealed channel. */
 static void skip_if_children_have_no_threads(const struct scratch *scratch) {
 #ifdef __SANITIZE_THREAD__
-    if (strncmp(scratch->scheme, "shm", 3) != 0 && strncmp(scratch->scheme, "file", 4) != 0) {
+    int has_threads = strncmp(scratch->scheme, "shm", 3) != 0 && strncmp(scratch->scheme, "file", 4) != 0;
+    if (has_threads || strstr(scratch->options, "sealed")) {
         print_message("skip: the thread sanitizer ends children of fork that start threads\n");
         skip();
     }
