@@ -203,7 +203,9 @@ static void test_the_end_of_a_burst_arrives(void **state) {
 }
 
 static void exiting_sender(void) {
-    send_numbers(writer_open("&readers=1"), 1, FEW);
+    static weir_writer *volatile left; /* where the sanitizer finds it: open, but no leak */
+    left = writer_open("&readers=1");
+    send_numbers(left, 1, FEW);
     exit(0); /* without closing: what has been sent leaves all the same */
 }
 
