@@ -199,14 +199,22 @@ static int child_send(const char *to) {
     return 0;
 }
 
-static pid_t start(const char *to) {
+/* A writer that begins when *ret_gate is closed. It is forked while this process has one thread: an end on a socket has
+ * others, and a child may then wait for ever for a lock of the sanitizer that one of them had. */
+static pid_t start(const char *to, int *ret_gate) {
+    int gate[2];
+    char byte;
+    assert_int_equal(pipe(gate), 0);
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         alarm(60);
-        _exit(child_send(to));
+        close(gate[1]);
+        _exit(read(gate[0], &byte, 1) == 0 ? child_send(to) : 3);
     }
+    close(gate[0]);
+    *ret_gate = gate[1];
     return child;
 }
 
@@ -249,10 +257,12 @@ static void losing_reader(const char *scheme, const char *options, const char *w
     char faulty[32];
     weir_reader *reader = NULL;
     weir_error err = {0};
+    int gate;
     snprintf(faulty, sizeof(faulty), "fault+%s", scheme);
+    pid_t child = start(address(scheme, write_options), &gate);
     if (weir_reader_open(address(faulty, options), &reader, &err) != WEIR_OK)
         fail_msg("%s", err.text);
-    pid_t child = start(address(scheme, write_options));
+    close(gate);
     uint64_t gaps = read_all(reader, strcmp(scheme, "fifo") == 0 ? 3 * SECOND : LONG);
     finish(child);
     print_message("%s: %llu missed and counted\n", scheme, (unsigned long long)gaps);
@@ -278,9 +288,11 @@ static void test_what_a_lost_reader_misses_is_counted(void **state) {
 static void losing_writer(const char *scheme, const char *options) {
     char faulty[32];
     weir_reader *reader = NULL;
+    int gate;
     snprintf(faulty, sizeof(faulty), "fault+%s", scheme);
+    pid_t child = start(address(faulty, options), &gate);
     assert_int_equal(weir_reader_open(address(scheme, ""), &reader, NULL), WEIR_OK);
-    pid_t child = start(address(faulty, options));
+    close(gate);
     assert_int_equal(read_all(reader, LONG), 0);
     finish(child);
     weir_reader_close(reader);
