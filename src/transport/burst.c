@@ -73,8 +73,10 @@ static void look(struct weir_burst *burst) {
     int is_slow = seq - burst->seq_seen < WEIR_BURST_STREAK;
     int is_old = collections == burst->collections_seen;
     burst->seq_seen = seq;
-    if (is_slow)
-        burst->streak = burst->is_hot = 0;
+    if (is_slow) {
+        burst->streak = 0;
+        burst->is_hot = 0;
+    }
     if (is_slow || is_old)
         burst->flush(burst->object, is_slow ? WEIR_BURST_ENDS : WEIR_BURST_GOES_ON);
     burst->collections_seen = atomic_load_explicit(&burst->collections, memory_order_relaxed);
@@ -313,7 +315,8 @@ void weir_burst_settle(void) {
     for (struct weir_burst *burst = flusher.newest; burst; burst = burst->older) {
         if (burst->thread != &has_granted)
             continue;
-        burst->streak = burst->is_hot = 0;
+        burst->streak = 0;
+        burst->is_hot = 0;
         if (atomic_load(&burst->is_granted) && !burst->is_corked)
             burst->flush(burst->object, WEIR_BURST_ENDS);
     }
