@@ -40,7 +40,7 @@ struct weir_client {
     uint64_t next;        /* the id of the next request */
     uint64_t shown;       /* weir_client_id */
     weir_message *handed; /* the reply handed out, when it is a copy */
-    struct ask *asks;     /* WEIR_CALLS_MAX, made for the first */
+    struct ask *asks;     /* room for WEIR_CALLS_MAX */
     size_t count, lost, sent;
     size_t set_aside; /* how many have a reply */
 };
@@ -119,7 +119,7 @@ static int reply_keep(weir_client *client, size_t index) {
 
 /* What a server has answered before it died has come, even if nobody has looked yet. */
 static void arrived_keep(weir_client *client) {
-    while (weir_end_take(&client->end, WEIR_KINDS_ANSWER, 0, NULL) == WEIR_OK)
+    while (weir_end_take(&client->end, WEIR_KINDS_ANSWER, NULL) == WEIR_OK)
         (void)reply_keep(client, ask_find(client, client->end.message.frame.id));
     weir_end_release(&client->end);
 }
@@ -312,10 +312,10 @@ static int64_t slice(int64_t deadline) {
 static int some_reply(weir_client *client, uint64_t id, int64_t deadline, weir_message **ret, weir_error *err) {
     struct weir_end *end = &client->end;
     int64_t until = deadline;
-    int status = weir_end_take(end, WEIR_KINDS_ANSWER, 0, NULL);
+    int status = weir_end_take(end, WEIR_KINDS_ANSWER, NULL);
     if (status == WEIR_EAGAIN) {
         until = slice(deadline);
-        status = weir_end_await(end, WEIR_KINDS_ANSWER, 0, until, NULL);
+        status = weir_end_await(end, WEIR_KINDS_ANSWER, until, NULL);
     }
     if (status == WEIR_OK)
         return reply_take(client, id, ret, err);

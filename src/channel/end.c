@@ -298,16 +298,16 @@ void weir_end_release(struct weir_end *end) {
 }
 
 /* Is the frame in @message one that a call waits for? */
-static int is_wanted(const struct weir_message *message, uint32_t kinds, uint64_t id) {
-    return (kinds >> message->frame.kind & 1) && (id == 0 || message->frame.id == id);
+static int is_wanted(const struct weir_message *message, uint32_t kinds) {
+    return kinds >> message->frame.kind & 1;
 }
 
-int weir_end_show(struct weir_end *end, struct weir_inbound *inbound, uint32_t kinds, uint64_t id,
-                  struct weir_message *message, weir_error *err) {
+int weir_end_show(struct weir_end *end, struct weir_inbound *inbound, uint32_t kinds, struct weir_message *message,
+                  weir_error *err) {
     end->gaps += inbound->gap;
     inbound->gap += end->gap_carried;
     int status = weir_message_set(message, inbound);
-    int is_shown = status == WEIR_OK && is_wanted(message, kinds, id);
+    int is_shown = status == WEIR_OK && is_wanted(message, kinds);
     end->gap_carried = is_shown ? 0 : inbound->gap;
     if (status)
         return weir_fail(err, status, "%s: writer %u (uid %u) sent a frame that is %s", end->place.text,
@@ -318,10 +318,10 @@ int weir_end_show(struct weir_end *end, struct weir_inbound *inbound, uint32_t k
 
 /* Show the frame if it is wanted, else the next one that is. */
 __attribute__((noinline)) static int frame_choose(struct weir_end *end, struct weir_inbound *inbound, uint32_t kinds,
-                                                  uint64_t id, weir_error *err) {
+                                                  weir_error *err) {
     for (;;) {
         end->is_holding = 1;
-        int status = weir_end_show(end, inbound, kinds, id, &end->message, err);
+        int status = weir_end_show(end, inbound, kinds, &end->message, err);
         if (status == WEIR_OK)
             return WEIR_OK;
         weir_end_release(end);
@@ -333,15 +333,15 @@ __attribute__((noinline)) static int frame_choose(struct weir_end *end, struct w
 }
 
 /* One step: the next frame that is wanted and there. */
-static inline int frame_fetch(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err) {
+static inline int frame_fetch(struct weir_end *end, uint32_t kinds, weir_error *err) {
     struct weir_inbound inbound;
     int status = end->ops->next(end->state, &inbound, err);
     if (status)
         return status;
     end->is_holding = 1;
-    if (__builtin_expect(weir_end_show_simple(end, &inbound, kinds, id, &end->message), 1))
+    if (__builtin_expect(weir_end_show_simple(end, &inbound, kinds, &end->message), 1))
         return WEIR_OK;
-    return frame_choose(end, &inbound, kinds, id, err);
+    return frame_choose(end, &inbound, kinds, err);
 }
 
 /* What went wrong behind the messages handed out together before. */
@@ -360,14 +360,14 @@ static void count_received(struct weir_end *end) {
     atomic_store_explicit(&record->last_time, end->message.frame.time, memory_order_relaxed);
 }
 
-int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err) {
+int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
     int status = weir_end_check(end, err);
     if (__builtin_expect(status, 0))
         return status;
-    if (!end->is_ahead || !is_wanted(&end->message, kinds, id)) {
+    if (!end->is_ahead || !is_wanted(&end->message, kinds)) {
         end->is_holding = 0; /* next gives back what it gave before */
         end->is_ahead = 0;
-        status = __builtin_expect(end->has_failed, 0) ? failure_tell(end, err) : frame_fetch(end, kinds, id, err);
+        status = __builtin_expect(end->has_failed, 0) ? failure_tell(end, err) : frame_fetch(end, kinds, err);
         if (status)
             return status;
     }
@@ -376,7 +376,7 @@ int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error 
     return WEIR_OK;
 }
 
-int weir_end_await(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err) {
+int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_error *err) {
     int status;
     weir_burst_settle();
     if (deadline == 0)
@@ -388,16 +388,16 @@ int weir_end_await(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t de
             return weir_fail(err, WEIR_ETIMEOUT, "%s: no message came in time", end->place.text);
         if (status)
             return status;
-        status = frame_fetch(end, kinds, id, err);
+        status = frame_fetch(end, kinds, err);
     } while (status == WEIR_EAGAIN);
     if (status == WEIR_OK)
         count_received(end);
     return status;
 }
 
-int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err) {
-    int status = weir_end_take(end, kinds, id, err);
-    return status == WEIR_EAGAIN ? weir_end_await(end, kinds, id, deadline, err) : status;
+int weir_end_next(struct weir_end *end, uint32_t kinds, int64_t timeout_ns, weir_error *err) {
+    int status = weir_end_take(end, kinds, err);
+    return status == WEIR_EAGAIN ? weir_end_await(end, kinds, weir_deadline(timeout_ns), err) : status;
 }
 
 int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err) {
@@ -407,7 +407,7 @@ int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err) {
     weir_end_release(end);
     if (end->has_failed) /* the next call tells */
         return end->many->status;
-    status = frame_fetch(end, kinds, 0, err);
+    status = frame_fetch(end, kinds, err);
     end->is_ahead = status == WEIR_OK;
     return status;
 }

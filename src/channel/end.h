@@ -94,26 +94,26 @@ size_t weir_end_post_many(struct weir_end *end, enum weir_frame_kind kind, int c
 /* reserve and commit. */
 int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_error *err);
 
-/* The next frame of kind @kinds (1 << enum weir_frame_kind, or-ed) and, when @id is not 0, of that id, in end->message.
- * Frames of other kinds are passed over. The message before is released.
+/* The next frame of kind @kinds (1 << enum weir_frame_kind, or-ed), in end->message. Frames of other kinds are passed
+ * over. The message before is released. The clock is read only when there is nothing yet.
  * Return: as weir_reader_next. */
-int weir_end_next(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err);
-/* The same without waiting. Return: WEIR_OK, WEIR_EAGAIN, others as above. */
-int weir_end_take(struct weir_end *end, uint32_t kinds, uint64_t id, weir_error *err);
-/* What weir_end_next does after weir_end_take has found nothing: so the clock need not be read before. */
-int weir_end_await(struct weir_end *end, uint32_t kinds, uint64_t id, int64_t deadline, weir_error *err);
+int weir_end_next(struct weir_end *end, uint32_t kinds, int64_t timeout_ns, weir_error *err);
+/* Its halves: first without waiting, then, when that has found nothing, until @deadline. Return: WEIR_OK, WEIR_EAGAIN
+ * (take), others as above. */
+int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err);
+int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_error *err);
+/* The same without waiting, leaving the frame to be found by the next weir_end_next. Return: WEIR_OK, WEIR_EAGAIN,
+ * others as above. */
+int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err);
 /* The next message as weir_end_next gives it, and those that are there with it: at most @max in @ret, which live until
  * the next call. What goes wrong behind the first is told by the next call. */
 int weir_end_next_many(struct weir_end *end, uint32_t kinds, int64_t timeout_ns, weir_message **ret, size_t max,
                        size_t *ret_count, weir_error *err);
 void weir_many_free(struct weir_many *many);
-/* Show the frame of @inbound in @message when it is of @kinds and, when @id is not 0, of that id. Return: WEIR_OK;
- * WEIR_EAGAIN, it is not and is passed over; WEIR_ECORRUPT, WEIR_EVERSION. */
-int weir_end_show(struct weir_end *end, struct weir_inbound *inbound, uint32_t kinds, uint64_t id,
-                  struct weir_message *message, weir_error *err);
-/* The same without waiting, leaving the frame to be found by the next weir_end_next. Return: WEIR_OK, WEIR_EAGAIN,
- * others as above. */
-int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err);
+/* Show the frame of @inbound in @message when it is of @kinds. Return: WEIR_OK; WEIR_EAGAIN, it is not and is passed
+ * over; WEIR_ECORRUPT, WEIR_EVERSION. */
+int weir_end_show(struct weir_end *end, struct weir_inbound *inbound, uint32_t kinds, struct weir_message *message,
+                  weir_error *err);
 void weir_end_release(struct weir_end *end);
 int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err);
 
@@ -123,9 +123,9 @@ int weir_end_fd(struct weir_end *end, int *ret_fd, weir_error *err);
 
 /* The frame of most messages, shown without a call. Return: 1 when it was one, and wanted. */
 static inline int weir_end_show_simple(const struct weir_end *end, const struct weir_inbound *inbound, uint32_t kinds,
-                                       uint64_t id, struct weir_message *message) {
+                                       struct weir_message *message) {
     if (!weir_frame_is_simple(inbound->word) || weir_frame_word_size(inbound->word) != inbound->size ||
-        !(kinds >> (inbound->word >> 32 & 0x0F) & 1) || id != 0 || inbound->gap + end->gap_carried != 0)
+        !(kinds >> (inbound->word >> 32 & 0x0F) & 1) || inbound->gap + end->gap_carried != 0)
         return 0;
     weir_message_from(message, inbound);
     return weir_frame_parse_simple(inbound->word, inbound->bytes, &message->frame) == WEIR_OK;

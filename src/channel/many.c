@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-
 enum { CHUNK = 32, KEPT_SIZE = 1 << 20, KEPT_ALIGNMENT = 64 };
 
 /* Have room for @count messages. */
@@ -87,7 +85,7 @@ __attribute__((noinline)) static int other_show(struct weir_end *end, const stru
     inbound.word = frame->word;
     inbound.size = weir_frame_word_size(frame->word);
     inbound.gap = frame->gap;
-    int status = weir_end_show(end, &inbound, kinds, 0, message, &end->many->err);
+    int status = weir_end_show(end, &inbound, kinds, message, &end->many->err);
     if (status != WEIR_OK && status != WEIR_EAGAIN)
         failure_keep(end, status);
     return status == WEIR_OK;
@@ -154,7 +152,7 @@ static int message_fetch(struct weir_end *end, uint32_t kinds, struct weir_messa
         if (status)
             return status;
         end->is_holding = 1;
-        status = weir_end_show(end, &inbound, kinds, 0, message, err);
+        status = weir_end_show(end, &inbound, kinds, message, err);
     } while (status == WEIR_EAGAIN);
     return status;
 }
@@ -178,9 +176,7 @@ static size_t rest_copy(struct weir_end *end, uint32_t kinds, weir_message **ret
 
 int weir_end_next_many(struct weir_end *end, uint32_t kinds, int64_t timeout_ns, weir_message **ret, size_t max,
                        size_t *ret_count, weir_error *err) {
-    int status = weir_end_take(end, kinds, 0, err);
-    if (status == WEIR_EAGAIN)
-        status = weir_end_await(end, kinds, 0, weir_deadline(timeout_ns), err);
+    int status = weir_end_next(end, kinds, timeout_ns, err);
     if (status)
         return status;
     size_t count = 1;

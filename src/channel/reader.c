@@ -4,7 +4,6 @@
 
 #include <weir/channel.h>
 
-#include "base/clock.h"
 #include "channel/address.h"
 #include "channel/end.h"
 #include "transport/burst.h"
@@ -30,9 +29,7 @@ weir_reader *weir_reader_close(weir_reader *reader) {
 
 int weir_reader_next(weir_reader *reader, int64_t timeout_ns, weir_message **ret, weir_error *err) {
     struct weir_end *end = &reader->end;
-    int status = weir_end_take(end, WEIR_KINDS_MESSAGE, 0, err);
-    if (status == WEIR_EAGAIN)
-        status = weir_end_await(end, WEIR_KINDS_MESSAGE, 0, weir_deadline(timeout_ns), err);
+    int status = weir_end_next(end, WEIR_KINDS_MESSAGE, timeout_ns, err);
     if (status == WEIR_OK)
         *ret = &end->message;
     return status;
@@ -59,7 +56,7 @@ int weir_reader_latest(weir_reader *reader, weir_message **ret, weir_error *err)
     weir_end_release(&reader->end);
     status = reader->end.ops->seek(reader->end.state, WEIR_FROM_LAST, 0, err);
     if (status == WEIR_OK)
-        status = weir_end_next(&reader->end, WEIR_KINDS_MESSAGE, 0, 0, err);
+        status = weir_end_next(&reader->end, WEIR_KINDS_MESSAGE, 0, err);
     if (status == WEIR_EAGAIN || status == WEIR_ETIMEOUT)
         return weir_fail(err, WEIR_ENOENT, "%s: there is no message yet", reader->end.place.text);
     if (status == WEIR_OK)

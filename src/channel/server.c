@@ -200,7 +200,7 @@ static void cancel_take(struct service *service) {
 static int queue_fill(struct service *service, weir_error *err) {
     int status = WEIR_OK;
     while (status == WEIR_OK && service->count < QUEUE_MAX && service->size < QUEUE_SIZE_MAX) {
-        status = weir_end_take(&service->end, KINDS, 0, err);
+        status = weir_end_take(&service->end, KINDS, err);
         if (status == WEIR_OK && service->end.message.frame.kind == WEIR_FRAME_CANCEL) {
             cancel_take(service);
         } else if (status == WEIR_OK) {
@@ -232,10 +232,10 @@ static int next_alone(weir_server *server, int64_t timeout_ns, weir_message **re
     if (queued)
         return held_give(server, queued, ret);
     do {
-        status = weir_end_take(&service->end, KINDS, 0, err);
+        status = weir_end_take(&service->end, KINDS, err);
         if (status == WEIR_EAGAIN) {
             deadline = deadline == INT64_MIN ? weir_deadline(timeout_ns) : deadline;
-            status = weir_end_await(&service->end, KINDS, 0, deadline, err);
+            status = weir_end_await(&service->end, KINDS, deadline, err);
         }
         if (status)
             return status;
@@ -352,7 +352,7 @@ int weir_server_peek(weir_server *server, weir_error *err) {
         status = weir_end_peek(&service->end, KINDS, err);
         if (status || service->end.message.frame.kind != WEIR_FRAME_CANCEL)
             break;
-        status = weir_end_take(&service->end, KINDS, 0, err);
+        status = weir_end_take(&service->end, KINDS, err);
         cancel_take(service);
     }
     if (status == WEIR_OK && service->is_shared && service->count == 0)

@@ -6,7 +6,7 @@
  * a process cannot take part it uses fences (writer) or short naps (reader). The futex value is read before the ticket
  * grows, so a wake-up between the reader's last look and its sleep changes the value and the sleep returns at once.
  *
- * A writer that dies after its commit and before its wake-up leaves a sleeper to its slice (at most 100 ms). */
+ * A writer that dies after its commit and before its wake-up leaves a sleeper to its slice (at most 200 ms). */
 #include "transport/shm/wake.h"
 
 #include <errno.h>
