@@ -12,41 +12,28 @@
 #include <cmocka.h>
 #include <weir/weir.h>
 
+#include "channel/testing.h"
+
 static weir_writer *writer;
 static weir_reader *reader;
 
 static int setup(void **state) {
-    static char directory[64];
     (void)state;
-    strcpy(directory, "/dev/shm/weir-many-XXXXXX");
-    if (!mkdtemp(directory))
+    if (testing_store_make() != 0)
         return -1;
-    setenv("WEIR_SHM_DIR", directory, 1);
     return weir_writer_open("shm://a?keep=0", &writer, NULL) || weir_reader_open("shm://a", &reader, NULL);
 }
 
 static int teardown(void **state) {
-    char command[96];
     (void)state;
     weir_reader_close(reader);
     weir_writer_close(writer);
-    snprintf(command, sizeof(command), "rm -r %s", getenv("WEIR_SHM_DIR"));
-    return system(command);
+    return testing_store_remove();
 }
 
 static void send_text(const char *text) {
     assert_int_equal(weir_writer_send_bytes(writer, NULL, NULL, WEIR_CODEC_JSON, NULL, text, strlen(text), NULL),
                      WEIR_OK);
-}
-
-/* A frame as no writer of this library lays it out. */
-static void send_frame(uint64_t word) {
-    struct weir_slot slot;
-    const struct weir_transport_ops *ops = writer->end.ops;
-    assert_int_equal(ops->reserve(writer->end.state, 0, (uint32_t)word, &slot, NULL), WEIR_OK);
-    memset(slot.bytes + 8, 0, (uint32_t)word - 8);
-    memcpy(slot.bytes + 8, &slot.seq, 8);
-    assert_int_equal(ops->commit(writer->end.state, word, 0, NULL), WEIR_OK);
 }
 
 static size_t take(weir_message **messages) {
@@ -66,7 +53,7 @@ static void check_told(uint64_t word, int expected) {
     weir_error err;
     size_t count;
     send_text("1");
-    send_frame(word);
+    testing_send_frame(writer, word);
     send_text("2");
     assert_int_equal(take(messages), 2);
     check_text(messages[0], "1");
@@ -92,7 +79,7 @@ static void test_damage_is_told_by_whatever_comes_next(void **state) {
     weir_message *messages[8], *message;
     (void)state;
     send_text("1");
-    send_frame(UINT64_C(0x0100001100000010));
+    testing_send_frame(writer, UINT64_C(0x0100001100000010));
     assert_int_equal(take(messages), 1);
     weir_wait_item item = {.reader = reader};
     assert_int_equal(weir_wait(&item, 1, 0, NULL), WEIR_OK);
@@ -106,9 +93,9 @@ static void test_frames_of_other_kinds_are_passed_over(void **state) {
     weir_message *messages[8];
     (void)state;
     send_text("1");
-    send_frame(UINT64_C(0x0000001200000040)); /* a request */
-    (writer->end.ops->skip)(writer->end.state); /* skip is a macro of cmocka */
-    send_frame(UINT64_C(0x0000001200000040));
+    testing_send_frame(writer, UINT64_C(0x0000001200000040)); /* a request */
+    (writer->end.ops->skip)(writer->end.state);               /* skip is a macro of cmocka */
+    testing_send_frame(writer, UINT64_C(0x0000001200000040));
     send_text("2");
     assert_int_equal(take(messages), 2);
     assert_int_equal(weir_message_gap(messages[0]), 0);

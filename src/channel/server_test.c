@@ -17,6 +17,7 @@
 #include <weir/weir.h>
 
 #include "base/clock.h"
+#include "channel/testing.h"
 
 #define SECOND INT64_C(1000000000)
 enum { ROUNDS = 50 };
@@ -40,37 +41,22 @@ static void *next_request(void *user) {
 }
 
 static int setup(void **state) {
-    static char directory[64];
     (void)state;
-    strcpy(directory, "/dev/shm/weir-server-XXXXXX");
-    if (!mkdtemp(directory))
+    if (testing_store_make() != 0)
         return -1;
-    setenv("WEIR_SHM_DIR", directory, 1);
     return weir_server_open("shm://a?keep=0", &servers[0], NULL) || weir_server_worker(servers[0], &servers[1], NULL) ||
            weir_server_worker(servers[0], &servers[2], NULL);
 }
 
 static int teardown(void **state) {
-    char command[96];
     (void)state;
     for (size_t i = 0; i < 3; i++)
         weir_server_close(servers[i]);
-    snprintf(command, sizeof(command), "rm -r %s", getenv("WEIR_SHM_DIR"));
-    return system(command);
+    return testing_store_remove();
 }
 
 static void nap_ms(long ms) {
     nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
-}
-
-/* A frame as no client of this library lays it out. */
-static void send_frame(weir_writer *writer, uint64_t word) {
-    struct weir_slot slot;
-    const struct weir_transport_ops *ops = writer->end.ops;
-    assert_int_equal(ops->reserve(writer->end.state, 0, (uint32_t)word, &slot, NULL), WEIR_OK);
-    memset(slot.bytes + 8, 0, (uint32_t)word - 8);
-    memcpy(slot.bytes + 8, &slot.seq, 8);
-    assert_int_equal(ops->commit(writer->end.state, word, 0, NULL), WEIR_OK);
 }
 
 /* Of two that wait one is told of the damage and goes; the other gets the request that comes then. */
@@ -82,10 +68,10 @@ static void test_a_worker_that_fails_leaves_another_who_looks(void **state) {
     assert_int_equal(weir_writer_open("shm://a", &writer, NULL), WEIR_OK);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, next_request, &waiters[i]), 0);
-    nap_ms(50);                                       /* most often both wait by now */
-    send_frame(writer, UINT64_C(0x0100001200000010)); /* a request of 16 bytes, but with a time */
+    nap_ms(50);                                               /* most often both wait by now */
+    testing_send_frame(writer, UINT64_C(0x0100001200000010)); /* a request of 16 bytes, but with a time */
     nap_ms(50);
-    send_frame(writer, UINT64_C(0x0000001200000040));
+    testing_send_frame(writer, UINT64_C(0x0000001200000040));
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_int_equal(waiters[0].status + waiters[1].status, WEIR_ECORRUPT);

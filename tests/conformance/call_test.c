@@ -500,9 +500,6 @@ static void test_one_server_an_address(void **state) {
     assert_int_equal(count_things(*state), 0);
 }
 
-#define CASE(function)                                                                                                 \
-    { #function, function, 0, 0 }
-
 int main(void) {
     const struct conformance_case cases[] = {
         CASE(test_a_call_is_answered),

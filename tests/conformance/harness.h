@@ -43,6 +43,10 @@ struct conformance_case {
     uint32_t needs; /* enum weir_trait: only for transports that have these */
     uint32_t lacks; /* only for those that have none of these */
 };
+/* clang-format off */
+#define CASE_OF(function, needs, lacks) {#function, function, needs, lacks}
+#define CASE(function) CASE_OF(function, 0, 0)
+/* clang-format on */
 int conformance_run(const char *suite, const struct conformance_case *cases, size_t count);
 
 /* The address of channel @name in the scratch place, with @options ("" or "?a=b&..."). One of a few static buffers. */

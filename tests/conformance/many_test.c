@@ -376,11 +376,6 @@ static void test_children_of_fork_are_told(void **state) {
     weir_writer_close(parents_writer);
 }
 
-#define CASE(function)                                                                                                 \
-    { #function, function, 0, 0 }
-#define CASE_OF(function, needs, lacks)                                                                                \
-    { #function, function, needs, lacks }
-
 int main(void) {
     const struct conformance_case cases[] = {
         CASE(test_many_come_in_order),

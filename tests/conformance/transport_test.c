@@ -746,11 +746,6 @@ static void test_the_directory_shows_ends(void **state) {
     weir_doc_free(doc);
 }
 
-#define CASE(function)                                                                                                 \
-    { #function, function, 0, 0 }
-#define CASE_OF(function, needs, lacks)                                                                                \
-    { #function, function, needs, lacks }
-
 int main(void) {
     const struct conformance_case cases[] = {
         CASE(test_messages_arrive_in_order),
