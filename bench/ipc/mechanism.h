@@ -3,7 +3,7 @@
  *
  *     index 0                              partners (1 .. readers)
  *     trips: send, receive, timed          receive, send
- *     one way: send_many                   receive_many
+ *     one way: send_many                   receive_many       NULL: send, receive, again and again
  *
  * A mechanism is used in its fastest documented way. What is received is copied out, unless the name says that it is
  * loaned. */
@@ -29,7 +29,7 @@ enum scenario_id {
     LOAN_1M,
     FAN_64, /* one way, to 4 readers */
     FAN_1K,
-    WAY_64, /* one way, a call of the program for each: streams of bytes */
+    WAY_64,    /* one way, a call of the program for each: streams of bytes */
     CALL,      /* a request and its reply, one after the other */
     CALL_MANY, /* the same with 64 under way from one client; a message is a call */
     SCENARIO_COUNT
@@ -79,7 +79,7 @@ struct mechanism {
     /* trips */
     void (*send)(struct link *link, const unsigned char *bytes);
     void (*receive)(struct link *link, unsigned char *bytes);
-    /* one way: every message begins with its number, so that the driver can tell what arrived */
+    /* one way: every message begins with its number, so that the driver can tell what arrived. NULL: one by one */
     void (*send_many)(struct link *link, unsigned char *bytes, long count);
     /* Return: the number of the last one. */
     uint64_t (*receive_many)(struct link *link, unsigned char *bytes, long count);

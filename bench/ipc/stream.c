@@ -64,19 +64,6 @@ static void bare_receive(struct link *link, unsigned char *bytes) {
     bench_must(bare_stream_read(((struct bare_batch *)link->in)->fd, bytes, link->size), "read");
 }
 
-static void bare_send_many(struct link *link, unsigned char *bytes, long count) {
-    for (long i = 0; i < count; i++) {
-        number_put(bytes, (uint64_t)i);
-        bare_send(link, bytes);
-    }
-}
-
-static uint64_t bare_receive_many(struct link *link, unsigned char *bytes, long count) {
-    for (long i = 0; i < count; i++)
-        bare_receive(link, bytes);
-    return number_get(bytes);
-}
-
 static void batched_send_many(struct link *link, unsigned char *bytes, long count) {
     struct bare_batch *batch = link->out;
     for (long i = 0; i < count; i++) {
@@ -148,26 +135,12 @@ static void weir_receive(struct link *link, unsigned char *bytes) {
     memcpy(bytes, view.data, view.size > COPIED_MAX ? sizeof(uint64_t) : view.size);
 }
 
-static void weir_send_many(struct link *link, unsigned char *bytes, long count) {
-    for (long i = 0; i < count; i++) {
-        number_put(bytes, (uint64_t)i);
-        weir_send(link, bytes);
-    }
-}
-
-static uint64_t weir_receive_many(struct link *link, unsigned char *bytes, long count) {
-    for (long i = 0; i < count; i++)
-        weir_receive(link, bytes);
-    return number_get(bytes);
-}
-
 /* ---- rows ---- */
 
 #define BARE(title, which, slow, scheme)                                                                               \
     {                                                                                                                  \
         .name = title, .scenarios = which, .slowness = slow, .argument = scheme, .open = bare_open,                    \
-        .close = bare_close, .send = bare_send, .receive = bare_receive, .send_many = bare_send_many,                  \
-        .receive_many = bare_receive_many                                                                              \
+        .close = bare_close, .send = bare_send, .receive = bare_receive                                                \
     }
 #define BATCHED(title, scheme)                                                                                         \
     {                                                                                                                  \
@@ -177,8 +150,7 @@ static uint64_t weir_receive_many(struct link *link, unsigned char *bytes, long 
 #define WEIR(title, which, slow, arguments)                                                                            \
     {                                                                                                                  \
         .name = title, .scenarios = which, .slowness = slow, .argument = arguments, .open = weir_open,                 \
-        .close = weir_close, .send = weir_send, .receive = weir_receive, .send_many = weir_send_many,                  \
-        .receive_many = weir_receive_many                                                                              \
+        .close = weir_close, .send = weir_send, .receive = weir_receive                                                \
     }
 
 const struct mechanism stream_mechanisms[] = {

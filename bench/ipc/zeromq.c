@@ -24,7 +24,8 @@ static void zeromq_open(struct link *link) {
         zmq_setsockopt(link->out, ZMQ_SUBSCRIBE, "", 0);
     if (kind == ZMQ_XPUB) {
         zmq_setsockopt(link->out, ZMQ_XPUB_NODROP, &yes, sizeof(yes));
-        zmq_setsockopt(link->out, ZMQ_XPUB_VERBOSE, &yes, sizeof(yes)); /* tell of every subscriber, not only the first */
+        zmq_setsockopt(link->out, ZMQ_XPUB_VERBOSE, &yes,
+                       sizeof(yes)); /* tell of every subscriber, not only the first */
     }
     bench_must((is_driver ? zmq_bind(link->out, address) : zmq_connect(link->out, address)) == 0, "zmq_bind");
     if (kind != ZMQ_XPUB)
@@ -48,19 +49,6 @@ static void zeromq_receive(struct link *link, unsigned char *bytes) {
     bench_must(zmq_recv(link->out, bytes, link->size, 0) == (int)link->size, "zmq_recv");
 }
 
-static void zeromq_send_many(struct link *link, unsigned char *bytes, long count) {
-    for (long i = 0; i < count; i++) {
-        number_put(bytes, (uint64_t)i);
-        zeromq_send(link, bytes);
-    }
-}
-
-static uint64_t zeromq_receive_many(struct link *link, unsigned char *bytes, long count) {
-    for (long i = 0; i < count; i++)
-        zeromq_receive(link, bytes);
-    return number_get(bytes);
-}
-
 const struct mechanism zeromq_mechanisms[] = {
     {.name = "ZeroMQ ipc",
      .scenarios = ONLY(TRIP) | ONLY(WAY_64) | WAYS | FANS,
@@ -68,8 +56,6 @@ const struct mechanism zeromq_mechanisms[] = {
      .open = zeromq_open,
      .close = zeromq_close,
      .send = zeromq_send,
-     .receive = zeromq_receive,
-     .send_many = zeromq_send_many,
-     .receive_many = zeromq_receive_many},
+     .receive = zeromq_receive},
     {.name = NULL},
 };
