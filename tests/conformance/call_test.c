@@ -502,20 +502,20 @@ static void test_one_server_an_address(void **state) {
 
 int main(void) {
     const struct conformance_case cases[] = {
-        CASE(test_a_call_is_answered),
-        CASE(test_a_client_may_come_first),
-        CASE(test_errors_carry_the_servers_sentence),
-        CASE(test_deadlines),
-        CASE(test_a_dying_server_is_noticed_and_its_successor_found),
-        CASE(test_many_clients_get_their_own_replies),
-        CASE(test_many_requests_of_one_client),
-        CASE(test_all_that_died_with_the_server_are_told),
-        CASE(test_a_reply_does_not_hide_a_death),
-        CASE(test_a_reply_outlives_its_server),
-        CASE(test_what_has_no_room_waits),
-        CASE(test_a_request_is_taken_back),
-        CASE(test_each_request_goes_to_one_worker),
-        CASE(test_one_server_an_address),
+        CONFORMANCE(test_a_call_is_answered),
+        CONFORMANCE(test_a_client_may_come_first),
+        CONFORMANCE(test_errors_carry_the_servers_sentence),
+        CONFORMANCE(test_deadlines),
+        CONFORMANCE(test_a_dying_server_is_noticed_and_its_successor_found),
+        CONFORMANCE(test_many_clients_get_their_own_replies),
+        CONFORMANCE(test_many_requests_of_one_client),
+        CONFORMANCE(test_all_that_died_with_the_server_are_told),
+        CONFORMANCE(test_a_reply_does_not_hide_a_death),
+        CONFORMANCE(test_a_reply_outlives_its_server),
+        CONFORMANCE(test_what_has_no_room_waits),
+        CONFORMANCE(test_a_request_is_taken_back),
+        CONFORMANCE(test_each_request_goes_to_one_worker),
+        CONFORMANCE(test_one_server_an_address),
     };
     return conformance_run("call", cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -44,8 +44,8 @@ struct conformance_case {
     uint32_t lacks; /* only for those that have none of these */
 };
 /* clang-format off */
-#define CASE_OF(function, needs, lacks) {#function, function, needs, lacks}
-#define CASE(function) CASE_OF(function, 0, 0)
+#define CONFORMANCE_OF(function, needs, lacks) {#function, function, needs, lacks}
+#define CONFORMANCE(function) CONFORMANCE_OF(function, 0, 0)
 /* clang-format on */
 int conformance_run(const char *suite, const struct conformance_case *cases, size_t count);
 

@@ -378,19 +378,19 @@ static void test_children_of_fork_are_told(void **state) {
 
 int main(void) {
     const struct conformance_case cases[] = {
-        CASE(test_many_come_in_order),
-        CASE(test_many_with_all_their_parts),
-        CASE(test_many_held_back),
-        CASE(test_many_and_one_at_a_time),
-        CASE(test_many_too_big),
-        CASE_OF(test_a_part_of_many_where_the_channel_is_full, WEIR_TRAIT_BOUNDED, 0),
-        CASE_OF(test_many_stay_until_the_next_call, WEIR_TRAIT_BOUNDED, 0),
-        CASE_OF(test_many_dropped_are_counted, WEIR_TRAIT_BOUNDED, 0),
-        CASE_OF(test_many_thrown_away_are_counted, WEIR_TRAIT_BOUNDED, 0),
-        CASE_OF(test_many_for_an_observer, 0, WEIR_TRAIT_ONE_READER),
-        CASE(test_many_wait_for_room),
-        CASE(test_killed_in_the_middle_of_many),
-        CASE(test_children_of_fork_are_told),
+        CONFORMANCE(test_many_come_in_order),
+        CONFORMANCE(test_many_with_all_their_parts),
+        CONFORMANCE(test_many_held_back),
+        CONFORMANCE(test_many_and_one_at_a_time),
+        CONFORMANCE(test_many_too_big),
+        CONFORMANCE_OF(test_a_part_of_many_where_the_channel_is_full, WEIR_TRAIT_BOUNDED, 0),
+        CONFORMANCE_OF(test_many_stay_until_the_next_call, WEIR_TRAIT_BOUNDED, 0),
+        CONFORMANCE_OF(test_many_dropped_are_counted, WEIR_TRAIT_BOUNDED, 0),
+        CONFORMANCE_OF(test_many_thrown_away_are_counted, WEIR_TRAIT_BOUNDED, 0),
+        CONFORMANCE_OF(test_many_for_an_observer, 0, WEIR_TRAIT_ONE_READER),
+        CONFORMANCE(test_many_wait_for_room),
+        CONFORMANCE(test_killed_in_the_middle_of_many),
+        CONFORMANCE(test_children_of_fork_are_told),
     };
     return conformance_run("many", cases, sizeof(cases) / sizeof(cases[0]));
 }
