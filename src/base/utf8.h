@@ -3,6 +3,7 @@
 #define WEIR_BASE_UTF8_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/word.h"
 
@@ -34,6 +35,11 @@ static inline size_t weir_utf8_shown(const unsigned char *text, size_t size, siz
     while (shown > 0 && shown < size && (text[shown] & 0xC0) == 0x80)
         shown--;
     return shown;
+}
+
+/* Bytes of the byte order mark that @text begins with: 3, or 0 without one (RFC 3629, section 6). */
+static inline size_t weir_utf8_mark_size(const void *text, size_t size) {
+    return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 }
 
 enum { WEIR_UTF8_SHORT = 32 }; /* longer texts are worth the call that checks many bytes at a time */

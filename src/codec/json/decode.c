@@ -625,10 +625,6 @@ static const unsigned char *root(struct json_reader *reader, const unsigned char
     return container_unchecked(reader, p);
 }
 
-static const unsigned char *byte_order_mark_end(const unsigned char *data, size_t size) {
-    return size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? data + 3 : data;
-}
-
 int weir_json_decode(struct weir_doc *doc, const unsigned char *data, size_t size,
                      const struct weir_codec_limits *limits, size_t *ret_used, weir_error *err) {
     struct json_reader reader = {
@@ -640,7 +636,7 @@ int weir_json_decode(struct weir_doc *doc, const unsigned char *data, size_t siz
         .limits = limits,
         .err = err,
     };
-    const unsigned char *p = byte_order_mark_end(data, size);
+    const unsigned char *p = data + weir_utf8_mark_size(data, size);
     if (p < reader.end && *p <= ' ')
         p = many_blanks_end(p, reader.end);
     p = p < reader.end ? root(&reader, p) : weir_json_bad(&reader, p, "");

@@ -86,6 +86,9 @@ static void test_json_lines_are_read(void **state) {
         /* keys that do not lie in the input as they are */
         {"{\"\\u0064ata\":{\"a\":1}}", 1, "", "{\"a\":1}", 0, 0, 0, 0},
         {"{\"$obj\":[[\"data\",[3]]]}", 1, "", "[3]", 0, 0, 0, 0},
+        /* a byte order mark */
+        {"\xef\xbb\xbf{\"op\":\"a\",\"data\":[1] }", 1, "a", "[1]", 0, 0, 0, 0},
+        {"\xef\xbb\xbf 42", 1, "", " 42", 0, 0, 0, 0},
     };
     struct weir_plain_reader reader = {0};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -106,6 +109,11 @@ static void test_json_lines_are_read(void **state) {
         assert_int_equal(frame.flags & WEIR_FRAME_TIME, c->has_time);
         assert_int_equal(frame.meta.size > 0, c->has_meta);
     }
+    static const unsigned char two_marks[] = "\xef\xbb\xbf\xef\xbb\xbf"
+                                             "5";
+    struct weir_frame frame;
+    assert_int_equal(weir_plain_read(&reader, WEIR_FRAMING_JSON, two_marks, sizeof(two_marks) - 1, &frame, NULL),
+                     WEIR_EPARSE);
     weir_plain_reader_fini(&reader);
 }
 
@@ -305,6 +313,10 @@ static void test_own_codec_is_taken_over(void **state) {
     out.size = 0;
     assert_int_equal(weir_plain_write(&writer, WEIR_FRAMING_JSON, &frame, &out, NULL), WEIR_OK);
     assert_memory_equal(out.data, "{\"seq\":1,\"data\":[1,2]}\n", out.size);
+    frame.data = (weir_view){"\xef\xbb\xbf[1.50]", 9};
+    out.size = 0;
+    assert_int_equal(weir_plain_write(&writer, WEIR_FRAMING_JSON, &frame, &out, NULL), WEIR_OK);
+    assert_memory_equal(out.data, "{\"seq\":1,\"data\":[1.5]}\n", out.size);
     frame.data = (weir_view){"[1,2}", 5};
     out.size = 0;
     assert_int_equal(weir_plain_write(&writer, WEIR_FRAMING_JSON, &frame, &out, NULL), WEIR_EPARSE);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "codec/codec.h"
 #include "value/value.h"
 
@@ -296,15 +297,14 @@ int weir_plain_read(struct weir_plain_reader *reader, int framing, const unsigne
     weir_codec_options options = WEIR_CODEC_OPTIONS_INIT;
     struct parts parts;
     options.flags = framing == WEIR_FRAMING_SMILE ? WEIR_SEQUENCE : 0;
-    if (framing == WEIR_FRAMING_JSON && size > 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
-        bytes += 3;
-        size -= 3;
-    }
     if (!reader->doc && weir_doc_new(&reader->doc) != WEIR_OK)
         return weir_fail(err, WEIR_ENOMEM, "out of memory for a message");
     int status = weir_decode(reader->doc, framing, bytes, size, &options, NULL, err);
     if (status != WEIR_OK)
         return status;
+    size_t mark = framing == WEIR_FRAMING_JSON ? weir_utf8_mark_size(bytes, size) : 0; /* no part of what is said */
+    bytes += mark;
+    size -= mark;
     const struct weir_value *value = weir_doc_root(reader->doc);
     *ret = (struct weir_frame){0};
     if (!message_read(value, reader->takes_any_id, &parts, ret))

@@ -126,13 +126,15 @@ static const char *data_key(const struct weir_frame *frame) {
     return frame->kind == WEIR_FRAME_ERROR ? "error" : "data";
 }
 
-/* May the data's own bytes be taken over? */
+/* May the data's own bytes be taken over? A value alone may be written over several lines, and with a byte order mark;
+ * one in a line may not. */
 static int may_splice(int framing, const struct weir_frame *frame) {
-    if (frame->codec != framing || frame->data.size == 0)
+    weir_view data = frame->data;
+    if (frame->codec != framing || data.size == 0)
         return 0;
     return framing == WEIR_FRAMING_CBOR ||
-           (framing == WEIR_FRAMING_JSON && !memchr(frame->data.data, '\n', frame->data.size) &&
-            !memchr(frame->data.data, '\r', frame->data.size));
+           (framing == WEIR_FRAMING_JSON && !memchr(data.data, '\n', data.size) &&
+            !memchr(data.data, '\r', data.size) && !weir_utf8_mark_size(data.data, data.size));
 }
 
 /* Add a pair to the map that begins at @start of @out and ends it: its value is @data, encoded. The map has fewer than
