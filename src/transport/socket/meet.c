@@ -267,7 +267,7 @@ int weir_meet_open(struct weir_socket *socket, weir_error *err) {
     while (!is_met(socket)) {
         if (socket->mode == WEIR_MODE_SEEKING && !socket->place.may_create)
             return weir_fail(err, WEIR_ENOENT, "%s: nobody listens, and create=0 forbids to begin", socket->place.text);
-        if (weir_deadline_left(deadline) == 0)
+        if (socket->mode == WEIR_MODE_SEEKING && weir_deadline_left(deadline) == 0)
             return weir_fail(err, WEIR_ETIMEOUT, "%s: neither connecting nor listening succeeds", socket->place.text);
         status = weir_pump_run(socket, deadline, err); /* its timers try again */
         if (status == WEIR_OK)
@@ -534,17 +534,25 @@ void weir_upstream_event(struct weir_socket *socket, uint32_t events) {
 
 /* ---- timers ---- */
 
+/* The listener has not answered in time. If we come to see it only now, we have been held up (a pipeline stopped from
+ * the keyboard, a machine that was frozen), and so may he have been: he gets his time again. */
+static void answer_is_late(struct weir_socket *socket, int64_t now) {
+    struct weir_peer *upstream = &socket->upstream;
+    if (now - upstream->deadline > WEIR_HELD_UP) {
+        upstream->deadline = now + WEIR_HELLO_WAIT;
+        return;
+    }
+    if (!upstream->is_underway) /* otherwise it is the same as nobody there */
+        weir_fail(&socket->failure, WEIR_ETIMEOUT, "%s: somebody listens there but does not answer; is it stopped?",
+                  socket->place.text);
+    weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+}
+
 void weir_meet_timers(struct weir_socket *socket, int64_t now) {
     weir_error err;
     if (socket->mode == WEIR_MODE_CONNECTED && socket->upstream.phase == WEIR_PHASE_HELLO &&
         socket->upstream.deadline <= now) {
-        if (socket->upstream.is_underway) { /* nobody answers: the same as nobody there */
-            weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
-            return;
-        }
-        weir_fail(&socket->failure, WEIR_ETIMEOUT, "%s: somebody listens there but does not answer; is it stopped?",
-                  socket->place.text);
-        weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
+        answer_is_late(socket, now);
         return;
     }
     if (socket->mode != WEIR_MODE_SEEKING || socket->seek_at > now)

@@ -47,6 +47,7 @@ enum {
     WEIR_BATCH_SIZE = 64 << 10   /* WEIR_COMMIT_MORE is obeyed up to so many bytes */
 };
 #define WEIR_MS              INT64_C(1000000)
+#define WEIR_HELD_UP         (1000 * WEIR_MS) /* an end that sees a moment that much too late was not running */
 #define WEIR_HELLO_WAIT      (5000 * WEIR_MS) /* how long a connection may take to say hello, and a listener to answer */
 #define WEIR_QUIET_WAIT      (300 * WEIR_MS)  /* who says nothing for so long is taken for a reader of JSON lines */
 #define WEIR_GRACE_WAIT      (1000 * WEIR_MS) /* how long a new listener waits for the readers of the one before */

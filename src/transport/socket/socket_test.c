@@ -190,6 +190,26 @@ static void test_only_the_last_seek_counts(void **state) {
     testing_close(reader);
 }
 
+/* ---- held up ---- */
+
+/* Nobody lets the client in. It gives up when the time is over, but not when it sees that only much later. */
+static void test_who_was_held_up_waits_again(void **state) {
+    struct weir_place place = testing_place(*state);
+    int listener = testing_listen(*state);
+    struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
+    int64_t moment = weir_clock_monotonic();
+    assert_int_equal(client->mode, WEIR_MODE_CONNECTED);
+    client->upstream.deadline = moment; /* clients wait for ever, others would not come out of open */
+    weir_meet_timers(client, moment + 2 * WEIR_HELD_UP);
+    assert_int_equal(client->mode, WEIR_MODE_CONNECTED);
+    assert_int_equal(client->upstream.deadline, moment + 2 * WEIR_HELD_UP + WEIR_HELLO_WAIT);
+    weir_meet_timers(client, client->upstream.deadline + WEIR_HELD_UP / 2);
+    assert_int_equal(client->mode, WEIR_MODE_SEEKING);
+    assert_int_equal(client->failure.code, WEIR_ETIMEOUT);
+    testing_close(client);
+    close(listener);
+}
+
 /* ---- at most once ---- */
 
 /* A listening writer's frames carry no number. Who listens next must not hand the newest on as somebody else's. */
@@ -547,6 +567,7 @@ int main(void) {
         CASE(test_the_latest_frame_stays_while_it_is_looked_at),
         CASE(test_frames_seen_before_leave_the_latest_alone),
         CASE(test_only_the_last_seek_counts),
+        CASE(test_who_was_held_up_waits_again),
         CASE(test_nothing_comes_twice_when_a_reader_takes_over),
         CASE(test_a_client_finds_a_server_at_once),
         CASE(test_a_refused_client_rests),
