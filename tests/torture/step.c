@@ -1,7 +1,8 @@
 /* Crash images at every instruction. A process that runs a script is single-stepped with ptrace; after each instruction
  * its store is compared with what it was, and each difference is copied and judged as what a kill -9 at this
  * instruction leaves (check.c). Meanwhile readers in this process, which survive, take along what comes: one at once,
- * one that keeps a frame in its hands for long, one that observes. At a random step the process is killed indeed, and
+ * one that keeps frames in its hands for long, one that observes; and before many a process the ring is filled up to what
+ * the slow one holds, so that a writer meets it with its first message. At a random step the process is killed indeed, and
  * the next one takes over from it, so that those who recover are killed too.
  *
  *     step [--images N] [--seed S] [--jobs J]
@@ -36,6 +37,8 @@ enum {
     BUDGET_MAX = 24000,
     BUDGET_LONG = 100000,
     SLOW_HOLD_MAX = 4000,
+    LOOK_EVERY = 100,
+    FILL_ROUNDS = 2,
     OBSERVE_EVERY = 300,
     JOIN_EVERY = 1000,
     JOIN_EVERY_ASKING = 60,
@@ -47,7 +50,8 @@ enum {
 
 /* What all jobs together have done. */
 struct totals {
-    volatile uint64_t steps, images, different, lives, kills, received, kinds[SCRIPT_KINDS];
+    volatile uint64_t steps, images, different, lives, kills, fills, kinds[SCRIPT_KINDS];
+    char real[64];  /* the job's store, and its copy: a judge that was killed leaves them */
     char why[1024]; /* the first fault */
 };
 
@@ -88,9 +92,16 @@ static int survivor_open(struct run *run, struct follower *survivor, int is_obse
                                                                    : 0;
 }
 
+static int slow_look(struct run *run) {
+    const char *wrong = hands_look(&run->hands);
+    return wrong ? run_fail(run, "what a survivor holds has changed", wrong) : 0;
+}
+
 static int slow_step(struct run *run) {
-    if (!run->slow.end.state || --run->hold_left > 0)
+    if (!run->slow.end.state)
         return 0;
+    if (--run->hold_left > 0)
+        return run->hold_left % LOOK_EVERY ? 0 : slow_look(run);
     const char *wrong = hands_release(&run->hands, &run->slow);
     if (wrong)
         return run_fail(run, "what a survivor holds has changed", wrong);
@@ -165,6 +176,25 @@ static int slow_catch_up(struct run *run) {
     run->hands.count = 0;
     const char *wrong = follower_drain(&run->slow, run->ledger);
     return wrong ? run_fail(run, "slow survivor", wrong) : 0;
+}
+
+/* No room is left but what the slow one gave back. What it holds must still be whole: a cursor that moves before its
+ * frame is given back, or a writer that does not ask, shows only where the room is wanted. */
+static int ring_fill(struct run *run) {
+    if (run->wish.full == WEIR_FULL_DROP_OLDEST) /* a writer that overwrites never meets a reader */
+        return 0;
+    for (int round = 0; round < FILL_ROUNDS; round++) { /* in the first there may have been nothing to take */
+        run->hold_left = 0;
+        if (slow_step(run))
+            return -1;
+        if (script_fill(run->ledger, &run->wish, dice_next(&run->dice)))
+            return run_fail(run, "filling the ring", run->ledger->failed);
+        if (slow_look(run) || fast_step(run))
+            return -1;
+    }
+    run->ledger->life++;
+    run->totals->fills++;
+    return 0;
 }
 
 /* ---- stepping ---- */
@@ -325,9 +355,11 @@ static int story_kept(struct run *run) {
     run->ledger->life++;
     if (dice_roll(&run->dice, 4) && (survivor_open(run, &run->fast, 0) || survivor_open(run, &run->observer, 1)))
         return -1;
-    if (dice_roll(&run->dice, 3) == 0 && survivor_open(run, &run->slow, 0))
+    if (dice_roll(&run->dice, 3) && survivor_open(run, &run->slow, 0))
         return -1;
     for (uint32_t life = 0; life < lives; life++) {
+        if (run->slow.end.state && dice_roll(&run->dice, 4) && ring_fill(run))
+            return -1;
         uint32_t roll = dice_roll(&run->dice, 10);
         run->kind = roll < 5 ? SCRIPT_WRITE : roll < 8 ? SCRIPT_BOTH : roll < 9 ? SCRIPT_READ : SCRIPT_CLEAN;
         if (run->kind == SCRIPT_CLEAN)
@@ -345,7 +377,7 @@ static int story(struct run *run, uint64_t seed) {
     run->dice.state = run->seed = seed;
     run->wish = (struct wish){.name = "torture", .capacity = 65536, .full = WEIR_FULL_BLOCK, .keep = -1};
     run->wish.mode =
-        dice_roll(&run->dice, 2) ? 0600 : 0666; /* 0666: others could write it, so nothing is read in place */
+        dice_roll(&run->dice, 3) ? 0600 : 0666; /* 0666: others could write it, so nothing is read in place */
     if (run->wish.mode == 0600 && dice_roll(&run->dice, 2))
         run->wish.wait = WEIR_WAIT_SEM;
     run->is_lossless = dice_roll(&run->dice, 2);
@@ -427,12 +459,13 @@ int main(int argc, char **argv) {
         sum.different += totals[i].different;
         sum.lives += totals[i].lives;
         sum.kills += totals[i].kills;
+        sum.fills += totals[i].fills;
         for (int k = 0; k < SCRIPT_KINDS; k++)
             sum.kinds[k] += totals[i].kinds[k];
     }
-    printf("# scripts: %llu write, %llu read, %llu both, %llu come and go, %llu clean\n",
+    printf("# scripts: %llu write, %llu read, %llu both, %llu come and go, %llu clean; %llu rings filled before one\n",
            (unsigned long long)sum.kinds[0], (unsigned long long)sum.kinds[1], (unsigned long long)sum.kinds[2],
-           (unsigned long long)sum.kinds[3], (unsigned long long)sum.kinds[4]);
+           (unsigned long long)sum.kinds[3], (unsigned long long)sum.kinds[4], (unsigned long long)sum.fills);
     printf("%s 1 - crash images: %llu of %llu instructions stepped through, %llu different images judged, %llu "
            "processes, %llu killed; seed %llu, %.0f s\n",
            failed ? "not ok" : "ok", (unsigned long long)sum.images, (unsigned long long)sum.steps,
