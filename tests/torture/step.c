@@ -9,7 +9,7 @@
  *
  * Prints TAP. An image is the store after one instruction of the library or script, one that changed the store, or a
  * system call; those equal to the one before are counted, not judged again. What libc does beside is stepped through
- * and watched, but not counted. */
+ * and watched, but not counted. Who is stuck for two minutes has found a fault, too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -40,6 +41,8 @@ enum {
     LOOK_EVERY = 100,
     FILL_ROUNDS = 2,
     OBSERVE_EVERY = 300,
+    STUCK_S = 120,
+    ALARM_EVERY = 256,
     JOIN_EVERY = 1000,
     JOIN_EVERY_ASKING = 60,
     QUESTION_SIZE = 160,
@@ -51,9 +54,11 @@ enum {
 /* What all jobs together have done. */
 struct totals {
     volatile uint64_t steps, images, different, lives, kills, fills, kinds[SCRIPT_KINDS];
-    char real[64];  /* the job's store, and its copy: a judge that was killed leaves them */
+    char real[64];  /* the job's store */
     char why[1024]; /* the first fault */
 };
+
+static volatile int *is_found; /* shared: one job has found a fault, so the others need not go on */
 
 struct run {
     struct totals *totals;
@@ -259,6 +264,7 @@ static pid_t script_start(struct run *run) {
     if (child != 0)
         return child;
     close_range(3, ~0U, 0); /* the survivors' leases are not ours */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
     script_run(run->kind, run->ledger, &run->wish, seed);
@@ -274,8 +280,12 @@ static int life_run(struct run *run) {
     image_list(&run->image);
     image_compare(&run->image);
     int going = 1;
-    for (uint64_t step = 0; going == 1 && step < budget && run->totals->images < run->images_max; step++)
+    for (uint64_t step = 0; going == 1 && step < budget && run->totals->images < run->images_max && !*is_found;
+         step++) {
+        if (step % ALARM_EVERY == 0)
+            alarm(STUCK_S);
         going = step_once(run, child, step);
+    }
     if (going != 0) {
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
@@ -385,7 +395,8 @@ static int story(struct run *run, uint64_t seed) {
         run->wish.full = WEIR_FULL_DROP_OLDEST;
     image_init(&run->image, run->real);
     int descriptors = descriptors_count();
-    int status = dice_roll(&run->dice, 3) ? story_kept(run) : story_brief(run);
+    int status = dice_roll(&run->dice, 5) ? story_kept(run) : story_brief(run);
+    alarm(STUCK_S);
     survivors_close(run);
     image_fini(&run->image);
     if (status == 0 && descriptors_count() != descriptors)
@@ -418,17 +429,45 @@ static int job(struct totals *totals, uint64_t images, uint64_t seed, unsigned n
     processor_choose(number);
     run.ledger = mmap(NULL, sizeof(*run.ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     scratch_make(run.real, "step");
+    snprintf(totals->real, sizeof(totals->real), "%s", run.real);
     snprintf(run.copy, sizeof(run.copy), "%s-copy", run.real);
     int status = 0;
-    for (uint64_t i = 0; status == 0 && totals->images < images;
+    for (uint64_t i = 0; status == 0 && totals->images < images && !*is_found;
          i++) /* the last process is killed where the count ends */
         status = story(&run, mix(seed * 1000 + number) + i);
-    if (status)
+    if (status) {
+        *is_found = 1;
         snprintf(totals->why, sizeof(totals->why), "%s (kind %d, story %llu)", run.why, run.kind,
                  (unsigned long long)run.seed);
+    }
     tree_remove(run.real);
     tree_remove(run.copy);
     return status ? 1 : 0;
+}
+
+/* Who was killed, or gave up, has cleaned nothing. */
+static void scratch_remove(const struct totals *totals) {
+    char copy[80];
+    if (!totals->real[0])
+        return;
+    snprintf(copy, sizeof(copy), "%s-copy", totals->real);
+    tree_remove(totals->real);
+    tree_remove(copy);
+}
+
+/* Say what a job has found. Return: 1 when it is anything but a clean end. */
+static int job_tell(const struct totals *totals, int status) {
+    if (status == 0)
+        return 0;
+    if (WIFEXITED(status) && totals->why[0])
+        printf("# fault: %s\n", totals->why);
+    else if (WIFEXITED(status))
+        printf("# trouble: the judge ended with exit code %d\n", WEXITSTATUS(status));
+    else if (WTERMSIG(status) == SIGALRM)
+        printf("# fault: the judge, or a call of the traced process, came to no end within %d s\n", STUCK_S);
+    else
+        printf("# fault: the judge was killed by signal %d\n", WTERMSIG(status));
+    return 1;
 }
 
 int main(int argc, char **argv) {
@@ -436,6 +475,7 @@ int main(int argc, char **argv) {
     unsigned jobs = (unsigned)argument(argc, argv, "--jobs", 1);
     struct totals *totals =
         mmap(NULL, jobs * sizeof(*totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    is_found = mmap(NULL, sizeof(*is_found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     double begin = seconds();
     pid_t children[64];
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -450,10 +490,8 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < jobs; i++) {
         int status;
         waitpid(children[i], &status, 0);
-        if (status) {
-            failed = 1;
-            printf("# fault: %s%s\n", totals[i].why, WIFSIGNALED(status) ? " (the judge was killed by a signal)" : "");
-        }
+        failed |= job_tell(&totals[i], status);
+        scratch_remove(&totals[i]);
         sum.steps += totals[i].steps;
         sum.images += totals[i].images;
         sum.different += totals[i].different;
