@@ -122,9 +122,8 @@ MUTANTS = [
         ("            hidden_remove(&files->store, files->entry);\n", "            (void)hidden_remove;\n")]),
 ]
 
-# These need a rare coincidence: minutes of stepping.
-RARE = ["older segments", "without asking", "cursor moves", "the newest frame", "overwritten", "recovery forgets", "flush tells",
-        "before the word behind is cleared"]
+# These need a coincidence: up to two minutes of stepping. The others are caught within seconds.
+RARE = ["cursor moves", "before the word behind is cleared", "ends with a discard", "has its name before", "under its own name"]
 
 
 def mutate(path, changes):

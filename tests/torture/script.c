@@ -118,7 +118,7 @@ static void writer_step(struct script *script) {
         ledger_skip(script->ledger, stream, &script->writers[stream]);
     else if (roll < 183)
         send_one(script, stream, SIZE_OF_GROWTH, 0);
-    else if (roll < 190) {
+    else if (roll < 195) {
         writers_close(script);
         if (!script->ledger->is_lossless &&
             dice_roll(&script->dice, 2)) /* the lane grows, and may be left without a message in its new segment */
@@ -215,7 +215,7 @@ void script_run(enum script_kind kind, struct ledger *ledger, const struct wish 
     }
     if (kind != SCRIPT_READ)
         writer_open(&script, 0);
-    uint32_t steps = dice_roll(&script.dice, 6) ? 4 + dice_roll(&script.dice, 60) : 0; /* some only come and go */
+    uint32_t steps = dice_roll(&script.dice, 4) ? 4 + dice_roll(&script.dice, 60) : 0; /* some only come and go */
     for (uint32_t count = steps; count > 0 && !ledger->failed[0]; count--)
         if (kind == SCRIPT_WRITE || (kind == SCRIPT_BOTH && dice_roll(&script.dice, 3)))
             writer_step(&script);

@@ -355,6 +355,15 @@ static int story_brief(struct run *run) {
     return 0;
 }
 
+/* The next writers overwrite, or no longer do, so their lanes grow; and some come and go without a message, which leaves
+ * a newest segment that is empty: all there is to read lies in the one before. */
+static int lanes_turn(struct run *run) {
+    run->wish.full = run->wish.full == WEIR_FULL_BLOCK ? WEIR_FULL_DROP_OLDEST : WEIR_FULL_BLOCK;
+    if (dice_roll(&run->dice, 2) && script_prefill(run->ledger, &run->wish, &run->dice, 0))
+        return run_fail(run, "coming and going", run->ledger->failed);
+    return 0;
+}
+
 static int story_kept(struct run *run) {
     uint32_t lives = 2 + dice_roll(&run->dice, LIVES_MAX - 1);
     run->wish.keep = (int8_t)(1 - 2 * (int)dice_roll(&run->dice, 2));
@@ -365,7 +374,7 @@ static int story_kept(struct run *run) {
     run->ledger->life++;
     if (dice_roll(&run->dice, 4) && (survivor_open(run, &run->fast, 0) || survivor_open(run, &run->observer, 1)))
         return -1;
-    if (dice_roll(&run->dice, 3) && survivor_open(run, &run->slow, 0))
+    if (dice_roll(&run->dice, 2) && survivor_open(run, &run->slow, 0))
         return -1;
     for (uint32_t life = 0; life < lives; life++) {
         if (run->slow.end.state && dice_roll(&run->dice, 4) && ring_fill(run))
@@ -374,9 +383,8 @@ static int story_kept(struct run *run) {
         run->kind = roll < 5 ? SCRIPT_WRITE : roll < 8 ? SCRIPT_BOTH : roll < 9 ? SCRIPT_READ : SCRIPT_CLEAN;
         if (run->kind == SCRIPT_CLEAN)
             rubbish_plant(run);
-        if (!run->is_lossless &&
-            dice_roll(&run->dice, 3) == 0) /* the next writer overwrites, or no longer does: its lane grows */
-            run->wish.full = dice_roll(&run->dice, 2) ? WEIR_FULL_DROP_OLDEST : WEIR_FULL_BLOCK;
+        if (!run->is_lossless && dice_roll(&run->dice, 3) == 0 && lanes_turn(run))
+            return -1;
         if (life_run(run) || life_settle(run))
             return -1;
     }
