@@ -240,14 +240,14 @@ static int is_record(const struct weir_cursor *cursor, const unsigned char *byte
 }
 
 /* The first header that can be believed behind @pos, in its block or at the beginning of the next; 0: the file ends
- * before. */
-static uint64_t resync(struct weir_cursor *cursor, uint64_t pos, weir_error *err) {
+ * before. @may_read: or else look only at what is in the window. */
+static uint64_t resync(struct weir_cursor *cursor, uint64_t pos, int may_read, weir_error *err) {
     const unsigned char *bytes;
     size_t size, checked = 0;
     uint64_t block_end = pos - pos % WEIR_LOG_BLOCK + WEIR_LOG_BLOCK;
     pos += RECORD_ALIGNMENT - pos % RECORD_ALIGNMENT;
-    if (weir_cursor_window(cursor, pos, (size_t)(block_end - pos) + WEIR_LOG_RECORD_HEADER, &bytes, &size, err) !=
-        WEIR_OK)
+    size_t want = may_read ? (size_t)(block_end - pos) + WEIR_LOG_RECORD_HEADER : 1;
+    if (weir_cursor_window(cursor, pos, want, &bytes, &size, err) != WEIR_OK)
         return 0;
     for (; pos + WEIR_LOG_FRAGMENT_MIN <= block_end && size >= WEIR_LOG_SHORT_HEADER;
          pos += RECORD_ALIGNMENT, bytes += RECORD_ALIGNMENT, size -= RECORD_ALIGNMENT)
@@ -274,7 +274,9 @@ static int damage_handle(struct weir_cursor *cursor, int what, const struct step
             return status;
         return size ? damaged(cursor, from, step->next, err) : nothing_yet(cursor, WEIR_TAIL_BAD);
     }
-    to = resync(cursor, step->at, err);
+    /* What is being written this moment is not there as a whole, but in more that was read now there would be the next
+     * one. */
+    to = resync(cursor, step->at, what != STEP_CUT, err);
     if (to)
         return damaged(cursor, from, to, err);
     int status = weir_cursor_window(cursor, step->at, WEIR_LOG_BLOCK, &bytes, &size, err);
