@@ -122,6 +122,8 @@ void weir_fifo_kept_flush(void *object, enum weir_burst_how how);
 /* ---- send.c ---- */
 
 uint64_t weir_fifo_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
+size_t weir_fifo_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                           uint32_t flags, uint64_t *ret_seq);
 
 int weir_fifo_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_fifo_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);

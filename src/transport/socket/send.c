@@ -260,6 +260,12 @@ uint64_t weir_socket_post(void *state, uint64_t word, const void *data, size_t s
     return weir_burst_post(&socket->burst, word, data, size, time, flags);
 }
 
+size_t weir_socket_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                             uint32_t flags, uint64_t *ret_seq) {
+    struct weir_socket *socket = state;
+    return weir_burst_post_many(&socket->burst, word, data, count, time, flags, ret_seq);
+}
+
 void weir_socket_discard(void *state) {
     struct weir_socket *socket = state;
     socket->own_size = 0;
