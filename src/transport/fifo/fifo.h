@@ -157,6 +157,7 @@ void weir_client_sweep(const struct weir_place *place);
 /* ---- receive.c ---- */
 
 int weir_fifo_next(void *state, struct weir_inbound *ret, weir_error *err);
+size_t weir_fifo_follow(void *state, struct weir_following *ret, size_t max);
 void weir_fifo_release(void *state);
 int weir_fifo_seek(void *state, enum weir_from from, int64_t value, weir_error *err);
 int weir_fifo_wait(void *state, uint32_t what, int64_t deadline, weir_error *err);
