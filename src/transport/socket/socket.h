@@ -182,6 +182,7 @@ struct weir_socket {
     uint64_t own_seq;        /* of the frame published last */
     struct weir_burst burst; /* what lies in `own` behind its size is kept back */
     size_t batch_size;       /* committed with WEIR_COMMIT_MORE and not sent */
+    uint32_t batch_count;    /* requests or replies since the last that left at once */
     size_t refused_size;     /* what reserve had no room for */
     uint64_t refused_peer;
 
