@@ -478,8 +478,8 @@ static int place_parse(const char *address, struct weir_place *place, weir_error
         return weir_fail(err, WEIR_EADDRESS, "%.100s: the address names no channel; write %s://NAME", address,
                          place->transport->scheme);
     if (name_size > WEIR_NAME_MAX || memchr(name, '\n', name_size))
-        return weir_fail(err, WEIR_EADDRESS, "%.60s...: a channel's name has at most %d bytes and no line end", address,
-                         WEIR_NAME_MAX);
+        return weir_fail(err, WEIR_EADDRESS, "%.60s...: what follows %s:// has at most %d bytes and no line end",
+                         address, place->transport->scheme, WEIR_NAME_MAX);
     snprintf(place->name, sizeof(place->name), "%.*s", (int)name_size, name);
     snprintf(place->text, sizeof(place->text), "%s://%.*s", scheme_told(place), (int)name_size, name);
     if (place->transport->options & WEIR_OPTION_KEY)

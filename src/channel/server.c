@@ -26,7 +26,7 @@
 #include "os/fork.h"
 #include "transport/burst.h"
 
-enum { QUEUE_MAX = 256, CANCELLED_MAX = 256 };
+enum { QUEUE_MAX = 256, CANCELLED_MAX = 256, NAP_MIN_NS = 50000, NAP_MAX_NS = 5000000 };
 static const size_t QUEUE_SIZE_MAX = 1 << 20; /* bytes of the requests in the queue, but for the last */
 
 #define KINDS (WEIR_KINDS_REQUEST | 1u << WEIR_FRAME_CANCEL)
@@ -396,25 +396,54 @@ static void look_after_sending(struct service *service) {
         wake_one(service);
 }
 
+struct answer {
+    enum weir_frame_kind kind;
+    const weir_message *request;
+    const weir_value *meta, *data;
+};
+
+/* @deadline: of the wait for room. */
+static int answer_send(struct weir_end *end, const struct answer *answer, int64_t deadline, weir_error *err) {
+    const struct weir_frame *request = &answer->request->frame;
+    struct weir_outgoing out = {.kind = answer->kind,
+                                .op = request->op.data,
+                                .op_size = request->op.size,
+                                .id = request->id,
+                                .peer = answer->request->peer,
+                                .deadline = deadline};
+    int status = weir_end_encode_meta(end, answer->meta, &out, err);
+    if (status == WEIR_OK)
+        status = weir_end_encode_data(end, answer->data, &out, err);
+    return status == WEIR_OK ? weir_end_send(end, &out, err) : status;
+}
+
+/* The same with workers: while a slow client has no room, the others work on. Between short looks the lock is given
+ * back, and with it the buffers that the answer was encoded in. */
+static int answer_send_shared(struct service *service, const struct answer *answer, weir_error *err) {
+    int64_t deadline = weir_deadline(service->end.place.timeout_ns);
+    int64_t nap = NAP_MIN_NS;
+    for (;;) {
+        int status = answer_send(&service->end, answer, 0, err);
+        if (status != WEIR_ETIMEOUT || weir_deadline_left(deadline) == 0)
+            return status;
+        service_unlock(service);
+        nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
+        nap = nap * 2 < NAP_MAX_NS ? nap * 2 : NAP_MAX_NS;
+        service_lock(service);
+    }
+}
+
 static int answer(weir_server *server, enum weir_frame_kind kind, const weir_message *request, const weir_value *meta,
                   const weir_value *data, weir_error *err) {
-    struct weir_end *end = &server->service->end;
-    struct weir_outgoing out = {.kind = kind,
-                                .op = request->frame.op.data,
-                                .op_size = request->frame.op.size,
-                                .id = request->frame.id,
-                                .peer = request->peer,
-                                .deadline = INT64_MIN};
+    struct service *service = server->service;
+    struct answer answer = {kind, request, meta, data};
     if (request->frame.id == 0)
-        return weir_fail(err, WEIR_EINVAL, "%s: that message is no request", end->place.text);
-    service_lock(server->service);
-    int status = weir_end_encode_meta(end, meta, &out, err);
-    if (status == WEIR_OK)
-        status = weir_end_encode_data(end, data, &out, err);
-    if (status == WEIR_OK)
-        status = weir_end_send(end, &out, err);
-    look_after_sending(server->service);
-    service_unlock(server->service);
+        return weir_fail(err, WEIR_EINVAL, "%s: that message is no request", service->end.place.text);
+    service_lock(service);
+    int status = service->is_shared ? answer_send_shared(service, &answer, err)
+                                    : answer_send(&service->end, &answer, INT64_MIN, err);
+    look_after_sending(service);
+    service_unlock(service);
     return status == WEIR_ECLOSED ? WEIR_OK : status; /* the client has gone */
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,11 +127,73 @@ static void test_a_child_lets_go_while_workers_wait(void **state) {
     }
 }
 
+/* ---- a client that does not read ---- */
+
+enum { LARGE = 1 << 20, LARGE_COUNT = 8 };
+
+/* Answer with more than anybody keeps for who does not read, until nothing more comes. */
+static void *serve_large(void *user) {
+    weir_message *request;
+    weir_doc *doc = NULL;
+    const weir_value *root;
+    assert_int_equal(weir_doc_new(&doc), WEIR_OK);
+    unsigned char *bytes = calloc(1, LARGE);
+    weir_put_bytes(doc, bytes, LARGE);
+    assert_int_equal(weir_doc_finish(doc, &root, NULL), WEIR_OK);
+    while (weir_server_next(servers[0], SECOND / 2, &request, NULL) == WEIR_OK) {
+        weir_server_reply(servers[0], request, NULL, root, NULL);
+        atomic_fetch_add((_Atomic(int) *)user, 1);
+    }
+    free(bytes);
+    weir_doc_free(doc);
+    return NULL;
+}
+
+/* One worker waits for a client that takes no replies; the other serves the other client. */
+static void test_a_slow_client_holds_up_one_worker(void **state) {
+    char path[] = "/tmp/weir-test-XXXXXX", address[128];
+    weir_client *slow = NULL, *quick = NULL;
+    weir_message *request, *reply;
+    _Atomic(int) answered = 0;
+    pthread_t thread;
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    snprintf(address, sizeof(address), "unix://%s/s?capacity=64K&timeout=60s", path);
+    assert_int_equal(weir_server_open(address, &servers[0], NULL), WEIR_OK);
+    assert_int_equal(weir_server_worker(servers[0], &servers[1], NULL), WEIR_OK);
+    assert_int_equal(weir_client_open(address, &slow, NULL), WEIR_OK);
+    for (int i = 0; i < LARGE_COUNT; i++)
+        assert_int_equal(weir_client_send(slow, "large", NULL, NULL, NULL), WEIR_OK);
+    assert_int_equal(pthread_create(&thread, NULL, serve_large, &answered), 0);
+    for (int i = 0; i < 1000 && answered == 0; i++)
+        nap_ms(10);
+    nap_ms(200); /* most often it has no room by now */
+    assert_in_range(answered, 1, LARGE_COUNT - 1);
+    int64_t begun = weir_clock_monotonic();
+    assert_int_equal(weir_client_open(address, &quick, NULL), WEIR_OK);
+    assert_int_equal(weir_client_send(quick, "small", NULL, NULL, NULL), WEIR_OK);
+    assert_int_equal(weir_server_next(servers[1], 30 * SECOND, &request, NULL), WEIR_OK);
+    while (weir_message_op(request).data[0] != 's') /* one of the large ones */
+        assert_int_equal(weir_server_next(servers[1], 30 * SECOND, &request, NULL), WEIR_OK);
+    assert_int_equal(weir_server_reply(servers[1], request, NULL, NULL, NULL), WEIR_OK);
+    assert_int_equal(weir_client_receive(quick, 30 * SECOND, &reply, NULL), WEIR_OK);
+    assert_true(weir_clock_monotonic() - begun < 30 * SECOND);
+    assert_in_range(answered, 1, LARGE_COUNT - 1);
+    weir_client_close(quick);
+    weir_client_close(slow);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    weir_server_close(servers[1]);
+    weir_server_close(servers[0]);
+    snprintf(address, sizeof(address), "rm -r %s", path);
+    assert_int_equal(system(address), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_worker_that_fails_leaves_another_who_looks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_workers_whose_time_passes_leave_another_who_looks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_child_lets_go_while_workers_wait, setup, teardown),
+        cmocka_unit_test(test_a_slow_client_holds_up_one_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,8 @@ rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 ramp = np.arange(rows * 1000, dtype="f8").reshape(rows, 1000)
 
 with weir.writer("lab/image", capacity="64M") as image:
+    start = time.monotonic()
     for t in itertools.count():
         with image.reserve("f64", (rows, 1000), op="image") as memory:
             np.add(ramp, t, out=np.asarray(memory))
-        time.sleep(0.01)
+        time.sleep(max(0, start + 0.01 * (t + 1) - time.monotonic()))

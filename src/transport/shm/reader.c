@@ -145,10 +145,10 @@ int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel
         status = weir_shm_reader_seek(reader, place->from, place->from_value, err);
     if (status == WEIR_EAGAIN) /* from=last, and nothing there yet */
         status = WEIR_OK;
+    if (status == WEIR_OK && reader->sleeper.slot != WEIR_NO_SLOT)
+        status = weir_slot_place(channel, reader->sleeper.slot, err);
     if (status)
         weir_shm_reader_close(reader);
-    else if (reader->sleeper.slot != WEIR_NO_SLOT)
-        weir_slot_place(channel, reader->sleeper.slot);
     return status;
 }
 
