@@ -49,7 +49,7 @@ static const struct goal goals[] = {
     {WAY_1M, "weir unix, in place", "bare unix, large", 0.95},
     {WAY_64K, "weir unix, in place", "bare unix, large", 0.95},
     {WAY_64K, "weir fifo, large", "bare fifo, large", 0.95},
-    {FAN_64, "weir shm", "bare broadcast ring", 0.9},
+    {FAN_64, "weir shm, many in a call", "bare broadcast ring", 0.9},
     {FAN_1K, "weir shm", "bare broadcast ring", 0.9},
     {FAN_64, "weir shm", "ZeroMQ ipc", 1.5},
     {FAN_1K, "weir shm", "ZeroMQ ipc", 1.5},
