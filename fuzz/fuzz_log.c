@@ -10,7 +10,7 @@
 #include "base/buffer.h"
 #include "transport/file/file.h"
 
-enum { LIMIT = 1 << 20, CHANGES_MAX = 16 };
+enum { LIMIT = 1 << 20, CHANGES_MAX = 16, GENERATION = 7 };
 
 static void walk(struct weir_cursor *cursor, uint64_t size) {
     struct weir_passed passed;
@@ -35,9 +35,19 @@ static void walk(struct weir_cursor *cursor, uint64_t size) {
     MUST(status == WEIR_EAGAIN || status == WEIR_EVERSION);
 }
 
+/* A piece as a short record, which its first bytes say to be a frame of that size or of another. */
+static int short_write(struct weir_buffer *out, uint64_t seq, const uint8_t *data, size_t size) {
+    uint64_t word;
+    size_t half = (size - WEIR_LOG_SHORT_HEADER) / 2;
+    const char *rest = (const char *)data + WEIR_LOG_SHORT_HEADER;
+    memcpy(&word, data, sizeof(word));
+    return weir_log_short_append(out, out->size, GENERATION, data[2], seq, word, (weir_view){rest, half},
+                                 (weir_view){rest + half, size - WEIR_LOG_SHORT_HEADER - half});
+}
+
 /* The input as a log: pieces of it as frames. Return: its size. */
 static void log_write(int fd, const uint8_t *data, size_t size) {
-    struct weir_log_header header = {.generation = 7, .created = 1};
+    struct weir_log_header header = {.generation = GENERATION, .created = 1};
     struct weir_buffer out = {0};
     unsigned char bytes[WEIR_LOG_HEADER_SIZE];
     uint64_t seq = 0;
@@ -47,8 +57,12 @@ static void log_write(int fd, const uint8_t *data, size_t size) {
         size_t piece = 8 + (data[0] | (size_t)data[1] << 8) % (size - 7);
         piece = piece > size ? size : piece;
         seq++;
-        MUST(weir_log_record_append(&out, out.size, header.generation, data[2], seq, (int64_t)seq * 10, data, piece) ==
-             WEIR_OK);
+        int status =
+            piece >= WEIR_LOG_SHORT_HEADER && data[2] % 4 > 0 ? short_write(&out, seq, data, piece) : WEIR_ENOTSUP;
+        MUST(status == WEIR_OK || status == WEIR_ENOTSUP);
+        if (status != WEIR_OK)
+            MUST(weir_log_record_append(&out, out.size, GENERATION, data[2], seq, (int64_t)seq * 10, data, piece) ==
+                 WEIR_OK);
         data += piece;
         size -= piece;
     }

@@ -242,15 +242,15 @@ static void row_run(struct bench *bench, const struct row *row) {
     add(bench, row->name, row->form, "messages/s", (double)(row->count * row->writers) / (last - from) * 1e6);
 }
 
-/* The checksums of a message of 1 KiB, its piece's and then its header's, which are a part of the append above. */
+/* The checksum of a message of 1 KiB behind another of its batch: of its place and header, and on over its data. It is a
+ * part of the append above. */
 static void checksum(struct bench *bench) {
     static unsigned char bytes[2048];
     uint32_t crc = 0;
     double from = bench_now_us();
     for (int i = 0; i < CRC_PASSES; i++) {
-        uint32_t piece = weir_crc32c(0, bytes + 64, 1024 + 16);
-        memcpy(bytes + 20, &piece, sizeof(piece));
-        crc ^= weir_crc32c(0, bytes, 44);
+        bytes[0] = (unsigned char)i;
+        crc ^= weir_crc32c(weir_crc32c(0, bytes, 36), bytes + 64, 1024);
     }
     number_put(bytes, crc);
     add(bench, "append 1 KiB, batched", "its checksums", "messages/s", CRC_PASSES / (bench_now_us() - from) * 1e6);
@@ -454,6 +454,7 @@ static double seek_us(const char *path, const char *from, uint64_t wanted, uint6
     check(weir_reader_next(reader, 0, &message, &err), &err);
     double took = bench_now_us() - begun;
     uint64_t found = number_get((const unsigned char *)weir_message_bytes(message).data);
+    slack = slack ? slack + (uint64_t)(took / 1000) : 0; /* what is so long ago moves on while it is looked for */
     bench_must(found + slack >= wanted && found <= wanted + slack, "finding a place in a log");
     weir_reader_close(reader);
     return took;

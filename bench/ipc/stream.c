@@ -1,6 +1,7 @@
 /* Streams of bytes: unix, tcp on loopback, and named pipes, bare (../bare/stream.h) and as channels. A channel goes one
  * way, so a trip takes two of each. Small messages are copied out on both sides; a large one is, on both sides, whole
- * in the receiver's memory and not copied from there. */
+ * in the receiver's memory and not copied from there. "in place" is a large message that is made where it leaves from,
+ * as the bare one is: of both, eight bytes are written anew for each. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #include "../bare/stream.h"
 #include "mechanism.h"
 
-enum { ADDRESS_MAX = 256, PORT_FIRST = 21000, PORTS = 4000, COPIED_MAX = 4096, HEAD_START_US = 10000 };
+enum { ADDRESS_MAX = 256, PORT_FIRST = 21000, PORTS = 4000, COPIED_MAX = 4096, HEAD_START_US = 10000, MANY = 32 };
 static const int64_t PATIENCE_NS = INT64_C(30) * 1000000000;
 
 #define SMALL (ONLY(TRIP) | ONLY(WAY_64))
@@ -135,6 +136,47 @@ static void weir_receive(struct link *link, unsigned char *bytes) {
     memcpy(bytes, view.data, view.size > COPIED_MAX ? sizeof(uint64_t) : view.size);
 }
 
+/* Many in a call, handed out together. */
+static void many_send(struct link *link, unsigned char *bytes, long count) {
+    weir_error err;
+    weir_view data[MANY];
+    size_t sent;
+    for (size_t i = 0; i < MANY; i++)
+        data[i] = (weir_view){(const char *)bytes, link->size};
+    for (long i = 0; i < count; i += (long)sent) {
+        size_t some = count - i < MANY ? (size_t)(count - i) : MANY;
+        number_put(bytes, (uint64_t)i + some - 1);
+        check(weir_writer_send_many(link->out, NULL, NULL, WEIR_CODEC_CBOR, NULL, data, some, &sent, &err), &err);
+    }
+}
+
+static uint64_t many_receive(struct link *link, unsigned char *bytes, long count) {
+    weir_error err;
+    weir_message *messages[MANY];
+    size_t some;
+    for (long i = 0; i < count; i += (long)some) {
+        size_t most = count - i < MANY ? (size_t)(count - i) : MANY;
+        check(weir_reader_next_many(link->in, PATIENCE_NS, messages, most, &some, &err), &err);
+        for (size_t k = 0; k < some; k++) {
+            weir_view view = weir_message_bytes(messages[k]);
+            memcpy(bytes, view.data, view.size);
+        }
+    }
+    return number_get(bytes);
+}
+
+/* A large message is made where it leaves from, as a bare program makes it in the buffer that it gives to write. */
+static void place_send(struct link *link, const unsigned char *bytes) {
+    weir_error err;
+    char type[32];
+    void *data;
+    size_t size;
+    snprintf(type, sizeof(type), "u8[%zu]", link->size);
+    check(weir_writer_reserve(link->out, NULL, NULL, type, &data, &size, &err), &err);
+    memcpy(data, bytes, sizeof(uint64_t));
+    check(weir_writer_commit(link->out, &err), &err);
+}
+
 /* ---- rows ---- */
 
 #define BARE(title, which, slow, scheme)                                                                               \
@@ -153,26 +195,41 @@ static void weir_receive(struct link *link, unsigned char *bytes) {
         .close = weir_close, .send = weir_send, .receive = weir_receive                                                \
     }
 
+#define WEIR_MANY(title, arguments)                                                                                    \
+    {                                                                                                                  \
+        .name = title, .scenarios = ONLY(WAY_64), .slowness = 1, .argument = arguments, .open = weir_open,             \
+        .close = weir_close, .send_many = many_send, .receive_many = many_receive                                      \
+    }
+#define WEIR_PLACE(title, arguments)                                                                                   \
+    {                                                                                                                  \
+        .name = title, .scenarios = LARGE, .slowness = 2, .argument = arguments, .open = weir_open,                    \
+        .close = weir_close, .send = place_send, .receive = weir_receive                                               \
+    }
+
 const struct mechanism stream_mechanisms[] = {
     BARE("bare unix, two sockets", SMALL, 8, "unix:"),
     BARE("bare unix, large", LARGE, 2, "unix:"),
     BATCHED("bare unix, batched", "unix:"),
     WEIR("weir unix, a send each", ONLY(TRIP), 8, "unix:"),
     WEIR("weir unix, bursts", ONLY(WAY_64), 1, "unix:"),
+    WEIR_MANY("weir unix, many in a call", "unix:"),
     WEIR("weir unix, reader first", ONLY(WAY_64), 1, "unix:"),
     WEIR("weir unix, burst=0", ONLY(WAY_64), 8, "unix:&burst=0"),
     WEIR("weir unix, large", LARGE, 2, "unix:"),
+    WEIR_PLACE("weir unix, in place", "unix:"),
     BARE("bare tcp, two sockets", SMALL, 8, "tcp:"),
     BARE("bare tcp, large", LARGE, 2, "tcp:"),
     BATCHED("bare tcp, batched", "tcp:"),
     WEIR("weir tcp, a send each", ONLY(TRIP), 8, "tcp:"),
     WEIR("weir tcp, bursts", ONLY(WAY_64), 1, "tcp:"),
+    WEIR_MANY("weir tcp, many in a call", "tcp:"),
     WEIR("weir tcp, large", LARGE, 2, "tcp:"),
     BARE("bare fifo", SMALL, 8, "fifo:"),
     BARE("bare fifo, large", LARGE, 2, "fifo:"),
     BATCHED("bare fifo, batched", "fifo:"),
     WEIR("weir fifo, a send each", ONLY(TRIP), 8, "fifo:"),
     WEIR("weir fifo, bursts", ONLY(WAY_64), 1, "fifo:"),
+    WEIR_MANY("weir fifo, many in a call", "fifo:"),
     WEIR("weir fifo, large", LARGE, 2, "fifo:"),
     {.name = NULL},
 };

@@ -252,6 +252,28 @@ static int sending_one(weir_writer *writer, struct sending *sending, weir_view d
     return weir_end_send(&writer->end, out, err);
 }
 
+/* Data without operation, metadata and type: what the transport may take in one pass. */
+static int is_simple(const struct sending *sending) {
+    return sending->out.codec != WEIR_CODEC_RAW && !sending->out.op && sending->out.meta.size == 0;
+}
+
+static size_t post_some(weir_writer *writer, const struct sending *sending, const weir_view *data, size_t count) {
+    return weir_end_post_many(&writer->end, WEIR_FRAME_MESSAGE, sending->out.codec, data, count);
+}
+
+/* Where some are held back already the next ones may go in one pass, as far as they take no more than *hold bytes,
+ * which is what is left of it then. Return: how many went. */
+static size_t held_post(weir_writer *writer, const struct sending *sending, const weir_view *data, size_t count,
+                        size_t *hold) {
+    size_t fit = 0, size = 0, head = WEIR_FRAME_HEADER_SIZE + sizeof(int64_t);
+    while (fit < count && size + head < *hold && data[fit].size < *hold - size - head)
+        size += head + data[fit++].size;
+    size_t some = fit > 0 ? post_some(writer, sending, data, fit) : 0;
+    for (size_t i = 0; i < some; i++)
+        *hold -= head + data[i].size;
+    return some;
+}
+
 /* Send data[*next] and those behind it, as far as they take no more than @hold bytes, held back and then published
  * together. Less is held than any transport holds by itself, and a larger one goes alone, so it is known what went.
  * Return: WEIR_OK; failures, with what went before in *next, or goes with the next send as after uncork. */
@@ -259,14 +281,16 @@ static int send_some(weir_writer *writer, struct sending *sending, const weir_vi
                      size_t *next, weir_error *err) {
     struct weir_end *end = &writer->end;
     uint8_t must_hold = end->is_corked;
-    size_t at = *next, held = 0;
+    size_t at = *next;
     int status;
     end->is_corked = 1;
     do {
         status = sending_one(writer, sending, data[at], err);
         at += status == WEIR_OK;
-        held += end->frame.size;
-    } while (status == WEIR_OK && at < count && held < hold && data[at].size < hold - held);
+        hold -= end->frame.size < hold ? end->frame.size : hold;
+        if (status == WEIR_OK && is_simple(sending))
+            at += held_post(writer, sending, data + at, count - at, &hold);
+    } while (status == WEIR_OK && at < count && data[at].size < hold);
     end->is_corked = must_hold;
     if (at > *next && !must_hold) {
         int flushed = flush(writer, status ? NULL : err);
@@ -281,12 +305,9 @@ static int send_some(weir_writer *writer, struct sending *sending, const weir_vi
 /* In one pass as far as that goes. What does not is sent one by one: the one that there was no room for, or all. */
 static int send_all(weir_writer *writer, struct sending *sending, const weir_view *data, size_t count, size_t *sent,
                     weir_error *err) {
-    int is_simple = sending->out.codec != WEIR_CODEC_RAW && !sending->out.op && sending->out.meta.size == 0;
     int status = WEIR_OK;
     while (status == WEIR_OK && *sent < count) {
-        size_t some = is_simple ? weir_end_post_many(&writer->end, WEIR_FRAME_MESSAGE, sending->out.codec, data + *sent,
-                                                     count - *sent)
-                                : 0;
+        size_t some = is_simple(sending) ? post_some(writer, sending, data + *sent, count - *sent) : 0;
         *sent += some;
         if (*sent < count)
             status = send_some(writer, sending, data, count, some ? 0 : HOLD_SIZE, sent, err);

@@ -263,15 +263,21 @@ int weir_queue_make_room(struct weir_queue *queue, size_t size, uint64_t capacit
     return 0;
 }
 
+void weir_queue_trim_runs(struct weir_queue *queue, uint64_t capacity) {
+    while (queue->size > capacity && queue->count > 1) {
+        const struct weir_run *run = weir_queue_run(queue, 0);
+        if (run->end - run->start > queue->size - capacity)
+            return;
+        queue->size -= run->end - run->start;
+        run_pop(queue);
+    }
+}
+
 void weir_queue_trim(struct weir_queue *queue, uint64_t capacity) {
+    weir_queue_trim_runs(queue, capacity);
     while (queue->size > capacity) {
         struct weir_run *run = weir_queue_run(queue, 0);
         size_t start = run->start, excess = (size_t)(queue->size - capacity);
-        if (queue->count > 1 && run->end - start <= excess) { /* all of them */
-            queue->size -= run->end - start;
-            run_pop(queue);
-            continue;
-        }
         while (start - run->start < excess && start + frame_size(run->chunk, start) < run->end)
             start += frame_size(run->chunk, start);
         size_t dropped = start - run->start;

@@ -70,6 +70,8 @@ int weir_queue_make_room(struct weir_queue *queue, size_t size, uint64_t capacit
 /* Drop oldest whole frames of any kind until at most @capacity bytes are left, but not the newest. Nothing of this
  * queue was sent in part. */
 void weir_queue_trim(struct weir_queue *queue, uint64_t capacity);
+/* The same without looking at frames: runs that go whole, so that as much as one run may be too much. */
+void weir_queue_trim_runs(struct weir_queue *queue, uint64_t capacity);
 void weir_queue_clear(struct weir_queue *queue);
 void weir_queue_fini(struct weir_queue *queue);
 

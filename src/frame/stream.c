@@ -120,12 +120,6 @@ int weir_stream_append(struct weir_stream *stream, const void *bytes, size_t siz
     return WEIR_OK;
 }
 
-const unsigned char *weir_stream_bytes(const struct weir_stream *stream, size_t *ret_size) {
-    const struct weir_buffer *buffer = &stream->buffers[stream->turn];
-    *ret_size = buffer->size - stream->begin;
-    return buffer->data ? buffer->data + stream->begin : NULL;
-}
-
 static size_t header_size(uint64_t word) {
     unsigned flags = (unsigned)(word >> 56);
     return WEIR_FRAME_HEADER_SIZE + ((flags & WEIR_FRAME_TIME) ? 8 : 0) + ((flags & WEIR_FRAME_ID) ? 8 : 0) +
@@ -163,10 +157,6 @@ int weir_stream_next(const struct weir_stream *stream, struct weir_stream_frame 
     *ret = (struct weir_stream_frame){.bytes = bytes, .size = size, .word = word};
     memcpy(&ret->seq, bytes + 8, sizeof(ret->seq));
     return WEIR_OK;
-}
-
-void weir_stream_take(struct weir_stream *stream, size_t size) {
-    stream->begin += size;
 }
 
 void weir_stream_reset(struct weir_stream *stream) {

@@ -41,11 +41,17 @@ void weir_stream_added(struct weir_stream *stream, size_t size);
 /* Add bytes that are there already. Return: WEIR_OK, WEIR_ENOMEM (nothing was added). */
 int weir_stream_append(struct weir_stream *stream, const void *bytes, size_t size);
 /* What was read and not taken. */
-const unsigned char *weir_stream_bytes(const struct weir_stream *stream, size_t *ret_size);
+static inline const unsigned char *weir_stream_bytes(const struct weir_stream *stream, size_t *ret_size) {
+    const struct weir_buffer *buffer = &stream->buffers[stream->turn];
+    *ret_size = buffer->size - stream->begin;
+    return buffer->data ? buffer->data + stream->begin : NULL;
+}
 /* Look at the next frame. @err: for sentences.
  * Return: WEIR_OK, WEIR_EAGAIN (it is not all there), WEIR_ECORRUPT, WEIR_EVERSION, WEIR_ETOOBIG. */
 int weir_stream_next(const struct weir_stream *stream, struct weir_stream_frame *ret, weir_error *err);
-void weir_stream_take(struct weir_stream *stream, size_t size);
+static inline void weir_stream_take(struct weir_stream *stream, size_t size) {
+    stream->begin += size;
+}
 /* Forget what was not taken; the frame taken last stays where it is. */
 void weir_stream_reset(struct weir_stream *stream);
 void weir_stream_fini(struct weir_stream *stream);

@@ -7,9 +7,11 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@
 #include "os/lock.h"
 #include "os/mapping.h"
 #include "os/process.h"
+#include "os/testing.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -264,6 +267,36 @@ static void test_access_lists(void **state) {
     close(fd);
 }
 
+/* What teardowns rely on: one has ended, one rests, one is stopped and has a name that is not easy to read. */
+static void test_children_left_behind_are_ended(void **state) {
+    (void)state;
+    pid_t others = fork(); /* of the same group, and not a child of the one that cleans up */
+    if (others == 0)
+        for (;;)
+            pause();
+    pid_t cleaner = fork();
+    if (cleaner == 0) {
+        for (int i = 0; i < 3; i++)
+            if (fork() == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                prctl(PR_SET_NAME, i == 2 ? ") S 1 (" : "rests");
+                if (i == 2)
+                    raise(SIGSTOP);
+                while (i > 0)
+                    pause();
+                _exit(0);
+            }
+        int count = testing_children_end();
+        _exit(count == 3 && waitpid(-1, NULL, WNOHANG) < 0 && testing_children_end() == 0 ? 0 : 10 + count);
+    }
+    int status;
+    assert_int_equal(waitpid(cleaner, &status, 0), cleaner);
+    assert_int_equal(status, 0);
+    assert_int_equal(waitpid(others, &status, WNOHANG), 0);
+    kill(others, SIGKILL);
+    assert_int_equal(waitpid(others, &status, 0), others);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lease),
@@ -276,6 +309,7 @@ int main(void) {
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_lists_of_users),
         cmocka_unit_test(test_access_lists),
+        cmocka_unit_test(test_children_left_behind_are_ended),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

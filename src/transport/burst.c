@@ -169,7 +169,8 @@ int weir_burst_grant(struct weir_burst *burst, unsigned char *from, unsigned cha
     atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
     atomic_store_explicit(&burst->left, (uint32_t)size, memory_order_relaxed);
     weir_burst_unlatch(burst);
-    burst->is_hot = 0;
+    if (!is_corked) /* the end of a batch still wants to know */
+        burst->is_hot = 0;
     grant_note(burst, is_corked);
     return 1;
 }
@@ -209,6 +210,46 @@ size_t weir_burst_collect(struct weir_burst *burst, enum weir_burst_how how, uin
     if (!burst->is_corked)
         atomic_fetch_sub(&flusher.grants, 1);
     return size;
+}
+
+/* ---- many ---- */
+
+/* One frame at @to. Return: its end. */
+static inline unsigned char *frame_put(unsigned char *to, uint64_t word, uint64_t seq, weir_view data, int64_t time) {
+    word += data.size;
+    memcpy(to, &word, sizeof(word));
+    memcpy(to + 8, &seq, sizeof(seq));
+    to += WEIR_FRAME_HEADER_SIZE;
+    if (word >> 56 & WEIR_FRAME_TIME) {
+        memcpy(to, &time, sizeof(time));
+        to += sizeof(time);
+    }
+    if (data.size > 0)
+        memcpy(to, data.data, data.size);
+    return to + data.size;
+}
+
+size_t weir_burst_post_many(struct weir_burst *burst, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                            uint32_t flags, uint64_t *ret_seq) {
+    size_t head = weir_frame_word_size(word), done = 0;
+    if (weir_burst_left(burst) == 0)
+        return 0;
+    weir_burst_latch(burst);
+    unsigned char *to = burst->at;
+    uint64_t seq = atomic_load_explicit(&burst->seq, memory_order_relaxed);
+    size_t left = burst->is_corked && !(flags & WEIR_COMMIT_MORE) ? 0 : weir_burst_left(burst);
+    for (; done < count && data[done].size <= WEIR_BURST_FRAME_MAX - head && data[done].size + head <= left; done++) {
+        left -= head + data[done].size;
+        to = frame_put(to, word, ++seq, data[done], time);
+    }
+    if (done > 0) {
+        burst->at = to;
+        atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
+        atomic_store_explicit(&burst->left, (uint32_t)left, memory_order_relaxed);
+        *ret_seq = seq;
+    }
+    weir_burst_unlatch(burst);
+    return done;
 }
 
 /* ---- frames that are written in place ---- */

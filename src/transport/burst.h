@@ -137,6 +137,11 @@ static inline uint64_t weir_burst_post(struct weir_burst *burst, uint64_t word, 
     return seq;
 }
 
+/* For post_many: as many of them as the grant takes, as so many calls of post. Return: how many; *ret_seq is the last
+ * one's. */
+size_t weir_burst_post_many(struct weir_burst *burst, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                            uint32_t flags, uint64_t *ret_seq);
+
 /* For reserve: room behind what is kept, at a multiple of 64. Return: NULL when there is no grant for it. */
 unsigned char *weir_burst_room(struct weir_burst *burst, size_t size, uint64_t *ret_seq);
 /* For commit: the frame of @size bytes written at @from, which room gave, is kept. Return: 1, or 0 when the grant has

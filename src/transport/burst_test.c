@@ -260,6 +260,70 @@ static void test_who_waits_keeps_nothing(void **state) {
     }
 }
 
+/* ---- many in a call ---- */
+
+static void many_send(weir_writer *writer, uint64_t first, size_t count) {
+    uint64_t numbers[256];
+    weir_view data[256];
+    size_t sent = 0;
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = first + i;
+        data[i] = (weir_view){(const char *)&numbers[i], sizeof(numbers[i])};
+    }
+    if (weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_CBOR, NULL, data, count, &sent, NULL) != WEIR_OK ||
+        sent != count || weir_writer_seq(writer) != first + count - 1)
+        _exit(3);
+}
+
+/* Many in a call, single ones in between, and some with an operation, which go another way. */
+static void many_sender(void) {
+    weir_writer *writer = writer_open("&readers=1");
+    for (uint64_t next = 1, round = 0; next <= MANY; round++) {
+        size_t count = 1 + round * 37 % 256;
+        count = count < MANY + 1 - next ? count : MANY + 1 - next;
+        if (round % 5 == 3)
+            send_numbers(writer, next, next + count - 1);
+        else if (round % 11 == 4 && weir_writer_send_bytes(writer, "op", NULL, WEIR_CODEC_CBOR, NULL, &next,
+                                                           sizeof(next), NULL) == WEIR_OK)
+            count = 1;
+        else
+            many_send(writer, next, count);
+        next += count;
+    }
+    for (;;)
+        pause();
+}
+
+/* In order, each once, and in place until the next call; the newest of them is still there for who asks for it again. */
+static void test_many_in_bursts(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        weir_message *messages[100], *message;
+        weir_reader *reader;
+        size_t count;
+        place_make(schemes[i]);
+        pid_t child = start(many_sender, &reader);
+        for (uint64_t next = 1, number; next <= MANY;) {
+            assert_int_equal(weir_reader_next_many(reader, 10 * SECOND, messages, 1 + next % 100, &count, NULL),
+                             WEIR_OK);
+            for (size_t k = 0; k < count; k++, next++) {
+                assert_int_equal(weir_message_seq(messages[k]), next);
+                assert_int_equal(weir_message_gap(messages[k]), 0);
+                memcpy(&number, weir_message_bytes(messages[k]).data, sizeof(number));
+                assert_int_equal(number, next);
+            }
+        }
+        if (i < 2) {
+            assert_int_equal(weir_reader_latest(reader, &message, NULL), WEIR_OK);
+            assert_int_equal(weir_message_seq(message), MANY);
+        }
+        assert_int_equal(weir_reader_gaps(reader), 0);
+        assert_int_equal(next_number(reader, SECOND / 100), 0);
+        end(child, SIGKILL);
+        weir_reader_close(reader);
+    }
+}
+
 /* ---- accidents ---- */
 
 static void endless_sender(void) {
@@ -519,6 +583,7 @@ int main(void) {
         CASE(test_the_end_of_a_burst_arrives),
         CASE(test_a_burst_and_exit),
         CASE(test_who_waits_keeps_nothing),
+        CASE(test_many_in_bursts),
         CASE(test_a_burst_and_kill),
         CASE(test_a_fork_in_a_burst),
         CASE(test_the_flusher_ends_with_the_last_writer),

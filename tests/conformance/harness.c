@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "os/testing.h"
 #include "transport/transport.h"
 
 /* The table: each transport, and the forms of its addresses that change how it works. */
@@ -155,11 +156,9 @@ static int setup(void **state) {
 static int teardown(void **state) {
     struct scratch *scratch = *state;
     int leaked = count_fds() - scratch->fd_count;
-    int children = waitpid(-1, NULL, WNOHANG) != -1;
+    int children = testing_children_end();
     if (leaked)
         fprintf(stderr, "%d descriptors leaked\n", leaked);
-    if (children)
-        fprintf(stderr, "a child process was left behind\n");
     nftw(scratch->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     if (strcmp(scratch->scheme, "sysv") == 0)
         count_ipc(scratch, 1);

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/testing.h"
 #include "transport/shm/sealed.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -64,7 +65,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    int leaked = count_fds() - fds_before, children = waitpid(-1, NULL, WNOHANG) != -1;
+    int leaked = count_fds() - fds_before, children = testing_children_end();
     if (leaked)
         fprintf(stderr, "%d descriptors leaked\n", leaked);
     nftw(store, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

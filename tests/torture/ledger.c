@@ -84,11 +84,16 @@ const char *hands_take(struct hands *hands, struct follower *follower, const str
     return wrong;
 }
 
-const char *hands_release(struct hands *hands, struct follower *follower) {
+const char *hands_look(const struct hands *hands) {
     struct message message;
     const char *wrong = NULL;
     for (uint32_t i = 0; i < hands->count && !wrong; i++)
         wrong = message_read(&hands->frames[i], &message);
+    return wrong;
+}
+
+const char *hands_release(struct hands *hands, struct follower *follower) {
+    const char *wrong = hands_look(hands);
     if (hands->count > 0)
         ops()->release(follower->end.state);
     hands->count = 0;

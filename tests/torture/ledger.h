@@ -59,6 +59,8 @@ struct hands {
 /* Take the next frame, and at most @more behind it. Return: NULL, with nothing in the hands when there is nothing; or
  * what is wrong. */
 const char *hands_take(struct hands *hands, struct follower *follower, const struct ledger *ledger, uint32_t more);
+/* Is what is in the hands still whole? Return: NULL, or what has changed. */
+const char *hands_look(const struct hands *hands);
 /* Give back what is in the hands. Return: NULL, or what has changed. */
 const char *hands_release(struct hands *hands, struct follower *follower);
 

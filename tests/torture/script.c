@@ -8,7 +8,7 @@
 #include "transport/shm/layout.h"
 
 /* Long enough to fall asleep under single-stepping. */
-enum { SIZE_OF_GROWTH = 40000, BURST_MAX = 6, HOLD_MAX = 4, WAIT_NS = 5000000 };
+enum { SIZE_OF_GROWTH = 40000, BURST_MAX = 6, WAIT_NS = 5000000, SIZE_MIN = 64, FILL_MAX = 250 };
 
 struct script {
     struct ledger *ledger;
@@ -118,7 +118,7 @@ static void writer_step(struct script *script) {
         ledger_skip(script->ledger, stream, &script->writers[stream]);
     else if (roll < 183)
         send_one(script, stream, SIZE_OF_GROWTH, 0);
-    else if (roll < 190) {
+    else if (roll < 195) {
         writers_close(script);
         if (!script->ledger->is_lossless &&
             dice_roll(&script->dice, 2)) /* the lane grows, and may be left without a message in its new segment */
@@ -215,7 +215,7 @@ void script_run(enum script_kind kind, struct ledger *ledger, const struct wish 
     }
     if (kind != SCRIPT_READ)
         writer_open(&script, 0);
-    uint32_t steps = dice_roll(&script.dice, 6) ? 4 + dice_roll(&script.dice, 60) : 0; /* some only come and go */
+    uint32_t steps = dice_roll(&script.dice, 4) ? 4 + dice_roll(&script.dice, 60) : 0; /* some only come and go */
     for (uint32_t count = steps; count > 0 && !ledger->failed[0]; count--)
         if (kind == SCRIPT_WRITE || (kind == SCRIPT_BOTH && dice_roll(&script.dice, 3)))
             writer_step(&script);
@@ -232,6 +232,35 @@ int script_prefill(struct ledger *ledger, const struct wish *options, struct dic
         writer_open(&script, i);
     for (int i = 0; i < count; i++)
         send_one(&script, (uint32_t)i % STREAMS, size_roll(dice), 0);
+    writers_close(&script);
+    return ledger->failed[0] ? -1 : 0;
+}
+
+/* Send what still fits, smaller and smaller, until not even the smallest message does. FILL_MAX is more than a ring of
+ * 64 KiB mostly takes: one that has grown is left with some room. */
+static void lane_fill(struct script *script, uint32_t stream) {
+    struct end *writer = &script->writers[stream];
+    uint32_t size = size_roll(&script->dice);
+    for (int count = 0; writer->state && count < FILL_MAX; count++) {
+        int status = ledger_send(script->ledger, stream, writer, size, 0);
+        if (status != WEIR_OK && status != WEIR_EAGAIN) {
+            if (status != WEIR_ENOMEM)
+                script_fail(script, "send", status, "");
+            return;
+        }
+        if (status == WEIR_EAGAIN && size == SIZE_MIN)
+            return;
+        size = status == WEIR_OK ? size_roll(&script->dice) : size / 16 * 8;
+        size = size < SIZE_MIN ? SIZE_MIN : size;
+    }
+}
+
+int script_fill(struct ledger *ledger, const struct wish *options, uint64_t seed) {
+    struct script script = {.ledger = ledger, .wish = *options, .dice = {seed}};
+    for (uint32_t i = 0; i < STREAMS; i++)
+        writer_open(&script, i);
+    for (uint32_t i = 0; i < STREAMS; i++)
+        lane_fill(&script, i);
     writers_close(&script);
     return ledger->failed[0] ? -1 : 0;
 }

@@ -17,5 +17,7 @@ enum script_kind {
 void script_run(enum script_kind kind, struct ledger *ledger, const struct wish *options, uint64_t seed);
 /* Sends some messages of each stream at full speed, so that scripts begin anywhere in the ring. */
 int script_prefill(struct ledger *ledger, const struct wish *options, struct dice *dice, int count);
+/* Sends at full speed until no lane has room for one more message. */
+int script_fill(struct ledger *ledger, const struct wish *options, uint64_t seed);
 
 #endif

@@ -1,14 +1,15 @@
 /* Crash images at every instruction. A process that runs a script is single-stepped with ptrace; after each instruction
  * its store is compared with what it was, and each difference is copied and judged as what a kill -9 at this
  * instruction leaves (check.c). Meanwhile readers in this process, which survive, take along what comes: one at once,
- * one that keeps a frame in its hands for long, one that observes. At a random step the process is killed indeed, and
+ * one that keeps frames in its hands for long, one that observes; and before many a process the ring is filled up to what
+ * the slow one holds, so that a writer meets it with its first message. At a random step the process is killed indeed, and
  * the next one takes over from it, so that those who recover are killed too.
  *
  *     step [--images N] [--seed S] [--jobs J]
  *
  * Prints TAP. An image is the store after one instruction of the library or script, one that changed the store, or a
  * system call; those equal to the one before are counted, not judged again. What libc does beside is stepped through
- * and watched, but not counted. */
+ * and watched, but not counted. Who is stuck for two minutes has found a fault, too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,7 +38,11 @@ enum {
     BUDGET_MAX = 24000,
     BUDGET_LONG = 100000,
     SLOW_HOLD_MAX = 4000,
+    LOOK_EVERY = 100,
+    FILL_ROUNDS = 2,
     OBSERVE_EVERY = 300,
+    STUCK_S = 120,
+    ALARM_EVERY = 256,
     JOIN_EVERY = 1000,
     JOIN_EVERY_ASKING = 60,
     QUESTION_SIZE = 160,
@@ -47,9 +53,12 @@ enum {
 
 /* What all jobs together have done. */
 struct totals {
-    volatile uint64_t steps, images, different, lives, kills, received, kinds[SCRIPT_KINDS];
+    volatile uint64_t steps, images, different, lives, kills, fills, kinds[SCRIPT_KINDS];
+    char real[64];  /* the job's store */
     char why[1024]; /* the first fault */
 };
+
+static volatile int *is_found; /* shared: one job has found a fault, so the others need not go on */
 
 struct run {
     struct totals *totals;
@@ -88,9 +97,16 @@ static int survivor_open(struct run *run, struct follower *survivor, int is_obse
                                                                    : 0;
 }
 
+static int slow_look(struct run *run) {
+    const char *wrong = hands_look(&run->hands);
+    return wrong ? run_fail(run, "what a survivor holds has changed", wrong) : 0;
+}
+
 static int slow_step(struct run *run) {
-    if (!run->slow.end.state || --run->hold_left > 0)
+    if (!run->slow.end.state)
         return 0;
+    if (--run->hold_left > 0)
+        return run->hold_left % LOOK_EVERY ? 0 : slow_look(run);
     const char *wrong = hands_release(&run->hands, &run->slow);
     if (wrong)
         return run_fail(run, "what a survivor holds has changed", wrong);
@@ -167,6 +183,25 @@ static int slow_catch_up(struct run *run) {
     return wrong ? run_fail(run, "slow survivor", wrong) : 0;
 }
 
+/* No room is left but what the slow one gave back. What it holds must still be whole: a cursor that moves before its
+ * frame is given back, or a writer that does not ask, shows only where the room is wanted. */
+static int ring_fill(struct run *run) {
+    if (run->wish.full == WEIR_FULL_DROP_OLDEST) /* a writer that overwrites never meets a reader */
+        return 0;
+    for (int round = 0; round < FILL_ROUNDS; round++) { /* in the first there may have been nothing to take */
+        run->hold_left = 0;
+        if (slow_step(run))
+            return -1;
+        if (script_fill(run->ledger, &run->wish, dice_next(&run->dice)))
+            return run_fail(run, "filling the ring", run->ledger->failed);
+        if (slow_look(run) || fast_step(run))
+            return -1;
+    }
+    run->ledger->life++;
+    run->totals->fills++;
+    return 0;
+}
+
 /* ---- stepping ---- */
 
 static uint64_t register_read(pid_t child, size_t offset) {
@@ -229,6 +264,7 @@ static pid_t script_start(struct run *run) {
     if (child != 0)
         return child;
     close_range(3, ~0U, 0); /* the survivors' leases are not ours */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
     script_run(run->kind, run->ledger, &run->wish, seed);
@@ -244,8 +280,12 @@ static int life_run(struct run *run) {
     image_list(&run->image);
     image_compare(&run->image);
     int going = 1;
-    for (uint64_t step = 0; going == 1 && step < budget && run->totals->images < run->images_max; step++)
+    for (uint64_t step = 0; going == 1 && step < budget && run->totals->images < run->images_max && !*is_found;
+         step++) {
+        if (step % ALARM_EVERY == 0)
+            alarm(STUCK_S);
         going = step_once(run, child, step);
+    }
     if (going != 0) {
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
@@ -315,6 +355,15 @@ static int story_brief(struct run *run) {
     return 0;
 }
 
+/* The next writers overwrite, or no longer do, so their lanes grow; and some come and go without a message, which leaves
+ * a newest segment that is empty: all there is to read lies in the one before. */
+static int lanes_turn(struct run *run) {
+    run->wish.full = run->wish.full == WEIR_FULL_BLOCK ? WEIR_FULL_DROP_OLDEST : WEIR_FULL_BLOCK;
+    if (dice_roll(&run->dice, 2) && script_prefill(run->ledger, &run->wish, &run->dice, 0))
+        return run_fail(run, "coming and going", run->ledger->failed);
+    return 0;
+}
+
 static int story_kept(struct run *run) {
     uint32_t lives = 2 + dice_roll(&run->dice, LIVES_MAX - 1);
     run->wish.keep = (int8_t)(1 - 2 * (int)dice_roll(&run->dice, 2));
@@ -325,16 +374,17 @@ static int story_kept(struct run *run) {
     run->ledger->life++;
     if (dice_roll(&run->dice, 4) && (survivor_open(run, &run->fast, 0) || survivor_open(run, &run->observer, 1)))
         return -1;
-    if (dice_roll(&run->dice, 3) == 0 && survivor_open(run, &run->slow, 0))
+    if (dice_roll(&run->dice, 2) && survivor_open(run, &run->slow, 0))
         return -1;
     for (uint32_t life = 0; life < lives; life++) {
+        if (run->slow.end.state && dice_roll(&run->dice, 4) && ring_fill(run))
+            return -1;
         uint32_t roll = dice_roll(&run->dice, 10);
         run->kind = roll < 5 ? SCRIPT_WRITE : roll < 8 ? SCRIPT_BOTH : roll < 9 ? SCRIPT_READ : SCRIPT_CLEAN;
         if (run->kind == SCRIPT_CLEAN)
             rubbish_plant(run);
-        if (!run->is_lossless &&
-            dice_roll(&run->dice, 3) == 0) /* the next writer overwrites, or no longer does: its lane grows */
-            run->wish.full = dice_roll(&run->dice, 2) ? WEIR_FULL_DROP_OLDEST : WEIR_FULL_BLOCK;
+        if (!run->is_lossless && dice_roll(&run->dice, 3) == 0 && lanes_turn(run))
+            return -1;
         if (life_run(run) || life_settle(run))
             return -1;
     }
@@ -345,7 +395,7 @@ static int story(struct run *run, uint64_t seed) {
     run->dice.state = run->seed = seed;
     run->wish = (struct wish){.name = "torture", .capacity = 65536, .full = WEIR_FULL_BLOCK, .keep = -1};
     run->wish.mode =
-        dice_roll(&run->dice, 2) ? 0600 : 0666; /* 0666: others could write it, so nothing is read in place */
+        dice_roll(&run->dice, 3) ? 0600 : 0666; /* 0666: others could write it, so nothing is read in place */
     if (run->wish.mode == 0600 && dice_roll(&run->dice, 2))
         run->wish.wait = WEIR_WAIT_SEM;
     run->is_lossless = dice_roll(&run->dice, 2);
@@ -353,7 +403,8 @@ static int story(struct run *run, uint64_t seed) {
         run->wish.full = WEIR_FULL_DROP_OLDEST;
     image_init(&run->image, run->real);
     int descriptors = descriptors_count();
-    int status = dice_roll(&run->dice, 3) ? story_kept(run) : story_brief(run);
+    int status = dice_roll(&run->dice, 5) ? story_kept(run) : story_brief(run);
+    alarm(STUCK_S);
     survivors_close(run);
     image_fini(&run->image);
     if (status == 0 && descriptors_count() != descriptors)
@@ -386,17 +437,45 @@ static int job(struct totals *totals, uint64_t images, uint64_t seed, unsigned n
     processor_choose(number);
     run.ledger = mmap(NULL, sizeof(*run.ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     scratch_make(run.real, "step");
+    snprintf(totals->real, sizeof(totals->real), "%s", run.real);
     snprintf(run.copy, sizeof(run.copy), "%s-copy", run.real);
     int status = 0;
-    for (uint64_t i = 0; status == 0 && totals->images < images;
+    for (uint64_t i = 0; status == 0 && totals->images < images && !*is_found;
          i++) /* the last process is killed where the count ends */
         status = story(&run, mix(seed * 1000 + number) + i);
-    if (status)
+    if (status) {
+        *is_found = 1;
         snprintf(totals->why, sizeof(totals->why), "%s (kind %d, story %llu)", run.why, run.kind,
                  (unsigned long long)run.seed);
+    }
     tree_remove(run.real);
     tree_remove(run.copy);
     return status ? 1 : 0;
+}
+
+/* Who was killed, or gave up, has cleaned nothing. */
+static void scratch_remove(const struct totals *totals) {
+    char copy[80];
+    if (!totals->real[0])
+        return;
+    snprintf(copy, sizeof(copy), "%s-copy", totals->real);
+    tree_remove(totals->real);
+    tree_remove(copy);
+}
+
+/* Say what a job has found. Return: 1 when it is anything but a clean end. */
+static int job_tell(const struct totals *totals, int status) {
+    if (status == 0)
+        return 0;
+    if (WIFEXITED(status) && totals->why[0])
+        printf("# fault: %s\n", totals->why);
+    else if (WIFEXITED(status))
+        printf("# trouble: the judge ended with exit code %d\n", WEXITSTATUS(status));
+    else if (WTERMSIG(status) == SIGALRM)
+        printf("# fault: the judge, or a call of the traced process, came to no end within %d s\n", STUCK_S);
+    else
+        printf("# fault: the judge was killed by signal %d\n", WTERMSIG(status));
+    return 1;
 }
 
 int main(int argc, char **argv) {
@@ -404,6 +483,7 @@ int main(int argc, char **argv) {
     unsigned jobs = (unsigned)argument(argc, argv, "--jobs", 1);
     struct totals *totals =
         mmap(NULL, jobs * sizeof(*totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    is_found = mmap(NULL, sizeof(*is_found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     double begin = seconds();
     pid_t children[64];
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -418,21 +498,20 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < jobs; i++) {
         int status;
         waitpid(children[i], &status, 0);
-        if (status) {
-            failed = 1;
-            printf("# fault: %s%s\n", totals[i].why, WIFSIGNALED(status) ? " (the judge was killed by a signal)" : "");
-        }
+        failed |= job_tell(&totals[i], status);
+        scratch_remove(&totals[i]);
         sum.steps += totals[i].steps;
         sum.images += totals[i].images;
         sum.different += totals[i].different;
         sum.lives += totals[i].lives;
         sum.kills += totals[i].kills;
+        sum.fills += totals[i].fills;
         for (int k = 0; k < SCRIPT_KINDS; k++)
             sum.kinds[k] += totals[i].kinds[k];
     }
-    printf("# scripts: %llu write, %llu read, %llu both, %llu come and go, %llu clean\n",
+    printf("# scripts: %llu write, %llu read, %llu both, %llu come and go, %llu clean; %llu rings filled before one\n",
            (unsigned long long)sum.kinds[0], (unsigned long long)sum.kinds[1], (unsigned long long)sum.kinds[2],
-           (unsigned long long)sum.kinds[3], (unsigned long long)sum.kinds[4]);
+           (unsigned long long)sum.kinds[3], (unsigned long long)sum.kinds[4], (unsigned long long)sum.fills);
     printf("%s 1 - crash images: %llu of %llu instructions stepped through, %llu different images judged, %llu "
            "processes, %llu killed; seed %llu, %.0f s\n",
            failed ? "not ok" : "ok", (unsigned long long)sum.images, (unsigned long long)sum.steps,

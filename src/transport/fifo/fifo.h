@@ -122,6 +122,8 @@ void weir_fifo_kept_flush(void *object, enum weir_burst_how how);
 /* ---- send.c ---- */
 
 uint64_t weir_fifo_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
+size_t weir_fifo_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                           uint32_t flags, uint64_t *ret_seq);
 
 int weir_fifo_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_fifo_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);
@@ -155,6 +157,7 @@ void weir_client_sweep(const struct weir_place *place);
 /* ---- receive.c ---- */
 
 int weir_fifo_next(void *state, struct weir_inbound *ret, weir_error *err);
+size_t weir_fifo_follow(void *state, struct weir_following *ret, size_t max);
 void weir_fifo_release(void *state);
 int weir_fifo_seek(void *state, enum weir_from from, int64_t value, weir_error *err);
 int weir_fifo_wait(void *state, uint32_t what, int64_t deadline, weir_error *err);

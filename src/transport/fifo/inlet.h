@@ -5,7 +5,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "frame/frame.h"
 #include "frame/plain/plain.h"
 #include "frame/stream.h"
 #include "transport/fifo/packet.h"
@@ -67,6 +69,28 @@ int weir_inlet_read(struct weir_inlet *inlet);
  * Return: WEIR_OK, WEIR_EAGAIN (read more), WEIR_ECORRUPT, WEIR_ETOOBIG, WEIR_EVERSION (something was skipped; call
  * again), WEIR_ENOMEM. */
 int weir_inlet_next(struct weir_inlet *inlet, const char *place, struct weir_inbound *ret, weir_error *err);
+/* The same for the frame of most messages: if it is there, of the source whose packet came last, the next in its count,
+ * and of nothing but data and a time. Return: its bytes; NULL when it is not so, and weir_inlet_next is to look. */
+static inline const unsigned char *weir_inlet_quick(struct weir_inlet *inlet, uint64_t *ret_word) {
+    struct weir_source *source = inlet->current;
+    uint64_t word, seq;
+    size_t left;
+    if (!source || source->is_fresh || !inlet->counts_gaps)
+        return NULL;
+    const unsigned char *bytes = weir_stream_bytes(&source->stream, &left);
+    if (left < WEIR_FRAME_HEADER_SIZE)
+        return NULL;
+    memcpy(&word, bytes, sizeof(word));
+    memcpy(&seq, bytes + 8, sizeof(seq));
+    size_t size = weir_frame_word_size(word), head = WEIR_FRAME_HEADER_SIZE + (word >> 56 ? sizeof(int64_t) : 0);
+    if (!weir_frame_is_simple(word) || size > left || size < head || size > inlet->size_max + WEIR_STREAM_SLACK ||
+        seq != source->seq + 1)
+        return NULL;
+    source->seq = seq;
+    weir_stream_take(&source->stream, size);
+    *ret_word = word;
+    return bytes;
+}
 /* May weir_inlet_next have something without another read? */
 int weir_inlet_has(const struct weir_inlet *inlet);
 void weir_inlet_fini(struct weir_inlet *inlet);

@@ -220,6 +220,14 @@ uint64_t weir_fifo_post(void *state, uint64_t word, const void *data, size_t siz
     return weir_burst_post(&fifo->burst, word, data, size, time, flags);
 }
 
+size_t weir_fifo_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                           uint32_t flags, uint64_t *ret_seq) {
+    struct weir_fifo *fifo = state;
+    if (fifo->place.size_max < WEIR_BURST_FRAME_MAX)
+        return 0; /* reserve looks at each one's size */
+    return weir_burst_post_many(&fifo->burst, word, data, count, time, flags, ret_seq);
+}
+
 void weir_fifo_discard(void *state) {
     struct weir_fifo *fifo = state;
     fifo->own_size = 0;

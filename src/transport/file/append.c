@@ -5,7 +5,8 @@
  * Under the lock, before a batch is written:
  *   1. Is our file still the one at the path? Another writer may have rotated it; somebody may have replaced it.
  *   2. Does it end where we left it, or where the note in the lock file says? Then nobody was killed while he wrote,
- *      and that number goes on. In a .weir log what others have added is little, and walked over: the note is only written
+ *      and that number goes on, unless the lock file has grown, as it does when somebody looks for the end in the log. In a
+ *      .weir log what others have added is little, and walked over: the note is only written
  *      every few thousand bytes. Otherwise the end is looked for, and what is behind the last whole message is cut off.
  *   3. Is it time to rotate?
  *
@@ -28,8 +29,7 @@
 #include "transport/file/file.h"
 
 enum {
-    ALIGNMENT = 64,
-    SEQ_AT = 8,
+    ALIGNMENT = 64, /* of frames that are given out to be filled */
     TIME_AT = 16,
     FULL_NAP_NS = 5000000,
     WALK_MAX = 4096,
@@ -37,10 +37,6 @@ enum {
     MANY_SIZE = 64 << 10
 };
 static const int64_t MANY_WAIT_NS = 100000000;
-
-static size_t align_up(size_t size) {
-    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-}
 
 /* ---- where the log ends ---- */
 
@@ -281,7 +277,14 @@ static int end_find(struct weir_file *file, weir_error *err) {
     int status = current_open(file, &size, err);
     if (status != WEIR_OK || (append->lease.is_exclusive && append->end == size))
         return status;
-    if ((is_walked(file) && walk_on(append, size)) || note_follow(file, size))
+    uint64_t lock_size = weir_lease_size(&append->lease);
+    int has_looked = append->lock_size != lock_size;
+    if (is_walked(file) && !has_looked && walk_on(append, size))
+        return WEIR_OK;
+    if (has_looked) /* somebody has, and may have begun the log anew, of whatever size it is now */
+        append->generation = 0;
+    append->lock_size = lock_size;
+    if (note_follow(file, size))
         return WEIR_OK;
     uint64_t seq = append->is_note_good ? append->note.seq : 0;
     status = end_look(file, size, err);
@@ -294,6 +297,8 @@ static int end_find(struct weir_file *file, weir_error *err) {
         weir_random(&append->note.look, sizeof(append->note.look));
         append->look = append->note.look;
         note_write(append);
+        weir_lease_looked(&append->lease);
+        append->lock_size = weir_lease_size(&append->lease);
     }
     return status;
 }
@@ -378,52 +383,6 @@ static int rotate(struct weir_file *file, weir_error *err) {
 }
 
 /* ---- what is written ---- */
-
-/* A frame as a plain message, numbered @seq in its own bytes too. */
-static int plain_build(struct weir_file *file, unsigned char *bytes, uint64_t word, weir_error *err) {
-    struct weir_append *append = &file->append;
-    struct weir_frame frame;
-    int status = weir_frame_parse(word, bytes, weir_frame_word_size(word), &frame);
-    if (append->lease.lane > 0) {
-        frame.flags |= WEIR_FRAME_WRITER;
-        frame.writer = append->lease.lane;
-    }
-    return status == WEIR_OK ? weir_plain_write(&append->writer, file->place.framing, &frame, &append->out, err)
-                             : status;
-}
-
-/* The time of a frame that has none is that of its batch. */
-static int64_t time_of(uint64_t word, const unsigned char *bytes, int64_t *now) {
-    int64_t time = 0;
-    if (word >> 56 & WEIR_FRAME_TIME)
-        memcpy(&time, bytes + TIME_AT, sizeof(time));
-    if (time)
-        return time;
-    *now = *now ? *now : weir_clock_realtime();
-    return *now;
-}
-
-/* The bytes of all pending frames, numbered from append->seq on. */
-static int out_build(struct weir_file *file, weir_error *err) {
-    struct weir_append *append = &file->append;
-    uint64_t seq = append->seq + append->skipped, word;
-    int64_t now = 0;
-    int status = WEIR_OK, is_framed = file->place.framing == WEIR_FRAMING_FRAMES;
-    append->out.size = 0;
-    for (size_t at = 0, size; status == WEIR_OK && at < append->pending.size; at += align_up(size)) {
-        unsigned char *bytes = append->pending.data + at;
-        seq++;
-        memcpy(bytes + SEQ_AT, &seq, sizeof(seq));
-        memcpy(&word, bytes, sizeof(word));
-        size = weir_frame_word_size(word);
-        status = is_framed ? weir_log_record_append(&append->out, append->end + append->out.size, append->generation,
-                                                    append->lease.lane, seq, time_of(word, bytes, &now), bytes, size)
-                           : plain_build(file, bytes, word, err);
-    }
-    if (status == WEIR_ENOMEM)
-        weir_fail(err, status, "%s: out of memory for a batch of messages", file->place.text);
-    return status;
-}
 
 /* The kernel ends who writes where this limit is or beyond, so it is asked for, and reported as a full disk. */
 static void limit_ask(struct weir_append *append) {
@@ -539,11 +498,18 @@ static int batch_end(struct weir_file *file, uint64_t count, weir_error *err) {
     return WEIR_OK;
 }
 
+/* How many bytes that makes at most: each frame with a record's header, and what lies unused or twice around the blocks'
+ * ends. In a plain log, about. */
+static size_t pending_most(const struct weir_append *append) {
+    enum { EACH = 64, BLOCK_END = 80 };
+    return append->pending.size + append->count * EACH + (append->pending.size / WEIR_LOG_BLOCK + 1) * BLOCK_END;
+}
+
 static int batch_write(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
-    int status = batch_begin(file, append->pending.size, file->place.timeout_ns, err);
+    int status = batch_begin(file, pending_most(append), file->place.timeout_ns, err);
     if (status == WEIR_OK)
-        status = out_build(file, err);
+        status = weir_append_build(file, err);
     return status == WEIR_OK ? batch_end(file, append->count, err) : status;
 }
 
@@ -572,21 +538,23 @@ int weir_append_reserve(struct weir_file *file, size_t size, struct weir_slot *r
     struct weir_append *append = &file->append;
     if (append->is_poisoned)
         return weir_sync_check(file, err);
-    unsigned char *room = weir_buffer_room(&append->pending, align_up(size));
+    size_t begin = weir_align_up(append->pending.size, ALIGNMENT), gap = begin - append->pending.size;
+    unsigned char *room = weir_buffer_room(&append->pending, gap + weir_align_up(size, WEIR_FILE_POSTED));
     if (!room)
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a message of %zu bytes", file->place.text, size);
+    memset(room, 0, gap);
     append->reserved = size;
     append->slot = ret;
-    ret->bytes = room;
+    ret->bytes = room + gap;
     ret->seq = append->seq + append->skipped + append->count + 1;
     return WEIR_OK;
 }
 
 int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, weir_error *err) {
     struct weir_append *append = &file->append;
-    size_t before = append->pending.size;
-    memcpy(append->pending.data + before, &word, sizeof(word));
-    append->pending.size += align_up(append->reserved);
+    size_t before = append->pending.size, begin = weir_align_up(before, ALIGNMENT);
+    memcpy(append->pending.data + begin, &word, sizeof(word));
+    append->pending.size = begin + weir_align_up(weir_frame_word_size(word), WEIR_FILE_POSTED);
     append->reserved = 0;
     append->count++;
     if (file->place.is_state)
@@ -606,7 +574,7 @@ int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, we
 uint64_t weir_append_post(struct weir_file *file, uint64_t word, const void *data, size_t size, int64_t time,
                           uint32_t flags) {
     struct weir_append *append = &file->append;
-    size_t whole = weir_frame_word_size(word), end = append->pending.size + align_up(whole);
+    size_t whole = weir_frame_word_size(word), end = append->pending.size + weir_align_up(whole, WEIR_FILE_POSTED);
     if (!(flags & WEIR_COMMIT_MORE) || !append->slot || append->is_poisoned || append->has_request ||
         file->role != WEIR_ROLE_WRITER || file->place.is_state || end > append->pending.capacity ||
         end >= WEIR_FILE_BATCH)
@@ -623,15 +591,9 @@ uint64_t weir_append_post(struct weir_file *file, uint64_t word, const void *dat
 
 /* ---- many in one pass ---- */
 
-/* What the messages of a call have in common. */
-struct many {
-    uint64_t word; /* of a frame without data */
-    int64_t time;
-};
-
 /* How many of them go in one batch, and how many bytes that makes at most. */
-static size_t many_count(const struct weir_file *file, const struct many *many, const weir_view *data, size_t count,
-                         size_t *ret_size) {
+static size_t many_count(const struct weir_file *file, const struct weir_append_many *many, const weir_view *data,
+                         size_t count, size_t *ret_size) {
     size_t head = weir_frame_word_size(many->word), size = WEIR_LOG_FRAGMENT_MIN, i;
     for (i = 0; i < count; i++) {
         size_t more = data[i].size;
@@ -646,48 +608,9 @@ static size_t many_count(const struct weir_file *file, const struct many *many, 
     return i;
 }
 
-static void frame_put(unsigned char *to, const struct many *many, uint64_t seq, weir_view data) {
-    uint64_t word = many->word + data.size;
-    memcpy(to, &word, sizeof(word));
-    memcpy(to + SEQ_AT, &seq, sizeof(seq));
-    if (many->word >> 56 & WEIR_FRAME_TIME)
-        memcpy(to + TIME_AT, &many->time, sizeof(many->time));
-    if (data.size)
-        memcpy(to + weir_frame_word_size(many->word), data.data, data.size);
-}
-
-/* The next message behind what is built. A frame that a block's end cuts in two is put together first. */
-static int many_build_one(struct weir_append *append, const struct many *many, uint64_t seq, int64_t time,
-                          weir_view data) {
-    size_t size = weir_frame_word_size(many->word) + data.size;
-    uint64_t offset = append->end + append->out.size;
-    unsigned char *to = weir_log_record_begin(&append->out, offset, size);
-    if (to) {
-        frame_put(to, many, seq, data);
-        weir_log_record_end(&append->out, offset, append->generation, append->lease.lane, seq, time, size);
-        return WEIR_OK;
-    }
-    to = weir_buffer_room(&append->pending, size);
-    if (!to)
-        return WEIR_ENOMEM;
-    frame_put(to, many, seq, data);
-    return weir_log_record_append(&append->out, offset, append->generation, append->lease.lane, seq, time, to, size);
-}
-
-static int many_build(struct weir_append *append, const struct many *many, const weir_view *data, size_t count) {
-    uint64_t seq = append->seq + append->skipped;
-    int64_t time = many->word >> 56 & WEIR_FRAME_TIME ? many->time : 0;
-    int status = WEIR_OK;
-    time = time ? time : weir_clock_realtime();
-    append->out.size = 0;
-    for (size_t i = 0; status == WEIR_OK && i < count; i++)
-        status = many_build_one(append, many, ++seq, time, data[i]);
-    return status;
-}
-
 /* In a batch that others hold back, each is posted. */
-static size_t many_post(struct weir_file *file, const struct many *many, const weir_view *data, size_t count,
-                        uint32_t flags, uint64_t *ret_seq) {
+static size_t many_post(struct weir_file *file, const struct weir_append_many *many, const weir_view *data,
+                        size_t count, uint32_t flags, uint64_t *ret_seq) {
     size_t head = weir_frame_word_size(many->word), done;
     uint64_t seq;
     for (done = 0; done < count && data[done].size <= file->place.size_max - head; done++) {
@@ -705,7 +628,7 @@ static size_t many_post(struct weir_file *file, const struct many *many, const w
 size_t weir_append_post_many(struct weir_file *file, uint64_t word, const weir_view *data, size_t count, int64_t time,
                              uint32_t flags, uint64_t *ret_seq) {
     struct weir_append *append = &file->append;
-    struct many many = {word, time};
+    struct weir_append_many many = {word, time};
     int64_t timeout = file->place.timeout_ns < MANY_WAIT_NS ? file->place.timeout_ns : MANY_WAIT_NS;
     size_t done = 0, some, size;
     if (flags & WEIR_COMMIT_MORE)
@@ -718,7 +641,7 @@ size_t weir_append_post_many(struct weir_file *file, uint64_t word, const weir_v
         if (status == WEIR_OK)
             status = batch_begin(file, size, timeout, NULL);
         if (status == WEIR_OK)
-            status = many_build(append, &many, data + done, some);
+            status = weir_append_build_many(append, &many, data + done, some);
         if (status == WEIR_OK)
             status = batch_end(file, some, NULL);
         weir_lease_unlock(&append->lease);

@@ -119,14 +119,13 @@ static void test_many_into_a_limit(void **state) {
  * later, once, and is said to. */
 static void test_many_behind_a_lock(void **state) {
     (void)state;
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
     weir_view views[2] = {{"a", 1}, {"b", 1}};
     weir_error err = {0};
     size_t sent = 99;
     weir_writer *writer = writer_of("held.weir", "?timeout=30ms");
     off_t size = file_size("held.weir");
     int fd = open(path_of("held.weir.lock"), O_RDWR | O_CLOEXEC);
-    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
     assert_int_equal(weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_CBOR, NULL, views, 2, &sent, &err),
                      WEIR_ETIMEOUT);
     assert_non_null(strstr(err.text, "lock"));
@@ -154,6 +153,51 @@ static void test_an_emptied_log(void **state) {
     weir_reader_close(reader);
     weir_writer_close(one);
     weir_writer_close(other);
+}
+
+/* The same without a size that tells. */
+static void test_emptied_and_as_large_again(void **state) {
+    (void)state;
+    weir_writer *one = writer_of("again.weir", ""), *other = writer_of("again.weir", "");
+    for (int64_t i = 1; i <= 3; i++)
+        assert_int_equal(send_number(one, i, 100, NULL), WEIR_OK);
+    off_t size = file_size("again.weir");
+    assert_int_equal(truncate(path_of("again.weir"), 0), 0);
+    for (int64_t i = 4; i <= 6; i++)
+        assert_int_equal(send_number(other, i, 100, NULL), WEIR_OK);
+    assert_int_equal(file_size("again.weir"), size);
+    assert_int_equal(send_number(one, 7, 100, NULL), WEIR_OK);
+    assert_int_equal(weir_writer_seq(one), weir_writer_seq(other) + 1);
+    weir_reader *reader = reader_of("again.weir", "?from=oldest");
+    for (int64_t i = 4; i <= 7; i++)
+        assert_int_equal(next_number(reader), i);
+    assert_int_equal(weir_reader_gaps(reader), 0);
+    weir_reader_close(reader);
+    weir_writer_close(one);
+    weir_writer_close(other);
+}
+
+/* What the first record of a batch has said, those behind it leave out. */
+static void test_a_batch_is_small(void **state) {
+    (void)state;
+    enum { MANY = 64, SIZE = 64, WHOLE = 112, SHORT = 80 };
+    weir_view views[MANY];
+    store_fill();
+    for (int is_corked = 0; is_corked < 2; is_corked++) {
+        const char *name = is_corked ? "corked.weir" : "small.weir";
+        weir_writer *writer = writer_of(name, "?stamp=0");
+        off_t size = file_size(name);
+        for (int i = 0; i < MANY; i++)
+            views[i] = (weir_view){(const char *)store + i, SIZE};
+        if (is_corked)
+            weir_writer_cork(writer);
+        assert_int_equal(weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_CBOR, NULL, views, MANY, NULL, NULL),
+                         WEIR_OK);
+        if (is_corked)
+            assert_int_equal(weir_writer_uncork(writer, NULL), WEIR_OK);
+        assert_int_equal(file_size(name) - size, WHOLE + (MANY - 1) * SHORT);
+        weir_writer_close(writer);
+    }
 }
 
 /* A killed writer's half document is cut off without the log being read from its beginning, which is damaged here. */
@@ -190,6 +234,8 @@ int main(void) {
         TEST(test_many_into_a_limit),
         TEST(test_many_behind_a_lock),
         TEST(test_an_emptied_log),
+        TEST(test_emptied_and_as_large_again),
+        TEST(test_a_batch_is_small),
         TEST(test_half_a_document),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);

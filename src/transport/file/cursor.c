@@ -16,7 +16,14 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 
-enum { READ_AHEAD = 256 << 10, LINE_SLACK = 4096, RECORD_ALIGNMENT = 8, COMPARED = 16 << 10, TRIES_MAX = 8 };
+enum {
+    READ_AHEAD = 256 << 10,
+    LINE_SLACK = 4096,
+    RECORD_ALIGNMENT = 8,
+    COMPARED = 16 << 10,
+    TRIES_MAX = 8,
+    CHECKED_MAX = 512 << 10
+};
 
 void weir_cursor_init(struct weir_cursor *cursor, int framing, uint64_t size_max) {
     *cursor = (struct weir_cursor){.fd = -1, .framing = framing, .size_max = size_max};
@@ -28,8 +35,9 @@ void weir_cursor_move(struct weir_cursor *cursor, int fd, uint64_t pos, uint64_t
     cursor->fd = fd;
     cursor->pos = pos;
     cursor->seq = seq;
+    cursor->time = 0;
     cursor->line = line;
-    cursor->is_joining = cursor->is_lost = cursor->is_held = 0;
+    cursor->is_joining = cursor->is_uncounted = cursor->is_lost = cursor->is_held = 0;
 }
 
 void weir_cursor_hold(struct weir_cursor *cursor, const struct weir_passed *passed) {
@@ -161,7 +169,8 @@ struct step {
     uint64_t at;   /* of the fragment */
     uint64_t next; /* behind it */
 };
-enum { STEP_SHORT = 100, STEP_BAD_HEADER, STEP_BAD_PIECE, STEP_EMPTY };
+/* CUT: what seems to be a short record, but goes on behind the file's end. */
+enum { STEP_SHORT = 100, STEP_BAD_HEADER, STEP_BAD_PIECE, STEP_EMPTY, STEP_CUT };
 
 static int is_zero(const unsigned char *bytes, size_t size) {
     for (size_t i = 0; i < size; i++)
@@ -170,14 +179,38 @@ static int is_zero(const unsigned char *bytes, size_t size) {
     return 1;
 }
 
+/* Its only checksum is over all of it, so nothing of it is believed before. */
+static int short_take(struct weir_cursor *cursor, size_t whole, struct step *step, weir_error *err) {
+    const unsigned char *bytes;
+    size_t size;
+    int status = weir_cursor_window(cursor, step->at, whole, &bytes, &size, err);
+    if (status != WEIR_OK)
+        return status;
+    if (size < whole)
+        return STEP_CUT;
+    if (cursor->is_uncounted || !weir_log_short_read(bytes, cursor->generation, step->at, cursor->seq, &step->record))
+        return STEP_BAD_HEADER;
+    step->piece = bytes + WEIR_LOG_SHORT_HEADER;
+    step->next = step->at + whole;
+    step->record.time = cursor->time;
+    if (step->record.head >> 24 & WEIR_FRAME_TIME && step->record.size >= 8) {
+        int64_t time;
+        memcpy(&time, step->piece, 8);
+        step->record.time = time ? time : cursor->time;
+    }
+    return WEIR_OK;
+}
+
 /* The fragment at or behind @pos. Return: WEIR_OK, one of the above, or a failure. */
 static int step_take(struct weir_cursor *cursor, uint64_t pos, struct step *step, weir_error *err) {
     const unsigned char *bytes;
-    size_t size;
+    size_t size, whole;
     step->at = pos + weir_log_padding(pos);
     int status = weir_cursor_window(cursor, step->at, WEIR_LOG_RECORD_HEADER, &bytes, &size, err);
     if (status != WEIR_OK)
         return status;
+    if (size >= WEIR_LOG_SHORT_HEADER && weir_log_short_seems(bytes, step->at, &whole))
+        return short_take(cursor, whole, step, err);
     if (size < WEIR_LOG_RECORD_HEADER)
         return size ? STEP_SHORT : STEP_EMPTY;
     if (!weir_log_record_read(bytes, cursor->generation, step->at, &step->record))
@@ -192,20 +225,33 @@ static int step_take(struct weir_cursor *cursor, uint64_t pos, struct step *step
     return weir_crc32c(0, step->piece, step->record.size) == step->record.crc ? WEIR_OK : STEP_BAD_PIECE;
 }
 
-/* The first header that can be believed behind @pos, in its block or at the beginning of the next; 0: the file ends
- * before. */
-static uint64_t resync(struct weir_cursor *cursor, uint64_t pos, weir_error *err) {
+/* Is there a record that can be believed? What seems to be a short one must be read as a whole to know, so whoever fills a
+ * block with such beginnings is not followed for long. */
+static int is_record(const struct weir_cursor *cursor, const unsigned char *bytes, size_t size, uint64_t pos,
+                     size_t *checked) {
     struct weir_log_record record;
+    size_t whole;
+    if (!weir_log_short_seems(bytes, pos, &whole))
+        return size >= WEIR_LOG_RECORD_HEADER && weir_log_record_read(bytes, cursor->generation, pos, &record);
+    if (cursor->is_uncounted || whole > size || *checked > CHECKED_MAX)
+        return 0;
+    *checked += whole;
+    return weir_log_short_read(bytes, cursor->generation, pos, cursor->seq, &record);
+}
+
+/* The first header that can be believed behind @pos, in its block or at the beginning of the next; 0: the file ends
+ * before. @may_read: or else look only at what is in the window. */
+static uint64_t resync(struct weir_cursor *cursor, uint64_t pos, int may_read, weir_error *err) {
     const unsigned char *bytes;
-    size_t size;
+    size_t size, checked = 0;
     uint64_t block_end = pos - pos % WEIR_LOG_BLOCK + WEIR_LOG_BLOCK;
     pos += RECORD_ALIGNMENT - pos % RECORD_ALIGNMENT;
-    if (weir_cursor_window(cursor, pos, (size_t)(block_end - pos) + WEIR_LOG_RECORD_HEADER, &bytes, &size, err) !=
-        WEIR_OK)
+    size_t want = may_read ? (size_t)(block_end - pos) + WEIR_LOG_RECORD_HEADER : 1;
+    if (weir_cursor_window(cursor, pos, want, &bytes, &size, err) != WEIR_OK)
         return 0;
-    for (; pos + WEIR_LOG_FRAGMENT_MIN <= block_end && size >= WEIR_LOG_RECORD_HEADER;
+    for (; pos + WEIR_LOG_FRAGMENT_MIN <= block_end && size >= WEIR_LOG_SHORT_HEADER;
          pos += RECORD_ALIGNMENT, bytes += RECORD_ALIGNMENT, size -= RECORD_ALIGNMENT)
-        if (weir_log_record_read(bytes, cursor->generation, pos, &record))
+        if (is_record(cursor, bytes, size, pos, &checked))
             return pos;
     return pos + size > block_end ? block_end : 0;
 }
@@ -228,30 +274,47 @@ static int damage_handle(struct weir_cursor *cursor, int what, const struct step
             return status;
         return size ? damaged(cursor, from, step->next, err) : nothing_yet(cursor, WEIR_TAIL_BAD);
     }
-    to = resync(cursor, step->at, err);
+    /* What is being written this moment is not there as a whole, but in more that was read now there would be the next
+     * one. */
+    to = resync(cursor, step->at, what != STEP_CUT, err);
     if (to)
         return damaged(cursor, from, to, err);
     int status = weir_cursor_window(cursor, step->at, WEIR_LOG_BLOCK, &bytes, &size, err);
     if (status != WEIR_OK)
         return status;
-    return nothing_yet(cursor, is_zero(bytes, size) ? WEIR_TAIL_SHORT : WEIR_TAIL_BAD);
+    return nothing_yet(cursor, what == STEP_CUT || is_zero(bytes, size) ? WEIR_TAIL_SHORT : WEIR_TAIL_BAD);
 }
 
 static int is_wanted(const struct weir_cursor *cursor, const struct step *step, const struct weir_log_record *first) {
     uint32_t type = step->record.type;
     if (cursor->frame.size == 0)
-        return type == WEIR_RECORD_FULL || type == WEIR_RECORD_FIRST;
+        return type == WEIR_RECORD_FULL || type == WEIR_RECORD_FIRST || type == WEIR_RECORD_SHORT;
     return (type == WEIR_RECORD_MIDDLE || type == WEIR_RECORD_LAST) && step->record.seq == first->seq &&
            step->record.writer == first->writer;
+}
+
+/* What a short record's header stands for. */
+static int head_add(struct weir_cursor *cursor, const struct weir_log_record *record) {
+    uint64_t head[2] = {(uint64_t)record->head << 32 | (WEIR_LOG_SHORT_HEADER + record->size), record->seq};
+    return weir_buffer_append(&cursor->frame, head, sizeof(head));
 }
 
 static int piece_add(struct weir_cursor *cursor, const struct step *step, weir_error *err) {
     if (cursor->frame.size + step->record.size > cursor->size_max + LINE_SLACK)
         return weir_fail(err, WEIR_ETOOBIG, "message %llu is over the limit of %llu bytes; raise max= in the address",
                          (unsigned long long)step->record.seq, (unsigned long long)cursor->size_max);
-    if (weir_buffer_append(&cursor->frame, step->piece, step->record.size) != WEIR_OK)
+    if ((step->record.type == WEIR_RECORD_SHORT && head_add(cursor, &step->record) != WEIR_OK) ||
+        weir_buffer_append(&cursor->frame, step->piece, step->record.size) != WEIR_OK)
         return weir_fail(err, WEIR_ENOMEM, "out of memory for a message of a log");
     return WEIR_OK;
+}
+
+/* What short records behind this one begin with. */
+static void number_note(struct weir_cursor *cursor, const struct weir_log_record *record) {
+    cursor->seq = record->seq;
+    cursor->is_uncounted = 0;
+    if (record->type != WEIR_RECORD_SHORT)
+        cursor->time = record->time;
 }
 
 static void passed_set(struct weir_cursor *cursor, const struct weir_log_record *record, uint64_t begin, uint64_t end,
@@ -259,8 +322,8 @@ static void passed_set(struct weir_cursor *cursor, const struct weir_log_record 
     *ret = (struct weir_passed){
         .pos = begin, .end = end, .seq = record->seq, .time = record->time, .writer = record->writer};
     cursor->pos = end;
-    cursor->seq = record->seq;
     cursor->is_joining = 0;
+    number_note(cursor, record);
 }
 
 /* Put a message together. A message over the limit is passed over fragment by fragment, like the rest of one that we
@@ -279,10 +342,11 @@ static int records_take(struct weir_cursor *cursor, struct weir_passed *ret, str
         if (!is_wanted(cursor, step, &first)) {
             if (cursor->frame.size == 0 && cursor->is_joining) {
                 cursor->pos = begin = at;
+                number_note(cursor, &step->record);
                 continue;
             }
             /* A fragment of another message: go on with it if it begins one. */
-            int begins = step->record.type == WEIR_RECORD_FULL || step->record.type == WEIR_RECORD_FIRST;
+            int begins = step->record.type != WEIR_RECORD_MIDDLE && step->record.type != WEIR_RECORD_LAST;
             return damaged(cursor, begin, begins ? step->at : at, err);
         }
         if (cursor->frame.size == 0) {
@@ -293,13 +357,14 @@ static int records_take(struct weir_cursor *cursor, struct weir_passed *ret, str
         if (status == WEIR_ETOOBIG) {
             cursor->pos = at;
             cursor->is_joining = 1;
+            number_note(cursor, &first);
             return weir_fail(err, WEIR_ECORRUPT,
                              "message %llu is over the limit of %llu bytes; raise max= in the address",
                              (unsigned long long)first.seq, (unsigned long long)cursor->size_max);
         }
         if (status != WEIR_OK)
             return status;
-        if (step->record.type == WEIR_RECORD_FULL || step->record.type == WEIR_RECORD_LAST) {
+        if (step->record.type != WEIR_RECORD_FIRST && step->record.type != WEIR_RECORD_MIDDLE) {
             passed_set(cursor, &first, begin, at, ret);
             return WEIR_OK;
         }
@@ -319,7 +384,7 @@ static int frames_next(struct weir_cursor *cursor, struct weir_passed *ret, weir
             return nothing_yet(cursor, cursor->frame.size ? WEIR_TAIL_SHORT : WEIR_TAIL_CLEAN);
         if (what == STEP_SHORT)
             return nothing_yet(cursor, WEIR_TAIL_SHORT);
-        if (what != STEP_BAD_HEADER && what != STEP_BAD_PIECE)
+        if (what != STEP_BAD_HEADER && what != STEP_BAD_PIECE && what != STEP_CUT)
             return status;
         cursor->frame.size = 0;
         if (attempt > 0)

@@ -6,6 +6,7 @@
  *     path.c     opening and making files, and the files that rotation has put aside
  *     lease.c    the lock file: who writes, and where the log ended when its lock was last given back
  *     append.c   writing: under the lock, in batches, rotating
+ *     build.c    the bytes of a batch
  *     sync.c     bringing it to the disk, as sync= says
  *     follow.c   reading: where to begin, what comes next, and from one file to its successor
  *     watch.c    waiting for a file to change (inotify)
@@ -28,16 +29,24 @@ enum {
     WEIR_LOG_HEADER_SIZE = 128,
     WEIR_LOG_BLOCK = 32768,
     WEIR_LOG_RECORD_HEADER = 32,
+    WEIR_LOG_SHORT_HEADER = 16,
     WEIR_LOG_FRAGMENT_MIN = 40, /* less at the end of a block is left empty */
     WEIR_LOG_VERSION = 1,
     WEIR_FILE_PATH_MAX = WEIR_PLACE_TEXT_MAX + 16,
     WEIR_FILE_WRITERS_MAX = 1024,
+    WEIR_FILE_POSTED = 8,        /* where frames that wait begin; zeros lead to the next */
     WEIR_FILE_BATCH = 256 << 10, /* bytes of corked messages that are written at once */
 };
 
 /* ---- record.c ---- */
 
-enum weir_record_type { WEIR_RECORD_FULL = 1, WEIR_RECORD_FIRST = 2, WEIR_RECORD_MIDDLE = 3, WEIR_RECORD_LAST = 4 };
+enum weir_record_type {
+    WEIR_RECORD_FULL = 1,
+    WEIR_RECORD_FIRST = 2,
+    WEIR_RECORD_MIDDLE = 3,
+    WEIR_RECORD_LAST = 4,
+    WEIR_RECORD_SHORT = 5
+};
 
 /* The first bytes of a .weir file. */
 struct weir_log_header {
@@ -58,6 +67,7 @@ struct weir_log_record {
     uint32_t writer;
     uint64_t seq;
     int64_t time;
+    uint32_t head; /* of a short one: bytes 4 to 7 of its frame */
 };
 /* Is there a record header at @bytes, which lie at @offset of the file? Return: 1, or 0. */
 int weir_log_record_read(const unsigned char *bytes, uint64_t generation, uint64_t offset, struct weir_log_record *ret);
@@ -69,6 +79,16 @@ int weir_log_record_append(struct weir_buffer *out, uint64_t offset, uint64_t ge
 unsigned char *weir_log_record_begin(struct weir_buffer *out, uint64_t offset, size_t size);
 void weir_log_record_end(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
                          int64_t time, size_t size);
+/* The same as a short record, for a message that is not the first of its batch, and whose frame has no time of its own or
+ * the record before says the same. @word is the frame's first; what stands behind its seq comes in two parts. Return:
+ * WEIR_OK; WEIR_ENOTSUP: it has no room in one fragment there, or must be a record with everything; WEIR_ENOMEM. */
+int weir_log_short_append(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
+                          uint64_t word, weir_view first, weir_view rest);
+/* Does a short record seem to begin here, of which WEIR_LOG_SHORT_HEADER bytes are there? @ret_size: all of it. */
+int weir_log_short_seems(const unsigned char *bytes, uint64_t offset, size_t *ret_size);
+/* Is it one, all of whose bytes are there, behind message @before? Return: 1, or 0. */
+int weir_log_short_read(const unsigned char *bytes, uint64_t generation, uint64_t offset, uint64_t before,
+                        struct weir_log_record *ret);
 /* Bytes from @offset to the next place where a record may begin. */
 size_t weir_log_padding(uint64_t offset);
 
@@ -97,9 +117,11 @@ struct weir_cursor {
     uint64_t generation; /* .weir; 0: not known yet */
     uint64_t pos;        /* where the next message begins */
     uint64_t seq;        /* of the message before it; 0: not known */
+    int64_t time;        /* .weir: that the last record with a time said; 0: not known */
     uint64_t line;       /* newlines (JSON) or messages before pos; UINT64_MAX: not known */
     uint64_t told_at;    /* the damage at this place has been told of, + 1 */
     int is_joining;      /* .weir: pos may lie within a message, whose rest is to be passed over */
+    int is_uncounted;    /* .weir: seq is not known, so no short record can be read */
     int is_lost;         /* plain: behind garbage */
     int is_skimming;     /* plain: only where messages end is looked at */
     int is_held;         /* the message in frame is the next one again */
@@ -172,6 +194,8 @@ int weir_file_rights(const struct weir_place *place, int fd, uint32_t mode, weir
 void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path);
 /* How many rotated files there are: the greatest N, holes of one passed over. */
 uint32_t weir_file_rotated_count(const struct weir_place *place);
+/* Is it on one of the file systems that need anyfs=1? */
+int weir_file_is_remote(int fd);
 /* Which file it is, and its size: @path, no link followed, or with NULL @fd. Times are not asked for, because after a
  * question for them the kernel marks the inode with the next write, which costs as much as the write. Return: 1, 0. */
 struct weir_file_about {
@@ -200,6 +224,7 @@ struct weir_lease {
     struct weir_lease *next; /* of all that this process has open */
     int fd;                  /* -1: not open */
     int is_locked;
+    int is_by_byte;   /* the lock is one of a byte */
     int is_exclusive; /* nobody else may write, so the lock is kept */
     int is_guest;     /* a client that made the log */
     int is_first;     /* nobody else wrote when it was opened */
@@ -226,6 +251,10 @@ void weir_lease_unlock(struct weir_lease *lease);
 /* Return: 1 with the note, 0 when there is none that can be believed. */
 int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret);
 void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_note *note);
+/* How large the lock file is: as large as before when nobody has looked for the end in the log itself meanwhile. */
+uint64_t weir_lease_size(const struct weir_lease *lease);
+/* Somebody has, who holds the lock: it grows. */
+void weir_lease_looked(const struct weir_lease *lease);
 /* The lock of who syncs. Return: WEIR_OK, WEIR_EBUSY, WEIR_ESYSTEM. */
 int weir_lease_sync_take(const struct weir_lease *lease);
 void weir_lease_sync_drop(const struct weir_lease *lease);
@@ -266,13 +295,14 @@ struct weir_append {
     uint64_t end;               /* of the log, when we last looked */
     uint64_t seq;               /* of its last message */
     uint64_t begun;             /* rotation by age: time of the file's first message, 0: none yet */
-    struct weir_buffer pending; /* frames, each at a multiple of 64 */
+    struct weir_buffer pending; /* frames, each at a multiple of 8; reserved ones of 64, zeros before */
     size_t reserved;            /* bytes of the one that is reserved behind them */
     uint64_t count;             /* of pending frames */
     uint64_t skipped;           /* numbers used up by messages that were dropped */
     struct weir_lease_note note;
     int is_noted;        /* note was read under this lock */
     int is_note_good;    /* and can be believed */
+    uint64_t lock_size;  /* of the lock file, when the note was last read or the end looked for */
     int must_look;       /* at the log itself: who wrote before us may not have been of this boot */
     uint64_t noted_end;  /* where the log ended in the note that we last read or wrote */
     uint64_t size_limit; /* RLIMIT_FSIZE, as asked at limit_asked */
@@ -298,6 +328,23 @@ size_t weir_append_post_many(struct weir_file *file, uint64_t word, const weir_v
                              uint32_t flags, uint64_t *ret_seq);
 int weir_append_flush(struct weir_file *file, weir_error *err);
 void weir_append_close(struct weir_file *file);
+
+/* ---- build.c ---- */
+
+/* What the messages of a call have in common. */
+struct weir_append_many {
+    uint64_t word; /* of a frame without data */
+    int64_t time;
+};
+/* The bytes of all pending frames in append->out, numbered from append->seq on. Return: WEIR_OK, WEIR_ENOMEM, or what a
+ * plain message cannot be. */
+int weir_append_build(struct weir_file *file, weir_error *err);
+/* The same of @count messages that are given. */
+int weir_append_build_many(struct weir_append *append, const struct weir_append_many *many, const weir_view *data,
+                           size_t count);
+static inline size_t weir_align_up(size_t size, size_t alignment) {
+    return (size + alignment - 1) & ~(alignment - 1);
+}
 
 /* ---- sync.c ---- */
 

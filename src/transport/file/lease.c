@@ -1,16 +1,19 @@
 /* The lock file, PATH.lock: who writes, who may write now, and where the log ended when that was last decided.
  *
- *     byte 0        the lock: who has it may append, cut and rotate
+ *     the file      the lock (flock): who has it may append, cut and rotate
  *     byte 1        who brings the log to the disk, for all who wait for that
  *     byte 2        the server
  *     byte 3        the one writer of exclusive=1
  *     byte 64 + n   writer n is there
  *
- * All are OFD locks, so the kernel gives them back when their holder dies. The file holds a note of 64 bytes with a
+ * The bytes are OFD locks. All belong to an open file, so the kernel gives them back when their holder dies. The lock
+ * itself is taken for each batch, and a lock of the whole file costs two thirds of one of a byte, as the others do not
+ * lie in its way. Where the file system makes a byte lock of it, of all bytes (NFS, with anyfs=1), it is byte 0 instead.
+ * The file holds a note of 64 bytes with a
  * checksum, then the process numbers of the writers, which only sentences use, then how much is on the disk.
  *
  * What must stay true: the lock is that of the file which stands at the path now, so whoever gets it looks, and who
- * removes the file holds it. Who may not write the log cannot open the file, and so cannot hold up those who may. The
+ * removes the file holds it. The file grows with each look at the end of the log. Who may not write the log cannot open the file, and so cannot hold up those who may. The
  * note is a short cut: where it is missing or disagrees with the log, the log is looked at. What is mapped of the file
  * is only slept on, never read or written through the mapping, so nobody can do harm by cutting the file. */
 #include <errno.h>
@@ -19,6 +22,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -43,7 +47,7 @@ enum {
     DISK_AT = NOTE_SIZE + 8 * WEIR_FILE_WRITERS_MAX,
     DISK_SIZE = 48,
     RACES_MAX = 100,
-    SPINS = 3,
+    SPINS = 1,
     COUNT_MAX = 4096,
 };
 static const int64_t NAP_MIN_NS = 50000, NAP_MAX_NS = 1000000, CLOSE_WAIT_NS = 1000000000;
@@ -180,13 +184,30 @@ void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_no
 
 /* ---- the lock ---- */
 
+static int lock_try(const struct weir_lease *lease) {
+    int status;
+    if (lease->is_by_byte)
+        return weir_lock_take(lease->fd, LOCK_BYTE, 1);
+    do
+        status = flock(lease->fd, LOCK_EX | LOCK_NB);
+    while (status != 0 && errno == EINTR);
+    return status == 0 ? WEIR_OK : errno == EWOULDBLOCK ? WEIR_EBUSY : WEIR_ESYSTEM;
+}
+
+static void lock_drop(const struct weir_lease *lease) {
+    if (lease->is_by_byte)
+        weir_lock_drop(lease->fd, LOCK_BYTE);
+    else
+        (void)flock(lease->fd, LOCK_UN);
+}
+
 /* Others hold it for microseconds, so look a few times before sleeping. Only a few: a look is a system call that who
  * holds the lock must share a word of the kernel's with, and several writers that look all the time halve what one alone
  * gets done. Naps grow slowly: on a machine with more to do than processors a long one loses turn after turn. */
-static int byte_lock(int fd, uint64_t byte, int64_t timeout_ns) {
+static int lock_await(const struct weir_lease *lease, int64_t timeout_ns) {
     int64_t deadline = 0, rest = NAP_MIN_NS;
     for (int i = 0;; i++) {
-        int status = weir_lock_take(fd, byte, 1);
+        int status = lock_try(lease);
         if (status != WEIR_EBUSY)
             return status;
         if (i < SPINS) {
@@ -204,7 +225,7 @@ static int byte_lock(int fd, uint64_t byte, int64_t timeout_ns) {
 int weir_lease_lock(struct weir_lease *lease, const struct weir_place *place, int64_t timeout_ns, weir_error *err) {
     if (lease->is_locked)
         return WEIR_OK;
-    int status = byte_lock(lease->fd, LOCK_BYTE, timeout_ns);
+    int status = lock_await(lease, timeout_ns);
     lease->is_locked = status == WEIR_OK;
     if (status == WEIR_ETIMEOUT)
         return weir_fail(err, status,
@@ -216,9 +237,19 @@ int weir_lease_lock(struct weir_lease *lease, const struct weir_place *place, in
 
 void weir_lease_unlock(struct weir_lease *lease) {
     if (lease->is_locked && !lease->is_exclusive) {
-        weir_lock_drop(lease->fd, LOCK_BYTE);
+        lock_drop(lease);
         lease->is_locked = 0;
     }
+}
+
+uint64_t weir_lease_size(const struct weir_lease *lease) {
+    off_t size = lseek(lease->fd, 0, SEEK_END);
+    return size < 0 ? 0 : (uint64_t)size;
+}
+
+void weir_lease_looked(const struct weir_lease *lease) {
+    uint64_t size = weir_lease_size(lease), least = DISK_AT + DISK_SIZE;
+    (void)!ftruncate(lease->fd, (off_t)((size > least ? size : least) + 1));
 }
 
 /* ---- how much is on the disk ---- */
@@ -330,6 +361,7 @@ static int open_locked(struct weir_lease *lease, const struct weir_place *place,
         int status = file_open(place, path, &lease->fd, err);
         if (status == WEIR_EAGAIN)
             continue;
+        lease->is_by_byte = status == WEIR_OK && weir_file_is_remote(lease->fd);
         if (status == WEIR_OK)
             status = weir_lease_lock(lease, place, timeout_ns, err);
         if (status == WEIR_OK && weir_file_is_at(lease->fd, path))
@@ -464,6 +496,7 @@ void weir_lease_reader_closes(const struct weir_place *place, int log_fd) {
     char path[WEIR_FILE_PATH_MAX];
     lock_path(place, path);
     lease.fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    lease.is_by_byte = lease.fd >= 0 && weir_file_is_remote(lease.fd);
     if (lease.fd >= 0 && weir_lease_read(&lease, &note) && note.flags & WEIR_LEASE_KEEPS_NOT &&
         weir_lease_lock(&lease, place, CLOSE_WAIT_NS, NULL) == WEIR_OK)
         last_leaves(&lease, place, log_fd);
@@ -502,11 +535,13 @@ static int look(const struct weir_place *place) {
     return fd >= 0 ? fd : errno == ENOENT ? -1 : -2;
 }
 
+/* The kernel tells of the bytes without touching them, but of the lock only by giving a shared one, which is given back at
+ * once. */
 int weir_lease_is_locked(const struct weir_place *place) {
     int fd = look(place);
     if (fd < 0)
         return fd == -1 ? 0 : -1;
-    int is_locked = weir_lock_is_held(fd, LOCK_BYTE);
+    int is_locked = weir_file_is_remote(fd) ? weir_lock_is_held(fd, LOCK_BYTE) : flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     return is_locked;
 }

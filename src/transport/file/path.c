@@ -81,18 +81,30 @@ static const struct {
                {0x65735546, "FUSE"},   {0x01021997, "9P"},    {0x5346414F, "AFS"},  {0x00C36400, "Ceph"},
                {0x0BD00BD0, "Lustre"}, {0x7461636f, "OCFS2"}, {0x01161970, "GFS2"}};
 
-static int system_check(const struct weir_place *place, int fd, weir_error *err) {
+/* The name of the one that the file is on; NULL: none of these. */
+static const char *refused_name(int fd) {
     struct statfs about;
-    if (place->may_any_fs || fstatfs(fd, &about) != 0)
-        return WEIR_OK;
+    if (fstatfs(fd, &about) != 0)
+        return NULL;
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         if ((uint32_t)about.f_type == refused[i].magic)
-            return weir_fail(
-                err, WEIR_ENOTSUP,
-                "%s: the file lies on %s, where other machines may write unseen and unlocked; choose a local "
-                "disk, or say anyfs=1 if only this machine uses it",
-                place->text, refused[i].name);
-    return WEIR_OK;
+            return refused[i].name;
+    return NULL;
+}
+
+int weir_file_is_remote(int fd) {
+    return refused_name(fd) != NULL;
+}
+
+static int system_check(const struct weir_place *place, int fd, weir_error *err) {
+    const char *name = place->may_any_fs ? NULL : refused_name(fd);
+    if (!name)
+        return WEIR_OK;
+    return weir_fail(
+        err, WEIR_ENOTSUP,
+        "%s: the file lies on %s, where other machines may write unseen and unlocked; choose a local disk, "
+        "or say anyfs=1 if only this machine uses it",
+        place->text, name);
 }
 
 static int regular_check(const struct weir_place *place, const char *path, int fd, int is_writing, weir_error *err) {

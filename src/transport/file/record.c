@@ -13,9 +13,20 @@
  *     16 u64 seq
  *     24 i64 time
  *
+ * A short fragment is a whole message of a batch that is not its first, and has what its frame begins with in its own
+ * 16 bytes of header, in the same place, so that writing one is copying the frame and writing the header over that:
+ *
+ *      0 u32 crc of: generation, offset in the file, seq, and all from byte 4 on
+ *      4 u8  0xe7
+ *      5 u8  type: 5
+ *      6 u16 size of what follows
+ *      8 u16 lower half of seq's lower half
+ *     10 u16 writer
+ *     12 u32 bytes 4 to 7 of the frame
+ *
  * What must stay true: a fragment's header is believed only at the offset and in the log that it was written for, so
  * that bytes of other logs, or of this one in a message, are never taken for records while a reader looks for the next
- * one. */
+ * one. A block never begins with a short one, which only who knows the number before can read. */
 #include "transport/file/file.h"
 
 #include <string.h>
@@ -130,6 +141,69 @@ void weir_log_record_end(struct weir_buffer *out, uint64_t offset, uint64_t gene
     header_write(out->data + out->size + padding, offset + padding, generation, &record);
     out->size += padding + WEIR_LOG_RECORD_HEADER + size;
 }
+
+/* ---- short ones ---- */
+
+/* What is not in the bytes behind the header. As words of its own, since bytes just written are slow to read in other
+ * pieces than they were written in. */
+static uint32_t short_crc(uint64_t generation, uint64_t offset, uint64_t seq, const uint32_t header[3]) {
+    uint64_t all[5] = {generation, offset, seq, header[0] | (uint64_t)header[1] << 32, header[2]};
+    return weir_crc32c(0, all, 36);
+}
+
+/* The checksum is that of the bytes where they came from, for the same reason. */
+int weir_log_short_append(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
+                          uint64_t word, weir_view first, weir_view rest) {
+    size_t padding = weir_log_padding(offset), size = first.size + rest.size;
+    size_t room = WEIR_LOG_BLOCK - (size_t)((offset + padding) % WEIR_LOG_BLOCK);
+    if (WEIR_LOG_SHORT_HEADER + size > room || room == WEIR_LOG_BLOCK)
+        return WEIR_ENOTSUP;
+    unsigned char *to = weir_buffer_room(out, ALIGNMENT + WEIR_LOG_SHORT_HEADER + size);
+    if (!to)
+        return WEIR_ENOMEM;
+    uint32_t header[3] = {RECORD_MAGIC | WEIR_RECORD_SHORT << 8 | (uint32_t)size << 16,
+                          (uint32_t)(seq & 0xFFFF) | writer << 16, (uint32_t)(word >> 32)};
+    uint32_t crc = short_crc(generation, offset + padding, seq, header);
+    memset(to, 0, ALIGNMENT); /* a block's end is not crossed, so there is no more padding than that */
+    to += padding;
+    if (first.size) {
+        memcpy(to + WEIR_LOG_SHORT_HEADER, first.data, first.size);
+        crc = weir_crc32c(crc, first.data, first.size);
+    }
+    if (rest.size) {
+        memcpy(to + WEIR_LOG_SHORT_HEADER + first.size, rest.data, rest.size);
+        crc = weir_crc32c(crc, rest.data, rest.size);
+    }
+    memcpy(to, &crc, 4);
+    memcpy(to + 4, header, sizeof(header));
+    out->size += padding + WEIR_LOG_SHORT_HEADER + size;
+    return WEIR_OK;
+}
+
+int weir_log_short_seems(const unsigned char *bytes, uint64_t offset, size_t *ret_size) {
+    uint16_t size;
+    size_t room = WEIR_LOG_BLOCK - offset % WEIR_LOG_BLOCK;
+    memcpy(&size, bytes + 6, 2);
+    *ret_size = WEIR_LOG_SHORT_HEADER + (size_t)size;
+    return bytes[4] == RECORD_MAGIC && bytes[5] == WEIR_RECORD_SHORT && room < WEIR_LOG_BLOCK && *ret_size <= room;
+}
+
+/* The number is the next one with these 16 bits. */
+int weir_log_short_read(const unsigned char *bytes, uint64_t generation, uint64_t offset, uint64_t before,
+                        struct weir_log_record *ret) {
+    uint32_t crc, header[3];
+    memcpy(&crc, bytes, 4);
+    memcpy(header, bytes + 4, sizeof(header));
+    uint32_t size = header[0] >> 16;
+    uint64_t seq = before + 1 + (uint16_t)(header[1] - (before + 1));
+    if (crc != weir_crc32c(short_crc(generation, offset, seq, header), bytes + WEIR_LOG_SHORT_HEADER, size))
+        return 0;
+    *ret = (struct weir_log_record){
+        .type = WEIR_RECORD_SHORT, .size = size, .writer = header[1] >> 16, .seq = seq, .head = header[2]};
+    return 1;
+}
+
+/* ---- with everything ---- */
 
 int weir_log_record_append(struct weir_buffer *out, uint64_t offset, uint64_t generation, uint32_t writer, uint64_t seq,
                            int64_t time, const unsigned char *frame, size_t size) {

@@ -65,7 +65,7 @@ static int walk(struct weir_cursor *cursor, struct weir_log_end *ret, weir_error
 
 static void block_join(struct weir_cursor *cursor, int fd, uint64_t block) {
     weir_cursor_move(cursor, fd, block * WEIR_LOG_BLOCK, 0, UINT64_MAX);
-    cursor->is_joining = 1;
+    cursor->is_joining = cursor->is_uncounted = 1;
 }
 
 /* Join farther and farther from the end until there is a whole message behind. */

@@ -123,8 +123,9 @@ struct weir_backing_wakes {
     void (*sleep)(const struct weir_backing *backing, int64_t left_ns);
     int (*drain)(const struct weir_backing *backing);
     int (*fd)(const struct weir_backing *backing);
-    /* It has found where it begins in all lanes that it knows of. */
-    void (*place)(const struct weir_backing *backing);
+    /* It has found where it begins in all lanes that it knows of. From here on others may come by themselves, not
+     * before: the reader fills its slot, and goes through its lanes, alone. */
+    int (*place)(const struct weir_backing *backing, weir_error *err);
     /* It has moved on: tell writers that sleep. */
     void (*space_tell)(const struct weir_backing *backing);
     /* Has the writer of a lane gone for good? Then, when the lane has been read to its end, its number is given

@@ -145,10 +145,10 @@ int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel
         status = weir_shm_reader_seek(reader, place->from, place->from_value, err);
     if (status == WEIR_EAGAIN) /* from=last, and nothing there yet */
         status = WEIR_OK;
+    if (status == WEIR_OK && reader->sleeper.slot != WEIR_NO_SLOT)
+        status = weir_slot_place(channel, reader->sleeper.slot, err);
     if (status)
         weir_shm_reader_close(reader);
-    else if (reader->sleeper.slot != WEIR_NO_SLOT)
-        weir_slot_place(channel, reader->sleeper.slot);
     return status;
 }
 
@@ -453,6 +453,13 @@ static int is_ready(void *user) {
            atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) != reader->lanes_seen;
 }
 
+/* A frame has come: bring its second line as well, while what the first one says is looked at. Who copies the message asks
+ * for it only much later, and would wait for it as long as for the first. */
+static inline void rest_fetch(const _Atomic(uint64_t) *at, uint64_t word) {
+    if (weir_frame_word_size(word) > WEIR_SHM_LINE)
+        __builtin_prefetch((const unsigned char *)at + WEIR_SHM_LINE);
+}
+
 /* A few looks at the one place where the next frame most probably will be. */
 static int spin_briefly(const struct weir_shm_reader *reader) {
     const struct weir_lane_view *view = &reader->lanes[reader->order[reader->current]];
@@ -460,8 +467,11 @@ static int spin_briefly(const struct weir_shm_reader *reader) {
         return 0;
     const _Atomic(uint64_t) *at = weir_segment_word(&view->segment, view->position);
     for (int i = 0; i < LOOKS; i++) {
-        if (atomic_load_explicit(at, memory_order_relaxed) != 0)
+        uint64_t word = atomic_load_explicit(at, memory_order_relaxed);
+        if (word != 0) {
+            rest_fetch(at, word);
             return 1;
+        }
         weir_spin_pause();
     }
     return 0;

@@ -212,7 +212,7 @@ static int sealed_lease_take(struct weir_backing *backing, unsigned lease, int i
     if (lease == WEIR_LEASE_LANE)
         return number_take(sealed, weir_files_of(backing));
     if (lease == WEIR_LEASE_SLOT && !is_writer(sealed))
-        return weir_join_watch(sealed) == 0 ? WEIR_OK : WEIR_ESYSTEM;
+        return WEIR_OK;
     if (lease >= WEIR_LEASE_SLOT && is_writer(sealed))
         return atomic_load(&sealed->cursors->joined) >> (lease - WEIR_LEASE_SLOT) & 1 ? WEIR_EBUSY : WEIR_OK;
     return WEIR_EBUSY;

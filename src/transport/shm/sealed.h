@@ -118,7 +118,7 @@ struct weir_sealed {
     unsigned slowest;                           /* owner: whose space word it sleeps on */
     /* reader */
     int epoll_fd, event_fd, inotify_fd;
-    _Atomic(int) is_placed;
+    int is_placed; /* said before the thread is started */
     int refused_status;
     char refused_text[sizeof(((struct weir_sealed_packet *)0)->text)];
     struct weir_sealed_lane lanes[WEIR_SHM_LANES];
@@ -190,8 +190,6 @@ void weir_door_space_sleep(const struct weir_backing *backing, uint32_t word, in
 int weir_join_begin(struct weir_sealed *sealed, weir_error *err);
 /* The slots have their places: map the pages of the writers that we have joined. Return: 0, or -1 with errno. */
 int weir_join_map(struct weir_sealed *sealed);
-/* Join those that come from now on. Return: 0, or an error number. */
-int weir_join_watch(struct weir_sealed *sealed);
 void weir_join_end(struct weir_sealed *sealed);
 /* Take what has come on the connection of a lane. */
 void weir_join_receive(struct weir_sealed *sealed, struct weir_sealed_lane *lane);
@@ -199,7 +197,8 @@ void weir_join_arm(const struct weir_backing *backing);
 void weir_join_sleep(const struct weir_backing *backing, int64_t left_ns);
 int weir_join_drain(const struct weir_backing *backing);
 int weir_join_fd(const struct weir_backing *backing);
-void weir_join_place(const struct weir_backing *backing);
+/* Also begins to join those that come later. */
+int weir_join_place(const struct weir_backing *backing, weir_error *err);
 void weir_join_space_tell(const struct weir_backing *backing);
 int weir_join_is_over(const struct weir_backing *backing, unsigned lane);
 void weir_join_lane_free(const struct weir_backing *backing, unsigned lane);

@@ -210,7 +210,7 @@ static int lane_show(struct weir_sealed *sealed, struct weir_sealed_lane *lane) 
             newest = lane->segments[i].generation;
     atomic_store(&weir_sealed_slot(sealed, index)->pid, (uint32_t)getpid());
     atomic_store(&lane->state, WEIR_LANE_JOINED);
-    if (atomic_load(&sealed->is_placed)) /* it is read from its beginning: what is sent from now on will be seen */
+    if (sealed->is_placed) /* it is read from its beginning: what is sent from now on will be seen */
         atomic_fetch_or(&weir_sealed_slot(sealed, index)->flags, WEIR_SLOT_PLACED);
     atomic_store(&sealed->page->generation[index], newest);
     atomic_fetch_add(&sealed->page->lanes_changed, 1);
@@ -351,10 +351,6 @@ static void *join_run(void *user) {
     return NULL;
 }
 
-int weir_join_watch(struct weir_sealed *sealed) {
-    return weir_sealed_thread_start(sealed, join_run);
-}
-
 void weir_join_end(struct weir_sealed *sealed) {
     weir_sealed_thread_stop(sealed);
     for (size_t i = 0; i < WEIR_SHM_LANES; i++)
@@ -404,13 +400,15 @@ int weir_join_fd(const struct weir_backing *backing) {
     return fcntl(sealed->epoll_fd, F_DUPFD_CLOEXEC, 0);
 }
 
-void weir_join_place(const struct weir_backing *backing) {
+int weir_join_place(const struct weir_backing *backing, weir_error *err) {
     struct weir_sealed *sealed = weir_sealed_of(backing);
-    atomic_store(&sealed->is_placed, 1);
-    atomic_thread_fence(memory_order_seq_cst); /* a lane that is shown now either sees it or is seen here */
+    sealed->is_placed = 1;
     for (unsigned i = 0; i < WEIR_SHM_LANES; i++)
         if (is_ours(sealed, i))
             atomic_fetch_or(&weir_sealed_slot(sealed, i)->flags, WEIR_SLOT_PLACED);
+    int failed = weir_sealed_thread_start(sealed, join_run);
+    return failed ? weir_fail_errno(err, failed, "%s: it cannot watch for writers that come later", sealed->place.text)
+                  : WEIR_OK;
 }
 
 void weir_join_space_tell(const struct weir_backing *backing) {

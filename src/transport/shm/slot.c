@@ -70,10 +70,9 @@ int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *r
     return WEIR_OK;
 }
 
-void weir_slot_place(const struct weir_shm_channel *channel, unsigned slot) {
+int weir_slot_place(const struct weir_shm_channel *channel, unsigned slot, weir_error *err) {
     atomic_fetch_or(&weir_channel_slot(channel, slot)->flags, WEIR_SLOT_PLACED);
-    if (channel->wakes)
-        channel->wakes->place(&channel->backing);
+    return channel->wakes ? channel->wakes->place(&channel->backing, err) : WEIR_OK;
 }
 
 void weir_slot_drop(struct weir_shm_channel *channel, unsigned slot) {

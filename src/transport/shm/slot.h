@@ -9,7 +9,7 @@
  * Return: WEIR_OK, WEIR_EBUSY (all are taken). */
 int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret);
 /* The reader has found where it begins: writers that wait for readers may send. */
-void weir_slot_place(const struct weir_shm_channel *channel, unsigned slot);
+int weir_slot_place(const struct weir_shm_channel *channel, unsigned slot, weir_error *err);
 void weir_slot_drop(struct weir_shm_channel *channel, unsigned slot);
 
 /* The position before which no holding reader needs anything of the lane; at most @head. @ret_slot: whose it is,

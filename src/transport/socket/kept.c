@@ -77,6 +77,7 @@ void weir_kept_flush(void *object, enum weir_burst_how how) {
     pthread_mutex_lock(&socket->lock);
     weir_kept_publish(socket, how);
     socket->batch_size = 0;
+    socket->batch_count = 0;
     weir_socket_push_new(socket);
     if (!socket->pump.owner_waits)
         weir_socket_hand_over(socket);

@@ -134,6 +134,39 @@ static void test_room_is_made_of_the_right_kind(void **state) {
     weir_chunk_unref(droppable);
 }
 
+/* What is dropped run by run and then to the byte is what is dropped to the byte each time. */
+static void test_what_is_too_old_goes(void **state) {
+    struct weir_queue exact = {0}, late = {0};
+    struct weir_chunk *open[2] = {NULL, NULL};
+    unsigned seed = 4711;
+    (void)state;
+    print_message("seed %u\n", seed);
+    for (uint64_t seq = 1; seq <= ROUNDS; seq++) {
+        int which = rand_r(&seed) % 20 == 0;
+        size_t most = rand_r(&seed) % 50 == 0 ? 70000 : 3000, size = 16 + (size_t)rand_r(&seed) % most;
+        push(&exact, &open[which], WEIR_CHUNK_FIRM, seq, size);
+        const struct weir_run *run = weir_queue_run(&exact, exact.count - 1);
+        assert_int_equal(weir_queue_push(&late, run->chunk, run->end - size, run->end), WEIR_OK);
+        weir_queue_trim(&exact, 200000);
+        weir_queue_trim_runs(&late, 200000);
+        assert_true(late.size >= exact.size && late.size < 200000 + WEIR_CHUNK_SIZE + 70000);
+        if (rand_r(&seed) % 10 == 0)
+            weir_queue_trim(&late, 200000);
+        if (late.size == exact.size)
+            assert_int_equal(first_seq(&late), first_seq(&exact));
+    }
+    weir_queue_trim(&late, 200000);
+    assert_int_equal(late.size, exact.size);
+    assert_int_equal(first_seq(&late), first_seq(&exact));
+    assert_true(first_seq(&late) > ROUNDS / 2);
+    weir_queue_trim_runs(&late, 0);
+    assert_int_equal(late.count, 1); /* the newest stays, and what lies with it */
+    weir_queue_fini(&exact);
+    weir_queue_fini(&late);
+    weir_chunk_unref(open[0]);
+    weir_chunk_unref(open[1]);
+}
+
 /* Random pushes, sends, drops and rewinds: what comes out is whole frames in order, and sizes add up. */
 static void test_at_random(void **state) {
     struct weir_queue queue = {0};
@@ -232,6 +265,7 @@ int main(void) {
         cmocka_unit_test(test_a_chunk_is_used_again_only_when_nobody_holds_it),
         cmocka_unit_test(test_a_frame_sent_in_part),
         cmocka_unit_test(test_room_is_made_of_the_right_kind),
+        cmocka_unit_test(test_what_is_too_old_goes),
         cmocka_unit_test(test_at_random),
         cmocka_unit_test(test_writers_keep_their_number_until_the_table_is_full),
     };

@@ -217,33 +217,80 @@ static void quick_begin(struct weir_socket *socket) {
     quick->origin = weir_origins_find(&socket->seen, socket->last_origin);
     quick->number = quick->origin ? weir_origins_number(&socket->seen, quick->origin) : 0;
     quick->is_on = quick->origin && !quick->origin->is_fresh;
+    quick->is_listeners = socket->last_origin == socket->upstream.hello.writer;
 }
 
-/* The frame that follows, if it is whole, of the same writer, the next in his count, and needs no copy. */
-static int quick_next(struct weir_socket *socket, struct weir_inbound *ret) {
+/* Field by field: a struct that is made elsewhere and copied is read in wider pieces than it was written in, and such a
+ * load waits until the stores have left the processor, for longer than all the rest takes. */
+static inline void quick_show(const struct weir_quick *quick, const unsigned char *bytes, uint64_t word,
+                              struct weir_inbound *ret) {
+    ret->bytes = bytes;
+    ret->word = word;
+    ret->size = weir_frame_word_size(word);
+    ret->gap = 0;
+    ret->writer = quick->number;
+    ret->peer = 0;
+    ret->uid = quick->origin->uid;
+    ret->is_in_place = 1;
+}
+
+/* Anything else is about to happen: `last` is what was taken last. */
+static void quick_end(struct weir_socket *socket) {
+    struct weir_quick *quick = &socket->quick;
+    uint64_t word;
+    if (quick->is_on && quick->bytes) {
+        memcpy(&word, quick->bytes, sizeof(word));
+        quick_show(quick, quick->bytes, word, &socket->last);
+    }
+    quick->is_on = 0;
+    quick->bytes = NULL;
+}
+
+/* Take the frame that follows, if it is whole, of the same writer, the next in his count, and needs no copy. Return:
+ * its bytes; NULL when it is not so. */
+static inline const unsigned char *quick_take(struct weir_socket *socket, uint64_t *ret_word) {
     static const unsigned simple = WEIR_FRAME_TIME | WEIR_FRAME_WRITER | WEIR_FRAME_META;
     struct weir_stream *in = &socket->upstream.in;
-    struct weir_origin *origin = socket->quick.origin;
+    struct weir_quick *quick = &socket->quick;
     size_t left;
     const unsigned char *bytes = weir_stream_bytes(in, &left);
     uint64_t word, seq;
     if (left < WEIR_FRAME_HEADER_SIZE)
-        return 0;
+        return NULL;
     memcpy(&word, bytes, sizeof(word));
     memcpy(&seq, bytes + 8, sizeof(seq));
     unsigned flags = (unsigned)(word >> 56);
     size_t size = weir_frame_word_size(word);
     size_t head = WEIR_FRAME_HEADER_SIZE + (flags & WEIR_FRAME_TIME ? 8 : 0) + (flags & WEIR_FRAME_WRITER ? 8 : 0);
     if ((word >> 32 & 0xFF) != (WEIR_FRAME_VERSION << 4 | WEIR_FRAME_MESSAGE) || (flags & ~simple) || size > left ||
-        size < head || size > in->size_max + WEIR_STREAM_SLACK || seq != origin->seq + 1 ||
-        weir_frame_origin(bytes, word, socket->upstream.hello.writer) != origin->writer)
-        return 0;
-    origin->seq = seq;
+        size < head || size > in->size_max + WEIR_STREAM_SLACK || seq != quick->origin->seq + 1)
+        return NULL;
+    if (flags & WEIR_FRAME_WRITER ? weir_frame_origin(bytes, word, 0) != quick->origin->writer : !quick->is_listeners)
+        return NULL;
+    quick->origin->seq = seq;
+    quick->bytes = bytes;
     weir_stream_take(in, size);
-    *ret = (struct weir_inbound){
-        .bytes = bytes, .word = word, .size = size, .writer = socket->quick.number, .uid = origin->uid};
-    socket->last = *ret;
-    return 1;
+    *ret_word = word;
+    return bytes;
+}
+
+static int quick_next(struct weir_socket *socket, struct weir_inbound *ret) {
+    uint64_t word;
+    const unsigned char *bytes = quick_take(socket, &word);
+    if (bytes)
+        quick_show(&socket->quick, bytes, word, ret);
+    return bytes != NULL;
+}
+
+/* They lie in the same buffer, which stays until the next call. */
+size_t weir_socket_follow(void *state, struct weir_following *ret, size_t max) {
+    struct weir_socket *socket = state;
+    size_t count = 0;
+    if (!socket->quick.is_on)
+        return 0;
+    for (; count < max && (ret[count].bytes = quick_take(socket, &ret[count].word)) != NULL; count++)
+        ret[count].gap = 0;
+    return count;
 }
 
 /* ---- next ---- */
@@ -283,10 +330,11 @@ int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
     if (socket->quick.is_on && quick_next(socket, ret))
         return WEIR_OK;
     pthread_mutex_lock(&socket->lock);
-    socket->quick.is_on = 0;
+    quick_end(socket);
     int status = next(socket, &inbound, err);
     if (status == WEIR_OK)
         quick_begin(socket);
+    inbound.is_in_place = socket->quick.is_on;
     if (socket->poll_fd >= 0) {
         weir_socket_show(socket);
         weir_pump_arm(socket);
@@ -375,7 +423,7 @@ static int seek(struct weir_socket *socket, enum weir_from from, int64_t value, 
 int weir_socket_seek(void *state, enum weir_from from, int64_t value, weir_error *err) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
-    socket->quick.is_on = 0;
+    quick_end(socket);
     int status = seek(socket, from, value, err);
     if (socket->poll_fd >= 0)
         weir_socket_show(socket);
@@ -477,7 +525,7 @@ int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *e
     struct weir_socket *socket = state;
     int status = WEIR_OK, is_idle = 0;
     pthread_mutex_lock(&socket->lock);
-    socket->quick.is_on = 0;
+    quick_end(socket);
     if (!is_ready(socket, what) && !awaits_in_vain(socket))
         (void)spin(socket, what, deadline);
     while (!is_ready(socket, what)) {
@@ -535,7 +583,7 @@ static int descriptors_open(struct weir_socket *socket) {
 int weir_socket_fd(void *state, int *ret, weir_error *err) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
-    socket->quick.is_on = 0;
+    quick_end(socket);
     int sys_errno = socket->poll_fd < 0 ? descriptors_open(socket) : 0;
     if (sys_errno == 0) {
         *ret = socket->poll_fd;

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "transport/socket/socket.h"
 
+enum { CALLS_TOGETHER = 16 /* so many requests or replies leave together, and the other end begins with them */ };
+
 /* ---- room ---- */
 
 static int listener_has_room(const struct weir_socket *socket, uint64_t peer, size_t size) {
@@ -191,7 +193,8 @@ static size_t pack(struct weir_chunk *own, size_t start, size_t size) {
 }
 
 /* A request or a reply stands in its queue at once. It leaves at once, too, unless one has just left: the second of two
- * that are sent faster than system calls go waits for those that follow, until the thread waits for something. */
+ * that are sent faster than system calls go waits for those that follow, until the thread waits for something, or there
+ * are enough: who sends all before he waits would leave the other end idle meanwhile, and be idle after that. */
 static int call_commit(struct weir_socket *socket) {
     size_t size = socket->own_size, start = pack(socket->own, socket->own_start, size);
     socket->own_size = 0;
@@ -201,9 +204,10 @@ static int call_commit(struct weir_socket *socket) {
     socket->has_asked = socket->role == WEIR_ROLE_CLIENT;
     int status = weir_socket_publish(socket, socket->own_peer, start, start + size);
     if (size <= WEIR_BURST_FRAME_MAX && queued_size(socket) < WEIR_BATCH_SIZE &&
-        weir_burst_queue(&socket->burst, socket->own_seq))
+        ++socket->batch_count < CALLS_TOGETHER && weir_burst_queue(&socket->burst, socket->own_seq))
         return status;
     socket->batch_size = 0;
+    socket->batch_count = 0;
     weir_socket_push_new(socket);
     weir_burst_after(&socket->burst);
     weir_socket_hand_over(socket);
@@ -258,6 +262,12 @@ int weir_socket_commit(void *state, uint64_t word, uint32_t flags, weir_error *e
 uint64_t weir_socket_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags) {
     struct weir_socket *socket = state;
     return weir_burst_post(&socket->burst, word, data, size, time, flags);
+}
+
+size_t weir_socket_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                             uint32_t flags, uint64_t *ret_seq) {
+    struct weir_socket *socket = state;
+    return weir_burst_post_many(&socket->burst, word, data, count, time, flags, ret_seq);
 }
 
 void weir_socket_discard(void *state) {

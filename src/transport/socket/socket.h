@@ -76,6 +76,8 @@ struct weir_quick {
     struct weir_origin *origin; /* in socket->seen */
     uint32_t number;
     uint8_t is_on;
+    uint8_t is_listeners;       /* the listener's own frames, which do not name their writer */
+    const unsigned char *bytes; /* the frame taken last in this way, in place of socket->last; NULL: none */
 };
 
 struct weir_plain_peer;
@@ -180,6 +182,7 @@ struct weir_socket {
     uint64_t own_seq;        /* of the frame published last */
     struct weir_burst burst; /* what lies in `own` behind its size is kept back */
     size_t batch_size;       /* committed with WEIR_COMMIT_MORE and not sent */
+    uint32_t batch_count;    /* requests or replies since the last that left at once */
     size_t refused_size;     /* what reserve had no room for */
     uint64_t refused_peer;
 
@@ -374,6 +377,8 @@ void weir_socket_push_new(struct weir_socket *socket);
 /* What the sockets have not taken our thread sends. */
 void weir_socket_hand_over(struct weir_socket *socket);
 uint64_t weir_socket_post(void *state, uint64_t word, const void *data, size_t size, int64_t time, uint32_t flags);
+size_t weir_socket_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
+                             uint32_t flags, uint64_t *ret_seq);
 int weir_socket_reserve(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
 int weir_socket_commit(void *state, uint64_t word, uint32_t flags, weir_error *err);
 void weir_socket_discard(void *state);
@@ -390,6 +395,7 @@ void weir_socket_push(struct weir_socket *socket);
 int weir_socket_has_leftover(const struct weir_socket *socket);
 
 int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err);
+size_t weir_socket_follow(void *state, struct weir_following *ret, size_t max);
 void weir_socket_release(void *state);
 int weir_socket_seek(void *state, enum weir_from from, int64_t value, weir_error *err);
 int weir_socket_wait(void *state, uint32_t what, int64_t deadline, weir_error *err);
@@ -404,7 +410,7 @@ int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq,
 #define WEIR_SOCKET_END_OPS                                                                                            \
     .traits = WEIR_TRAIT_BOUNDED, .state_size = sizeof(struct weir_socket), .close = weir_socket_close,                \
     .reserve = weir_socket_reserve, .commit = weir_socket_commit, .post = weir_socket_post,                            \
-    .post_many = weir_transport_no_post_many, .follow = weir_transport_no_follow, .discard = weir_socket_discard,      \
+    .post_many = weir_socket_post_many, .follow = weir_socket_follow, .discard = weir_socket_discard,                  \
     .skip = weir_socket_skip, .flush = weir_socket_flush, .readers = weir_socket_readers, .next = weir_socket_next,    \
     .release = weir_socket_release, .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd,          \
     .peer_state = weir_socket_peer_state, .set_timeout = weir_socket_set_timeout, .list = weir_transport_no_list,      \

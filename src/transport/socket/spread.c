@@ -42,9 +42,15 @@ static void offer(const struct weir_socket *socket, struct weir_queue *queue, in
     (void)weir_queue_push(queue, run->chunk, run->start, run->end); /* no memory: the same as dropped */
 }
 
+/* The newest frame stays, however big. What is too much of a run holds no memory by itself, and to find where it ends
+ * means looking at every frame again: that is done when somebody asks for the history, or its size counts. */
 static void history_push(struct weir_socket *socket, const struct weir_run *run) {
-    if (weir_queue_push(&socket->history, run->chunk, run->start, run->end) == WEIR_OK)
-        weir_queue_trim(&socket->history, socket->place.capacity); /* the newest frame stays, however big */
+    if (weir_queue_push(&socket->history, run->chunk, run->start, run->end) != WEIR_OK)
+        return;
+    if (socket->grace_until)
+        weir_queue_trim(&socket->history, socket->place.capacity);
+    else
+        weir_queue_trim_runs(&socket->history, socket->place.capacity);
 }
 
 /* Those frames of a run that a reader takes: whose listener has been given bigger ones than he. */
@@ -168,6 +174,7 @@ static int history_choose(struct weir_socket *socket, struct choice *choice) {
     choice->since = weir_clock_realtime() - choice->value;
     if (choice->from == WEIR_FROM_NOW)
         return WEIR_OK;
+    weir_queue_trim(&socket->history, socket->place.capacity);
     for (size_t i = 0; i < socket->history.count; i++)
         if (run_choose(socket, choice, weir_queue_run(&socket->history, i)) != WEIR_OK)
             return WEIR_ENOMEM;

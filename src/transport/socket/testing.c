@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/testing.h"
 
 enum { ANSWER_MS = 10000, FRAME_BUFFERS = 8, FRAME_MAX = 4096 };
 
@@ -49,11 +50,9 @@ int testing_setup(void **state) {
 
 int testing_teardown(void **state) {
     struct testing *testing = *state;
-    int leaked = count_fds() - testing->fd_count, children = waitpid(-1, NULL, WNOHANG) != -1;
+    int leaked = count_fds() - testing->fd_count, children = testing_children_end();
     if (leaked)
         fprintf(stderr, "%d descriptors leaked\n", leaked);
-    if (children)
-        fprintf(stderr, "a child process was left behind\n");
     nftw(testing->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(testing);
     return leaked || children ? -1 : 0;

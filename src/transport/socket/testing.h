@@ -21,7 +21,7 @@ struct testing {
     int fd_count;
 };
 
-/* Setup and teardown of a test. Teardown fails it when descriptors or child processes are left. */
+/* Setup and teardown of a test. Teardown fails it when descriptors or child processes are left, which it ends. */
 int testing_setup(void **state);
 int testing_teardown(void **state);
 
