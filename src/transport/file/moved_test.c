@@ -1,0 +1,202 @@
+/* Logs that are moved, removed and replaced under busy writers: what is sent then is in the file that stands at the path,
+ * from the first message on. */
+#include "transport/file/testing.h"
+
+#include <dirent.h>
+#include <sys/inotify.h>
+
+#include "base/clock.h"
+
+enum { ROUNDS = 200, BURST = 30 };
+
+/* How many inotify instances this process has. */
+static int instances_count(void) {
+    char path[300], target[64];
+    int count = 0;
+    DIR *all = opendir("/proc/self/fd");
+    assert_non_null(all);
+    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
+        snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
+        ssize_t size = readlink(path, target, sizeof(target) - 1);
+        target[size > 0 ? size : 0] = '\0';
+        count += strstr(target, "inotify") != NULL;
+    }
+    closedir(all);
+    return count;
+}
+
+static void instance_needed(void) {
+    int fd = inotify_init1(IN_CLOEXEC);
+    if (fd < 0) {
+        print_message("skip: no inotify instance is left for this user\n");
+        skip();
+    }
+    close(fd);
+}
+
+static void number_send(weir_writer *writer, int64_t number) {
+    weir_error err = {0};
+    if (send_number(writer, number, 10, &err) != WEIR_OK)
+        fail_msg("%s: %s", weir_err_name(err.code), err.text);
+}
+
+/* Send until the writer is told what becomes of its file; *number: the last one sent. */
+static void get_busy(weir_writer *writer, int instances, int64_t *number) {
+    int64_t deadline = weir_deadline(60 * SECOND);
+    while (instances_count() < instances && weir_deadline_left(deadline) > 0)
+        for (int i = 0; i < 500; i++)
+            number_send(writer, ++*number);
+    assert_int_equal(instances_count(), instances);
+}
+
+/* The log at the path holds this message and no other. */
+static void holds_only(const char *name, int64_t number) {
+    weir_message *message = NULL;
+    weir_reader *reader = reader_of(name, "?from=oldest&create=0");
+    assert_int_equal(next_number(reader), number);
+    assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
+    weir_reader_close(reader);
+}
+
+static void take_away(const char *name, int how) {
+    switch (how % 4) {
+    case 0: assert_int_equal(rename(path_of(name), path_of("elsewhere")), 0); break;
+    case 1: assert_int_equal(unlink(path_of(name)), 0); break;
+    case 2:
+        file_write("fresh", "", O_TRUNC);
+        assert_int_equal(rename(path_of("fresh"), path_of(name)), 0);
+        break;
+    default: /* two names for a while */
+        unlink(path_of("second"));
+        assert_int_equal(link(path_of(name), path_of("second")), 0);
+        assert_int_equal(unlink(path_of(name)), 0);
+    }
+}
+
+static void test_who_moves_it_sends_elsewhere(void **state) {
+    (void)state;
+    instance_needed();
+    for (int e = 0; e < 2; e++) {
+        char name[32];
+        int64_t number = 0;
+        snprintf(name, sizeof(name), "moved%s", extensions[e]);
+        weir_writer *writer = writer_of(name, e ? "" : "?exclusive=1");
+        get_busy(writer, 1, &number);
+        for (int round = 0; round < ROUNDS; round++) {
+            for (int i = 0; i < BURST; i++)
+                number_send(writer, ++number);
+            take_away(name, round);
+            number_send(writer, ++number);
+            holds_only(name, number);
+        }
+        assert_in_range(instances_count(), 0, 1);
+        weir_writer_close(writer);
+        assert_int_equal(instances_count(), 0);
+    }
+}
+
+/* Those of one process share what tells them. Who goes, or is left behind by fork, takes nothing from the others. */
+static void test_several_are_told(void **state) {
+    (void)state;
+    instance_needed();
+    int64_t number = 0;
+    weir_writer *one = writer_of("shared.weir", ""), *two = writer_of("shared.weir", ""),
+                *other = writer_of("other.weir", "");
+    get_busy(one, 1, &number);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < 3 * BURST * 20 && (round == 0 || i < 3 * BURST); i++)
+            number_send(i % 3 == 0 ? one : i % 3 == 1 ? two : other, ++number);
+        pid_t child = round % 20 == 0 ? fork() : 0;
+        if (round % 20 == 0 && child == 0) {
+            weir_writer_close(one);
+            weir_writer_close(other);
+            _exit(instances_count());
+        }
+        int ended = 0;
+        assert_true(child <= 0 || waitpid(child, &ended, 0) == child);
+        assert_int_equal(ended, 0);
+        take_away("shared.weir", round);
+        number_send(round % 2 ? one : two, ++number);
+        holds_only("shared.weir", number);
+        number_send(round % 2 ? two : one, ++number);
+        assert_int_equal(weir_writer_seq(round % 2 ? two : one), 2);
+        assert_in_range(instances_count(), 0, 1);
+    }
+    weir_writer_close(one);
+    for (int i = 0; i < BURST; i++)
+        number_send(two, ++number);
+    take_away("shared.weir", 0);
+    number_send(two, ++number);
+    holds_only("shared.weir", number);
+    weir_writer_close(two);
+    weir_writer_close(other);
+    assert_int_equal(instances_count(), 0);
+}
+
+/* That a folder above is another one now is seen a tick of the kernel's clock later. */
+static void test_a_folder_is_moved(void **state) {
+    (void)state;
+    instance_needed();
+    int64_t number = 0;
+    assert_int_equal(mkdir(path_of("folder"), 0700), 0);
+    weir_writer *writer = writer_of("folder/log.weir", "");
+    get_busy(writer, 1, &number);
+    assert_int_equal(rename(path_of("folder"), path_of("before")), 0);
+    assert_int_equal(mkdir(path_of("folder"), 0700), 0);
+    for (int64_t now = weir_clock_coarse(); weir_clock_coarse() == now;)
+        usleep(1000);
+    number_send(writer, ++number);
+    holds_only("folder/log.weir", number);
+    weir_writer_close(writer);
+}
+
+/* Where nobody can tell, each question says: look. */
+static void test_nobody_tells(void **state) {
+    (void)state;
+    struct weir_moved moved = {0};
+    weir_moved_watch(&moved, -1);
+    assert_int_equal(weir_moved_ask(&moved), 1);
+    assert_int_equal(weir_moved_ask(&moved), 1);
+    weir_moved_forget(&moved);
+    assert_int_equal(instances_count(), 0);
+}
+
+/* A notice that one takes off is one for all. */
+static void test_a_notice_is_for_all(void **state) {
+    (void)state;
+    instance_needed();
+    struct weir_moved all[3] = {{0}};
+    const char *const names[] = {"a", "b", "a"};
+    for (int i = 0; i < 3; i++) {
+        int fd = open(path_of(names[i]), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        weir_moved_watch(&all[i], fd);
+        close(fd); /* it is the file that is watched */
+        assert_int_equal(weir_moved_ask(&all[i]), 1);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(weir_moved_ask(&all[i]), 0);
+    assert_int_equal(rename(path_of("b"), path_of("c")), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(weir_moved_ask(&all[i]), 1);
+        assert_int_equal(weir_moved_ask(&all[i]), 0);
+    }
+    weir_moved_forget(&all[0]);
+    file_write("a", "what is written is no news", 0);
+    assert_int_equal(weir_moved_ask(&all[2]), 0);
+    assert_int_equal(unlink(path_of("a")), 0);
+    assert_int_equal(weir_moved_ask(&all[2]), 1);
+    for (int i = 0; i < 3; i++)
+        weir_moved_forget(&all[i]);
+    assert_int_equal(instances_count(), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_who_moves_it_sends_elsewhere),
+        TEST(test_several_are_told),
+        TEST(test_a_folder_is_moved),
+        TEST(test_nobody_tells),
+        TEST(test_a_notice_is_for_all),
+    };
+    return cmocka_run_group_tests_name("moved", tests, NULL, NULL);
+}
