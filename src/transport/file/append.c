@@ -38,7 +38,7 @@ enum {
     MANY_SIZE = 128 << 10,
     LOOKS_MANY = 1000
 };
-static const int64_t MANY_WAIT_NS = 100000000, LOOKS_NS = 1000000000;
+static const int64_t MANY_WAIT_NS = 100000000, LOOKS_NS = 1000000000, LOOKS_PAUSE_NS = 10000000000;
 
 /* ---- where the log ends ---- */
 
@@ -221,15 +221,20 @@ static int is_current(const struct weir_file *file, struct weir_file_about *ret)
            ret->dev == append->dev;
 }
 
-/* Who looks very often has it told from then on what happens. On file systems of other machines nobody tells. */
+/* Who looks very often has it told from then on what happens. On file systems of other machines nobody tells; where it
+ * cannot be had, to ask for it again would cost as much as many looks. */
 static void looks_count(struct weir_append *append, int64_t now) {
     append->looked_at = now; /* which he is about to do */
+    if (append->moved.watch != 0 || append->lease.is_by_byte)
+        return;
     if (now - append->looks_from > LOOKS_NS) {
         append->looks_from = now;
         append->looks = 0;
     }
-    if (append->looks++ >= LOOKS_MANY && append->moved.watch == 0 && !append->lease.is_by_byte)
-        weir_moved_watch(&append->moved, append->fd);
+    if (now < append->looks_from || append->looks++ < LOOKS_MANY || weir_moved_watch(&append->moved, append->fd))
+        return;
+    append->looks_from = now + LOOKS_PAUSE_NS;
+    append->looks = 0;
 }
 
 /* Have the file at the path open; *ret_size: its. */
@@ -744,7 +749,7 @@ void weir_append_close(struct weir_file *file) {
     append->lease.is_exclusive = 0;
     append->lease.is_guest = file->made_log && file->role == WEIR_ROLE_CLIENT;
     weir_lease_close(&append->lease, &file->place, append->fd);
-    weir_moved_forget(&append->moved);
+    weir_moved_close(&append->moved);
     if (append->fd >= 0)
         close(append->fd);
     append->fd = -1;

@@ -291,14 +291,19 @@ uint32_t weir_presence_count(int log_fd, int is_reader);
 /* ---- moved.c ---- */
 
 struct weir_moved {
-    struct weir_moved *next; /* of all in this process that are told */
+    struct weir_moved *next; /* of all in this process that are told, or were */
+    int is_user;             /* is among them */
     int watch;               /* 0: nobody tells */
     int has_asked;
     uint64_t turn; /* when last asked */
 };
-/* Have it told from now on what becomes of the file @fd. Where that cannot be had, asking says 1. */
-void weir_moved_watch(struct weir_moved *moved, int fd);
+/* Have it told from now on what becomes of the file @fd. Return: 1; 0 where that cannot be had: then each question says
+ * to look. */
+int weir_moved_watch(struct weir_moved *moved, int fd);
+/* No more of this file. */
 void weir_moved_forget(struct weir_moved *moved);
+/* Nor of any other. */
+void weir_moved_close(struct weir_moved *moved);
 /* Must the path be looked at? It is 1 for the first time, and whenever something may have happened since. */
 int weir_moved_ask(struct weir_moved *moved);
 
@@ -323,7 +328,7 @@ struct weir_append {
     uint64_t lock_size; /* of the lock file, when the note was last read or the end looked for */
     struct weir_moved moved;
     int64_t looked_at;  /* when we last looked at the path, by the kernel's tick */
-    int64_t looks_from; /* looks are counted anew from here on */
+    int64_t looks_from; /* looks are counted from here on */
     uint32_t looks;
     int must_look;       /* at the log itself: who wrote before us may not have been of this boot */
     uint64_t noted_end;  /* where the log ended in the note that we last read or wrote */

@@ -8,7 +8,6 @@
  *
  * What must stay true: turn is counted up while a notice still waits, and only who holds the mutex takes notices off. So
  * whoever finds none waiting, and the turn as it was, has missed none. Forked children have nothing of it. */
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,9 +22,9 @@ static const uint32_t mask = IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB; /* ATTRI
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static struct weir_moved *watching; /* of the writers that are told */
-static int inotify_fd = -1;         /* open while there are any; it changes when there are none */
-static _Atomic uint64_t turn;       /* counts notices, or several at once */
+static struct weir_moved *users; /* of the writers that are told, or were and may be again */
+static int inotify_fd = -1;      /* open while there are any; it changes when there are none */
+static _Atomic uint64_t turn;    /* counts notices, or several at once */
 
 static void fork_begins(void) {
     pthread_mutex_lock(&mutex);
@@ -37,9 +36,9 @@ static void parent_goes_on(void) {
 
 /* The notices are the parent's. */
 static void child_begins(void) {
-    for (struct weir_moved *moved = watching; moved; moved = moved->next)
-        moved->watch = 0;
-    watching = NULL;
+    for (struct weir_moved *moved = users; moved; moved = moved->next)
+        moved->watch = moved->is_user = 0;
+    users = NULL;
     if (inotify_fd >= 0)
         close(inotify_fd);
     inotify_fd = -1;
@@ -57,8 +56,8 @@ static void notices_take(void) {
     pthread_mutex_lock(&mutex);
     while (ioctl(inotify_fd, FIONREAD, &waiting) == 0 && waiting > 0) {
         atomic_fetch_add(&turn, 1);
-        if (read(inotify_fd, notices, sizeof(notices)) <= 0 && errno != EINTR)
-            break;
+        if (read(inotify_fd, notices, sizeof(notices)) <= 0)
+            break; /* the next one who asks finds them again */
     }
     pthread_mutex_unlock(&mutex);
 }
@@ -77,54 +76,78 @@ int weir_moved_ask(struct weir_moved *moved) {
 }
 
 /* The mutex is held. */
+static void list_remove(struct weir_moved *moved) {
+    for (struct weir_moved **at = &users; *at; at = &(*at)->next)
+        if (*at == moved) {
+            *at = moved->next;
+            break;
+        }
+    moved->is_user = 0;
+}
+
+/* What is to be closed, if nobody needs it any more. The mutex is held. */
+static int unused_take(void) {
+    int unused = -1;
+    if (!users) {
+        unused = inotify_fd;
+        inotify_fd = -1;
+    }
+    return unused;
+}
+
+/* It takes the kernel some milliseconds. */
+static void unused_close(int unused) {
+    if (unused >= 0)
+        close(unused);
+}
+
+/* The mutex is held. */
 static void watch_add(struct weir_moved *moved, int fd) {
     char path[64];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (inotify_fd < 0)
         inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     int watch = inotify_fd >= 0 ? inotify_add_watch(inotify_fd, path, mask) : -1;
-    if (watch > 0) {
-        *moved = (struct weir_moved){.next = watching, .watch = watch};
-        watching = moved;
-    } else if (!watching && inotify_fd >= 0) {
-        close(inotify_fd);
-        inotify_fd = -1;
+    moved->watch = watch > 0 ? watch : 0;
+    moved->has_asked = 0;
+    if (watch > 0 && !moved->is_user) {
+        moved->is_user = 1;
+        moved->next = users;
+        users = moved;
     }
 }
 
-void weir_moved_watch(struct weir_moved *moved, int fd) {
+int weir_moved_watch(struct weir_moved *moved, int fd) {
     pthread_once(&once, fork_watch);
     pthread_mutex_lock(&mutex);
-    if (moved->watch == 0)
-        watch_add(moved, fd);
+    watch_add(moved, fd);
+    int unused = unused_take();
     pthread_mutex_unlock(&mutex);
+    unused_close(unused);
+    return moved->watch != 0;
 }
 
 /* Writers of one file share its watch. The mutex is held. */
 static void watch_remove(struct weir_moved *moved) {
     int others = 0;
-    for (struct weir_moved **at = &watching; *at;) {
-        others += *at != moved && (*at)->watch == moved->watch;
-        if (*at == moved)
-            *at = moved->next;
-        else
-            at = &(*at)->next;
-    }
-    if (!others)
+    for (struct weir_moved *at = users; at; at = at->next)
+        others += at != moved && at->watch == moved->watch;
+    if (moved->watch != 0 && !others)
         inotify_rm_watch(inotify_fd, moved->watch);
     moved->watch = 0;
 }
 
 void weir_moved_forget(struct weir_moved *moved) {
     pthread_mutex_lock(&mutex);
-    if (moved->watch != 0)
-        watch_remove(moved);
-    int unused = -1;
-    if (!watching) {
-        unused = inotify_fd;
-        inotify_fd = -1;
-    }
+    watch_remove(moved);
     pthread_mutex_unlock(&mutex);
-    if (unused >= 0) /* which takes the kernel some milliseconds */
-        close(unused);
+}
+
+void weir_moved_close(struct weir_moved *moved) {
+    pthread_mutex_lock(&mutex);
+    watch_remove(moved);
+    list_remove(moved);
+    int unused = unused_take();
+    pthread_mutex_unlock(&mutex);
+    unused_close(unused);
 }

@@ -3,11 +3,16 @@
 #include "transport/file/testing.h"
 
 #include <dirent.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "base/clock.h"
 
-enum { ROUNDS = 200, BURST = 30 };
+enum { ROUNDS = 200, BURST = 30, THREADS = 3, WARM = 3000 };
 
 /* How many inotify instances this process has. */
 static int instances_count(void) {
@@ -154,10 +159,10 @@ static void test_a_folder_is_moved(void **state) {
 static void test_nobody_tells(void **state) {
     (void)state;
     struct weir_moved moved = {0};
-    weir_moved_watch(&moved, -1);
+    assert_int_equal(weir_moved_watch(&moved, -1), 0);
     assert_int_equal(weir_moved_ask(&moved), 1);
     assert_int_equal(weir_moved_ask(&moved), 1);
-    weir_moved_forget(&moved);
+    weir_moved_close(&moved);
     assert_int_equal(instances_count(), 0);
 }
 
@@ -169,7 +174,7 @@ static void test_a_notice_is_for_all(void **state) {
     const char *const names[] = {"a", "b", "a"};
     for (int i = 0; i < 3; i++) {
         int fd = open(path_of(names[i]), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        weir_moved_watch(&all[i], fd);
+        assert_int_equal(weir_moved_watch(&all[i], fd), 1);
         close(fd); /* it is the file that is watched */
         assert_int_equal(weir_moved_ask(&all[i]), 1);
     }
@@ -181,13 +186,109 @@ static void test_a_notice_is_for_all(void **state) {
         assert_int_equal(weir_moved_ask(&all[i]), 0);
     }
     weir_moved_forget(&all[0]);
+    assert_int_equal(weir_moved_ask(&all[0]), 1);
     file_write("a", "what is written is no news", 0);
     assert_int_equal(weir_moved_ask(&all[2]), 0);
     assert_int_equal(unlink(path_of("a")), 0);
     assert_int_equal(weir_moved_ask(&all[2]), 1);
     for (int i = 0; i < 3; i++)
-        weir_moved_forget(&all[i]);
+        weir_moved_close(&all[i]);
     assert_int_equal(instances_count(), 0);
+}
+
+/* ---- without asserts: in threads, and in children ---- */
+
+/* Make the log go and send, again and again. Return: in how many rounds the message was not at the path. */
+static int stray_count(weir_writer *writer, const char *name) {
+    char path[128], aside[160];
+    struct stat about;
+    int strays = 0;
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    snprintf(aside, sizeof(aside), "%s.aside", path);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < (round ? BURST : WARM); i++)
+            strays += send_number(writer, i, 10, NULL) != WEIR_OK;
+        strays += (round % 2 ? unlink(path) : rename(path, aside)) != 0;
+        strays += send_number(writer, round, 10, NULL) != WEIR_OK;
+        strays += stat(path, &about) != 0 || about.st_size <= WEIR_LOG_HEADER_SIZE || about.st_size > 1024;
+    }
+    return strays;
+}
+
+struct job {
+    char name[32];
+    weir_writer *writer;
+    int strays;
+};
+
+static void *job_run(void *argument) {
+    struct job *job = argument;
+    job->strays = stray_count(job->writer, job->name);
+    return NULL;
+}
+
+/* Each takes off the notices of the others, too. */
+static void test_threads(void **state) {
+    (void)state;
+    struct job jobs[THREADS] = {0};
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        snprintf(jobs[i].name, sizeof(jobs[i].name), "thread%d.weir", i);
+        jobs[i].writer = writer_of(jobs[i].name, "");
+        assert_int_equal(pthread_create(&threads[i], NULL, job_run, &jobs[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(jobs[i].strays, 0);
+        weir_writer_close(jobs[i].writer);
+    }
+    assert_int_equal(instances_count(), 0);
+}
+
+/* From here on this call fails in this process. Return: 1, 0. */
+static int call_refuse(uint32_t call, uint32_t reason) {
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | reason),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof(steps) / sizeof(steps[0]), .filter = steps};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Whatever the kernel refuses of what moved.c asks for, the log is found where it is. */
+static void test_the_kernel_refuses(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t call, reason;
+    } refused[] = {{SYS_inotify_init1, EMFILE},
+                   {SYS_inotify_add_watch, ENOSPC},
+                   {SYS_inotify_rm_watch, EINVAL},
+                   {SYS_ioctl, EINTR},
+                   {SYS_read, EIO},
+                   {SYS_read, EINTR}};
+    enum { CANNOT = 255, STRAYS_MAX = 200 };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        int status = 0;
+        weir_writer *writer = writer_of("refused.weir", "");
+        weir_writer_close(writer);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            if (!call_refuse(refused[i].call, refused[i].reason))
+                _exit(CANNOT);
+            int is_open = weir_writer_open(address_of("refused.weir", ""), &writer, NULL) == WEIR_OK;
+            int strays = is_open ? stray_count(writer, "refused.weir") : 1;
+            _exit(strays < STRAYS_MAX ? strays : STRAYS_MAX);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
+            print_message("skip: the kernel takes no seccomp filter here\n");
+            skip();
+        }
+        assert_int_equal(status, 0);
+    }
 }
 
 int main(void) {
@@ -197,6 +298,8 @@ int main(void) {
         TEST(test_a_folder_is_moved),
         TEST(test_nobody_tells),
         TEST(test_a_notice_is_for_all),
+        TEST(test_threads),
+        TEST(test_the_kernel_refuses),
     };
     return cmocka_run_group_tests_name("moved", tests, NULL, NULL);
 }
