@@ -138,6 +138,48 @@ static void test_several_are_told(void **state) {
     assert_int_equal(instances_count(), 0);
 }
 
+/* Writes large messages until it is killed, and so rotates every few of them. */
+static void rotator_run(void) {
+    weir_writer *writer = NULL;
+    int status = weir_writer_open(address_of("turn.weir", "?rotate=64K&files=1000"), &writer, NULL);
+    for (int64_t i = 0; status == WEIR_OK; i++)
+        status = send_number(writer, -i - 1, 20000, NULL);
+    _exit(1);
+}
+
+/* Others rotate the log of a busy writer, and are killed at it. None of his messages is passed over by who reads them all. */
+static void test_who_rotates_is_killed(void **state) {
+    (void)state;
+    enum { KILLS = 40 };
+    int64_t number = 0, seen = 0;
+    weir_message *message = NULL;
+    weir_writer *writer = writer_of("turn.weir", "?rotate=64K&files=1000");
+    for (int kill_number = 0; kill_number < KILLS; kill_number++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            rotator_run();
+        int64_t until = weir_deadline(kill_number % 12 * SECOND / 2000 + SECOND / 100);
+        while (weir_deadline_left(until) > 0)
+            number_send(writer, ++number);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+    }
+    number_send(writer, ++number);
+    weir_reader *reader = reader_of("turn.weir", "?from=oldest");
+    while (weir_reader_next(reader, 0, &message, NULL) == WEIR_OK) {
+        int64_t found = number_in(message);
+        if (found > 0)
+            assert_int_equal(found, ++seen);
+    }
+    assert_int_equal(seen, number);
+    assert_int_equal(weir_reader_gaps(reader), 0);
+    assert_int_equal(access(path_of("turn.weir.2"), F_OK), 0);
+    assert_int_not_equal(access(path_of("turn.weir.1000"), F_OK), 0); /* nothing was thrown away */
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 /* That a folder above is another one now is seen a tick of the kernel's clock later. */
 static void test_a_folder_is_moved(void **state) {
     (void)state;
@@ -294,6 +336,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_who_moves_it_sends_elsewhere),
         TEST(test_several_are_told),
+        TEST(test_who_rotates_is_killed),
         TEST(test_a_folder_is_moved),
         TEST(test_nobody_tells),
         TEST(test_a_notice_is_for_all),
