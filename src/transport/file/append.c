@@ -245,6 +245,7 @@ static int current_open(struct weir_file *file, uint64_t *ret_size, weir_error *
         *ret_size = about.size;
         return WEIR_OK;
     }
+    append->looked_at = 0; /* what was told is known now: should this fail, look again */
     int status = reopen(file, err);
     if (status == WEIR_OK && !weir_file_about(append->fd, NULL, &about))
         status = weir_fail_errno(err, errno, "%s: cannot be looked at", file->place.text);

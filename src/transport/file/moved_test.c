@@ -100,6 +100,30 @@ static void test_who_moves_it_sends_elsewhere(void **state) {
     }
 }
 
+/* While there is no file at the path and none may be made, each send says so. */
+static void test_none_may_be_made(void **state) {
+    (void)state;
+    instance_needed();
+    int64_t number = 0;
+    weir_error err = {0};
+    weir_writer_close(writer_of("fixed.weir", ""));
+    weir_writer *writer = writer_of("fixed.weir", "?create=0");
+    get_busy(writer, 1, &number);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < BURST; i++)
+            number_send(writer, ++number);
+        off_t size = file_size("fixed.weir");
+        assert_int_equal(rename(path_of("fixed.weir"), path_of("away.weir")), 0);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(send_number(writer, number + 1, 10, &err), WEIR_ENOENT);
+        assert_int_equal(file_size("away.weir"), size);
+        assert_int_equal(rename(path_of("away.weir"), path_of("fixed.weir")), 0);
+        number_send(writer, ++number);
+    }
+    weir_writer_close(writer);
+    assert_int_equal(instances_count(), 0);
+}
+
 /* Those of one process share what tells them. Who goes, or is left behind by fork, takes nothing from the others. */
 static void test_several_are_told(void **state) {
     (void)state;
@@ -334,14 +358,9 @@ static void test_the_kernel_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_who_moves_it_sends_elsewhere),
-        TEST(test_several_are_told),
-        TEST(test_who_rotates_is_killed),
-        TEST(test_a_folder_is_moved),
-        TEST(test_nobody_tells),
-        TEST(test_a_notice_is_for_all),
-        TEST(test_threads),
-        TEST(test_the_kernel_refuses),
+        TEST(test_who_moves_it_sends_elsewhere), TEST(test_none_may_be_made),  TEST(test_several_are_told),
+        TEST(test_who_rotates_is_killed),        TEST(test_a_folder_is_moved), TEST(test_nobody_tells),
+        TEST(test_a_notice_is_for_all),          TEST(test_threads),           TEST(test_the_kernel_refuses),
     };
     return cmocka_run_group_tests_name("moved", tests, NULL, NULL);
 }
