@@ -6,7 +6,7 @@
  * with 16-entry tables and reduced by the instruction itself (V. Gopal and others, "Fast CRC computation for iSCSI
  * polynomial using CRC32 instruction", Intel, 2011). Where there are carry-less products of 64 bytes (AVX-512
  * VPCLMULQDQ), data of 256 bytes and more is folded: each 128 bits are moved on to where the next data lies and added
- * to it, until 64 bytes are left that have the checksum of all. Other processors take eight bytes at a time through
+ * to it, until 16 bytes are left that have the checksum of all. Other processors take eight bytes at a time through
  * tables (M. Kounavis and F. Berry, "A systematic approach to building high performance, software-based, CRC
  * generators", ISCC 2005). */
 #include "base/crc32c.h"
@@ -95,24 +95,24 @@ WEIR_CRC32C_FOLDING static inline __m512i powers_of(const uint64_t pair[2]) {
 
 /* All whole steps of @size bytes, of which there are FOLD_MIN or more. */
 WEIR_CRC32C_FOLDING static uint32_t crc_folded(uint32_t crc, const unsigned char *bytes, size_t size) {
-    __m512i far = powers_of(crc_fold[0]), near = powers_of(crc_fold[1]);
+    __m512i far = powers_of(crc_fold[0]), near = powers_of(crc_fold[3]), none = _mm512_setzero_si512();
     __m512i at[4];
-    unsigned char left[FOLD_STEP];
     for (int i = 0; i < 4; i++)
         at[i] = _mm512_loadu_si512(bytes + i * FOLD_STEP);
     at[0] = _mm512_xor_si512(at[0], _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)crc)));
     for (bytes += FOLD_MIN, size -= FOLD_MIN; size >= FOLD_MIN; bytes += FOLD_MIN, size -= FOLD_MIN)
         for (int i = 0; i < 4; i++)
             at[i] = folded(at[i], far, _mm512_loadu_si512(bytes + i * FOLD_STEP));
-    for (int i = 0; i < 3; i++)
-        at[i + 1] = folded(at[i], near, at[i + 1]);
+    __m512i first = folded(at[0], powers_of(crc_fold[1]), folded(at[1], powers_of(crc_fold[2]), none));
+    at[3] = _mm512_xor_si512(first, folded(at[2], near, at[3]));
     for (; size >= FOLD_STEP; bytes += FOLD_STEP, size -= FOLD_STEP)
         at[3] = folded(at[3], near, _mm512_loadu_si512(bytes));
-    _mm512_storeu_si512(left, at[3]);
-    crc = 0;
-    for (int i = 0; i < FOLD_STEP; i += 8)
-        crc = crc_word(crc, word_at(left + i));
-    return crc;
+    __m512i moved = folded(at[3], _mm512_loadu_si512(crc_lanes), none);
+    __m128i last =
+        _mm_xor_si128(_mm_xor_si128(_mm512_extracti32x4_epi32(moved, 0), _mm512_extracti32x4_epi32(moved, 1)),
+                      _mm_xor_si128(_mm512_extracti32x4_epi32(moved, 2), _mm512_extracti32x4_epi32(at[3], 3)));
+    crc = crc_word(0, (uint64_t)_mm_cvtsi128_si64(last));
+    return crc_word(crc, (uint64_t)_mm_extract_epi64(last, 1));
 }
 
 #endif

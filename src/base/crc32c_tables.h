@@ -20,14 +20,26 @@ static const uint64_t crc_join[2][16] = {
     },
 };
 
-/* The powers of x that move 128 bits on by 256 bytes, and by 64. */
-static const uint64_t crc_fold[2][2] = {
+/* The powers of x that move 128 bits on by 256, 192, 128 and 64 bytes. */
+static const uint64_t crc_fold[4][2] = {
     {
      0xe9a5d8be00000000, 0x1426a81500000000,
     },
     {
+     0x7ccbbbf200000000, 0x31c9460800000000,
+    },
+    {
+     0x6577b24500000000, 0x7417153f00000000,
+    },
+    {
      0x1c19243b00000000, 0x75bba45b00000000,
     },
+};
+
+/* Those that move each 128 bits of 64 bytes to the last, which stays. */
+static const uint64_t crc_lanes[8] = {
+    0xa46ef4aa00000000, 0x6051243f00000000, 0x33ccbbbc00000000, 0xa2158b3400000000,
+    0x3743f7bd00000000, 0x3171d43000000000, 0x0000000000000000, 0x0000000000000000,
 };
 
 #else

@@ -550,17 +550,19 @@ static int cut_own_ring(const char *address) {
     weir_writer *writer = open_writer(address);
     CHECK(send_number(writer, 1, 100) == WEIR_OK);
     int tried = 0;
-    for (int fd = 3; fd < 200; fd++) {
+    for (int i = 3; i < 200; i++) {
         struct stat about;
-        int seals = fcntl(fd, F_GET_SEALS);
-        if (seals < 0 || fstat(fd, &about) != 0 || about.st_size < 65536)
-            continue;
-        tried++;
-        CHECK((seals & (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_FUTURE_WRITE)) ==
-              (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_FUTURE_WRITE));
-        CHECK(ftruncate(fd, 0) != 0 && (errno == EPERM || errno == EBADF)); /* the thread may have closed it */
-        CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, about.st_size) != 0 &&
-              (errno == EPERM || errno == EBADF));
+        int fd = dup(i); /* the thread may close its own at any moment, and another file get its number */
+        int seals = fd < 0 ? -1 : fcntl(fd, F_GET_SEALS);
+        if (seals >= 0 && fstat(fd, &about) == 0 && about.st_size >= 65536) {
+            tried++;
+            CHECK((seals & (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_FUTURE_WRITE)) ==
+                  (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_FUTURE_WRITE));
+            CHECK(ftruncate(fd, 0) != 0 && errno == EPERM);
+            CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, about.st_size) != 0 && errno == EPERM);
+        }
+        if (fd >= 0)
+            close(fd);
     }
     CHECK(tried >= 1); /* the thread may just be handing it over */
     weir_writer_close(writer);

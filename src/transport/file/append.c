@@ -34,7 +34,7 @@ enum {
     FULL_NAP_NS = 5000000,
     WALK_MAX = 4096,
     NOTE_EVERY = 4096,
-    MANY_SIZE = 64 << 10
+    MANY_SIZE = 128 << 10
 };
 static const int64_t MANY_WAIT_NS = 100000000;
 
