@@ -34,7 +34,11 @@ enum {
     FULL_NAP_NS = 5000000,
     WALK_MAX = 4096,
     NOTE_EVERY = 4096,
-    MANY_SIZE = 128 << 10
+    MANY_SIZE = 128 << 10,
+    /* Around the beginning of a batch or block up to three records have a header of 32 bytes more than a short one (a
+     * message that two blocks share has two, and one without a time behind it must say when), and less than 40 bytes at
+     * a block's end stay empty. */
+    BLOCK_MORE = 3 * WEIR_LOG_RECORD_HEADER + WEIR_LOG_FRAGMENT_MIN + WEIR_FILE_POSTED
 };
 static const int64_t MANY_WAIT_NS = 100000000;
 
@@ -492,11 +496,9 @@ static int batch_end(struct weir_file *file, uint64_t count, weir_error *err) {
     return WEIR_OK;
 }
 
-/* How many bytes that makes at most. A short record is as large as its frame. Around the beginning of a batch or block up
- * to three have a header of 32 bytes more (a message that two blocks share has two, and one without a time behind it
- * must say when), and less than 40 bytes at a block's end stay empty. In a plain log, about. */
+/* How many bytes that makes at most. A short record is as large as its frame. In a plain log, about. */
 static size_t pending_most(const struct weir_file *file) {
-    enum { EACH = 64, BLOCK_MORE = 3 * WEIR_LOG_RECORD_HEADER + WEIR_LOG_FRAGMENT_MIN + WEIR_FILE_POSTED };
+    enum { EACH = 64 };
     const struct weir_append *append = &file->append;
     if (file->place.framing != WEIR_FRAMING_FRAMES)
         return append->pending.size + append->count * EACH;
@@ -592,12 +594,12 @@ uint64_t weir_append_post(struct weir_file *file, uint64_t word, const void *dat
 /* How many of them go in one batch, and how many bytes that makes at most. */
 static size_t many_count(const struct weir_file *file, const struct weir_append_many *many, const weir_view *data,
                          size_t count, size_t *ret_size) {
-    size_t head = weir_frame_word_size(many->word), size = WEIR_LOG_FRAGMENT_MIN, i;
+    size_t head = weir_frame_word_size(many->word), size = (MANY_SIZE / WEIR_LOG_BLOCK + 2) * BLOCK_MORE, i;
     for (i = 0; i < count; i++) {
         size_t more = data[i].size;
         if (more > file->place.size_max - head || more > MANY_SIZE)
             break;
-        more += WEIR_LOG_RECORD_HEADER + head + 8;
+        more = weir_align_up(head + more, WEIR_FILE_POSTED);
         if (size + more > MANY_SIZE)
             break;
         size += more;
