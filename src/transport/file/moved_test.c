@@ -174,7 +174,7 @@ static void rotator_run(void) {
 /* Others rotate the log of a busy writer, and are killed at it. None of his messages is passed over by who reads them all. */
 static void test_who_rotates_is_killed(void **state) {
     (void)state;
-    enum { KILLS = 40 };
+    enum { KILLS = 30 };
     int64_t number = 0, seen = 0;
     weir_message *message = NULL;
     weir_writer *writer = writer_of("turn.weir", "?rotate=64K&files=1000");
@@ -183,7 +183,7 @@ static void test_who_rotates_is_killed(void **state) {
         assert_true(child >= 0);
         if (child == 0)
             rotator_run();
-        int64_t until = weir_deadline(kill_number % 12 * SECOND / 2000 + SECOND / 100);
+        int64_t until = weir_deadline(kill_number % 12 * SECOND / 2000 + SECOND / 250);
         while (weir_deadline_left(until) > 0)
             number_send(writer, ++number);
         assert_int_equal(kill(child, SIGKILL), 0);
