@@ -33,8 +33,8 @@ enum {
     ALIGNMENT = 64, /* of frames that are given out to be filled */
     TIME_AT = 16,
     FULL_NAP_NS = 5000000,
-    WALK_MAX = 4096,
-    NOTE_EVERY = 4096,
+    WALK_MAX = 16384,
+    NOTE_EVERY = 16384, /* some batches, as a note costs a fifth of one; not more than others walk over */
     MANY_SIZE = 128 << 10,
     LOOKS_MANY = 1000,
     /* Around the beginning of a batch or block up to three records have a header of 32 bytes more than a short one (a
