@@ -529,6 +529,30 @@ static void test_info(void **state) {
     weir_doc_free(doc);
 }
 
+/* ---- coming at the same time ---- */
+
+static void *open_and_begin(void *user) {
+    weir_writer_close(writer_of(user, ""));
+    return NULL;
+}
+
+/* Who looks for the end of a log that has no header yet may find one the moment after. */
+static void test_a_log_that_is_just_begun(void **state) {
+    (void)state;
+    for (int i = 0; i < 600; i++) {
+        pthread_t thread;
+        weir_reader *reader = NULL;
+        weir_error err = {0};
+        assert_int_equal(pthread_create(&thread, NULL, open_and_begin, "begun.weir"), 0);
+        int status = weir_reader_open(address_of("begun.weir", i % 2 ? "" : "?from=last"), &reader, &err);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        if (status != WEIR_OK)
+            fail_msg("%s", err.text);
+        weir_reader_close(reader);
+        unlink(path_of("begun.weir"));
+    }
+}
+
 /* ---- children ---- */
 
 static void *open_and_close(void *user) {
@@ -588,6 +612,7 @@ int main(void) {
         TEST(test_state_is_replaced_as_a_whole),
         TEST(test_state_in_every_framing),
         TEST(test_info),
+        TEST(test_a_log_that_is_just_begun),
         TEST(test_forked_children_keep_no_lock),
     };
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);
