@@ -481,11 +481,13 @@ static int frames_work(struct weir_socket *socket, struct weir_peer *peer) {
     struct weir_stream_frame frame;
     for (;;) {
         int status;
+        weir_relay(socket, peer);
         while ((status = weir_stream_next(&peer->in, &frame, NULL)) == WEIR_OK) {
             status = frame_take(socket, peer, &frame);
             if (status != WEIR_OK)
                 return status == WEIR_EAGAIN ? WEIR_EBUSY : status;
             weir_stream_take(&peer->in, frame.size);
+            weir_relay(socket, peer);
         }
         if (status != WEIR_EAGAIN || !peer->plain)
             return status;
