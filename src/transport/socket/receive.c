@@ -5,9 +5,9 @@
  * taken without the lock, from either.
  *
  * What must stay true: a frame is delivered at most once, in its writer's order, and what is missing is counted: `seen`
- * knows the last seq of every writer, across listeners. The frame delivered last (`last`) is kept until a newer one
- * comes, for seek. While a connected end has no thread, nobody but the owner touches it, so that he may wait in recv
- * without the lock. */
+ * knows the last seq of every writer, across listeners; while frames are taken without the lock, `quick` knows it of
+ * their writer. The frame delivered last (`last`) is kept until a newer one comes, for seek. While a connected end has
+ * no thread, nobody but the owner touches it, so that he may wait in recv without the lock. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -222,25 +222,31 @@ static void quick_start(struct weir_socket *socket, uint64_t writer) {
 }
 
 /* May those behind the frame that the inbox gave last, @given, be taken without the lock? Others only ever add to the
- * inbox, unless they may drop what lies there. Not more than a part of what it may hold: writers who are held up hear of
- * room when this is over. */
+ * inbox, unless they may drop what lies there. But not the one by which room comes about for who is held up: either
+ * nobody is, or that one still lies behind these (inbox_drained). */
 static void quick_begin_inbox(struct weir_socket *socket, const struct weir_inbound *given) {
     struct weir_quick *quick = &socket->quick;
     if (socket->inbox.count == 0 || socket->place.is_observer)
         return;
     const struct weir_run *run = weir_queue_run(&socket->inbox, 0);
+    uint64_t half = socket->place.capacity / 2, most = UINT64_MAX;
     if (run->chunk != socket->taken || run->chunk->kind != WEIR_CHUNK_FIRM)
         return;
-    size_t size = run->end - run->start, most = (size_t)(socket->place.capacity / 16);
+    if (socket->inbox.size > half)
+        most = socket->inbox.size - half - 1;
+    else if (socket->paused_count > 0)
+        return;
+    size_t size = run->end - run->start;
+    atomic_store_explicit(&quick->is_over, 0, memory_order_relaxed);
     quick->is_inbox = 1;
     quick->is_listeners = 0;
     quick->at = run->chunk->bytes + run->start;
-    quick->end = quick->at + (size < most ? size : most);
+    quick->end = quick->at + (size < most ? size : (size_t)most);
     quick_start(socket, weir_frame_origin(given->bytes, given->word, socket->writer));
 }
 
-/* May what follows be taken without looking around? While the owner takes frame after frame of one writer out of what
- * one read brought, nothing else can happen: he has no thread, and every other operation of his ends it. */
+/* May what follows be taken without looking around? While a connected owner takes frame after frame of one writer out
+ * of what one read brought, nothing else can happen: he has no thread, and every other operation of his ends it. */
 static void quick_begin(struct weir_socket *socket, const struct weir_inbound *given) {
     struct weir_quick *quick = &socket->quick;
     if (socket->role != WEIR_ROLE_READER || socket->poll_fd >= 0 || socket->is_last_next ||
@@ -283,8 +289,18 @@ static void quick_end(struct weir_socket *socket) {
         if (!quick->is_inbox)
             quick_show(quick, quick->bytes, word, &socket->last);
     }
+    int was_inbox = quick->is_on && quick->is_inbox;
     quick->is_on = 0;
     quick->bytes = NULL;
+    if (was_inbox)
+        inbox_drained(socket); /* of somebody who was held up this moment */
+}
+
+/* What of the inbox may be taken. */
+static inline const unsigned char *inbox_bytes(const struct weir_quick *quick, size_t *ret_left) {
+    int is_over = atomic_load_explicit(&quick->is_over, memory_order_relaxed);
+    *ret_left = is_over ? 0 : (size_t)(quick->end - quick->at);
+    return quick->at;
 }
 
 /* Take the frame that follows, if it is whole, of the same writer, the next in his count, and needs no copy. Return:
@@ -293,8 +309,8 @@ static inline const unsigned char *quick_take(struct weir_socket *socket, uint64
     static const unsigned simple = WEIR_FRAME_TIME | WEIR_FRAME_WRITER | WEIR_FRAME_META;
     struct weir_stream *in = &socket->upstream.in;
     struct weir_quick *quick = &socket->quick;
-    size_t left = (size_t)(quick->end - quick->at);
-    const unsigned char *bytes = quick->is_inbox ? quick->at : weir_stream_bytes(in, &left);
+    size_t left;
+    const unsigned char *bytes = quick->is_inbox ? inbox_bytes(quick, &left) : weir_stream_bytes(in, &left);
     uint64_t word, seq;
     if (left < WEIR_FRAME_HEADER_SIZE)
         return NULL;

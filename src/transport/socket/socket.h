@@ -74,7 +74,7 @@ struct weir_seek {
 };
 
 /* What a reader needs to know to take the next frame of the same writer without the lock. The owner's, but for
- * `settled`. One that is connected takes it out of his connection's stream; one that listens out of the first run of his
+ * `settled` and `is_over`. One that is connected takes it out of his connection's stream; one that listens out of the first run of his
  * inbox, which stays there, counted as room that is taken, until weir_inbox_settle. */
 struct weir_quick {
     uint64_t writer;
@@ -87,8 +87,9 @@ struct weir_quick {
     const unsigned char *bytes; /* the frame taken last in this way, in place of socket->last; NULL: none */
     const unsigned char *at;    /* listening: what lies there whole, up to end */
     const unsigned char *end;
-    _Atomic size_t taken; /* listening: bytes, in this way */
-    size_t settled;       /* of them: those that have left the inbox */
+    _Atomic size_t taken;    /* listening: bytes, in this way */
+    _Atomic uint8_t is_over; /* listening: a writer is held up, so no more in this way for now */
+    size_t settled;          /* of them: those that have left the inbox */
 };
 
 struct weir_plain_peer;
