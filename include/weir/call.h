@@ -61,8 +61,8 @@ WEIR_API weir_server *weir_server_close(weir_server *server);
 
 /* Another handle to the same server, for another thread: each request goes to exactly one of the handles, replies go
  * out in any order. Each handle is used by one thread at a time, different ones freely. Make the first one before a
- * request was taken; close all, in any order. A reply that waits for room, as its client does not read, holds the
- * others up.
+ * request was taken; close all, in any order. A reply that waits for room, as its client does not read, holds up only
+ * the handle that sends it, but in shared memory and over System V, where all clients' replies share one lane.
  * Return: WEIR_OK, WEIR_ENOMEM, WEIR_EFORKED. */
 WEIR_API int weir_server_worker(weir_server *server, weir_server **ret, weir_error *err);
 

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "os/fork.h"
+#include "os/limit.h"
 #include "os/lock.h"
 #include "os/process.h"
 #include "transport/tell.h"
@@ -77,7 +78,8 @@ static void record_fill(struct weir_record *record, uint32_t role, const char *p
 
 /* Lock, size, map and fill a file just made. Return: the mapping, NULL when any of it fails. */
 static struct weir_record *file_map(int fd, uint32_t role, const char *place, const char *address) {
-    if (weir_lock_take(fd, 0, 1) || posix_fallocate(fd, 0, sizeof(struct weir_record)) != 0)
+    if (weir_limit_file_size() < sizeof(struct weir_record) || weir_lock_take(fd, 0, 1) ||
+        posix_fallocate(fd, 0, sizeof(struct weir_record)) != 0)
         return NULL;
     struct weir_record *record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (record == MAP_FAILED)

@@ -418,7 +418,7 @@ static int answer_send(struct weir_end *end, const struct answer *answer, int64_
 }
 
 /* The same with workers: while a slow client has no room, the others work on. Between short looks the lock is given
- * back, and with it the buffers that the answer was encoded in. */
+ * back, and with it the buffers that the answer was encoded in; what a look took in is not left lying until the next. */
 static int answer_send_shared(struct service *service, const struct answer *answer, weir_error *err) {
     int64_t deadline = weir_deadline(service->end.place.timeout_ns);
     int64_t nap = NAP_MIN_NS;
@@ -426,6 +426,7 @@ static int answer_send_shared(struct service *service, const struct answer *answ
         int status = answer_send(&service->end, answer, 0, err);
         if (status != WEIR_ETIMEOUT || weir_deadline_left(deadline) == 0)
             return status;
+        look_after_sending(service);
         service_unlock(service);
         nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
         nap = nap * 2 < NAP_MAX_NS ? nap * 2 : NAP_MAX_NS;

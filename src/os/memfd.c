@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/limit.h"
+
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
@@ -20,7 +22,7 @@ int weir_memfd_new(uint64_t size) {
     int fd = memfd_create("weir", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -1;
-    int failed = fchmod(fd, 0600) == 0 ? 0 : errno;
+    int failed = size > weir_limit_file_size() ? EFBIG : fchmod(fd, 0600) == 0 ? 0 : errno;
     while (failed == 0 || failed == EINTR) {
         failed = posix_fallocate(fd, 0, (off_t)size);
         if (failed != EINTR)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -570,6 +571,43 @@ static void test_children_of_fork_are_told(void **state) {
     weir_writer_close(writer);
 }
 
+/* Open and send as far as that goes with files of at most @limit bytes (RLIMIT_FSIZE). */
+static int limited(const char *address, rlim_t limit) {
+    weir_writer *writer = NULL;
+    weir_reader *reader = NULL;
+    weir_error err = {0};
+    alarm(20);
+    CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){limit, limit}) == 0);
+    int status = weir_reader_open(address, &reader, &err);
+    CHECK(status == WEIR_OK || err.text[0]);
+    status = weir_writer_open(address, &writer, &err);
+    CHECK(status == WEIR_OK || err.text[0]);
+    for (int i = 0; i < 3 && status == WEIR_OK; i++)
+        status = send_number(writer, i, 2000 * (size_t)i);
+    weir_writer_close(writer);
+    weir_reader_close(reader);
+    return 0;
+}
+
+static int limited_to_nothing(const char *address) {
+    return limited(address, 0);
+}
+
+static int limited_to_little(const char *address) {
+    return limited(address, 100);
+}
+
+static int limited_to_a_page(const char *address) {
+    return limited(address, 4096);
+}
+
+/* The kernel kills who makes a larger file than he may, unless he asks first. */
+static void test_nobody_dies_of_a_limit_on_files(void **state) {
+    finish(start(limited_to_nothing, address(*state, "a", "?timeout=50ms")), 0);
+    finish(start(limited_to_little, address(*state, "b", "?timeout=50ms")), 0);
+    finish(start(limited_to_a_page, address(*state, "c", "?timeout=50ms")), 0);
+}
+
 /* ---- waiting ---- */
 
 static void on_alarm(int signal) {
@@ -774,6 +812,7 @@ int main(void) {
         CONFORMANCE(test_killed_writers_leave_whole_messages),
         CONFORMANCE_OF(test_a_killed_reader_holds_nobody_back, WEIR_TRAIT_BOUNDED, 0),
         CONFORMANCE(test_children_of_fork_are_told),
+        CONFORMANCE(test_nobody_dies_of_a_limit_on_files),
         CONFORMANCE(test_waits_have_deadlines_and_survive_signals),
         CONFORMANCE(test_a_descriptor_for_event_loops),
         CONFORMANCE(test_what_came_before_the_descriptor_shows),

@@ -18,13 +18,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "os/limit.h"
 #include "os/process.h"
 #include "transport/file/file.h"
 
@@ -34,7 +34,11 @@ enum {
     FULL_NAP_NS = 5000000,
     WALK_MAX = 4096,
     NOTE_EVERY = 4096,
-    MANY_SIZE = 128 << 10
+    MANY_SIZE = 128 << 10,
+    /* Around the beginning of a batch or block up to three records have a header of 32 bytes more than a short one (a
+     * message that two blocks share has two, and one without a time behind it must say when), and less than 40 bytes at
+     * a block's end stay empty. */
+    BLOCK_MORE = 3 * WEIR_LOG_RECORD_HEADER + WEIR_LOG_FRAGMENT_MIN + WEIR_FILE_POSTED
 };
 static const int64_t MANY_WAIT_NS = 100000000;
 
@@ -287,7 +291,9 @@ static int end_find(struct weir_file *file, weir_error *err) {
     if (note_follow(file, size))
         return WEIR_OK;
     uint64_t seq = append->is_note_good ? append->note.seq : 0;
-    status = end_look(file, size, err);
+    status = weir_lease_look(&append->lease, &file->place, err);
+    if (status == WEIR_OK)
+        status = end_look(file, size, err);
     /* A log that lost its messages, but not its numbers, goes on counting. */
     if (status == WEIR_OK && append->end <= WEIR_LOG_HEADER_SIZE && append->seq < seq &&
         append->note.ino == append->ino)
@@ -297,7 +303,6 @@ static int end_find(struct weir_file *file, weir_error *err) {
         weir_random(&append->note.look, sizeof(append->note.look));
         append->look = append->note.look;
         note_write(append);
-        weir_lease_looked(&append->lease);
         append->lock_size = weir_lease_size(&append->lease);
     }
     return status;
@@ -384,26 +389,19 @@ static int rotate(struct weir_file *file, weir_error *err) {
 
 /* ---- what is written ---- */
 
-/* The kernel ends who writes where this limit is or beyond, so it is asked for, and reported as a full disk. */
-static void limit_ask(struct weir_append *append) {
-    struct rlimit limit;
-    append->size_limit =
-        getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
-}
-
 /* The question costs as much as taking the lock. One tick of the clock old will do, as a write that begins below the
  * limit only becomes short. */
 static void limit_look(struct weir_append *append) {
     int64_t now = weir_clock_coarse();
     if (now != append->limit_asked)
-        limit_ask(append);
+        append->size_limit = weir_limit_file_size();
     append->limit_asked = now;
 }
 
 /* Do @size bytes more go beyond it, also as it is this moment? */
 static int is_beyond(struct weir_append *append, size_t size) {
     if (append->end + size > append->size_limit)
-        limit_ask(append);
+        append->size_limit = weir_limit_file_size();
     return append->end + size > append->size_limit;
 }
 
@@ -430,7 +428,7 @@ static int out_write(struct weir_file *file, weir_error *err) {
         else
             done += written > 0 ? (size_t)written : 0;
         if (written > 0 && done < size) { /* the limit may be why */
-            limit_ask(append);
+            append->size_limit = weir_limit_file_size();
             reason = is_beyond(append, size) ? EFBIG : 0;
         }
     }
@@ -498,16 +496,18 @@ static int batch_end(struct weir_file *file, uint64_t count, weir_error *err) {
     return WEIR_OK;
 }
 
-/* How many bytes that makes at most: each frame with a record's header, and what lies unused or twice around the blocks'
- * ends. In a plain log, about. */
-static size_t pending_most(const struct weir_append *append) {
-    enum { EACH = 64, BLOCK_END = 80 };
-    return append->pending.size + append->count * EACH + (append->pending.size / WEIR_LOG_BLOCK + 1) * BLOCK_END;
+/* How many bytes that makes at most. A short record is as large as its frame. In a plain log, about. */
+static size_t pending_most(const struct weir_file *file) {
+    enum { EACH = 64 };
+    const struct weir_append *append = &file->append;
+    if (file->place.framing != WEIR_FRAMING_FRAMES)
+        return append->pending.size + append->count * EACH;
+    return append->pending.size + (append->pending.size / WEIR_LOG_BLOCK + 2) * BLOCK_MORE;
 }
 
 static int batch_write(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
-    int status = batch_begin(file, pending_most(append), file->place.timeout_ns, err);
+    int status = batch_begin(file, pending_most(file), file->place.timeout_ns, err);
     if (status == WEIR_OK)
         status = weir_append_build(file, err);
     return status == WEIR_OK ? batch_end(file, append->count, err) : status;
@@ -594,12 +594,12 @@ uint64_t weir_append_post(struct weir_file *file, uint64_t word, const void *dat
 /* How many of them go in one batch, and how many bytes that makes at most. */
 static size_t many_count(const struct weir_file *file, const struct weir_append_many *many, const weir_view *data,
                          size_t count, size_t *ret_size) {
-    size_t head = weir_frame_word_size(many->word), size = WEIR_LOG_FRAGMENT_MIN, i;
+    size_t head = weir_frame_word_size(many->word), size = (MANY_SIZE / WEIR_LOG_BLOCK + 2) * BLOCK_MORE, i;
     for (i = 0; i < count; i++) {
         size_t more = data[i].size;
         if (more > file->place.size_max - head || more > MANY_SIZE)
             break;
-        more += WEIR_LOG_RECORD_HEADER + head + 8;
+        more = weir_align_up(head + more, WEIR_FILE_POSTED);
         if (size + more > MANY_SIZE)
             break;
         size += more;

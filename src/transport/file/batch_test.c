@@ -177,6 +177,56 @@ static void test_emptied_and_as_large_again(void **state) {
     weir_writer_close(other);
 }
 
+/* Who cannot tell the others that he begins the log anew does not. */
+static void test_emptied_and_nobody_told(void **state) {
+    (void)state;
+    struct rlimit before;
+    weir_writer *one = writer_of("told.weir", ""), *other = writer_of("told.weir", "?full=fail");
+    assert_int_equal(send_number(one, 1, 100, NULL), WEIR_OK);
+    assert_int_equal(send_number(other, 2, 100, NULL), WEIR_OK);
+    assert_int_equal(truncate(path_of("told.weir"), 0), 0);
+    getrlimit(RLIMIT_FSIZE, &before);
+    rlim_t most = (rlim_t)file_size("told.weir.lock");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){most, before.rlim_max}), 0);
+    assert_int_equal(send_number(other, 3, 100, NULL), WEIR_ENOSPC);
+    assert_int_equal(file_size("told.weir"), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(send_number(other, 4, 100, NULL), WEIR_OK);
+    assert_int_equal(send_number(one, 5, 100, NULL), WEIR_OK);
+    weir_reader *reader = reader_of("told.weir", "?from=oldest");
+    assert_int_equal(next_number(reader), 4);
+    assert_int_equal(next_number(reader), 5);
+    weir_reader_close(reader);
+    weir_writer_close(one);
+    weir_writer_close(other);
+}
+
+/* A file is put aside when the next batch would make it too large, not when it would if its messages took more. */
+static void test_files_put_aside_are_full(void **state) {
+    (void)state;
+    enum { ROUNDS = 100, MANY = 500, MOST = 1 << 20 };
+    weir_view views[MANY];
+    store_fill();
+    for (int i = 0; i < MANY; i++)
+        views[i] = (weir_view){(const char *)store + i, 16};
+    for (int is_corked = 0; is_corked < 2; is_corked++) {
+        const char *name = is_corked ? "held.weir" : "whole.weir";
+        char aside[32];
+        snprintf(aside, sizeof(aside), "%s.1", name);
+        weir_writer *writer = writer_of(name, "?rotate=1M");
+        for (int round = 0; round < ROUNDS; round++) {
+            if (is_corked)
+                weir_writer_cork(writer);
+            assert_int_equal(weir_writer_send_many(writer, NULL, NULL, WEIR_CODEC_CBOR, NULL, views, MANY, NULL, NULL),
+                             WEIR_OK);
+            if (is_corked && round % 10 == 9)
+                assert_int_equal(weir_writer_uncork(writer, NULL), WEIR_OK);
+        }
+        assert_in_range(file_size(aside), MOST - MOST / 4 - 8192, MOST);
+        weir_writer_close(writer);
+    }
+}
+
 /* What the first record of a batch has said, those behind it leave out. */
 static void test_a_batch_is_small(void **state) {
     (void)state;
@@ -235,7 +285,9 @@ int main(void) {
         TEST(test_many_behind_a_lock),
         TEST(test_an_emptied_log),
         TEST(test_emptied_and_as_large_again),
+        TEST(test_emptied_and_nobody_told),
         TEST(test_a_batch_is_small),
+        TEST(test_files_put_aside_are_full),
         TEST(test_half_a_document),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);

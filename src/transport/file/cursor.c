@@ -256,6 +256,14 @@ static uint64_t resync(struct weir_cursor *cursor, uint64_t pos, int may_read, w
     return pos + size > block_end ? block_end : 0;
 }
 
+/* What short records behind this one begin with. */
+static void number_note(struct weir_cursor *cursor, const struct weir_log_record *record) {
+    cursor->seq = record->seq;
+    cursor->is_uncounted = 0;
+    if (record->type != WEIR_RECORD_SHORT)
+        cursor->time = record->time;
+}
+
 static int damaged(struct weir_cursor *cursor, uint64_t from, uint64_t to, weir_error *err) {
     cursor->pos = to;
     cursor->is_joining = 1;
@@ -272,7 +280,10 @@ static int damage_handle(struct weir_cursor *cursor, int what, const struct step
         int status = weir_cursor_window(cursor, step->next, 1, &bytes, &size, err);
         if (status != WEIR_OK)
             return status;
-        return size ? damaged(cursor, from, step->next, err) : nothing_yet(cursor, WEIR_TAIL_BAD);
+        if (size == 0)
+            return nothing_yet(cursor, WEIR_TAIL_BAD);
+        number_note(cursor, &step->record); /* its header can be believed, and short ones behind it go on from there */
+        return damaged(cursor, from, step->next, err);
     }
     /* What is being written this moment is not there as a whole, but in more that was read now there would be the next
      * one. */
@@ -307,14 +318,6 @@ static int piece_add(struct weir_cursor *cursor, const struct step *step, weir_e
         weir_buffer_append(&cursor->frame, step->piece, step->record.size) != WEIR_OK)
         return weir_fail(err, WEIR_ENOMEM, "out of memory for a message of a log");
     return WEIR_OK;
-}
-
-/* What short records behind this one begin with. */
-static void number_note(struct weir_cursor *cursor, const struct weir_log_record *record) {
-    cursor->seq = record->seq;
-    cursor->is_uncounted = 0;
-    if (record->type != WEIR_RECORD_SHORT)
-        cursor->time = record->time;
 }
 
 static void passed_set(struct weir_cursor *cursor, const struct weir_log_record *record, uint64_t begin, uint64_t end,

@@ -227,6 +227,32 @@ static void test_a_block_that_begins_with_damage(void **state) {
     weir_writer_close(writer);
 }
 
+/* The number of a message whose piece is damaged is used up, also when nothing whole stands behind it. */
+static void test_the_number_of_a_damaged_message(void **state) {
+    (void)state;
+    weir_writer *writer = writer_of("used.weir", "");
+    for (int64_t i = 1; i <= 3; i++)
+        assert_int_equal(send_number(writer, i, 100, NULL), WEIR_OK);
+    weir_writer_close(writer);
+    off_t size = file_size("used.weir");
+    int fd = open(path_of("used.weir"), O_RDWR);
+    assert_int_equal(pwrite(fd, "?", 1, size - 10), 1);
+    assert_int_equal(pwrite(fd, "what a killed writer has begun", 30, (size + 7) / 8 * 8), 30);
+    close(fd);
+    writer = writer_of("used.weir", "");
+    assert_int_equal(send_number(writer, 4, 100, NULL), WEIR_OK);
+    assert_int_equal(weir_writer_seq(writer), 4);
+    weir_writer_close(writer);
+    weir_message *message;
+    weir_reader *reader = reader_of("used.weir", "?from=oldest");
+    for (int64_t i = 1; i <= 2; i++)
+        assert_int_equal(next_number(reader), i);
+    assert_int_equal(weir_reader_next(reader, SECOND, &message, NULL), WEIR_ECORRUPT);
+    assert_int_equal(next_number(reader), 4);
+    assert_int_equal(weir_reader_gaps(reader), 1);
+    weir_reader_close(reader);
+}
+
 /* A run of garbage: the messages outside of it are read. A writer that comes then goes on behind what is left. */
 static void test_runs_of_garbage(void **state) {
     (void)state;
@@ -289,9 +315,13 @@ static void test_readers_are_told_of_damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_every_cut_end_is_repaired),       TEST(test_zeros_at_the_end_are_cut_off),
-        TEST(test_cut_and_replaced_while_read),     TEST(test_every_flipped_bit_is_told_or_harmless),
-        TEST(test_a_block_that_begins_with_damage), TEST(test_runs_of_garbage),
+        TEST(test_every_cut_end_is_repaired),
+        TEST(test_zeros_at_the_end_are_cut_off),
+        TEST(test_cut_and_replaced_while_read),
+        TEST(test_every_flipped_bit_is_told_or_harmless),
+        TEST(test_a_block_that_begins_with_damage),
+        TEST(test_the_number_of_a_damaged_message),
+        TEST(test_runs_of_garbage),
         TEST(test_readers_are_told_of_damage),
     };
     return cmocka_run_group_tests_name("damage", tests, NULL, NULL);

@@ -84,6 +84,41 @@ static void test_many_on_a_full_disk(void **state) {
     weir_reader_close(reader);
 }
 
+/* The kernel ends who makes a file larger than he may. Return: the exit code of a child that may have files of @limit
+ * bytes: 0 when all went as it must. */
+static int limited(const char *options, rlim_t limit, int status_wanted) {
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        weir_writer *writer = NULL;
+        struct rlimit both = {limit, limit};
+        if (setrlimit(RLIMIT_FSIZE, &both) != 0)
+            _exit(1);
+        int opened = weir_writer_open(address_of("few.weir", options), &writer, NULL);
+        for (int64_t i = 1; opened == WEIR_OK && i <= 5; i++)
+            if (send_number(writer, i, 100, NULL) != WEIR_OK)
+                _exit(2);
+        if (opened == WEIR_OK && send_number(writer, 6, 5000, NULL) != WEIR_ENOSPC)
+            _exit(3);
+        weir_writer_close(writer);
+        _exit(opened == status_wanted ? 0 : 4);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* As large as the log may be is not as large as its lock file would like to be. */
+static void test_files_that_must_be_small(void **state) {
+    (void)state;
+    static const char *const options[] = {"?full=fail", "?full=fail&sync=always", "?state=1"};
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        assert_int_equal(limited(options[i], 4096, WEIR_OK), 0);
+        assert_int_equal(limited(options[i], 100, WEIR_ENOSPC), 0);
+        assert_int_equal(limited(options[i], 0, WEIR_ENOSPC), 0);
+        unlink(path_of("few.weir"));
+    }
+}
+
 /* Another writer has the lock for longer than we may wait: what was corked is written later, once, and what was refused
  * is not. */
 static void test_a_batch_outlasts_a_lock(void **state) {
@@ -279,6 +314,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_full_disk_takes_nothing),
         TEST(test_many_on_a_full_disk),
+        TEST(test_files_that_must_be_small),
         TEST(test_a_batch_outlasts_a_lock),
         TEST(test_sync),
         TEST(test_the_thread_of_interval),

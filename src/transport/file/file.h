@@ -253,8 +253,9 @@ int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret)
 void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_note *note);
 /* How large the lock file is: as large as before when nobody has looked for the end in the log itself meanwhile. */
 uint64_t weir_lease_size(const struct weir_lease *lease);
-/* Somebody has, who holds the lock: it grows. */
-void weir_lease_looked(const struct weir_lease *lease);
+/* Who holds the lock is about to: it grows. Said before it is done, as he may be killed meanwhile. Return: WEIR_OK,
+ * WEIR_ENOSPC or WEIR_ESYSTEM: then he must not. */
+int weir_lease_look(const struct weir_lease *lease, const struct weir_place *place, weir_error *err);
 /* The lock of who syncs. Return: WEIR_OK, WEIR_EBUSY, WEIR_ESYSTEM. */
 int weir_lease_sync_take(const struct weir_lease *lease);
 void weir_lease_sync_drop(const struct weir_lease *lease);
@@ -302,7 +303,7 @@ struct weir_append {
     struct weir_lease_note note;
     int is_noted;        /* note was read under this lock */
     int is_note_good;    /* and can be believed */
-    uint64_t lock_size;  /* of the lock file, when the note was last read or the end looked for */
+    uint64_t lock_size;  /* of the lock file, when the note was last read or the end was found */
     int must_look;       /* at the log itself: who wrote before us may not have been of this boot */
     uint64_t noted_end;  /* where the log ended in the note that we last read or wrote */
     uint64_t size_limit; /* RLIMIT_FSIZE, as asked at limit_asked */

@@ -9,13 +9,14 @@
  * The bytes are OFD locks. All belong to an open file, so the kernel gives them back when their holder dies. The lock
  * itself is taken for each batch, and a lock of the whole file costs two thirds of one of a byte, as the others do not
  * lie in its way. Where the file system makes a byte lock of it, of all bytes (NFS, with anyfs=1), it is byte 0 instead.
- * The file holds a note of 64 bytes with a
- * checksum, then the process numbers of the writers, which only sentences use, then how much is on the disk.
+ * The file holds a note of 64 bytes with a checksum, then the process numbers of the writers, which only sentences use,
+ * then how much is on the disk.
  *
  * What must stay true: the lock is that of the file which stands at the path now, so whoever gets it looks, and who
- * removes the file holds it. The file grows with each look at the end of the log. Who may not write the log cannot open the file, and so cannot hold up those who may. The
- * note is a short cut: where it is missing or disagrees with the log, the log is looked at. What is mapped of the file
- * is only slept on, never read or written through the mapping, so nobody can do harm by cutting the file. */
+ * removes the file holds it. The file grows before each look at the end of the log, so that nobody who has the log's
+ * end or generation in mind misses it. Who may not write the log cannot open the file, and so cannot hold up those who
+ * may. The note is a short cut: where it is missing or disagrees with the log, the log is looked at. What is mapped of
+ * the file is only slept on, never read or written through the mapping, so nobody can do harm by cutting the file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -32,6 +33,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "os/futex.h"
+#include "os/limit.h"
 #include "os/lock.h"
 #include "os/process.h"
 #include "transport/file/file.h"
@@ -247,9 +249,19 @@ uint64_t weir_lease_size(const struct weir_lease *lease) {
     return size < 0 ? 0 : (uint64_t)size;
 }
 
-void weir_lease_looked(const struct weir_lease *lease) {
-    uint64_t size = weir_lease_size(lease), least = DISK_AT + DISK_SIZE;
-    (void)!ftruncate(lease->fd, (off_t)((size > least ? size : least) + 1));
+/* Beyond all that is written in it, or else that would make it grow too, and others look for nothing. */
+int weir_lease_look(const struct weir_lease *lease, const struct weir_place *place, weir_error *err) {
+    uint64_t size = weir_lease_size(lease), least = DISK_AT + DISK_SIZE, limit = weir_limit_file_size();
+    uint64_t more = (size > least ? size : least) + 1;
+    more = more <= limit ? more : size + 1;
+    if (more > limit)
+        return weir_fail(err, WEIR_ENOSPC,
+                         "%s: files of this process may have %llu bytes (RLIMIT_FSIZE), and its lock file "
+                         "must have more; raise the limit",
+                         place->text, (unsigned long long)limit);
+    return ftruncate(lease->fd, (off_t)more) == 0
+               ? WEIR_OK
+               : weir_fail_errno(err, errno, "%s: its lock file cannot grow", place->text);
 }
 
 /* ---- how much is on the disk ---- */
@@ -287,7 +299,8 @@ void weir_lease_disk_write(const struct weir_lease *lease, const struct weir_lea
     uint32_t crc = weir_crc32c(0, bytes + 8, DISK_SIZE - 8);
     memcpy(bytes + 4, &crc, 4);
     /* When it cannot be written, each of those who wait syncs for himself. */
-    (void)!pwrite(lease->fd, bytes, sizeof(bytes), DISK_AT);
+    if (weir_limit_file_size() >= DISK_AT + DISK_SIZE)
+        (void)!pwrite(lease->fd, bytes, sizeof(bytes), DISK_AT);
 }
 
 static _Atomic(uint32_t) *turn_word(const struct weir_lease *lease) {
@@ -382,7 +395,8 @@ static int lane_take(struct weir_lease *lease, const struct weir_place *place, w
         if (status != WEIR_OK)
             continue;
         lease->lane = lane;
-        (void)!pwrite(lease->fd, &pid, sizeof(pid), NOTE_SIZE + 8 * (off_t)lane);
+        if (weir_limit_file_size() >= NOTE_SIZE + 8 * (lane + 1))
+            (void)!pwrite(lease->fd, &pid, sizeof(pid), NOTE_SIZE + 8 * (off_t)lane);
         return WEIR_OK;
     }
     return weir_fail(err, WEIR_EBUSY, "%s: %d writers have the log open, that is the limit", place->text,
@@ -415,6 +429,9 @@ static int role_take(struct weir_lease *lease, const struct weir_place *place, e
 
 int weir_lease_open(struct weir_lease *lease, const struct weir_place *place, enum weir_role role, weir_error *err) {
     *lease = (struct weir_lease){.fd = -1};
+    if (weir_limit_file_size() < WEIR_LOG_HEADER_SIZE)
+        return weir_fail(err, WEIR_ENOSPC, "%s: this process may write no files (RLIMIT_FSIZE); raise the limit",
+                         place->text);
     int status = open_locked(lease, place, place->timeout_ns, err);
     if (status == WEIR_OK)
         status = role_take(lease, place, role, err);

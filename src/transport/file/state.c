@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "os/limit.h"
 #include "transport/file/file.h"
 
 /* ---- writing ---- */
@@ -43,6 +44,11 @@ static void rights_copy(const struct weir_place *place, int fd) {
 static int out_write(struct weir_file *file, int fd, weir_error *err) {
     struct weir_append *append = &file->append;
     size_t done = 0;
+    if (append->out.size > weir_limit_file_size())
+        return weir_fail(err, WEIR_ENOSPC,
+                         "%s: files of this process may not have %zu bytes (RLIMIT_FSIZE); the old value "
+                         "stays",
+                         file->place.text, append->out.size);
     while (done < append->out.size) {
         ssize_t written = write(fd, append->out.data + done, append->out.size - done);
         if (written < 0 && errno == EINTR)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/limit.h"
 #include "os/lock.h"
 #include "os/mapping.h"
 #include "transport/shm/allow.h"
@@ -133,6 +134,13 @@ static int files_part_allocate(const struct weir_backing *backing, struct weir_p
     return status;
 }
 
+static int size_set(int fd, uint64_t size) {
+    if (size <= weir_limit_file_size())
+        return ftruncate(fd, (off_t)size);
+    errno = EFBIG;
+    return -1;
+}
+
 static int files_part_make(struct weir_backing *backing, const struct weir_part_wish *wish, weir_error *err) {
     char name[NAME_SIZE], hidden[NAME_SIZE + 1];
     int at = weir_files_of(backing)->fd;
@@ -144,7 +152,7 @@ static int files_part_make(struct weir_backing *backing, const struct weir_part_
         fd = openat(at, hidden, O_RDWR | O_CREAT | O_EXCL | FILE_FLAGS, 0600);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
-    int status = ftruncate(fd, (off_t)wish->size) == 0
+    int status = size_set(fd, wish->size) == 0
                      ? ranges_allocate(fd, wish->needed, wish->needed_count, backing->text, err)
                      : weir_fail_errno(err, errno, "%s: a lane cannot be made", backing->text);
     if (status == WEIR_OK && (put(fd, wish->head, wish->head_size, 0) || group_give(wish, fd) ||
@@ -241,7 +249,7 @@ static int make_file(const struct making *making, const char *name, mode_t mode,
         *status = weir_fail_errno(making->err, errno, "%s: its file \"%s\" cannot be made", place->text, name);
     else
         *status = size ? weir_store_allocate(fd, 0, head_size, place->text, making->err) : WEIR_OK;
-    if (*status == WEIR_OK && size > head_size && ftruncate(fd, (off_t)size) != 0)
+    if (*status == WEIR_OK && size > head_size && size_set(fd, size) != 0)
         *status = weir_fail_errno(making->err, errno, "%s cannot be made", place->text);
     if (*status == WEIR_OK && head_size && put(fd, head, head_size, 0))
         *status = weir_fail_errno(making->err, errno, "%s cannot be written", place->text);

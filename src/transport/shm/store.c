@@ -16,6 +16,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "os/limit.h"
 #include "os/process.h"
 
 enum { USER_MAX = 64 };
@@ -208,10 +209,11 @@ int weir_store_remove(int at, const char *entry) {
 }
 
 int weir_store_allocate(int fd, uint64_t offset, uint64_t size, const char *path, weir_error *err) {
-    int failed;
-    do
-        failed = posix_fallocate(fd, (off_t)offset, (off_t)size);
-    while (failed == EINTR);
+    int failed = EFBIG;
+    if (offset + size <= weir_limit_file_size())
+        do
+            failed = posix_fallocate(fd, (off_t)offset, (off_t)size);
+        while (failed == EINTR);
     if (failed == 0)
         return WEIR_OK;
     struct statvfs store = {0};

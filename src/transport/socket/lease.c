@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/limit.h"
 #include "os/lock.h"
 #include "os/process.h"
 
@@ -53,7 +54,7 @@ static void note_write(int fd, const char *what) {
     weir_process_program(getpid(), program, sizeof(program));
     int size = snprintf(text, sizeof(text), "%s %s, pid %ld\n", what, program, (long)getpid());
     /* Only sentences depend on it, so a full disk is no reason to fail. */
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) != size)
+    if ((uint64_t)size <= weir_limit_file_size() && ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) != size)
         (void)!ftruncate(fd, 0);
 }
 

@@ -259,6 +259,11 @@ static int is_met(const struct weir_socket *socket) {
            socket->upstream.phase == WEIR_PHASE_READY;
 }
 
+/* Somebody listens, and has a time of his own to answer in, which ends by a timer. */
+static int is_asking(const struct weir_socket *socket) {
+    return socket->mode == WEIR_MODE_CONNECTED && !socket->upstream.is_underway;
+}
+
 int weir_meet_open(struct weir_socket *socket, weir_error *err) {
     int64_t deadline = weir_deadline(WEIR_HELLO_WAIT + WEIR_GRACE_WAIT);
     int status = weir_meet_try(socket, err);
@@ -267,9 +272,9 @@ int weir_meet_open(struct weir_socket *socket, weir_error *err) {
     while (!is_met(socket)) {
         if (socket->mode == WEIR_MODE_SEEKING && !socket->place.may_create)
             return weir_fail(err, WEIR_ENOENT, "%s: nobody listens, and create=0 forbids to begin", socket->place.text);
-        if (socket->mode == WEIR_MODE_SEEKING && weir_deadline_left(deadline) == 0)
+        if (!is_asking(socket) && weir_deadline_left(deadline) == 0)
             return weir_fail(err, WEIR_ETIMEOUT, "%s: neither connecting nor listening succeeds", socket->place.text);
-        status = weir_pump_run(socket, deadline, err); /* its timers try again */
+        status = weir_pump_run(socket, is_asking(socket) ? INT64_MAX : deadline, err); /* its timers try again */
         if (status == WEIR_OK)
             status = failure_tell(socket, err);
         if (status != WEIR_OK)

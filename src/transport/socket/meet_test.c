@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <weir/weir.h>
 
 #include "base/clock.h"
 #include "transport/socket/lease.h"
@@ -453,6 +456,41 @@ static void test_the_socket_of_another_user_stays(void **state) {
     assert_false(is_there(beside(testing, ".lock")));
 }
 
+/* ---- nobody answers ---- */
+
+static int64_t processor_ns(void) {
+    struct timespec used;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
+    return (int64_t)used.tv_sec * 1000 * WEIR_MS + used.tv_nsec;
+}
+
+/* A machine that does not answer: connections to a listener with a full backlog stay under way. Open gives up, and sleeps
+ * until then, also between its own limit and that of the second attempt. */
+static void test_open_sleeps_until_it_gives_up(void **state) {
+    struct sockaddr_in host = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(host);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fds[4];
+    char address[64];
+    weir_reader *reader;
+    weir_error err;
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&host, size), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&host, &size), 0);
+    for (int i = 0; i < 4; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(fds[i], (struct sockaddr *)&host, size);
+    }
+    snprintf(address, sizeof(address), "tcp://127.0.0.1:%d", ntohs(host.sin_port));
+    int64_t before = processor_ns();
+    assert_int_equal(weir_reader_open(address, &reader, &err), WEIR_ETIMEOUT);
+    assert_true(processor_ns() - before < 1000 * WEIR_MS);
+    assert_non_null(strstr(err.text, "neither connecting nor listening"));
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    close(listener);
+}
+
 /* ---- names ---- */
 
 static int check_name(const char *name, weir_error *err) {
@@ -516,6 +554,7 @@ int main(void) {
         CASE(test_who_may_connect),
         CASE(test_who_is_on_the_list),
         CASE(test_the_socket_of_another_user_stays),
+        CASE(test_open_sleeps_until_it_gives_up),
         CASE(test_names),
         CASE(test_the_longest_path),
     };
