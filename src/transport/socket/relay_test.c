@@ -97,6 +97,13 @@ static uint64_t passed(struct weir_socket *listener) {
     return seq;
 }
 
+static int is_held_up(struct weir_socket *listener) {
+    pthread_mutex_lock(&listener->lock);
+    int is_paused = listener->paused_count > 0;
+    pthread_mutex_unlock(&listener->lock);
+    return is_paused;
+}
+
 static void await_passed(struct weir_socket *listener, uint64_t seq) {
     int64_t deadline = weir_deadline(10 * TESTING_SECOND);
     uint32_t count;
@@ -342,7 +349,11 @@ static void test_a_large_frame_comes_as_soon_as_there_is_room(void **state) {
     for (int i = 0; i < 12; i++)
         raw_add(raw, 40);
     raw_send(raw);
-    await_passed(reader, 12);
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    uint32_t count;
+    while (!is_held_up(reader) && weir_deadline_left(deadline) > 0)
+        assert_int_equal(weir_socket_readers(reader, &count), WEIR_OK);
+    assert_int_equal(passed(reader), 12);
     expect(reader, 1, 11);
     assert_int_equal(passed(reader), 12);
     expect(reader, 12, 12);
@@ -351,6 +362,32 @@ static void test_a_large_frame_comes_as_soon_as_there_is_room(void **state) {
     assert_int_equal(passed(reader), 25);
     expect(reader, 14, 25);
     expect_nothing(reader);
+    raw_close(raw);
+    testing_close(reader);
+}
+
+/* The same when the frame comes, and our thread finds no room for it, while the owner takes those before it. */
+static void test_who_is_held_up_meanwhile_goes_on(void **state) {
+    struct weir_place place = testing_place(*state);
+    place.capacity = 3000;
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    struct raw *raw = raw_open(*state, WEIR_FULL_BLOCK);
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    for (int i = 0; i < 12; i++)
+        raw_add(raw, 40);
+    raw_send(raw);
+    await_passed(reader, 12);
+    expect(reader, 1, 2);
+    assert_int_equal(reader->quick.is_on, 1);
+    raw_add(raw, 3500);
+    raw_send(raw);
+    while (!is_held_up(reader) && weir_deadline_left(deadline) > 0)
+        usleep(1000);
+    expect(reader, 3, 11);
+    assert_int_equal(passed(reader), 12);
+    expect(reader, 12, 12);
+    assert_int_equal(passed(reader), 13);
+    expect(reader, 13, 13);
     raw_close(raw);
     testing_close(reader);
 }
@@ -571,6 +608,7 @@ int main(void) {
         CASE(test_killed_writers_leave_whole_frames),
         CASE(test_capacity_holds),
         CASE(test_a_large_frame_comes_as_soon_as_there_is_room),
+        CASE(test_who_is_held_up_meanwhile_goes_on),
         CASE(test_the_newest_that_fit_stay),
         CASE(test_a_reader_with_a_smaller_limit),
         CASE(test_seek_between_quick_frames),
