@@ -416,6 +416,37 @@ static void test_the_newest_that_fit_stay(void **state) {
     testing_close(reader);
 }
 
+/* The same while the owner is in the middle of them: he is not given what was dropped meanwhile. */
+static void test_what_was_dropped_meanwhile_does_not_come(void **state) {
+    enum { COUNT = 200, SIZE = 16 + 8 + 40 };
+    struct weir_place place = testing_place(*state);
+    place.capacity = 4096;
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    struct raw *raw = raw_open(*state, WEIR_FULL_DROP_OLDEST);
+    struct weir_inbound inbound;
+    uint64_t kept = place.capacity / SIZE;
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    for (int part = 0; part < 2; part++) {
+        for (int i = 0; i < (part ? COUNT - 20 : 20); i++) {
+            struct testing_bytes frame = testing_frame(WEIR_FRAME_MESSAGE, NULL, ++raw->seq, 0, 40);
+            raw_append(raw, frame.data, frame.size);
+        }
+        raw_send(raw);
+        if (part == 0) {
+            await_passed(reader, 20);
+            expect(reader, 1, 3);
+        }
+    }
+    while (passed(reader) < COUNT && weir_deadline_left(deadline) > 0)
+        usleep(1000); /* our thread takes them in */
+    assert_int_equal(testing_next(reader, 0, &inbound), COUNT - kept + 1);
+    assert_int_equal(inbound.gap, COUNT - kept - 3);
+    expect(reader, COUNT - kept + 2, COUNT);
+    expect_nothing(reader);
+    raw_close(raw);
+    testing_close(reader);
+}
+
 /* Frames larger than a connected reader takes are left out for him, in the middle of those he gets. */
 static void test_a_reader_with_a_smaller_limit(void **state) {
     struct weir_place place = testing_place(*state);
@@ -610,6 +641,7 @@ int main(void) {
         CASE(test_a_large_frame_comes_as_soon_as_there_is_room),
         CASE(test_who_is_held_up_meanwhile_goes_on),
         CASE(test_the_newest_that_fit_stay),
+        CASE(test_what_was_dropped_meanwhile_does_not_come),
         CASE(test_a_reader_with_a_smaller_limit),
         CASE(test_seek_between_quick_frames),
         CASE(test_two_writers_and_two_readers),
