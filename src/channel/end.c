@@ -170,7 +170,8 @@ static int full_handle(struct weir_end *end, int64_t *deadline, weir_error *err)
     }
     if (*deadline == INT64_MIN)
         *deadline = weir_deadline(end->place.timeout_ns);
-    weir_record_count(&end->record.shown->waits, 1);
+    if (*deadline != 0) /* a look is no wait */
+        weir_record_count(&end->record.shown->waits, 1);
     weir_burst_settle();
     int status = end->ops->wait(end->state, WEIR_READY_TO_WRITE, *deadline, err);
     return status == WEIR_ETIMEOUT ? no_room(end, err) : status;

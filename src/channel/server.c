@@ -421,15 +421,15 @@ static int answer_send(struct weir_end *end, const struct answer *answer, int64_
  * back, and with it the buffers that the answer was encoded in; what a look took in is not left lying until the next. */
 static int answer_send_shared(struct service *service, const struct answer *answer, weir_error *err) {
     int64_t deadline = weir_deadline(service->end.place.timeout_ns);
-    int64_t nap = NAP_MIN_NS;
-    for (;;) {
+    for (int64_t nap = NAP_MIN_NS;; nap = nap * 2 < NAP_MAX_NS ? nap * 2 : NAP_MAX_NS) {
         int status = answer_send(&service->end, answer, 0, err);
         if (status != WEIR_ETIMEOUT || weir_deadline_left(deadline) == 0)
             return status;
+        if (nap == NAP_MIN_NS)
+            weir_record_count(&service->end.record.shown->waits, 1);
         look_after_sending(service);
         service_unlock(service);
         nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
-        nap = nap * 2 < NAP_MAX_NS ? nap * 2 : NAP_MAX_NS;
         service_lock(service);
     }
 }
