@@ -179,10 +179,10 @@ static void judge_pair(struct bench *bench, const struct pair_goal *goal) {
 /* What stands in the way of some, on ext4 with 2 cores:
  *     - A message of 64 bytes in a batch takes 80 in a log and 68 bare. The kernel's part, which costs by the page, is
  *       1.3 times that of the bare form, and what is left is a checksum, a header, a copy into the batch and the call, where
- *       the bare form has a copy. So batches come to 0.5 to 0.65 of bare ones, and four writers' batches too.
- *     - A message alone takes six system calls, or five when nobody else has written (lock, what stands at the path, the lock
- *       file's size, how the log goes on, write, unlock), where the bare form has three. The dearest is the look at the
- *       path, without which a log that was moved or put aside would be written on.
+ *       the bare form has a copy. So batches come to 0.5 to 0.65 of bare ones, and four writers' batches too, whose lock is
+ *       held for a read and a write of the note as well.
+ *     - A message alone takes six system calls, or seven when somebody else has written (lock, whether the log was moved, its
+ *       size and that of the lock file, what others wrote, write, unlock), where the bare form has three.
  *     - To the disk: a sync of weir's brings the messages of all eight writers or nearly, which is the most there can be. The
  *       bare ones, each for itself, are joined by ext4 too: who calls fdatasync while a commit is under way shares the next
  *       one. So what is left is less than eight times a share that is already several, whatever weir does. */

@@ -3,7 +3,8 @@
  * counted in one row.
  *
  * Under the lock, before a batch is written:
- *   1. Is our file still the one at the path? Another writer may have rotated it; somebody may have replaced it.
+ *   1. Is our file still the one at the path? Another writer may have rotated it; somebody may have replaced it. Who
+ *      appends often has the kernel tell him (moved.c).
  *   2. Does it end where we left it, or where the note in the lock file says? Then nobody was killed while he wrote,
  *      and that number goes on, unless the lock file has grown, as it does when somebody looks for the end in the log. In a
  *      .weir log what others have added is little, and walked over: the note is only written
@@ -35,12 +36,13 @@ enum {
     WALK_MAX = 4096,
     NOTE_EVERY = 4096,
     MANY_SIZE = 128 << 10,
+    LOOKS_MANY = 1000,
     /* Around the beginning of a batch or block up to three records have a header of 32 bytes more than a short one (a
      * message that two blocks share has two, and one without a time behind it must say when), and less than 40 bytes at
      * a block's end stay empty. */
     BLOCK_MORE = 3 * WEIR_LOG_RECORD_HEADER + WEIR_LOG_FRAGMENT_MIN + WEIR_FILE_POSTED
 };
-static const int64_t MANY_WAIT_NS = 100000000;
+static const int64_t MANY_WAIT_NS = 100000000, LOOKS_NS = 1000000000, LOOKS_PAUSE_NS = 10000000000;
 
 /* ---- where the log ends ---- */
 
@@ -75,6 +77,7 @@ static int reopen(struct weir_file *file, weir_error *err) {
     int status = weir_file_open(&file->place, file->place.name, 1, file->place.may_create, &fd, &made, err);
     if (status != WEIR_OK)
         return status;
+    weir_moved_forget(&append->moved);
     if (append->fd >= 0)
         close(append->fd);
     append->fd = fd;
@@ -215,15 +218,38 @@ static int generation_read(struct weir_file *file, weir_error *err) {
                                  : status;
 }
 
+/* Is our file the one at the path? @ret: what is there. */
+static int is_current(const struct weir_file *file, struct weir_file_about *ret) {
+    const struct weir_append *append = &file->append;
+    return append->fd >= 0 && weir_file_about(-1, file->place.name, ret) && ret->ino == append->ino &&
+           ret->dev == append->dev;
+}
+
+/* Who looks very often has it told from then on what happens. On file systems of other machines nobody tells; where it
+ * cannot be had, to ask for it again would cost as much as many looks. */
+static void looks_count(struct weir_append *append, int64_t now) {
+    append->looked_at = now; /* which he is about to do */
+    if (append->moved.watch != 0 || append->lease.is_by_byte)
+        return;
+    if (now - append->looks_from > LOOKS_NS) {
+        append->looks_from = now;
+        append->looks = 0;
+    }
+    if (now < append->looks_from || append->looks++ < LOOKS_MANY || weir_moved_watch(&append->moved, append->fd))
+        return;
+    append->looks_from = now + LOOKS_PAUSE_NS;
+    append->looks = 0;
+}
+
 /* Have the file at the path open; *ret_size: its. */
 static int current_open(struct weir_file *file, uint64_t *ret_size, weir_error *err) {
     struct weir_append *append = &file->append;
     struct weir_file_about about;
-    if (append->fd >= 0 && weir_file_about(-1, file->place.name, &about) && about.ino == append->ino &&
-        about.dev == append->dev) {
+    if (is_current(file, &about)) {
         *ret_size = about.size;
         return WEIR_OK;
     }
+    append->looked_at = 0; /* what was told is known now: should this fail, look again */
     int status = reopen(file, err);
     if (status == WEIR_OK && !weir_file_about(append->fd, NULL, &about))
         status = weir_fail_errno(err, errno, "%s: cannot be looked at", file->place.text);
@@ -235,6 +261,18 @@ static int current_open(struct weir_file *file, uint64_t *ret_size, weir_error *
     return status;
 }
 
+/* The same of those that others have added, mostly one or a few: all in one look. Return: as below. */
+static int walk_near(struct weir_append *append, size_t size) {
+    unsigned char bytes[WALK_MAX];
+    uint64_t seq = append->seq;
+    if (pread(append->fd, bytes, size, (off_t)append->end) != (ssize_t)size ||
+        !weir_log_walk(bytes, size, append->generation, append->end, &seq))
+        return 0;
+    append->end += size;
+    append->seq = seq;
+    return 1;
+}
+
 /* From where the log ended to where it ends now, over whole messages. Return: 1; 0 when there is anything else. */
 static int walk_on(struct weir_append *append, uint64_t size) {
     struct weir_cursor *cursor = &append->cursor;
@@ -242,6 +280,8 @@ static int walk_on(struct weir_append *append, uint64_t size) {
     if (append->end > size || size - append->end > WALK_MAX || append->generation == 0)
         return 0;
     if (append->end == size)
+        return 1;
+    if (walk_near(append, (size_t)(size - append->end)))
         return 1;
     weir_cursor_move(cursor, append->fd, append->end, append->seq, UINT64_MAX);
     cursor->generation = append->generation;
@@ -273,12 +313,28 @@ static int note_follow(struct weir_file *file, uint64_t size) {
            (file->place.framing != WEIR_FRAMING_FRAMES || walk_on(append, size));
 }
 
+/* Step 1; *ret_size: of the file. Who is told what becomes of it needs to look at the path only when he is, and once a
+ * tick of the kernel's clock, because of the folders above. */
+static int file_find(struct weir_file *file, uint64_t *ret_size, weir_error *err) {
+    struct weir_append *append = &file->append;
+    int64_t now = weir_clock_coarse();
+    off_t size = -1;
+    if (append->moved.watch != 0 && append->looked_at == now && !weir_moved_ask(&append->moved))
+        size = lseek(append->fd, 0, SEEK_END);
+    if (size < 0) {
+        looks_count(append, now);
+        return current_open(file, ret_size, err);
+    }
+    *ret_size = (uint64_t)size;
+    return WEIR_OK;
+}
+
 /* Step 1 and 2. The lock is held. With exclusive=1 nobody else writes a note, so ours need not be read. */
 static int end_find(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
     uint64_t size = 0;
     append->is_noted = 0;
-    int status = current_open(file, &size, err);
+    int status = file_find(file, &size, err);
     if (status != WEIR_OK || (append->lease.is_exclusive && append->end == size))
         return status;
     uint64_t lock_size = weir_lease_size(&append->lease);
@@ -694,6 +750,7 @@ void weir_append_close(struct weir_file *file) {
     append->lease.is_exclusive = 0;
     append->lease.is_guest = file->made_log && file->role == WEIR_ROLE_CLIENT;
     weir_lease_close(&append->lease, &file->place, append->fd);
+    weir_moved_close(&append->moved);
     if (append->fd >= 0)
         close(append->fd);
     append->fd = -1;

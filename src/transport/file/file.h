@@ -6,6 +6,7 @@
  *     path.c     opening and making files, and the files that rotation has put aside
  *     lease.c    the lock file: who writes, and where the log ended when its lock was last given back
  *     append.c   writing: under the lock, in batches, rotating
+ *     moved.c    whether the log still stands at its path
  *     build.c    the bytes of a batch
  *     sync.c     bringing it to the disk, as sync= says
  *     follow.c   reading: where to begin, what comes next, and from one file to its successor
@@ -169,6 +170,9 @@ int weir_log_end_find(struct weir_cursor *cursor, int fd, struct weir_log_end *r
  * from the beginning, as @ret says nothing. */
 int weir_log_end_from(struct weir_cursor *cursor, int fd, uint64_t pos, uint64_t seq, struct weir_log_end *ret,
                       weir_error *err);
+/* Is nothing but whole messages in @bytes, which lie where a .weir log goes on at @offset, behind message *seq? Becomes
+ * the number of the last one. Return: 1; 0 when there is anything else, or a message in pieces. */
+int weir_log_walk(const unsigned char *bytes, size_t size, uint64_t generation, uint64_t offset, uint64_t *seq);
 /* Put the cursor in front of the first message whose number (@is_time: time) is not below @wanted. Return: as above;
  * WEIR_EAGAIN: there is none, the cursor is at the end. */
 int weir_log_seek(struct weir_cursor *cursor, int fd, int64_t wanted, int is_time, weir_error *err);
@@ -285,6 +289,25 @@ void weir_lease_abandon(struct weir_lease *lease);
 int weir_presence_take(int log_fd, int is_reader);
 uint32_t weir_presence_count(int log_fd, int is_reader);
 
+/* ---- moved.c ---- */
+
+struct weir_moved {
+    struct weir_moved *next; /* of all in this process that are told, or were */
+    int is_user;             /* is among them */
+    int watch;               /* 0: nobody tells */
+    int has_asked;
+    uint64_t turn; /* when last asked */
+};
+/* Have it told from now on what becomes of the file @fd. Return: 1; 0 where that cannot be had: then each question says
+ * to look. */
+int weir_moved_watch(struct weir_moved *moved, int fd);
+/* No more of this file. */
+void weir_moved_forget(struct weir_moved *moved);
+/* Nor of any other. */
+void weir_moved_close(struct weir_moved *moved);
+/* Must the path be looked at? It is 1 for the first time, and whenever something may have happened since. */
+int weir_moved_ask(struct weir_moved *moved);
+
 /* ---- append.c ---- */
 
 struct weir_append {
@@ -301,9 +324,13 @@ struct weir_append {
     uint64_t count;             /* of pending frames */
     uint64_t skipped;           /* numbers used up by messages that were dropped */
     struct weir_lease_note note;
-    int is_noted;        /* note was read under this lock */
-    int is_note_good;    /* and can be believed */
-    uint64_t lock_size;  /* of the lock file, when the note was last read or the end was found */
+    int is_noted;       /* note was read under this lock */
+    int is_note_good;   /* and can be believed */
+    uint64_t lock_size; /* of the lock file, when the note was last read or the end was found */
+    struct weir_moved moved;
+    int64_t looked_at;  /* when we last looked at the path, by the kernel's tick */
+    int64_t looks_from; /* looks are counted from here on */
+    uint32_t looks;
     int must_look;       /* at the log itself: who wrote before us may not have been of this boot */
     uint64_t noted_end;  /* where the log ended in the note that we last read or wrote */
     uint64_t size_limit; /* RLIMIT_FSIZE, as asked at limit_asked */

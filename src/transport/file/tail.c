@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "transport/file/file.h"
 
@@ -214,6 +215,41 @@ int weir_log_last(struct weir_cursor *cursor, int fd, const struct weir_log_end 
         return WEIR_OK;
     }
     return status;
+}
+
+/* ---- a few messages at the end ---- */
+
+/* The size of the whole message at @bytes; 0 when it is not one, or one in pieces. *seq as below. */
+static size_t message_whole(const unsigned char *bytes, size_t size, uint64_t generation, uint64_t offset,
+                            uint64_t *seq) {
+    struct weir_log_record record;
+    size_t whole;
+    if (size < WEIR_LOG_SHORT_HEADER)
+        return 0;
+    if (weir_log_short_seems(bytes, offset, &whole)) {
+        if (whole > size || !weir_log_short_read(bytes, generation, offset, *seq, &record))
+            return 0;
+    } else {
+        if (size < WEIR_LOG_RECORD_HEADER || !weir_log_record_read(bytes, generation, offset, &record) ||
+            record.type != WEIR_RECORD_FULL || record.size > size - WEIR_LOG_RECORD_HEADER ||
+            weir_crc32c(0, bytes + WEIR_LOG_RECORD_HEADER, record.size) != record.crc)
+            return 0;
+        whole = WEIR_LOG_RECORD_HEADER + record.size;
+    }
+    *seq = record.seq;
+    return whole;
+}
+
+int weir_log_walk(const unsigned char *bytes, size_t size, uint64_t generation, uint64_t offset, uint64_t *seq) {
+    uint64_t last = *seq;
+    for (size_t at = 0, whole; at < size; at += whole) {
+        at += weir_log_padding(offset + at);
+        whole = at < size ? message_whole(bytes + at, size - at, generation, offset + at, &last) : 0;
+        if (whole == 0)
+            return 0;
+    }
+    *seq = last;
+    return 1;
 }
 
 /* ---- finding a number or a time ---- */
