@@ -63,7 +63,7 @@ static void failure_keep(struct weir_end *end, int status) {
 
 /* Is it the frame of most messages? Then it is enough to know where it lies. */
 static inline int is_plain(const struct weir_end *end, const struct weir_following *frame, uint32_t kinds) {
-    size_t head = WEIR_FRAME_HEADER_SIZE + (frame->word >> 56 ? sizeof(int64_t) : 0) + (uint8_t)(frame->word >> 48);
+    size_t head = weir_frame_simple_head(frame->word) + (uint8_t)(frame->word >> 48);
     return weir_frame_is_simple(frame->word) && (kinds >> (frame->word >> 32 & 0x0F) & 1) &&
            weir_frame_word_size(frame->word) >= head && frame->gap + end->gap_carried == 0;
 }

@@ -67,8 +67,7 @@ int weir_message_codec(const weir_message *message) {
 
 weir_view weir_message_bytes(const weir_message *message) {
     if (message->is_unread) {
-        size_t head = WEIR_FRAME_HEADER_SIZE + (message->word >> 56 & WEIR_FRAME_TIME ? sizeof(int64_t) : 0) +
-                      (uint8_t)(message->word >> 48);
+        size_t head = weir_frame_simple_head(message->word) + (uint8_t)(message->word >> 48);
         return (weir_view){(const char *)message->bytes + head, weir_frame_word_size(message->word) - head};
     }
     return message->frame.data;

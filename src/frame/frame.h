@@ -37,7 +37,7 @@ enum weir_frame_kind {
     WEIR_FRAME_MESSAGE = 1,
     WEIR_FRAME_REQUEST = 2,
     WEIR_FRAME_REPLY = 3,
-    WEIR_FRAME_ERROR = 4,  /* a reply: data is the map {"code", "text"} */
+    WEIR_FRAME_ERROR = 4,   /* a reply: data is the map {"code", "text"} */
     WEIR_FRAME_CONTROL = 5, /* between transports' ends, never shown: op says what */
     WEIR_FRAME_CANCEL = 6,  /* a client takes the request of this id back */
     WEIR_FRAME_KIND_LAST = WEIR_FRAME_CANCEL
@@ -86,17 +86,22 @@ static inline uint32_t weir_frame_word_size(uint64_t word) {
     return (uint32_t)word;
 }
 
-/* Is it the word of a frame of most messages: this version, a kind that there is, a time at most? */
+/* Is it the word of a frame of most messages: this version, a kind that there is, a time and a writer at most? */
 static inline int weir_frame_is_simple(uint64_t word) {
     unsigned kind = (unsigned)(word >> 32) & 0xFF;
     return kind - (WEIR_FRAME_VERSION << 4 | WEIR_FRAME_MESSAGE) <= WEIR_FRAME_KIND_LAST - WEIR_FRAME_MESSAGE &&
-           (word >> 56 & ~(uint64_t)WEIR_FRAME_TIME) == 0;
+           (word >> 56 & ~(uint64_t)(WEIR_FRAME_TIME | WEIR_FRAME_WRITER)) == 0;
+}
+
+/* The bytes of such a frame before its op. */
+static inline size_t weir_frame_simple_head(uint64_t word) {
+    return WEIR_FRAME_HEADER_SIZE + (word >> 56 & WEIR_FRAME_TIME ? 8 : 0) + (word >> 56 & WEIR_FRAME_WRITER ? 8 : 0);
 }
 
 /* Read such a frame, all of whose bytes are there. Return: WEIR_OK, WEIR_ECORRUPT. */
 static inline int weir_frame_parse_simple(uint64_t word, const unsigned char *bytes, struct weir_frame *ret) {
     size_t size = weir_frame_word_size(word), op_size = (uint8_t)(word >> 48);
-    size_t head = WEIR_FRAME_HEADER_SIZE + (word >> 56 & WEIR_FRAME_TIME ? 8 : 0);
+    size_t head = weir_frame_simple_head(word);
     const char *at = (const char *)bytes + head;
     if (size < head + op_size)
         return WEIR_ECORRUPT;
@@ -105,9 +110,11 @@ static inline int weir_frame_parse_simple(uint64_t word, const unsigned char *by
     ret->flags = (uint8_t)(word >> 56);
     memcpy(&ret->seq, bytes + 8, 8);
     ret->time = 0;
-    if (head > WEIR_FRAME_HEADER_SIZE)
-        memcpy(&ret->time, bytes + WEIR_FRAME_HEADER_SIZE, 8);
     ret->id = ret->writer = 0;
+    if (word >> 56 & WEIR_FRAME_TIME)
+        memcpy(&ret->time, bytes + WEIR_FRAME_HEADER_SIZE, 8);
+    if (word >> 56 & WEIR_FRAME_WRITER)
+        memcpy(&ret->writer, bytes + head - 8, 8);
     /* Field by field, not one view copied from the other: a copy would be read in one piece just after it was written in
      * two, and such a load waits until both have left the store buffer, behind every store before them. */
     ret->type.data = ret->meta.data = at;

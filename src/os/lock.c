@@ -53,6 +53,11 @@ void weir_lock_drop(int fd, uint64_t offset) {
     lock_call(fd, F_OFD_SETLK, &lock);
 }
 
+void weir_lock_drop_all(int fd) {
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    lock_call(fd, F_OFD_SETLK, &lock);
+}
+
 int weir_lock_is_held(int fd, uint64_t offset) {
     struct flock lock = lock_of(offset, F_WRLCK);
     /* When the question itself fails, "held" is the answer that lets nobody take away what may be alive. */

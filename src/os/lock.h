@@ -14,6 +14,8 @@ int weir_lock_take(int fd, uint64_t offset, int is_exclusive);
 /* The same, waiting until a monotonic deadline in short naps. Return: also WEIR_ETIMEOUT. */
 int weir_lock_wait(int fd, uint64_t offset, int is_exclusive, int64_t deadline);
 void weir_lock_drop(int fd, uint64_t offset);
+/* Before closing: a child that was forked a moment ago may have the file open as well, and would keep what is held. */
+void weir_lock_drop_all(int fd);
 /* 1 when another open file holds byte @offset in a way that would refuse us the exclusive lease; 0 when free. */
 int weir_lock_is_held(int fd, uint64_t offset);
 

@@ -64,6 +64,7 @@ static void fifo_close(void *state) {
         weir_child_unlist(&fifo->child);
         if (fifo->role == WEIR_ROLE_CLIENT)
             weir_client_pipe_close(fifo);
+        weir_pipe_unclaim(fifo->role == WEIR_ROLE_WRITER ? fifo->out.fd : fifo->lock_fd);
         descriptors_close(fifo);
         if (fifo->role != WEIR_ROLE_CLIENT && !fifo->place.is_kept)
             weir_pipe_remove_last(&fifo->place);

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -456,6 +459,30 @@ static void test_the_pipe_has_the_mode_of_its_address(void **state) {
     weir_reader_close(reader);
 }
 
+/* A child has the descriptors of its parent until it runs, and may not run before the parent has closed them. Here it
+ * never does: it is made without what fork does in a child. */
+static void test_what_is_closed_is_free_at_once(void **state) {
+    (void)state;
+    weir_reader *reader = reader_open("");
+    weir_writer *writer = writer_open("");
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0)
+        for (;;)
+            syscall(SYS_pselect6, 0, NULL, NULL, NULL, NULL, NULL);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+    weir_error err = {0};
+    int status = weir_reader_open(with(""), &reader, &err);
+    if (status == WEIR_OK)
+        status = weir_writer_open(with(""), &writer, &err);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    if (status != WEIR_OK)
+        fail_msg("%s", err.text);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(test_headers_at_every_cut_and_with_lies),
@@ -473,6 +500,7 @@ int main(void) {
         CASE(test_the_latest_value_takes_nothing),
         CASE(test_what_is_no_pipe_is_refused),
         CASE(test_the_pipe_has_the_mode_of_its_address),
+        CASE(test_what_is_closed_is_free_at_once),
     };
     const char *pattern = getenv("WEIR_TEST_FILTER");
     if (pattern)

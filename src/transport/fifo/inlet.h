@@ -82,9 +82,9 @@ static inline const unsigned char *weir_inlet_quick(struct weir_inlet *inlet, ui
         return NULL;
     memcpy(&word, bytes, sizeof(word));
     memcpy(&seq, bytes + 8, sizeof(seq));
-    size_t size = weir_frame_word_size(word), head = WEIR_FRAME_HEADER_SIZE + (word >> 56 ? sizeof(int64_t) : 0);
-    if (!weir_frame_is_simple(word) || size > left || size < head || size > inlet->size_max + WEIR_STREAM_SLACK ||
-        seq != source->seq + 1)
+    size_t size = weir_frame_word_size(word);
+    if (!weir_frame_is_simple(word) || size > left || size < weir_frame_simple_head(word) ||
+        size > inlet->size_max + WEIR_STREAM_SLACK || seq != source->seq + 1)
         return NULL;
     source->seq = seq;
     weir_stream_take(&source->stream, size);

@@ -290,6 +290,13 @@ int weir_pipe_claim(const struct weir_place *place, int lock_fd, enum weir_note 
     return WEIR_OK;
 }
 
+void weir_pipe_unclaim(int lock_fd) {
+    if (lock_fd < 0)
+        return;
+    weir_lock_drop_all(lock_fd);
+    (void)flock(lock_fd, LOCK_UN);
+}
+
 /* Does nobody have it open for reading? Asked with no reading descriptor of our own. */
 static int is_unread(int write_fd) {
     struct pollfd item = {.fd = write_fd, .events = POLLOUT};

@@ -51,6 +51,8 @@ int weir_pipe_is_current(const struct weir_place *place, int fd);
  * now: open again), WEIR_ESYSTEM. */
 int weir_pipe_claim(const struct weir_place *place, int lock_fd, enum weir_note note, uint32_t session,
                     weir_error *err);
+/* Give that up, before closing: a child that was forked this moment may still have the descriptor, too. -1: nothing. */
+void weir_pipe_unclaim(int lock_fd);
 /* A note of that role. Return: where it lies (says who and which one), 0 for none. */
 uint64_t weir_pipe_note(int fd, enum weir_note note);
 /* The sentence for a place that is taken: who is there and as what. Return: WEIR_EBUSY. */

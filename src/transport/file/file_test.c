@@ -4,6 +4,9 @@
 #include "transport/file/testing.h"
 
 #include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
 
 /* ---- places ---- */
 
@@ -526,6 +529,69 @@ static void test_info(void **state) {
     weir_doc_free(doc);
 }
 
+/* ---- coming at the same time ---- */
+
+static void *open_and_begin(void *user) {
+    weir_writer_close(writer_of(user, ""));
+    return NULL;
+}
+
+/* Who looks for the end of a log that has no header yet may find one the moment after. */
+static void test_a_log_that_is_just_begun(void **state) {
+    (void)state;
+    for (int i = 0; i < 600; i++) {
+        pthread_t thread;
+        weir_reader *reader = NULL;
+        weir_error err = {0};
+        assert_int_equal(pthread_create(&thread, NULL, open_and_begin, "begun.weir"), 0);
+        int status = weir_reader_open(address_of("begun.weir", i % 2 ? "" : "?from=last"), &reader, &err);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        if (status != WEIR_OK)
+            fail_msg("%s", err.text);
+        weir_reader_close(reader);
+        unlink(path_of("begun.weir"));
+    }
+}
+
+/* ---- children ---- */
+
+static void *open_and_close(void *user) {
+    while (!atomic_load((_Atomic(int) *)user)) {
+        weir_reader_close(reader_of("forked.weir", "?keep=0"));
+        weir_writer_close(writer_of("forked.weir", "?keep=0"));
+    }
+    return NULL;
+}
+
+/* A child that is forked while another thread opens and closes ends of a log, and lives on, holds nobody up. */
+static void test_forked_children_keep_no_lock(void **state) {
+    (void)state;
+    enum { CHILDREN = 150 };
+    pid_t children[CHILDREN];
+    pthread_t thread;
+    _Atomic(int) is_over = 0;
+    weir_writer *writer = writer_of("forked.weir", "?keep=0");
+    assert_int_equal(pthread_create(&thread, NULL, open_and_close, &is_over), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (;;)
+                pause();
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    int status = send_number(writer, 1, 10, NULL);
+    atomic_store(&is_over, 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        kill(children[i], SIGKILL);
+        assert_int_equal(waitpid(children[i], NULL, 0), children[i]);
+    }
+    assert_int_equal(status, WEIR_OK);
+    weir_writer_close(writer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_places_are_found),
@@ -546,6 +612,8 @@ int main(void) {
         TEST(test_state_is_replaced_as_a_whole),
         TEST(test_state_in_every_framing),
         TEST(test_info),
+        TEST(test_a_log_that_is_just_begun),
+        TEST(test_forked_children_keep_no_lock),
     };
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);
 }

@@ -60,7 +60,8 @@ static const char magic[8] = "WEIRLOCK";
 /* ---- children of fork ---- */
 
 /* A forked child shares its parent's locks for as long as it has the file open, and would keep them when the parent has
- * died. So it closes the lock files before fork returns in it. */
+ * died. So it closes the lock files before fork returns in it. One that is opened or closed in another thread at that
+ * moment is not on the list: who lets go of it gives its locks back himself. */
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct weir_lease *open_leases;
@@ -450,8 +451,12 @@ int weir_lease_open(struct weir_lease *lease, const struct weir_place *place, en
 void weir_lease_abandon(struct weir_lease *lease) {
     list_remove(lease);
     turns_close(lease);
-    if (lease->fd >= 0)
+    if (lease->fd >= 0) {
+        weir_lock_drop_all(lease->fd);
+        if (lease->is_locked && !lease->is_by_byte)
+            lock_drop(lease);
         close(lease->fd);
+    }
     *lease = (struct weir_lease){.fd = -1};
 }
 

@@ -76,7 +76,8 @@ static int frames_end(struct weir_cursor *cursor, int fd, struct weir_log_end *r
         ret->tail = ret->size ? WEIR_TAIL_SHORT : WEIR_TAIL_CLEAN;
         return WEIR_OK;
     }
-    uint64_t first = cursor->pos, seq = cursor->seq, block = (ret->size - 1) / WEIR_LOG_BLOCK;
+    /* Who makes the log may have written its header since its size was asked for. */
+    uint64_t first = cursor->pos, seq = cursor->seq, block = ret->size ? (ret->size - 1) / WEIR_LOG_BLOCK : 0;
     for (uint64_t back = 0; status == WEIR_OK && back < block; back = back ? 2 * back : 1) {
         block_join(cursor, fd, block - back);
         status = walk(cursor, ret, err);

@@ -5,9 +5,10 @@
  * client.
  *
  * What must stay true: nothing is believed of a peer but what the kernel says of its user; every frame it sends is
- * parsed whole before anything is done with it, and what is no frame ends the connection, not the channel. A writer's
- * next frame is taken only when there is room for it everywhere it must go: until then the connection is paused, and
- * the writer feels it as a full socket. Places in `peers` are used again, never moved. */
+ * looked at whole before anything is done with it (those of the usual form by relay.c), and what is no frame ends the
+ * connection, not the channel. A writer's next frame is taken only when there is room for it everywhere it must go:
+ * until then the connection is paused, and the writer feels it as a full socket. Places in `peers` are used again, never
+ * moved. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -454,6 +455,8 @@ static int frame_take(struct weir_socket *socket, struct weir_peer *peer, const 
 static void pause_set(struct weir_socket *socket, struct weir_peer *peer, int is_paused) {
     socket->paused_count += (size_t)is_paused - peer->is_paused;
     peer->is_paused = (uint8_t)is_paused;
+    if (is_paused) /* the owner shall look for room with each frame that he takes */
+        atomic_store_explicit(&socket->quick.is_over, 1, memory_order_relaxed);
 }
 
 /* A weir end that was so slow to say hello that it was taken for a plain reader. If it got nothing yet, that can be
@@ -481,11 +484,13 @@ static int frames_work(struct weir_socket *socket, struct weir_peer *peer) {
     struct weir_stream_frame frame;
     for (;;) {
         int status;
+        weir_relay(socket, peer);
         while ((status = weir_stream_next(&peer->in, &frame, NULL)) == WEIR_OK) {
             status = frame_take(socket, peer, &frame);
             if (status != WEIR_OK)
                 return status == WEIR_EAGAIN ? WEIR_EBUSY : status;
             weir_stream_take(&peer->in, frame.size);
+            weir_relay(socket, peer);
         }
         if (status != WEIR_EAGAIN || !peer->plain)
             return status;

@@ -10,34 +10,18 @@
 
 /* ---- how much ---- */
 
-static uint64_t room_in(const struct weir_socket *socket, const struct weir_queue *queue) {
-    return queue->size < socket->place.capacity ? socket->place.capacity - queue->size : 0;
-}
-
-/* In the queues of all who hold writers back. */
-static uint64_t room_of_readers(const struct weir_socket *socket) {
-    uint64_t room = UINT64_MAX;
-    if (weir_socket_reads(socket) && !socket->place.is_observer)
-        room = room_in(socket, &socket->inbox);
-    for (size_t i = 0; i < socket->peer_count; i++) {
-        uint64_t one = weir_peer_holds(socket->peers[i]) ? room_in(socket, &socket->peers[i]->out) : UINT64_MAX;
-        room = one < room ? one : room;
-    }
-    return room;
-}
-
-static uint64_t room_of(const struct weir_socket *socket) {
+static uint64_t room_of(struct weir_socket *socket) {
     const struct weir_peer *upstream = &socket->upstream;
     uint64_t most = socket->place.capacity / 4, room = 0;
     int is_open = 0;
     if (socket->mode == WEIR_MODE_LISTENING && socket->grace_until == 0) {
         is_open = 1;
-        room = room_of_readers(socket);
+        room = weir_spread_room(socket, 0);
     }
     if (socket->mode == WEIR_MODE_CONNECTED && upstream->phase == WEIR_PHASE_READY && !upstream->is_leaving &&
         upstream->hello.size_max >= WEIR_BURST_FRAME_MAX) {
         is_open = 1;
-        room = room_in(socket, &upstream->out);
+        room = weir_room_in(socket, &upstream->out);
     }
     if (!is_open || socket->place.size_max < WEIR_BURST_FRAME_MAX)
         return 0;

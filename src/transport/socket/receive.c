@@ -1,12 +1,13 @@
 /* The operations of readers: also a server's requests and a client's replies.
  *
  * An end that listens takes frames from its inbox; one that is connected takes them from its connection, where they
- * lie. One whose data must be aligned, and is not, is copied once.
+ * lie. One whose data must be aligned, and is not, is copied once. The usual frame behind another of the same writer is
+ * taken without the lock, from either.
  *
  * What must stay true: a frame is delivered at most once, in its writer's order, and what is missing is counted: `seen`
- * knows the last seq of every writer, across listeners. The frame delivered last (`last`) is kept until a newer one
- * comes, for seek. While a connected end has no thread, nobody but the owner touches it, so that he may wait in recv
- * without the lock. */
+ * knows the last seq of every writer, across listeners; while frames are taken without the lock, `quick` knows it of
+ * their writer. The frame delivered last (`last`) is kept until a newer one comes, for seek. While a connected end has
+ * no thread, nobody but the owner touches it, so that he may wait in recv without the lock. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -106,6 +107,7 @@ static void inbox_drained(struct weir_socket *socket) {
 static int inbox_next(struct weir_socket *socket, struct weir_inbound *ret) {
     const unsigned char *bytes;
     size_t size;
+    weir_inbox_settle(socket);
     while ((bytes = weir_queue_first(&socket->inbox, &size)) != NULL) {
         socket->taken = weir_chunk_ref(weir_queue_run(&socket->inbox, 0)->chunk);
         int status = describe(socket, bytes, ret);
@@ -206,18 +208,58 @@ static int connected_next(struct weir_socket *socket, struct weir_inbound *ret, 
 
 /* ---- the next one of many ---- */
 
-/* May what follows be taken without looking around? While the owner takes frame after frame of one writer out of what
- * one read brought, nothing else can happen: he has no thread, and every other operation of his ends it. */
-static void quick_begin(struct weir_socket *socket) {
+/* Let the owner take frames of @writer, of whom he has just been given one. */
+static void quick_start(struct weir_socket *socket, uint64_t writer) {
     struct weir_quick *quick = &socket->quick;
-    if (socket->role != WEIR_ROLE_READER || socket->mode != WEIR_MODE_CONNECTED || socket->pump.has_thread ||
-        socket->poll_fd >= 0 || socket->wants_sought || socket->has_before || socket->is_last_next ||
-        socket->upstream.plain || !socket->last.bytes || socket->failure.code != WEIR_OK)
+    const struct weir_origin *origin = weir_origins_find(&socket->seen, writer);
+    if (!origin || origin->is_fresh)
         return;
-    quick->origin = weir_origins_find(&socket->seen, socket->last_origin);
-    quick->number = quick->origin ? weir_origins_number(&socket->seen, quick->origin) : 0;
-    quick->is_on = quick->origin && !quick->origin->is_fresh;
+    quick->writer = writer;
+    quick->seq = origin->seq;
+    quick->uid = origin->uid;
+    quick->number = weir_origins_number(&socket->seen, origin);
+    quick->is_on = 1;
+}
+
+/* May those behind the frame that the inbox gave last, @given, be taken without the lock? Others only ever add to the
+ * inbox, unless they may drop what lies there. But not the one by which room comes about for who is held up: either
+ * nobody is, or that one still lies behind these (inbox_drained). */
+static void quick_begin_inbox(struct weir_socket *socket, const struct weir_inbound *given) {
+    struct weir_quick *quick = &socket->quick;
+    if (socket->inbox.count == 0 || socket->place.is_observer)
+        return;
+    const struct weir_run *run = weir_queue_run(&socket->inbox, 0);
+    uint64_t half = socket->place.capacity / 2, most = UINT64_MAX;
+    if (run->chunk != socket->taken || run->chunk->kind != WEIR_CHUNK_FIRM)
+        return;
+    if (socket->inbox.size > half)
+        most = socket->inbox.size - half - 1;
+    else if (socket->paused_count > 0)
+        return;
+    size_t size = run->end - run->start;
+    atomic_store_explicit(&quick->is_over, 0, memory_order_relaxed);
+    quick->is_inbox = 1;
+    quick->is_listeners = 0;
+    quick->at = run->chunk->bytes + run->start;
+    quick->end = quick->at + (size < most ? size : (size_t)most);
+    quick_start(socket, weir_frame_origin(given->bytes, given->word, socket->writer));
+}
+
+/* May what follows be taken without looking around? While a connected owner takes frame after frame of one writer out
+ * of what one read brought, nothing else can happen: he has no thread, and every other operation of his ends it. */
+static void quick_begin(struct weir_socket *socket, const struct weir_inbound *given) {
+    struct weir_quick *quick = &socket->quick;
+    if (socket->role != WEIR_ROLE_READER || socket->poll_fd >= 0 || socket->is_last_next ||
+        socket->failure.code != WEIR_OK)
+        return;
+    if (socket->mode == WEIR_MODE_LISTENING)
+        quick_begin_inbox(socket, given);
+    if (socket->mode != WEIR_MODE_CONNECTED || socket->pump.has_thread || socket->wants_sought || socket->has_before ||
+        socket->upstream.plain || !socket->last.bytes)
+        return;
+    quick->is_inbox = 0;
     quick->is_listeners = socket->last_origin == socket->upstream.hello.writer;
+    quick_start(socket, socket->last_origin);
 }
 
 /* Field by field: a struct that is made elsewhere and copied is read in wider pieces than it was written in, and such a
@@ -230,20 +272,35 @@ static inline void quick_show(const struct weir_quick *quick, const unsigned cha
     ret->gap = 0;
     ret->writer = quick->number;
     ret->peer = 0;
-    ret->uid = quick->origin->uid;
+    ret->uid = quick->uid;
     ret->is_in_place = 1;
 }
 
-/* Anything else is about to happen: `last` is what was taken last. */
+/* Anything else is about to happen: what was taken has left the inbox, or `last` is what was taken last. */
 static void quick_end(struct weir_socket *socket) {
     struct weir_quick *quick = &socket->quick;
     uint64_t word;
+    weir_inbox_settle(socket);
     if (quick->is_on && quick->bytes) {
+        struct weir_origin *origin = weir_origins_find(&socket->seen, quick->writer);
+        if (origin)
+            origin->seq = quick->seq;
         memcpy(&word, quick->bytes, sizeof(word));
-        quick_show(quick, quick->bytes, word, &socket->last);
+        if (!quick->is_inbox)
+            quick_show(quick, quick->bytes, word, &socket->last);
     }
+    int was_inbox = quick->is_on && quick->is_inbox;
     quick->is_on = 0;
     quick->bytes = NULL;
+    if (was_inbox)
+        inbox_drained(socket); /* of somebody who was held up this moment */
+}
+
+/* What of the inbox may be taken. */
+static inline const unsigned char *inbox_bytes(const struct weir_quick *quick, size_t *ret_left) {
+    int is_over = atomic_load_explicit(&quick->is_over, memory_order_relaxed);
+    *ret_left = is_over ? 0 : (size_t)(quick->end - quick->at);
+    return quick->at;
 }
 
 /* Take the frame that follows, if it is whole, of the same writer, the next in his count, and needs no copy. Return:
@@ -253,7 +310,7 @@ static inline const unsigned char *quick_take(struct weir_socket *socket, uint64
     struct weir_stream *in = &socket->upstream.in;
     struct weir_quick *quick = &socket->quick;
     size_t left;
-    const unsigned char *bytes = weir_stream_bytes(in, &left);
+    const unsigned char *bytes = quick->is_inbox ? inbox_bytes(quick, &left) : weir_stream_bytes(in, &left);
     uint64_t word, seq;
     if (left < WEIR_FRAME_HEADER_SIZE)
         return NULL;
@@ -263,14 +320,20 @@ static inline const unsigned char *quick_take(struct weir_socket *socket, uint64
     size_t size = weir_frame_word_size(word);
     size_t head = WEIR_FRAME_HEADER_SIZE + (flags & WEIR_FRAME_TIME ? 8 : 0) + (flags & WEIR_FRAME_WRITER ? 8 : 0);
     if ((word >> 32 & 0xFF) != (WEIR_FRAME_VERSION << 4 | WEIR_FRAME_MESSAGE) || (flags & ~simple) || size > left ||
-        size < head || size > in->size_max + WEIR_STREAM_SLACK || seq != quick->origin->seq + 1)
+        size < head || size > in->size_max + WEIR_STREAM_SLACK || seq != quick->seq + 1)
         return NULL;
-    if (flags & WEIR_FRAME_WRITER ? weir_frame_origin(bytes, word, 0) != quick->origin->writer : !quick->is_listeners)
+    if (flags & WEIR_FRAME_WRITER ? weir_frame_origin(bytes, word, 0) != quick->writer : !quick->is_listeners)
         return NULL;
-    quick->origin->seq = seq;
+    quick->seq = seq;
     quick->bytes = bytes;
-    weir_stream_take(in, size);
     *ret_word = word;
+    if (!quick->is_inbox) {
+        weir_stream_take(in, size);
+        return bytes;
+    }
+    quick->at += size;
+    size_t taken = atomic_load_explicit(&quick->taken, memory_order_relaxed) + size;
+    atomic_store_explicit(&quick->taken, taken, memory_order_relaxed);
     return bytes;
 }
 
@@ -333,7 +396,7 @@ int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
     quick_end(socket);
     int status = next(socket, &inbound, err);
     if (status == WEIR_OK)
-        quick_begin(socket);
+        quick_begin(socket, &inbound);
     inbound.is_in_place = socket->quick.is_on;
     if (socket->poll_fd >= 0) {
         weir_socket_show(socket);
@@ -350,6 +413,7 @@ int weir_socket_next(void *state, struct weir_inbound *ret, weir_error *err) {
 void weir_socket_release(void *state) {
     struct weir_socket *socket = state;
     pthread_mutex_lock(&socket->lock);
+    quick_end(socket);
     if (!socket->is_last_next)
         taken_release(socket);
     pthread_mutex_unlock(&socket->lock);
@@ -449,7 +513,7 @@ static int awaits_in_vain(const struct weir_socket *socket) {
     return socket->role == WEIR_ROLE_CLIENT && socket->lost_request;
 }
 
-static int is_ready(const struct weir_socket *socket, uint32_t what) {
+static int is_ready(struct weir_socket *socket, uint32_t what) {
     if ((what & WEIR_READY_TO_READ) && has_something(socket))
         return 1;
     return (what & WEIR_READY_TO_WRITE) && (socket->failure.code != WEIR_OK ||

@@ -16,14 +16,14 @@ enum { CALLS_TOGETHER = 16 /* so many requests or replies leave together, and th
 
 /* ---- room ---- */
 
-static int listener_has_room(const struct weir_socket *socket, uint64_t peer, size_t size) {
+static int listener_has_room(struct weir_socket *socket, uint64_t peer, size_t size) {
     if (peer == 0)
         return socket->place.full == WEIR_FULL_DROP_OLDEST || weir_spread_has_room(socket, size);
     const struct weir_peer *to = weir_hub_find(socket, peer);
     return !to || weir_fits(socket, &to->out, size); /* what is for somebody who has gone goes nowhere */
 }
 
-int weir_socket_can_send(const struct weir_socket *socket, uint64_t peer, size_t size) {
+int weir_socket_can_send(struct weir_socket *socket, uint64_t peer, size_t size) {
     if (socket->mode == WEIR_MODE_LISTENING)
         return listener_has_room(socket, peer, size);
     if (socket->role == WEIR_ROLE_CLIENT && (socket->mode != WEIR_MODE_CONNECTED || socket->upstream.is_underway))

@@ -3,6 +3,7 @@
  *   meet.c     finding each other: connect to who listens, or take the lease and listen; again when the listener has
  *              gone
  *   hub.c      the listener: lets ends in, reads what they send, relays it
+ *   relay.c    the listener: messages of a writer in one pass, where they are of the usual form
  *   spread.c   the listener: history, readers' queues, who is told what
  *   send.c, receive.c   the operations of writers and of readers
  *   kept.c     what a writer in a burst keeps back (transport/burst.h)
@@ -24,6 +25,7 @@
 #define WEIR_SOCKET_SOCKET_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -71,13 +73,23 @@ struct weir_seek {
     int is_asked;
 };
 
-/* What a connected reader needs to know to take the next frame of the same writer. The owner's. */
+/* What a reader needs to know to take the next frame of the same writer without the lock. The owner's, but for
+ * `settled` and `is_over`. One that is connected takes it out of his connection's stream; one that listens out of the first run of his
+ * inbox, which stays there, counted as room that is taken, until weir_inbox_settle. */
 struct weir_quick {
-    struct weir_origin *origin; /* in socket->seen */
+    uint64_t writer;
+    uint64_t seq; /* of its frame taken last; socket->seen learns of it at the end */
     uint32_t number;
+    uint32_t uid;
     uint8_t is_on;
+    uint8_t is_inbox;
     uint8_t is_listeners;       /* the listener's own frames, which do not name their writer */
     const unsigned char *bytes; /* the frame taken last in this way, in place of socket->last; NULL: none */
+    const unsigned char *at;    /* listening: what lies there whole, up to end */
+    const unsigned char *end;
+    _Atomic size_t taken;    /* listening: bytes, in this way */
+    _Atomic uint8_t is_over; /* listening: a writer is held up, so no more in this way for now */
+    size_t settled;          /* of them: those that have left the inbox */
 };
 
 struct weir_plain_peer;
@@ -212,6 +224,19 @@ static inline int weir_peer_holds(const struct weir_peer *peer) {
 static inline int weir_fits(const struct weir_socket *socket, const struct weir_queue *queue, size_t size) {
     return queue->size == 0 || (size <= socket->place.capacity && queue->size <= socket->place.capacity - size);
 }
+static inline uint64_t weir_room_in(const struct weir_socket *socket, const struct weir_queue *queue) {
+    return queue->size < socket->place.capacity ? socket->place.capacity - queue->size : 0;
+}
+/* Let what the owner has taken without the lock leave the inbox: before anybody looks at the inbox. `taken` keeps the
+ * memory. */
+static inline void weir_inbox_settle(struct weir_socket *socket) {
+    struct weir_quick *quick = &socket->quick;
+    size_t taken = atomic_load_explicit(&quick->taken, memory_order_relaxed);
+    if (taken == quick->settled)
+        return;
+    weir_queue_sent(&socket->inbox, taken - quick->settled);
+    quick->settled = taken;
+}
 
 /* ---- peer.c ---- */
 
@@ -317,10 +342,19 @@ struct weir_peer *weir_hub_find(const struct weir_socket *socket, uint64_t handl
 void weir_hub_timers(struct weir_socket *socket, int64_t now);
 int64_t weir_hub_next_timer(const struct weir_socket *socket);
 
+/* ---- relay.c ---- */
+
+/* Take the messages of the usual form at the front of what @peer sent, as far as they have room everywhere. What is
+ * left there, if anything, is to be looked at one by one. */
+void weir_relay(struct weir_socket *socket, struct weir_peer *peer);
+
 /* ---- spread.c ---- */
 
+/* Bytes that fit, nothing dropped, into the queue of every reader who holds writers back; @is_for_all: of every
+ * reader. */
+uint64_t weir_spread_room(struct weir_socket *socket, int is_for_all);
 /* May a frame of @size bytes be published without harm to readers who hold writers back? */
-int weir_spread_has_room(const struct weir_socket *socket, size_t size);
+int weir_spread_has_room(struct weir_socket *socket, size_t size);
 /* Give frames [start, stop) of @chunk, all of @from (NULL: the owner), to every other reader. */
 void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struct weir_chunk *chunk, size_t start,
                  size_t stop);
@@ -388,7 +422,7 @@ void weir_socket_set_timeout(void *state, int64_t timeout_ns);
 int weir_socket_readers(void *state, uint32_t *ret);
 int weir_socket_peer_state(void *state);
 /* Is there room for what reserve refused last? */
-int weir_socket_can_send(const struct weir_socket *socket, uint64_t peer, size_t size);
+int weir_socket_can_send(struct weir_socket *socket, uint64_t peer, size_t size);
 /* Try to send all that is queued. */
 void weir_socket_push(struct weir_socket *socket);
 /* Is something queued that a thread should send while the owner is away? */

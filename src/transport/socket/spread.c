@@ -23,7 +23,22 @@ static int grace_has_room(const struct weir_socket *socket, size_t size) {
     return socket->grace_until == 0 || weir_fits(socket, &socket->history, size);
 }
 
-int weir_spread_has_room(const struct weir_socket *socket, size_t size) {
+uint64_t weir_spread_room(struct weir_socket *socket, int is_for_all) {
+    uint64_t room = UINT64_MAX;
+    weir_inbox_settle(socket);
+    if (weir_socket_reads(socket) && (is_for_all || !socket->place.is_observer))
+        room = weir_room_in(socket, &socket->inbox);
+    for (size_t i = 0; i < socket->peer_count; i++) {
+        const struct weir_peer *peer = socket->peers[i];
+        int counts = is_for_all ? weir_peer_reads(peer) : weir_peer_holds(peer);
+        uint64_t one = counts ? weir_room_in(socket, &peer->out) : UINT64_MAX;
+        room = one < room ? one : room;
+    }
+    return room;
+}
+
+int weir_spread_has_room(struct weir_socket *socket, size_t size) {
+    weir_inbox_settle(socket);
     if (weir_socket_reads(socket) && !socket->place.is_observer && !weir_fits(socket, &socket->inbox, size))
         return 0;
     for (size_t i = 0; i < socket->peer_count; i++)
@@ -80,6 +95,7 @@ void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struc
             offer_each(socket, peer, &run, size_max);
     }
     history_push(socket, &run);
+    weir_inbox_settle(socket);
     if (weir_socket_reads(socket))
         offer(socket, &socket->inbox, !socket->place.is_observer, &run);
     socket->is_dirty = 1;
