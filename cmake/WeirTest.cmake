@@ -28,7 +28,7 @@ function(weir_add_test name)
     if(WEIR_SANITIZE MATCHES thread) # which takes ten times as long
         weir_test(${name} cmocka 900 ${name})
     else()
-        weir_test(${name} cmocka 120 ${name})
+        weir_test(${name} cmocka 300 ${name})
     endif()
 endfunction()
 
