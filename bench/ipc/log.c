@@ -243,8 +243,8 @@ static void row_run(struct bench *bench, const struct row *row) {
     add(bench, row->name, row->form, "messages/s", (double)(row->count * row->writers) / (last - from) * 1e6);
 }
 
-/* The checksum of a message of 1 KiB behind another of its batch: of its place and header, and on over its data. It is a
- * part of the append above. */
+/* The checksum of a message of 1 KiB behind another of its batch: of its place and header, and on over its data. It is
+ * a part of the append above. */
 static void checksum(struct bench *bench) {
     static unsigned char bytes[2048];
     uint32_t crc = 0;

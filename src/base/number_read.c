@@ -214,8 +214,9 @@ static int64_t big_read(struct big *big, const char *text, size_t size) {
     return number.exponent + MANTISSA_DIGITS - count - is_more;
 }
 
-/* The order of the number @text and the point half way between @bits and the next float. @text is close to it, so both sides are
- * below 2^1080 x 10^(DECISIVE_DIGITS + 1), and one factor of each is moved to the other side: less than 2700 bits. */
+/* The order of the number @text and the point half way between @bits and the next float. @text is close to it, so both
+ * sides are below 2^1080 x 10^(DECISIVE_DIGITS + 1), and one factor of each is moved to the other side: less than 2700
+ * bits. */
 static int numbers_order(const char *text, size_t size, uint64_t bits, const struct format *format) {
     struct big number;
     int exponent10 = (int)big_read(&number, text, size);

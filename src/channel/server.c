@@ -57,7 +57,8 @@ struct weir_server {
 
 /* ---- handles ---- */
 
-/* In a child of the process that opened it: the other threads are not there, and what they held or waited for stays so. */
+/* In a child of the process that opened it: the other threads are not there, and what they held or waited for stays
+ * so. */
 static int is_inherited(const struct service *service) {
     return service->end.generation != 0 && weir_fork_happened(service->end.generation);
 }
@@ -418,7 +419,8 @@ static int answer_send(struct weir_end *end, const struct answer *answer, int64_
 }
 
 /* The same with workers: while a slow client has no room, the others work on. Between short looks the lock is given
- * back, and with it the buffers that the answer was encoded in; what a look took in is not left lying until the next. */
+ * back, and with it the buffers that the answer was encoded in; what a look took in is not left lying until the
+ * next. */
 static int answer_send_shared(struct service *service, const struct answer *answer, weir_error *err) {
     int64_t deadline = weir_deadline(service->end.place.timeout_ns);
     for (int64_t nap = NAP_MIN_NS;; nap = nap * 2 < NAP_MAX_NS ? nap * 2 : NAP_MAX_NS) {

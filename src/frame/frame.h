@@ -115,8 +115,8 @@ static inline int weir_frame_parse_simple(uint64_t word, const unsigned char *by
         memcpy(&ret->time, bytes + WEIR_FRAME_HEADER_SIZE, 8);
     if (word >> 56 & WEIR_FRAME_WRITER)
         memcpy(&ret->writer, bytes + head - 8, 8);
-    /* Field by field, not one view copied from the other: a copy would be read in one piece just after it was written in
-     * two, and such a load waits until both have left the store buffer, behind every store before them. */
+    /* Field by field, not one view copied from the other: a copy would be read in one piece just after it was written
+     * in two, and such a load waits until both have left the store buffer, behind every store before them. */
     ret->type.data = ret->meta.data = at;
     ret->type.size = ret->meta.size = 0;
     ret->op = (weir_view){at, op_size};

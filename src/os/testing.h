@@ -1,7 +1,7 @@
 /* What tests that fork share: no child outlives the case that made it.
  *
- * A case that fails leaves by a long jump, past the place where it would have waited for its children. The teardown ends
- * them and says so, or every later case would be blamed for them. What must stay true: only children of this very
+ * A case that fails leaves by a long jump, past the place where it would have waited for its children. The teardown
+ * ends them and says so, or every later case would be blamed for them. What must stay true: only children of this very
  * process are ended. */
 #ifndef WEIR_OS_TESTING_H
 #define WEIR_OS_TESTING_H

@@ -140,8 +140,8 @@ static int flusher_start(void) {
 
 /* ---- grants ---- */
 
-/* It is granted from here on, or still is, as the one or the other. The flusher counts only those that are its business,
- * and sleeps while there is none. */
+/* It is granted from here on, or still is, as the one or the other. The flusher counts only those that are its
+ * business, and sleeps while there is none. */
 static void grant_note(struct weir_burst *burst, int is_corked) {
     int was_counted = atomic_load(&burst->is_granted) && !burst->is_corked;
     burst->is_corked = (uint8_t)is_corked;

@@ -294,7 +294,8 @@ static void many_sender(void) {
         pause();
 }
 
-/* In order, each once, and in place until the next call; the newest of them is still there for who asks for it again. */
+/* In order, each once, and in place until the next call; the newest of them is still there for who asks for it
+ * again. */
 static void test_many_in_bursts(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -455,7 +456,8 @@ static long flusher_sleeps(void) {
     return count;
 }
 
-/* A used grant goes on as one of a batch, and one of a batch as that of a burst; the flusher sleeps once both are over. */
+/* A used grant goes on as one of a batch, and one of a batch as that of a burst; the flusher sleeps once both are
+ * over. */
 static void test_the_flusher_sleeps_when_no_grant_is_left(void **state) {
     static unsigned char memory[4096];
     struct weir_burst burst = {.may_keep = 1};

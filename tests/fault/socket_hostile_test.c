@@ -279,8 +279,8 @@ struct heard {
     size_t size;
 };
 
-/* What a reader is told, @max at a time; one at a time with a descriptor to look after, so nothing is taken without looking
- * around. Return: how many messages; those that are no good are counted. */
+/* What a reader is told, @max at a time; one at a time with a descriptor to look after, so nothing is taken without
+ * looking around. Return: how many messages; those that are no good are counted. */
 static size_t hear(const struct testing *testing, size_t max, struct heard *heard, size_t *ret_bad) {
     weir_reader *reader = reader_open(testing, "?create=0");
     weir_message *messages[64];

@@ -1,9 +1,9 @@
 /* Crash images at every instruction. A process that runs a script is single-stepped with ptrace; after each instruction
  * its store is compared with what it was, and each difference is copied and judged as what a kill -9 at this
  * instruction leaves (check.c). Meanwhile readers in this process, which survive, take along what comes: one at once,
- * one that keeps frames in its hands for long, one that observes; and before many a process the ring is filled up to what
- * the slow one holds, so that a writer meets it with its first message. At a random step the process is killed indeed, and
- * the next one takes over from it, so that those who recover are killed too.
+ * one that keeps frames in its hands for long, one that observes; and before many a process the ring is filled up to
+ * what the slow one holds, so that a writer meets it with its first message. At a random step the process is killed
+ * indeed, and the next one takes over from it, so that those who recover are killed too.
  *
  *     step [--images N] [--seed S] [--jobs J]
  *
@@ -355,8 +355,8 @@ static int story_brief(struct run *run) {
     return 0;
 }
 
-/* The next writers overwrite, or no longer do, so their lanes grow; and some come and go without a message, which leaves
- * a newest segment that is empty: all there is to read lies in the one before. */
+/* The next writers overwrite, or no longer do, so their lanes grow; and some come and go without a message, which
+ * leaves a newest segment that is empty: all there is to read lies in the one before. */
 static int lanes_turn(struct run *run) {
     run->wish.full = run->wish.full == WEIR_FULL_BLOCK ? WEIR_FULL_DROP_OLDEST : WEIR_FULL_BLOCK;
     if (dice_roll(&run->dice, 2) && script_prefill(run->ledger, &run->wish, &run->dice, 0))

@@ -1,5 +1,5 @@
-/* Batches: many messages in one call, whatever their sizes, beside other writers and through rotation; and what a killed
- * writer has left of one. */
+/* Batches: many messages in one call, whatever their sizes, beside other writers and through rotation; and what a
+ * killed writer has left of one. */
 #include "transport/file/testing.h"
 
 enum { COUNT = 1500, LARGE = 90000 };

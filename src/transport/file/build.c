@@ -1,8 +1,8 @@
 /* The bytes of a batch: frames that wait in memory, or the messages of one call, as records or as plain messages.
  *
- * What must stay true: the lock is held, so it is known where the batch goes and what its numbers are; the first record of
- * a batch says everything, and a short one behind it leaves out only what those before it in the batch, or in its block,
- * have said. */
+ * What must stay true: the lock is held, so it is known where the batch goes and what its numbers are; the first record
+ * of a batch says everything, and a short one behind it leaves out only what those before it in the batch, or in its
+ * block, have said. */
 #include <string.h>
 
 #include "base/clock.h"

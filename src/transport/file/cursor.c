@@ -225,8 +225,8 @@ static int step_take(struct weir_cursor *cursor, uint64_t pos, struct step *step
     return weir_crc32c(0, step->piece, step->record.size) == step->record.crc ? WEIR_OK : STEP_BAD_PIECE;
 }
 
-/* Is there a record that can be believed? What seems to be a short one must be read as a whole to know, so whoever fills a
- * block with such beginnings is not followed for long. */
+/* Is there a record that can be believed? What seems to be a short one must be read as a whole to know, so whoever
+ * fills a block with such beginnings is not followed for long. */
 static int is_record(const struct weir_cursor *cursor, const unsigned char *bytes, size_t size, uint64_t pos,
                      size_t *checked) {
     struct weir_log_record record;

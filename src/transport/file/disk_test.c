@@ -1,5 +1,5 @@
-/* Logs and the disk they lie on: when it is full, when it must have everything (sync=), and what a power cut may leave of
- * a log and of what was noted about it. */
+/* Logs and the disk they lie on: when it is full, when it must have everything (sync=), and what a power cut may leave
+ * of a log and of what was noted about it. */
 #include "transport/file/testing.h"
 
 #include <dirent.h>

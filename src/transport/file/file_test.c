@@ -1,6 +1,6 @@
 /* Logs and state files: what the conformance suite does not ask of every transport. Places found by number and time,
- * files that rotate, text edited by hand, rights, and one value replaced as a whole. disk_test.c has full disks and what
- * must be on the disk, damage_test.c what is cut and damaged. */
+ * files that rotate, text edited by hand, rights, and one value replaced as a whole. disk_test.c has full disks and
+ * what must be on the disk, damage_test.c what is cut and damaged. */
 #include "transport/file/testing.h"
 
 #include <dirent.h>

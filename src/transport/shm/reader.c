@@ -453,8 +453,8 @@ static int is_ready(void *user) {
            atomic_load_explicit(&reader->channel->page->lanes_changed, memory_order_relaxed) != reader->lanes_seen;
 }
 
-/* A frame has come: bring its second line as well, while what the first one says is looked at. Who copies the message asks
- * for it only much later, and would wait for it as long as for the first. */
+/* A frame has come: bring its second line as well, while what the first one says is looked at. Who copies the message
+ * asks for it only much later, and would wait for it as long as for the first. */
 static inline void rest_fetch(const _Atomic(uint64_t) *at, uint64_t word) {
     if (weir_frame_word_size(word) > WEIR_SHM_LINE)
         __builtin_prefetch((const unsigned char *)at + WEIR_SHM_LINE);

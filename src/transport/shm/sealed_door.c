@@ -147,7 +147,8 @@ static int segment_send(int fd, const struct weir_sealed_segment *segment) {
     return status;
 }
 
-/* Oldest first. One that is not shown yet comes by weir_door_announce: who got it here would get it twice, or unsealed. */
+/* Oldest first. One that is not shown yet comes by weir_door_announce: who got it here would get it twice, or
+ * unsealed. */
 static int segments_send(const struct weir_sealed *sealed, int fd) {
     uint32_t sent = 0;
     for (;;) {

@@ -7,8 +7,8 @@
  * What must stay true: nothing is believed of a peer but what the kernel says of its user; every frame it sends is
  * looked at whole before anything is done with it (those of the usual form by relay.c), and what is no frame ends the
  * connection, not the channel. A writer's next frame is taken only when there is room for it everywhere it must go:
- * until then the connection is paused, and the writer feels it as a full socket. Places in `peers` are used again, never
- * moved. */
+ * until then the connection is paused, and the writer feels it as a full socket. Places in `peers` are used again,
+ * never moved. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -464,8 +464,8 @@ static int64_t processor_ns(void) {
     return (int64_t)used.tv_sec * 1000 * WEIR_MS + used.tv_nsec;
 }
 
-/* A machine that does not answer: connections to a listener with a full backlog stay under way. Open gives up, and sleeps
- * until then, also between its own limit and that of the second attempt. */
+/* A machine that does not answer: connections to a listener with a full backlog stay under way. Open gives up, and
+ * sleeps until then, also between its own limit and that of the second attempt. */
 static void test_open_sleeps_until_it_gives_up(void **state) {
     struct sockaddr_in host = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(host);
