@@ -86,7 +86,8 @@ static int reopen(struct weir_file *file, weir_error *err) {
     append->generation = 0;
     if (made && !file->place.is_kept) {
         note_get(append)->flags |= WEIR_LEASE_KEEPS_NOT;
-        weir_lease_write(&append->lease, &append->note);
+        if (weir_lease_may_note(&file->place, NULL) == WEIR_OK)
+            weir_lease_write(&append->lease, &append->note);
     }
     if (file->place.sync != WEIR_SYNC_NONE) /* what is on the disk must be found there, whoever has made the file */
         weir_file_sync_directory(&file->place);
@@ -100,7 +101,7 @@ static int header_write(struct weir_file *file, int fd, uint64_t seq_before, uin
     while (header.generation == 0)
         weir_random(&header.generation, sizeof(header.generation));
     weir_log_header_write(&header, bytes);
-    ssize_t written = pwrite(fd, bytes, sizeof(bytes), 0);
+    ssize_t written = weir_limit_file_size() < sizeof(bytes) ? 0 : pwrite(fd, bytes, sizeof(bytes), 0);
     if (written == (ssize_t)sizeof(bytes) && (file->place.sync == WEIR_SYNC_NONE || fdatasync(fd) == 0)) {
         file->append.generation = header.generation;
         return WEIR_OK;
@@ -130,6 +131,11 @@ static int line_finish(struct weir_file *file, struct weir_log_end *end, weir_er
     int is_value = weir_plain_read(&cursor->reader, WEIR_FRAMING_JSON, bytes, size, &frame, NULL) == WEIR_OK;
     if (!is_value && is_ours(bytes, size))
         return WEIR_EAGAIN;
+    if (end->size >= weir_limit_file_size())
+        return weir_fail(err, WEIR_ENOSPC,
+                         "%s: the last line cannot be ended, as files of this process may not be so large "
+                         "(RLIMIT_FSIZE); raise the limit",
+                         file->place.text);
     end->seq = is_value && frame.seq ? frame.seq : end->seq + 1;
     end->end = end->size + 1;
     cursor->window.size = 0;
@@ -446,7 +452,7 @@ static int rotate(struct weir_file *file, weir_error *err) {
 /* ---- what is written ---- */
 
 /* The question costs as much as taking the lock. One tick of the clock old will do, as a write that begins below the
- * limit only becomes short. */
+ * limit only becomes short; but for who lowers it below what is there, and sends at once. */
 static void limit_look(struct weir_append *append) {
     int64_t now = weir_clock_coarse();
     if (now != append->limit_asked)
@@ -743,7 +749,8 @@ void weir_append_close(struct weir_file *file) {
         if (append->is_dirty && file->place.sync != WEIR_SYNC_NONE && !append->is_poisoned)
             (void)!fdatasync(append->fd);
     }
-    if (append->lease.is_exclusive && append->lease.fd >= 0 && !file->place.is_state) {
+    if (append->lease.is_exclusive && append->lease.fd >= 0 && !file->place.is_state &&
+        weir_lease_may_note(&file->place, NULL) == WEIR_OK) {
         append->lease.is_exclusive = append->is_noted = 0;
         note_write(append);
     }

@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <inttypes.h>
 
+#include "base/clock.h"
+
 /* ---- full disks, and the disk itself ---- */
 
 static void test_a_full_disk_takes_nothing(void **state) {
@@ -116,6 +118,75 @@ static void test_files_that_must_be_small(void **state) {
         assert_int_equal(limited(options[i], 100, WEIR_ENOSPC), 0);
         assert_int_equal(limited(options[i], 0, WEIR_ENOSPC), 0);
         unlink(path_of("few.weir"));
+    }
+}
+
+/* ---- a limit that comes after open, or in the middle of it ---- */
+
+static int limit_set(rlim_t limit) {
+    return setrlimit(RLIMIT_FSIZE, &(struct rlimit){limit, limit}) == 0;
+}
+
+/* Send @first bytes, then with a limit of nothing @second, which are refused, and close. Return: 1 when it went so. */
+static int limited_late(const char *name, const char *options, size_t first, size_t second) {
+    weir_writer *writer = writer_of(name, options);
+    int went = send_number(writer, 1, first, NULL) == WEIR_OK && limit_set(0);
+    for (int64_t now = weir_clock_coarse(); weir_clock_coarse() == now;) /* it is asked for once a tick */
+        usleep(1000);
+    went = went && send_number(writer, 2, second, NULL) == WEIR_ENOSPC;
+    weir_writer_close(writer);
+    return went;
+}
+
+static int limited_plain(void) {
+    return limited_late("plain.weir", "?full=fail", 10, 10);
+}
+
+static int limited_exclusive(void) {
+    return limited_late("exclusive.weir", "?full=fail&exclusive=1", 10, 10);
+}
+
+static int limited_at_rotation(void) {
+    return limited_late("rotation.weir", "?full=fail&rotate=64K", 60000, 10000);
+}
+
+/* The log, removed by somebody else, is begun anew, and would be noted as one that goes with its last end. */
+static int limited_anew(void) {
+    weir_writer *writer = writer_of("anew.weir", "?full=fail&keep=0");
+    int went = limit_set(0) && unlink(path_of("anew.weir")) == 0;
+    went = went && send_number(writer, 2, 10, NULL) == WEIR_ENOSPC;
+    weir_writer_close(writer);
+    return went;
+}
+
+static int limited_reader(void) {
+    weir_reader *reader = NULL;
+    return limit_set(0) && weir_reader_open(address_of("reader.weir", "?keep=0"), &reader, NULL) == WEIR_ENOSPC;
+}
+
+/* A last line without its newline gets it from the next writer, if there is room for it. */
+static int limited_in_a_line(void) {
+    weir_writer *writer = NULL;
+    weir_error err = {0};
+    char text[WEIR_LOG_HEADER_SIZE + 1];
+    snprintf(text, sizeof(text), "{\"text\":\"%0*d\"}", WEIR_LOG_HEADER_SIZE - 11, 1);
+    file_write("line.jsonl", text, O_TRUNC);
+    return file_size("line.jsonl") == WEIR_LOG_HEADER_SIZE && limit_set(WEIR_LOG_HEADER_SIZE) &&
+           weir_writer_open(address_of("line.jsonl", ""), &writer, &err) == WEIR_ENOSPC &&
+           strstr(err.text, "last line") && file_size("line.jsonl") == WEIR_LOG_HEADER_SIZE;
+}
+
+static void test_nobody_dies_of_a_later_limit(void **state) {
+    (void)state;
+    static int (*const all[])(void) = {limited_plain, limited_exclusive, limited_at_rotation,
+                                       limited_anew,  limited_reader,    limited_in_a_line};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        int ended = -1;
+        pid_t child = fork();
+        if (child == 0)
+            _exit(all[i]() ? 0 : 1);
+        assert_int_equal(waitpid(child, &ended, 0), child);
+        assert_int_equal(ended, 0);
     }
 }
 
@@ -315,6 +386,7 @@ int main(void) {
         TEST(test_a_full_disk_takes_nothing),
         TEST(test_many_on_a_full_disk),
         TEST(test_files_that_must_be_small),
+        TEST(test_nobody_dies_of_a_later_limit),
         TEST(test_a_batch_outlasts_a_lock),
         TEST(test_sync),
         TEST(test_the_thread_of_interval),

@@ -255,6 +255,9 @@ void weir_lease_unlock(struct weir_lease *lease);
 /* Return: 1 with the note, 0 when there is none that can be believed. */
 int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret);
 void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_note *note);
+/* May this process still write the note? It could when the lease was opened; asked again by those who have not just
+ * written something else. Return: WEIR_OK, WEIR_ENOSPC. */
+int weir_lease_may_note(const struct weir_place *place, weir_error *err);
 /* How large the lock file is: as large as before when nobody has looked for the end in the log itself meanwhile. */
 uint64_t weir_lease_size(const struct weir_lease *lease);
 /* Who holds the lock is about to: it grows. Said before it is done, as he may be killed meanwhile. Return: WEIR_OK,

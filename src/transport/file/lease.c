@@ -87,16 +87,21 @@ static void fork_watch(void) {
     pthread_atfork(fork_begins, parent_goes_on, child_begins);
 }
 
-static void list_add(struct weir_lease *lease) {
+/* Not without the handlers: a child of another thread's fork would find it taken for ever. */
+static void list_lock(void) {
     pthread_once(&once, fork_watch);
     pthread_mutex_lock(&open_lock);
+}
+
+static void list_add(struct weir_lease *lease) {
+    list_lock();
     lease->next = open_leases;
     open_leases = lease;
     pthread_mutex_unlock(&open_lock);
 }
 
 static void list_remove(struct weir_lease *lease) {
-    pthread_mutex_lock(&open_lock);
+    list_lock();
     for (struct weir_lease **at = &open_leases; *at; at = &(*at)->next)
         if (*at == lease) {
             *at = lease->next;
@@ -428,12 +433,18 @@ static int role_take(struct weir_lease *lease, const struct weir_place *place, e
     return WEIR_OK;
 }
 
+int weir_lease_may_note(const struct weir_place *place, weir_error *err) {
+    if (weir_limit_file_size() >= WEIR_LOG_HEADER_SIZE)
+        return WEIR_OK;
+    return weir_fail(err, WEIR_ENOSPC, "%s: this process may write no files (RLIMIT_FSIZE); raise the limit",
+                     place->text);
+}
+
 int weir_lease_open(struct weir_lease *lease, const struct weir_place *place, enum weir_role role, weir_error *err) {
     *lease = (struct weir_lease){.fd = -1};
-    if (weir_limit_file_size() < WEIR_LOG_HEADER_SIZE)
-        return weir_fail(err, WEIR_ENOSPC, "%s: this process may write no files (RLIMIT_FSIZE); raise the limit",
-                         place->text);
-    int status = open_locked(lease, place, place->timeout_ns, err);
+    int status = weir_lease_may_note(place, err);
+    if (status == WEIR_OK)
+        status = open_locked(lease, place, place->timeout_ns, err);
     if (status == WEIR_OK)
         status = role_take(lease, place, role, err);
     if (status == WEIR_OK)
@@ -528,7 +539,9 @@ void weir_lease_reader_closes(const struct weir_place *place, int log_fd) {
 int weir_lease_keep_not(const struct weir_place *place, weir_error *err) {
     struct weir_lease lease = {.fd = -1};
     struct weir_lease_note note = {0};
-    int status = open_locked(&lease, place, place->timeout_ns, err);
+    int status = weir_lease_may_note(place, err);
+    if (status == WEIR_OK)
+        status = open_locked(&lease, place, place->timeout_ns, err);
     if (status != WEIR_OK)
         return status;
     weir_lease_read(&lease, &note);

@@ -6,8 +6,9 @@
  * A user has few inotify instances, so all writers of a process share one, and only busy ones come here. A notice does
  * not say whose file it is about: all look at their paths then, once.
  *
- * What must stay true: turn is counted up while a notice still waits, and only who holds the mutex takes notices off. So
- * whoever finds none waiting, and the turn as it was, has missed none. Forked children have nothing of it. */
+ * What must stay true: only who holds the mutex takes notices off, and turn is odd from before he does until after. The
+ * kernel's own lock of the notices puts that in order: whoever finds none waiting then, and turn even and as it was, has
+ * missed none. Forked children have nothing of it; so the mutex is left alone until the handlers of fork are there. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct weir_moved *users; /* of the writers that are told, or were and may be again */
 static int inotify_fd = -1;      /* open while there are any; it changes when there are none */
-static _Atomic uint64_t turn;    /* counts notices, or several at once */
+static _Atomic uint64_t turn;    /* counts beginnings and ends of taking notices off */
 
 static void fork_begins(void) {
     pthread_mutex_lock(&mutex);
@@ -54,14 +55,16 @@ static void notices_take(void) {
     char notices[NOTICES_SIZE] __attribute__((aligned(8)));
     int waiting = 0;
     pthread_mutex_lock(&mutex);
-    while (ioctl(inotify_fd, FIONREAD, &waiting) == 0 && waiting > 0) {
-        atomic_fetch_add(&turn, 1);
+    atomic_fetch_add(&turn, 1);
+    while (ioctl(inotify_fd, FIONREAD, &waiting) == 0 && waiting > 0)
         if (read(inotify_fd, notices, sizeof(notices)) <= 0)
             break; /* the next one who asks finds them again */
-    }
+    atomic_fetch_add(&turn, 1);
     pthread_mutex_unlock(&mutex);
 }
 
+/* While turn is odd, what comes after our look may be taken off together with what came before it. So the next question
+ * says to look, too. */
 int weir_moved_ask(struct weir_moved *moved) {
     int waiting = 0;
     if (moved->watch == 0 || ioctl(inotify_fd, FIONREAD, &waiting) != 0)
@@ -69,8 +72,8 @@ int weir_moved_ask(struct weir_moved *moved) {
     if (waiting > 0)
         notices_take();
     uint64_t now = atomic_load(&turn);
-    int has_news = !moved->has_asked || now != moved->turn;
-    moved->has_asked = 1;
+    int is_settled = now % 2 == 0, has_news = !moved->has_asked || !is_settled || now != moved->turn;
+    moved->has_asked = is_settled;
     moved->turn = now;
     return has_news;
 }
@@ -138,12 +141,16 @@ static void watch_remove(struct weir_moved *moved) {
 }
 
 void weir_moved_forget(struct weir_moved *moved) {
+    if (moved->watch == 0)
+        return;
     pthread_mutex_lock(&mutex);
     watch_remove(moved);
     pthread_mutex_unlock(&mutex);
 }
 
 void weir_moved_close(struct weir_moved *moved) {
+    if (!moved->is_user)
+        return;
     pthread_mutex_lock(&mutex);
     watch_remove(moved);
     list_remove(moved);

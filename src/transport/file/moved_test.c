@@ -6,13 +6,42 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/clock.h"
 
 enum { ROUNDS = 200, BURST = 30, THREADS = 3, WARM = 3000 };
+
+/* ---- calls that tests may step into ---- */
+
+static _Thread_local void (*before_read)(void), (*after_ioctl)(void);
+
+static void step(void (**what)(void)) {
+    void (*once)(void) = *what;
+    *what = NULL;
+    if (once)
+        once();
+}
+
+ssize_t read(int fd, void *to, size_t size) {
+    step(&before_read);
+    return syscall(SYS_read, fd, to, size);
+}
+
+int ioctl(int fd, unsigned long request, ...) {
+    va_list args;
+    va_start(args, request);
+    int status = (int)syscall(SYS_ioctl, fd, request, va_arg(args, void *));
+    va_end(args);
+    step(&after_ioctl);
+    return status;
+}
+
+/* ---- counting ---- */
 
 /* How many inotify instances this process has. */
 static int instances_count(void) {
@@ -262,6 +291,98 @@ static void test_a_notice_is_for_all(void **state) {
     assert_int_equal(instances_count(), 0);
 }
 
+/* One who takes notices off stands still in the middle of it. Meanwhile another asks, looks, and has his file moved: that
+ * notice goes with those before it, and must be seen. */
+static struct weir_moved takers_file, askers_file;
+static pthread_t taker;
+static sem_t has_begun, may_go_on;
+
+static void taker_waits(void) {
+    sem_post(&has_begun);
+    sem_wait(&may_go_on);
+}
+
+static void *taker_run(void *argument) {
+    before_read = taker_waits;
+    (void)weir_moved_ask(&takers_file);
+    return argument;
+}
+
+static void notice_comes(void) {
+    int failed = rename(path_of("a"), path_of("b"));
+    failed |= pthread_create(&taker, NULL, taker_run, NULL);
+    assert_int_equal(failed, 0);
+    sem_wait(&has_begun);
+}
+
+static void test_two_take_notices_off(void **state) {
+    (void)state;
+    instance_needed();
+    sem_init(&has_begun, 0, 0);
+    sem_init(&may_go_on, 0, 0);
+    struct weir_moved *const all[] = {&takers_file, &askers_file};
+    const char *const names[] = {"a", "c"};
+    for (int i = 0; i < 2; i++) {
+        int fd = open(path_of(names[i]), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        assert_int_equal(weir_moved_watch(all[i], fd), 1);
+        close(fd);
+        assert_int_equal(weir_moved_ask(all[i]), 1);
+        assert_int_equal(weir_moved_ask(all[i]), 0);
+    }
+    after_ioctl = notice_comes; /* between our question and the kernel's answer */
+    (void)weir_moved_ask(&askers_file);
+    assert_int_equal(rename(path_of("c"), path_of("d")), 0);
+    sem_post(&may_go_on);
+    assert_int_equal(pthread_join(taker, NULL), 0);
+    assert_int_equal(weir_moved_ask(&askers_file), 1);
+    assert_int_equal(weir_moved_ask(&askers_file), 0);
+    weir_moved_close(&takers_file);
+    weir_moved_close(&askers_file);
+    sem_destroy(&has_begun);
+    sem_destroy(&may_go_on);
+    assert_int_equal(instances_count(), 0);
+}
+
+/* ---- fork in other threads ---- */
+
+/* What every end does when it closes, also one that has never had anything here. */
+static void end_closes(void) {
+    struct weir_moved moved = {0};
+    struct weir_lease lease = {.fd = -1};
+    weir_moved_forget(&moved);
+    weir_moved_close(&moved);
+    weir_lease_abandon(&lease);
+}
+
+static _Atomic int must_end;
+
+static void *closer_run(void *argument) {
+    while (!must_end)
+        end_closes();
+    return argument;
+}
+
+/* A child never waits for a thread that is not there. The first test: the handlers of fork, once there, stay. */
+static void test_fork_while_others_close(void **state) {
+    (void)state;
+    enum { FORKS = 300 };
+    pthread_t closer;
+    assert_int_equal(pthread_create(&closer, NULL, closer_run, NULL), 0);
+    for (int i = 0; i < FORKS; i++) {
+        int ended = 0;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(30);
+            end_closes();
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &ended, 0), child);
+        assert_int_equal(ended, 0);
+    }
+    must_end = 1;
+    assert_int_equal(pthread_join(closer, NULL), 0);
+}
+
 /* ---- without asserts: in threads, and in children ---- */
 
 /* Make the log go and send, again and again. Return: in how many rounds the message was not at the path. */
@@ -358,9 +479,17 @@ static void test_the_kernel_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_who_moves_it_sends_elsewhere), TEST(test_none_may_be_made),  TEST(test_several_are_told),
-        TEST(test_who_rotates_is_killed),        TEST(test_a_folder_is_moved), TEST(test_nobody_tells),
-        TEST(test_a_notice_is_for_all),          TEST(test_threads),           TEST(test_the_kernel_refuses),
+        TEST(test_fork_while_others_close),
+        TEST(test_who_moves_it_sends_elsewhere),
+        TEST(test_none_may_be_made),
+        TEST(test_several_are_told),
+        TEST(test_who_rotates_is_killed),
+        TEST(test_a_folder_is_moved),
+        TEST(test_nobody_tells),
+        TEST(test_two_take_notices_off),
+        TEST(test_a_notice_is_for_all),
+        TEST(test_threads),
+        TEST(test_the_kernel_refuses),
     };
     return cmocka_run_group_tests_name("moved", tests, NULL, NULL);
 }

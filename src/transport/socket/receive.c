@@ -223,7 +223,8 @@ static void quick_start(struct weir_socket *socket, uint64_t writer) {
 
 /* May those behind the frame that the inbox gave last, @given, be taken without the lock? Others only ever add to the
  * inbox, unless they may drop what lies there. But not the one by which room comes about for who is held up: either
- * nobody is, or that one still lies behind these (inbox_drained). */
+ * nobody is, or that one still lies behind these (inbox_drained). Nor the last one, as somebody may be held up this
+ * moment: an owner who has taken everything holds up nobody, though he never comes again. */
 static void quick_begin_inbox(struct weir_socket *socket, const struct weir_inbound *given) {
     struct weir_quick *quick = &socket->quick;
     if (socket->inbox.count == 0 || socket->place.is_observer)
@@ -241,7 +242,7 @@ static void quick_begin_inbox(struct weir_socket *socket, const struct weir_inbo
     quick->is_inbox = 1;
     quick->is_listeners = 0;
     quick->at = run->chunk->bytes + run->start;
-    quick->end = quick->at + (size < most ? size : (size_t)most);
+    quick->end = quick->at + (size <= most ? size - 1 : (size_t)most); /* a byte is missing of the last one */
     quick_start(socket, weir_frame_origin(given->bytes, given->word, socket->writer));
 }
 

@@ -4,6 +4,7 @@
 #include "transport/socket/testing.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -392,6 +393,42 @@ static void test_who_is_held_up_meanwhile_goes_on(void **state) {
     testing_close(reader);
 }
 
+/* By our thread alone. */
+static void await_thread(struct weir_socket *listener, uint64_t seq) {
+    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    while (passed(listener) < seq && weir_deadline_left(deadline) > 0)
+        sched_yield();
+    assert_int_equal(passed(listener), seq);
+}
+
+/* Nor is anybody held up by an owner who has taken everything and does not come again, at whatever moment the frame
+ * came that had no room. */
+static void test_who_has_taken_all_holds_up_nobody(void **state) {
+    enum { TIMES = 10000, SMALL = 12, LATEST = 50 * 1000 };
+    struct weir_place place = testing_place(*state);
+    place.capacity = 3000;
+    struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
+    struct raw *raw = raw_open(*state, WEIR_FULL_BLOCK);
+    for (int i = 0; i < TIMES; i++) {
+        uint64_t before = raw->seq;
+        for (int k = 0; k < SMALL; k++)
+            raw_add(raw, 40);
+        raw_send(raw);
+        await_thread(reader, before + SMALL);
+        expect(reader, before + 1, before + 1);
+        raw_add(raw, 3500);
+        raw_send(raw);
+        int64_t moment = weir_clock_monotonic() + (int64_t)i * 7919 % LATEST;
+        while (weir_clock_monotonic() < moment)
+            continue; /* our thread comes to look for room */
+        expect(reader, before + 2, before + SMALL);
+        await_thread(reader, before + SMALL + 1);
+        expect(reader, before + SMALL + 1, before + SMALL + 1);
+    }
+    raw_close(raw);
+    testing_close(reader);
+}
+
 /* Of a writer with full=drop-oldest, the newest that fit stay, to the frame, and the others are one gap. */
 static void test_the_newest_that_fit_stay(void **state) {
     enum { COUNT = 1500, SIZE = 16 + 8 + 40 };
@@ -640,6 +677,7 @@ int main(void) {
         CASE(test_capacity_holds),
         CASE(test_a_large_frame_comes_as_soon_as_there_is_room),
         CASE(test_who_is_held_up_meanwhile_goes_on),
+        CASE(test_who_has_taken_all_holds_up_nobody),
         CASE(test_the_newest_that_fit_stay),
         CASE(test_what_was_dropped_meanwhile_does_not_come),
         CASE(test_a_reader_with_a_smaller_limit),

@@ -73,9 +73,14 @@ struct weir_seek {
     int is_asked;
 };
 
-/* What a reader needs to know to take the next frame of the same writer without the lock. The owner's, but for
- * `settled` and `is_over`. One that is connected takes it out of his connection's stream; one that listens out of the first run of his
- * inbox, which stays there, counted as room that is taken, until weir_inbox_settle. */
+/* What a reader needs to know to take the next frame of the same writer without the lock. One that is connected takes
+ * it out of his connection's stream; one that listens out of the first run of his inbox, which stays there, counted as
+ * room that is taken, until weir_inbox_settle.
+ *
+ * The owner's, but for three: he alone sets `taken`, and whoever holds the lock reads it; `settled` is the lock's; who
+ * holds the lock sets `is_over`, which he reads. Both atomics are relaxed, as no byte depends on them: what he reads
+ * was written before he last had the lock, and stays until he has it again (socket->taken). Each may be seen late: then
+ * room is counted later, or a few more are taken first. */
 struct weir_quick {
     uint64_t writer;
     uint64_t seq; /* of its frame taken last; socket->seen learns of it at the end */
@@ -85,7 +90,7 @@ struct weir_quick {
     uint8_t is_inbox;
     uint8_t is_listeners;       /* the listener's own frames, which do not name their writer */
     const unsigned char *bytes; /* the frame taken last in this way, in place of socket->last; NULL: none */
-    const unsigned char *at;    /* listening: what lies there whole, up to end */
+    const unsigned char *at;    /* listening: what lies there, and may be taken if it is whole, up to end */
     const unsigned char *end;
     _Atomic size_t taken;    /* listening: bytes, in this way */
     _Atomic uint8_t is_over; /* listening: a writer is held up, so no more in this way for now */
