@@ -209,9 +209,9 @@ static void allow_print(const weir_value *info, weir_buffer *line) {
 
 /* Which writers of a sealed channel are there. */
 static void writers_print(const weir_value *info, weir_buffer *line) {
-    const weir_value *writers = NULL;
+    const weir_value *writers = NULL, *sealed = NULL;
     weir_iter it;
-    if (weir_get(info, "writers", &writers) != WEIR_OK || weir_value_kind(writers) != WEIR_KIND_ARRAY)
+    if (weir_get(info, "sealed", &sealed) != WEIR_OK || weir_get(info, "writers", &writers) != WEIR_OK)
         return;
     label(line, "sealed");
     append(line, weir_value_count(writers) ? "writers:" : "no writer is there");

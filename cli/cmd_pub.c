@@ -71,7 +71,7 @@ static int send(struct publisher *publisher) {
                                               publisher->raw.data, publisher->raw.size, &err)
                      : weir_writer_send(publisher->writer, args.op, publisher->meta, publisher->value, &err);
     } while (cli_keep_waiting(status, deadline));
-    if (status == WEIR_ETIMEOUT && cli_is_interrupted())
+    if ((status == WEIR_ETIMEOUT || status == WEIR_ENOSPC) && cli_is_interrupted())
         return interrupted();
     if (status)
         return cli_error(status, &err);

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import until
+from conftest import COMMAND, until
 
 
 def address(weir, name, options=""):
@@ -177,3 +177,24 @@ def test_a_configuration(weir):
     assert [line["data"]["rate"] for line in lines] == [10, 20, 30]
     assert json.load(open(path)) == {"rate": 30}
     assert sorted(name for name in os.listdir(weir.folder) if name.startswith("conf")) == ["conf.json"]
+
+
+def test_a_full_disk_is_waited_for(weir):
+    """full=block: until somebody makes room, or timeout= has passed."""
+    script = """
+        mount -t tmpfs -o size=200k none "$2" || exit 99
+        head -c 190000 /dev/zero >"$2/ballast"
+        cat /dev/zero >"$2/rest" 2>/dev/null
+        (sleep 0.7; rm "$2/ballast") &
+        "$1" pub "file://$2/a.jsonl?timeout=60s" "$3" || exit 1
+        wait
+        cat /dev/zero >"$2/rest" 2>/dev/null
+        "$1" pub "file://$2/a.jsonl?timeout=400ms" "$3"
+    """
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    done = subprocess.run(unshare + ["sh", "-c", script, "sh", COMMAND, str(weir.folder), '"%s"' % ("x" * 50000)],
+                          capture_output=True, text=True, env=weir.environment)
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip("no mounts here")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("weir: ") == 1 and "no room for" in done.stderr

@@ -133,7 +133,7 @@ static int latest_check(struct check *check) {
     struct weir_inbound inbound;
     struct message message = {0};
     weir_error err = {0};
-    uint64_t acked = check->ledger.streams[0].acked + check->ledger.streams[1].acked;
+    uint64_t told = check->ledger.streams[0].told + check->ledger.streams[1].told;
     place_fill(&place, &check->wish);
     int status = ops()->latest(&place, &out, &inbound, &err);
     const char *wrong = status ? NULL : message_read(&inbound, &message);
@@ -141,12 +141,12 @@ static int latest_check(struct check *check) {
     if (wrong)
         return fail(check, "latest: %s", wrong);
     if (status)
-        return acked == 0 && status == WEIR_ENOENT ? 0 : fail(check, "latest: %d, %.200s", status, err.text);
+        return told == 0 && status == WEIR_ENOENT ? 0 : fail(check, "latest: %d, %.200s", status, err.text);
     const struct stream *stream = &check->ledger.streams[message.stream % STREAMS];
-    return message.index < stream->begun && message.index + 1 >= stream->acked
+    return message.index < stream->begun && message.index + 1 >= stream->told
                ? 0
                : fail(check, "latest: message %llu of lane %u, acknowledged %llu", (unsigned long long)message.index,
-                      message.stream, (unsigned long long)stream->acked);
+                      message.stream, (unsigned long long)stream->told);
 }
 
 /* ---- writers ---- */
@@ -303,7 +303,7 @@ static int end_check(struct check *check) {
 static void ledger_empty(struct check *check) {
     for (uint32_t i = 0; i < STREAMS; i++) {
         struct stream *stream = &check->ledger.streams[i];
-        stream->acked = stream->begun = stream->floor = stream->is_skipping = 0;
+        stream->acked = stream->told = stream->begun = stream->floor = stream->is_skipping = 0;
         stream->seq = 1;
     }
 }

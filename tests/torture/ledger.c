@@ -117,7 +117,7 @@ int ledger_send(struct ledger *ledger, uint32_t number, struct end *writer, uint
     status = ops()->commit(writer->state, word, flags, NULL);
     if (status == WEIR_OK && !(flags & WEIR_COMMIT_MORE)) {
         stream->seq = slot.seq + 1;
-        stream->acked = index + 1;
+        stream->acked = stream->told = index + 1;
     }
     return status;
 }
@@ -143,7 +143,7 @@ void ledger_send_many(struct ledger *ledger, uint32_t number, struct end *writer
     stream->begun = first + done;
     if (done > 0 && !(flags & WEIR_COMMIT_MORE)) {
         stream->seq = last + 1;
-        stream->acked = first + done;
+        stream->acked = stream->told = first + done;
     }
 }
 
@@ -152,7 +152,7 @@ int ledger_flush(struct ledger *ledger, uint32_t number, struct end *writer) {
     int status = ops()->flush(writer->state, NULL);
     if (status == WEIR_OK && stream->begun > stream->acked) {
         stream->seq = stream->entries[stream->begun - 1].seq + 1;
-        stream->acked = stream->begun;
+        stream->acked = stream->told = stream->begun;
     }
     return status;
 }

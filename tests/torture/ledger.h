@@ -16,6 +16,8 @@ struct entry {
 
 struct stream {
     volatile uint64_t acked; /* messages 0 .. acked - 1 must be there, those too old for the ring aside */
+    volatile uint64_t told;  /* to a writer that lives: what a kill stopped right behind its word, readers have, but the
+                                latest value need not be it before the lane is taken over */
     volatile uint64_t begun; /* messages from here on cannot be there */
     volatile uint64_t floor; /* messages before this one may have gone with an older segment */
     volatile uint64_t seq;   /* acknowledged: no message that is sent from now on has a smaller one */
