@@ -47,7 +47,10 @@ int weir_pump_open(struct weir_socket *socket, weir_error *err) {
 void weir_pump_watch(struct weir_socket *socket, int fd, uint64_t key, uint32_t events, uint32_t *watched) {
     struct epoll_event event = {.events = events, .data.u64 = key};
     int how = !events ? EPOLL_CTL_DEL : *watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(socket->pump.epoll_fd, how, fd, &event) == 0 || !events)
+    int failed = epoll_ctl(socket->pump.epoll_fd, how, fd, &event);
+    if (failed && (errno == ENOMEM || errno == EINTR)) /* once more: what is not watched, nobody hears of again */
+        failed = epoll_ctl(socket->pump.epoll_fd, how, fd, &event);
+    if (!failed || !events)
         *watched = events;
 }
 
