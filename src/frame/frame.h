@@ -126,6 +126,21 @@ static inline int weir_frame_parse_simple(uint64_t word, const unsigned char *by
     return WEIR_OK;
 }
 
+/* Write such a frame of nothing but data, and a time if @word says so, word and all. Return: its end. */
+static inline unsigned char *weir_frame_put_simple(unsigned char *to, uint64_t word, uint64_t seq, int64_t time,
+                                                   weir_view data) {
+    memcpy(to, &word, sizeof(word));
+    memcpy(to + 8, &seq, sizeof(seq));
+    to += WEIR_FRAME_HEADER_SIZE;
+    if (word >> 56 & WEIR_FRAME_TIME) {
+        memcpy(to, &time, sizeof(time));
+        to += sizeof(time);
+    }
+    if (data.size > 0)
+        memcpy(to, data.data, data.size);
+    return to + data.size;
+}
+
 /* Read the frame that begins at @bytes. Header fields are read once into locals and checked against @available before
  * use, so that bytes which change meanwhile cannot lead outside them.
  * @commit_word: the first 8 bytes, which the caller has read (in a ring, with an acquire load).

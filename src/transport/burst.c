@@ -214,21 +214,6 @@ size_t weir_burst_collect(struct weir_burst *burst, enum weir_burst_how how, uin
 
 /* ---- many ---- */
 
-/* One frame at @to. Return: its end. */
-static inline unsigned char *frame_put(unsigned char *to, uint64_t word, uint64_t seq, weir_view data, int64_t time) {
-    word += data.size;
-    memcpy(to, &word, sizeof(word));
-    memcpy(to + 8, &seq, sizeof(seq));
-    to += WEIR_FRAME_HEADER_SIZE;
-    if (word >> 56 & WEIR_FRAME_TIME) {
-        memcpy(to, &time, sizeof(time));
-        to += sizeof(time);
-    }
-    if (data.size > 0)
-        memcpy(to, data.data, data.size);
-    return to + data.size;
-}
-
 size_t weir_burst_post_many(struct weir_burst *burst, uint64_t word, const weir_view *data, size_t count, int64_t time,
                             uint32_t flags, uint64_t *ret_seq) {
     size_t head = weir_frame_word_size(word), done = 0;
@@ -240,7 +225,7 @@ size_t weir_burst_post_many(struct weir_burst *burst, uint64_t word, const weir_
     size_t left = burst->is_corked && !(flags & WEIR_COMMIT_MORE) ? 0 : weir_burst_left(burst);
     for (; done < count && data[done].size <= WEIR_BURST_FRAME_MAX - head && data[done].size + head <= left; done++) {
         left -= head + data[done].size;
-        to = frame_put(to, word, ++seq, data[done], time);
+        to = weir_frame_put_simple(to, word + data[done].size, ++seq, time, data[done]);
     }
     if (done > 0) {
         burst->at = to;

@@ -116,20 +116,14 @@ static inline int weir_burst_takes(const struct weir_burst *burst, size_t size, 
 /* For post: the frame is kept. Return: its seq; 0 when there is no grant for it. */
 static inline uint64_t weir_burst_post(struct weir_burst *burst, uint64_t word, const void *data, size_t size,
                                        int64_t time, uint32_t flags) {
-    size_t head = WEIR_FRAME_HEADER_SIZE + (word >> 56 & WEIR_FRAME_TIME ? sizeof(time) : 0), whole = head + size;
+    size_t whole = weir_frame_simple_head(word) + size;
     uint64_t seq = 0;
     if (!weir_burst_takes(burst, whole, flags))
         return 0;
     weir_burst_latch(burst);
     if (__builtin_expect(weir_burst_takes(burst, whole, flags), 1)) {
-        unsigned char *to = burst->at;
         seq = atomic_load_explicit(&burst->seq, memory_order_relaxed) + 1;
-        memcpy(to, &word, sizeof(word));
-        memcpy(to + 8, &seq, sizeof(seq));
-        if (head > WEIR_FRAME_HEADER_SIZE)
-            memcpy(to + WEIR_FRAME_HEADER_SIZE, &time, sizeof(time));
-        memcpy(to + head, data, size);
-        burst->at = to + whole;
+        burst->at = weir_frame_put_simple(burst->at, word, seq, time, (weir_view){data, size});
         atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
         atomic_store_explicit(&burst->left, weir_burst_left(burst) - (uint32_t)whole, memory_order_relaxed);
     }

@@ -6,7 +6,7 @@
  *   2. Frames of one writer arrive in order, whole or not at all, at most once per reader.
  *   3. A full channel does what place->full says; what a reader missed is in inbound.gap, exactly.
  *   4. kill -9 of any end at any instruction leaves the others working and the channel usable; kernel locks say who
- * lives.
+ *      lives.
  *   5. No operation but wait and open blocks. wait has a deadline, survives signals, and fd joins it to an event loop.
  *   6. What lies in shared places is read once into a private copy and checked there before use.
  *   7. A channel outlives its ends unless keep=0; then its last end takes it away. (Not a sealed one, whose memory goes
@@ -25,6 +25,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "frame/frame.h"
 #include "os/access.h"
 
 enum weir_role {
@@ -142,6 +143,20 @@ struct weir_inbound {
     uint32_t uid;        /* the writer's user, as the kernel says; WEIR_UID_UNKNOWN when it does not */
     uint8_t is_in_place; /* it lies in the channel, and so may those behind it: follow */
 };
+/* Show a frame that lies in place, of @writer and its user, behind which nothing is missed. Field by field: a struct that
+ * is made elsewhere and copied is read in wider pieces than it was written in, and such a load waits until the stores
+ * have left the processor, for longer than all the rest takes. */
+static inline void weir_inbound_show(struct weir_inbound *ret, const unsigned char *bytes, uint64_t word,
+                                     uint32_t writer, uint32_t uid) {
+    ret->bytes = bytes;
+    ret->word = word;
+    ret->size = weir_frame_word_size(word);
+    ret->gap = 0;
+    ret->writer = writer;
+    ret->peer = 0;
+    ret->uid = uid;
+    ret->is_in_place = 1;
+}
 /* A frame behind one that is in place: same writer, same life. */
 struct weir_following {
     const unsigned char *bytes; /* as in struct weir_inbound */

@@ -119,22 +119,8 @@ static int is_quick(const struct weir_fifo *fifo) {
            fifo->skip_before == 0;
 }
 
-/* Field by field: a struct that is copied is read in wider pieces than it was written in, which waits for the
- * stores. */
-static inline void quick_show(const struct weir_fifo *fifo, const unsigned char *bytes, uint64_t word,
-                              struct weir_inbound *ret) {
-    ret->bytes = bytes;
-    ret->word = word;
-    ret->size = weir_frame_word_size(word);
-    ret->gap = 0;
-    ret->writer = fifo->in.current->number;
-    ret->peer = 0;
-    ret->uid = fifo->uid;
-    ret->is_in_place = 1;
-}
-
 static inline void quick_keep(struct weir_fifo *fifo, const unsigned char *bytes, uint64_t word) {
-    quick_show(fifo, bytes, word, &fifo->last);
+    weir_inbound_show(&fifo->last, bytes, word, fifo->in.current->number, fifo->uid);
     fifo->in.last_bytes = bytes;
     fifo->in.last_size = weir_frame_word_size(word);
 }
@@ -144,7 +130,7 @@ static int quick_next(struct weir_fifo *fifo, struct weir_inbound *ret) {
     const unsigned char *bytes = weir_inlet_quick(&fifo->in, &word);
     if (!bytes)
         return 0;
-    quick_show(fifo, bytes, word, ret);
+    weir_inbound_show(ret, bytes, word, fifo->in.current->number, fifo->uid);
     quick_keep(fifo, bytes, word);
     return 1;
 }

@@ -79,16 +79,6 @@ int weir_append_build(struct weir_file *file, weir_error *err) {
 
 /* ---- the messages of one call ---- */
 
-static void frame_put(unsigned char *to, const struct weir_append_many *many, uint64_t seq, weir_view data) {
-    uint64_t word = many->word + data.size;
-    memcpy(to, &word, sizeof(word));
-    memcpy(to + SEQ_AT, &seq, sizeof(seq));
-    if (many->word >> 56 & WEIR_FRAME_TIME)
-        memcpy(to + TIME_AT, &many->time, sizeof(many->time));
-    if (data.size)
-        memcpy(to + weir_frame_word_size(many->word), data.data, data.size);
-}
-
 /* The next message behind what is built. A frame that a block's end cuts in two is put together first. */
 static int many_build_one(struct weir_append *append, const struct weir_append_many *many, uint64_t seq, int64_t time,
                           int is_first, weir_view data) {
@@ -102,14 +92,14 @@ static int many_build_one(struct weir_append *append, const struct weir_append_m
         return status;
     unsigned char *to = weir_log_record_begin(&append->out, offset, size);
     if (to) {
-        frame_put(to, many, seq, data);
+        (void)weir_frame_put_simple(to, many->word + data.size, seq, many->time, data);
         weir_log_record_end(&append->out, offset, append->generation, append->lease.lane, seq, time, size);
         return WEIR_OK;
     }
     to = weir_buffer_room(&append->pending, size);
     if (!to)
         return WEIR_ENOMEM;
-    frame_put(to, many, seq, data);
+    (void)weir_frame_put_simple(to, many->word + data.size, seq, many->time, data);
     return weir_log_record_append(&append->out, offset, append->generation, append->lease.lane, seq, time, to, size);
 }
 

@@ -253,28 +253,16 @@ static void quick_begin(struct weir_socket *socket, const struct weir_inbound *g
     if (socket->role != WEIR_ROLE_READER || socket->poll_fd >= 0 || socket->is_last_next ||
         socket->failure.code != WEIR_OK)
         return;
-    if (socket->mode == WEIR_MODE_LISTENING)
+    if (socket->mode == WEIR_MODE_LISTENING) {
         quick_begin_inbox(socket, given);
+        return;
+    }
     if (socket->mode != WEIR_MODE_CONNECTED || socket->pump.has_thread || socket->wants_sought || socket->has_before ||
         socket->upstream.plain || !socket->last.bytes)
         return;
     quick->is_inbox = 0;
     quick->is_listeners = socket->last_origin == socket->upstream.hello.writer;
     quick_start(socket, socket->last_origin);
-}
-
-/* Field by field: a struct that is made elsewhere and copied is read in wider pieces than it was written in, and such a
- * load waits until the stores have left the processor, for longer than all the rest takes. */
-static inline void quick_show(const struct weir_quick *quick, const unsigned char *bytes, uint64_t word,
-                              struct weir_inbound *ret) {
-    ret->bytes = bytes;
-    ret->word = word;
-    ret->size = weir_frame_word_size(word);
-    ret->gap = 0;
-    ret->writer = quick->number;
-    ret->peer = 0;
-    ret->uid = quick->uid;
-    ret->is_in_place = 1;
 }
 
 /* Anything else is about to happen: what was taken has left the inbox, or `last` is what was taken last. */
@@ -288,7 +276,7 @@ static void quick_end(struct weir_socket *socket) {
             origin->seq = quick->seq;
         memcpy(&word, quick->bytes, sizeof(word));
         if (!quick->is_inbox)
-            quick_show(quick, quick->bytes, word, &socket->last);
+            weir_inbound_show(&socket->last, quick->bytes, word, quick->number, quick->uid);
     }
     int was_inbox = quick->is_on && quick->is_inbox;
     quick->is_on = 0;
@@ -319,9 +307,8 @@ static inline const unsigned char *quick_take(struct weir_socket *socket, uint64
     memcpy(&seq, bytes + 8, sizeof(seq));
     unsigned flags = (unsigned)(word >> 56);
     size_t size = weir_frame_word_size(word);
-    size_t head = WEIR_FRAME_HEADER_SIZE + (flags & WEIR_FRAME_TIME ? 8 : 0) + (flags & WEIR_FRAME_WRITER ? 8 : 0);
     if ((word >> 32 & 0xFF) != (WEIR_FRAME_VERSION << 4 | WEIR_FRAME_MESSAGE) || (flags & ~simple) || size > left ||
-        size < head || size > in->size_max + WEIR_STREAM_SLACK || seq != quick->seq + 1)
+        size < weir_frame_simple_head(word) || size > in->size_max + WEIR_STREAM_SLACK || seq != quick->seq + 1)
         return NULL;
     if (flags & WEIR_FRAME_WRITER ? weir_frame_origin(bytes, word, 0) != quick->writer : !quick->is_listeners)
         return NULL;
@@ -342,7 +329,7 @@ static int quick_next(struct weir_socket *socket, struct weir_inbound *ret) {
     uint64_t word;
     const unsigned char *bytes = quick_take(socket, &word);
     if (bytes)
-        quick_show(&socket->quick, bytes, word, ret);
+        weir_inbound_show(ret, bytes, word, socket->quick.number, socket->quick.uid);
     return bytes != NULL;
 }
 

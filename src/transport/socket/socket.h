@@ -93,7 +93,7 @@ struct weir_quick {
     const unsigned char *at;    /* listening: what lies there, and may be taken if it is whole, up to end */
     const unsigned char *end;
     _Atomic size_t taken;    /* listening: bytes, in this way */
-    _Atomic uint8_t is_over; /* listening: a writer is held up, so no more in this way for now */
+    _Atomic uint8_t is_over; /* listening: a writer is held up, so nothing more in this way */
     size_t settled;          /* of them: those that have left the inbox */
 };
 
