@@ -150,15 +150,14 @@ static void *serve_large(void *user) {
 }
 
 /* One worker waits for a client that takes no replies; the other serves the other client. */
-static void test_a_slow_client_holds_up_one_worker(void **state) {
+static void check_a_slow_client(const char *scheme) {
     char path[] = "/tmp/weir-test-XXXXXX", address[128];
     weir_client *slow = NULL, *quick = NULL;
     weir_message *request, *reply;
     _Atomic(int) answered = 0;
     pthread_t thread;
-    (void)state;
     assert_non_null(mkdtemp(path));
-    snprintf(address, sizeof(address), "unix://%s/s?capacity=64K&timeout=60s", path);
+    snprintf(address, sizeof(address), "%s://%s/s?capacity=64K&timeout=60s", scheme, path);
     assert_int_equal(weir_server_open(address, &servers[0], NULL), WEIR_OK);
     assert_int_equal(weir_server_worker(servers[0], &servers[1], NULL), WEIR_OK);
     assert_int_equal(weir_client_open(address, &slow, NULL), WEIR_OK);
@@ -186,6 +185,12 @@ static void test_a_slow_client_holds_up_one_worker(void **state) {
     weir_server_close(servers[0]);
     snprintf(address, sizeof(address), "rm -r %s", path);
     assert_int_equal(system(address), 0);
+}
+
+static void test_a_slow_client_holds_up_one_worker(void **state) {
+    (void)state;
+    check_a_slow_client("unix");
+    check_a_slow_client("fifo");
 }
 
 int main(void) {
