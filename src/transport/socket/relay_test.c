@@ -56,6 +56,15 @@ static void raw_add(struct raw *raw, size_t data_size) {
     raw_append(raw, frame.data, frame.size);
 }
 
+/* Frames of 56 bytes, which become 64 with their writer's number. */
+static void raw_add_equal(struct raw *raw, int count) {
+    for (int i = 0; i < count; i++) {
+        struct testing_bytes frame = testing_frame(WEIR_FRAME_MESSAGE, NULL, raw->seq + 1, 0, 40);
+        raw->seq++;
+        raw_append(raw, frame.data, frame.size);
+    }
+}
+
 /* What was added leaves, as far as the socket takes it at once; all of it must. */
 static void raw_send(struct raw *raw) {
     assert_int_equal(send(raw->fd, raw->bytes, raw->size, MSG_NOSIGNAL), raw->size);
@@ -318,11 +327,7 @@ static void test_capacity_holds(void **state) {
     place.capacity = 4096;
     struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
     struct raw *raw = raw_open(*state, WEIR_FULL_BLOCK);
-    for (int i = 0; i < COUNT; i++) {
-        struct testing_bytes frame = testing_frame(WEIR_FRAME_MESSAGE, NULL, raw->seq + 1, 0, 40);
-        raw->seq++;
-        raw_append(raw, frame.data, frame.size);
-    }
+    raw_add_equal(raw, COUNT);
     raw_send(raw);
     for (uint64_t seq = 1; seq <= COUNT; seq++) {
         expect(reader, seq, seq);
@@ -438,11 +443,7 @@ static void test_the_newest_that_fit_stay(void **state) {
     struct raw *raw = raw_open(*state, WEIR_FULL_DROP_OLDEST);
     struct weir_inbound inbound;
     uint64_t kept = place.capacity / SIZE;
-    for (int i = 0; i < COUNT; i++) {
-        struct testing_bytes frame = testing_frame(WEIR_FRAME_MESSAGE, NULL, raw->seq + 1, 0, 40);
-        raw->seq++;
-        raw_append(raw, frame.data, frame.size);
-    }
+    raw_add_equal(raw, COUNT);
     raw_send(raw);
     await_passed(reader, COUNT);
     assert_int_equal(testing_next(reader, 0, &inbound), COUNT - kept + 1);
