@@ -178,6 +178,10 @@ class Events:
         self.socket.close()
 
 
+class Navigated(Exception):
+    """The page was left while it was asked."""
+
+
 class Browser:
     def __init__(self, chromium, core):
         self.process = subprocess.Popen(["node", str(EXAMPLE / "tests" / "browser.mjs"), chromium, core], stdin=subprocess.PIPE,
@@ -189,11 +193,18 @@ class Browser:
         line = self.process.stdout.readline()
         assert line, "the browser is gone"
         answer = json.loads(line)
+        if "Execution context was destroyed" in answer.get("error", ""):
+            raise Navigated
         assert "error" not in answer, answer["error"]
         return answer["value"]
 
     def eval(self, code):
-        return self.do("eval", code=code)
+        """What the page says; of the next page, where it is left at this moment."""
+        while True:
+            try:
+                return self.do("eval", code=code)
+            except Navigated:
+                continue
 
     def text(self, selector):
         return self.eval(f"document.querySelector({json.dumps(selector)})?.textContent.trim()")
