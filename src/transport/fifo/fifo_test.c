@@ -48,6 +48,13 @@ static void check_text(weir_reader *reader, const char *op, int64_t data) {
     assert_int_equal(number, data);
 }
 
+static void check_bad(weir_reader *reader) {
+    weir_message *message = NULL;
+    weir_error err = {0};
+    assert_int_equal(weir_reader_next(reader, 10 * SECOND, &message, &err), WEIR_ECORRUPT);
+    assert_non_null(strstr(err.text, "skipped"));
+}
+
 /* ---- packets ---- */
 
 static void test_headers_at_every_cut_and_with_lies(void **state) {
@@ -320,6 +327,24 @@ static void test_a_line_without_an_end_is_a_message_when_its_writer_goes(void **
     weir_reader_close(reader);
 }
 
+/* One read brings it all: what follows the garbage is not lost with it. */
+static void test_lines_behind_garbage(void **state) {
+    char bytes[600];
+    (void)state;
+    weir_reader *reader = reader_open("");
+    int fd = raw_open(O_WRONLY);
+    memset(bytes, 0xFF, 500);
+    bytes[100] = bytes[200] = '\n';
+    int size = snprintf(bytes + 500, 100, "\n{\"op\":\"a\",\"data\":1}\n{\"op\":\n{\"op\":\"c\",\"data\":3}\n");
+    say(fd, bytes, 500 + (size_t)size);
+    check_bad(reader); /* as one: no line in it can be JSON */
+    check_text(reader, "a", 1);
+    check_bad(reader);
+    check_text(reader, "c", 3);
+    close(fd);
+    weir_reader_close(reader);
+}
+
 static void test_every_framing_is_recognised(void **state) {
     static const char *const framings[] = {"jsonl", "cborseq", "smile", "bson"};
     (void)state;
@@ -494,6 +519,7 @@ int main(void) {
         CASE(test_slow_bytes),
         CASE(test_packets_as_a_stream_of_bytes),
         CASE(test_a_line_without_an_end_is_a_message_when_its_writer_goes),
+        CASE(test_lines_behind_garbage),
         CASE(test_every_framing_is_recognised),
         CASE(test_plain_messages_through_a_small_pipe),
         CASE(test_without_a_reader_the_newest_stay),

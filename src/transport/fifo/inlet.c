@@ -237,12 +237,24 @@ static int framing_guess(const unsigned char *bytes, size_t size, int is_end) {
     return strchr("{[\"-0123456789tfn \t\r\n", bytes[0]) && bytes[0] ? WEIR_FRAMING_JSON : -1;
 }
 
-/* Nothing that we know: give up what is there, up to the next packet. */
+/* The first line that may be JSON. Other framings may begin anywhere, so nothing among garbage tells of them. */
+static const unsigned char *line_find(const unsigned char *bytes, size_t size) {
+    const unsigned char *end = bytes + size, *at = bytes;
+    while ((at = memchr(at, '\n', (size_t)(end - at))) && ++at < end)
+        if (framing_guess(at, (size_t)(end - at), 1) == WEIR_FRAMING_JSON)
+            return at;
+    return NULL;
+}
+
+/* Nothing that we know: give up what is there, up to the next packet or line. */
 static int garbage_skip(struct weir_inlet *inlet, const char *place, weir_error *err) {
     static const uint32_t magic = WEIR_PACKET_MAGIC;
     unsigned char *bytes = inlet->bytes.data + inlet->begin;
     size_t size = inlet->bytes.size - inlet->begin;
     const unsigned char *next = size > 1 ? memmem(bytes + 1, size - 1, &magic, sizeof(magic)) : NULL;
+    const unsigned char *line = line_find(bytes, next ? (size_t)(next - bytes) : size);
+    if (line)
+        next = line;
     size_t skipped = next ? (size_t)(next - bytes) : size;
     inlet->begin += skipped;
     inlet->is_plain = 0;
