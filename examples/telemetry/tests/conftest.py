@@ -2,6 +2,7 @@
 
 Nothing waits by sleeping: `until` polls with a deadline. The one promise about time that is tested is the page's: stale within
 three seconds, by the page's own clock (`Browser.watch_ages`). Every process of a demo carries the scratch folder's name in its environment, which is how a test knows what is left."""
+import ctypes
 import json
 import os
 import pathlib
@@ -19,6 +20,9 @@ import pytest
 WEIR = os.path.join(os.environ["WEIR_BUILD"], "bin", "weir")
 EXAMPLE = pathlib.Path(__file__).resolve().parent.parent
 DEADLINE_S = 60
+CLONE_NEWIPC = 0x08000000
+# System V names are the whole machine's: where we may, have some of our own, so that no other test's are found.
+ctypes.CDLL(None).unshare(CLONE_NEWIPC)
 
 
 def until(condition, what, seconds=DEADLINE_S):
