@@ -350,7 +350,7 @@ static inline __attribute__((always_inline)) int frame_fetch(struct weir_end *en
 
 /* What went wrong behind the messages handed out together before. */
 __attribute__((noinline)) static int failure_tell(struct weir_end *end, weir_error *err) {
-    end->has_failed = 0;
+    end->failures--;
     if (err)
         *err = end->many->err;
     return end->many->status;
@@ -371,7 +371,7 @@ static inline __attribute__((always_inline)) int take(struct weir_end *end, uint
     if (!end->is_ahead || !is_wanted(&end->message, kinds)) {
         end->is_holding = 0; /* next gives back what it gave before */
         end->is_ahead = 0;
-        status = __builtin_expect(end->has_failed, 0) ? failure_tell(end, err) : frame_fetch(end, kinds, err);
+        status = __builtin_expect(end->failures > 0, 0) ? failure_tell(end, err) : frame_fetch(end, kinds, err);
         if (status)
             return status;
     }
@@ -415,7 +415,7 @@ int weir_end_peek(struct weir_end *end, uint32_t kinds, weir_error *err) {
     if (status || end->is_ahead)
         return status;
     weir_end_release(end);
-    if (end->has_failed) /* the next call tells */
+    if (end->failures > 0) /* the next call tells */
         return end->many->status;
     status = frame_fetch(end, kinds, err);
     end->is_ahead = status == WEIR_OK;

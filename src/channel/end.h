@@ -30,7 +30,7 @@ struct weir_end {
     struct weir_message message; /* the one handed out, or looked ahead */
     uint8_t is_ahead;            /* message was fetched by a peek and not yet handed out */
     uint8_t is_holding;          /* message's bytes are the transport's until release */
-    uint8_t has_failed;          /* many->status is to be told by the next call */
+    uint32_t failures;           /* so many of the next calls tell many->status */
     uint64_t gap_carried;        /* missed before frames that were not for this end */
     uint64_t gaps;
     struct weir_many *many; /* made by the first weir_end_next_many */

@@ -4,8 +4,8 @@
  * transport that gives one frame at a time takes each back when it gives the next: so each is copied before the next is
  * asked for, as long as there is room in a buffer that does not grow.
  *
- * What must stay true: nothing that was taken from the transport is lost. What goes wrong behind a message is kept, and
- * told by the next call. */
+ * What must stay true: nothing that was taken from the transport is lost. What goes wrong behind a message is counted,
+ * and the next calls tell it as often, in the words of the last time (it is all of one writer). */
 #include "channel/end.h"
 
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static void count_received(struct weir_end *end, const struct weir_message *last
 
 static void failure_keep(struct weir_end *end, int status) {
     end->many->status = status;
-    end->has_failed = 1;
+    end->failures++;
 }
 
 /* ---- in place ---- */

@@ -88,6 +88,20 @@ static void test_damage_is_told_by_whatever_comes_next(void **state) {
     assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
 }
 
+/* Several in a row are told one by one, not as one. */
+static void test_each_damaged_frame_is_told(void **state) {
+    weir_message *messages[8], *message;
+    (void)state;
+    send_text("1");
+    for (int i = 0; i < 3; i++)
+        testing_send_frame(writer, UINT64_C(0x0100001100000010));
+    send_text("2");
+    assert_int_equal(take(messages), 2);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ECORRUPT);
+    assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
+}
+
 /* Frames for others are passed over, and what was missed before them is told with the next one. */
 static void test_frames_of_other_kinds_are_passed_over(void **state) {
     weir_message *messages[8];
@@ -138,6 +152,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_damage_behind_a_message_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage_is_told_by_whatever_comes_next, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_damaged_frame_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_frames_of_other_kinds_are_passed_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_message_says_the_same_in_whatever_order_it_is_asked, setup, teardown),
     };

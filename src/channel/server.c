@@ -207,8 +207,10 @@ static int queue_fill(struct service *service, weir_error *err) {
             cancel_take(service);
         } else if (status == WEIR_OK) {
             weir_message **slot = &service->queue[(service->first + service->count) % QUEUE_MAX];
-            if (weir_message_copy(&service->end.message, slot))
+            if (weir_message_copy(&service->end.message, slot)) {
+                service->end.is_ahead = 1; /* it is still there, for the next look */
                 return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a request", service->end.place.text);
+            }
             service->size += (*slot)->frame.size;
             service->count++;
         }

@@ -193,11 +193,45 @@ static void test_a_slow_client_holds_up_one_worker(void **state) {
     check_a_slow_client("fifo");
 }
 
+/* ---- memory ---- */
+
+static _Atomic int has_no_memory;
+void *__real_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size) {
+    return has_no_memory ? NULL : __real_calloc(count, size);
+}
+
+/* A request that there is no memory for is not lost: the call fails, and a later one hands it out. */
+static void test_a_request_without_memory_waits(void **state) {
+    weir_client *client;
+    weir_message *request, *reply;
+    (void)state;
+    assert_int_equal(weir_client_open("shm://a", &client, NULL), WEIR_OK);
+    assert_int_equal(weir_client_send(client, "first", NULL, NULL, NULL), WEIR_OK);
+    assert_int_equal(weir_client_send(client, "second", NULL, NULL, NULL), WEIR_OK);
+    has_no_memory = 1;
+    int status = weir_server_next(servers[0], SECOND, &request, NULL);
+    int again = weir_server_next(servers[1], SECOND, &request, NULL);
+    has_no_memory = 0;
+    assert_int_equal(status, WEIR_ENOMEM);
+    assert_int_equal(again, WEIR_ENOMEM);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(weir_server_next(servers[i], SECOND, &request, NULL), WEIR_OK);
+        assert_memory_equal(weir_message_op(request).data, i ? "second" : "first", 5);
+        assert_int_equal(weir_server_reply(servers[i], request, NULL, NULL, NULL), WEIR_OK);
+        assert_int_equal(weir_client_receive(client, SECOND * 10, &reply, NULL), WEIR_OK);
+    }
+    weir_client_close(client);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_worker_that_fails_leaves_another_who_looks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_workers_whose_time_passes_leave_another_who_looks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_child_lets_go_while_workers_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_request_without_memory_waits, setup, teardown),
         cmocka_unit_test(test_a_slow_client_holds_up_one_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,16 +71,16 @@ static size_t mark_descriptors(weir_wait_item *items, const struct pollfd *polls
 }
 
 static int wait_loop(weir_wait_item *items, struct pollfd *polls, size_t count, int64_t deadline, weir_error *err) {
-    for (;;) {
+    for (int polled;;) {
+        int is_over = weir_deadline_left(deadline) == 0; /* whatever a descriptor says that is readable in vain */
         size_t ready = look(items, count);
-        int polled = 0;
         int status = poll_until(polls, count, ready ? 0 : deadline, &polled, err);
         if (status)
             return status;
         ready += mark_descriptors(items, polls, count);
         if (ready)
             return WEIR_OK;
-        if (polled == 0 && weir_deadline_left(deadline) == 0)
+        if (is_over)
             return weir_fail(err, WEIR_ETIMEOUT, "none of %zu channels had a message in time", count);
     }
 }

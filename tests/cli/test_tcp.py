@@ -276,6 +276,27 @@ def test_plain_peers_inside_tls(weir):
         assert json.loads(connection.makefile().readline()) == {"jsonrpc": "2.0", "result": 42, "id": 1}
 
 
+def test_who_cuts_the_connection_does_not_shorten_a_message(weir):
+    """The last line may lack its end, but only if its sender says that this was all, which who cuts the connection cannot."""
+    ca = Authority(weir)
+    sub = weir.start("sub", at(weir, ca.sign("server") + "&ca=" + ca.cert + "&framing=jsonl"), "-n", "3", "--json")
+    weir.until_end("reader", sub)
+    context = ssl.create_default_context(cafile=ca.cert)
+    mine = dict(pair.split("=") for pair in ca.sign("python").split("&"))
+    context.load_cert_chain(mine["cert"], mine["key"])
+    host, port = at(weir, "").split("//")[1].split("?")[0].split(":")
+    for text, is_cut in ((b'{"data":1}\n12345', True), (b'{"data":2}\n3', False)):
+        connection = context.wrap_socket(socket.create_connection((host, int(port)), DEADLINE_S), server_hostname=host)
+        connection.sendall(text)
+        bare = socket.socket(fileno=connection.detach()) if is_cut else connection.unwrap()
+        bare.settimeout(DEADLINE_S)
+        bare.shutdown(socket.SHUT_WR)
+        while bare.recv(4096):
+            pass
+        bare.close()
+    assert numbers(weir, sub) == [1, 2, 3]
+
+
 def test_handshakes_that_do_not_end(weir):
     """Silence, half a handshake and a flood of bytes before it: closed in time, and nobody else waits."""
     secret = "psk=" + key_file(weir, "psk")

@@ -51,7 +51,9 @@ static void linger(struct weir_fifo *fifo) {
     while (weir_fifo_push(fifo) && weir_deadline_left(deadline) > 0) {
         if (fifo->role == WEIR_ROLE_WRITER && !weir_fifo_is_held(fifo))
             return;
+        pthread_mutex_unlock(&fifo->lock);
         nanosleep(&(struct timespec){.tv_nsec = WEIR_FIFO_NAP}, NULL);
+        pthread_mutex_lock(&fifo->lock);
     }
 }
 
@@ -60,12 +62,14 @@ static void fifo_close(void *state) {
     if (fifo->fork_generation == weir_fork_generation()) {
         weir_burst_leave(&fifo->burst);
         weir_fifo_pump_stop(fifo);
+        pthread_mutex_lock(&fifo->lock); /* a child forked at any moment finds what is to be let go */
         linger(fifo);
-        weir_child_unlist(&fifo->child);
         if (fifo->role == WEIR_ROLE_CLIENT)
             weir_client_pipe_close(fifo);
         weir_pipe_unclaim(fifo->role == WEIR_ROLE_WRITER ? fifo->out.fd : fifo->lock_fd);
         descriptors_close(fifo);
+        pthread_mutex_unlock(&fifo->lock);
+        weir_child_unlist(&fifo->child);
         if (fifo->role != WEIR_ROLE_CLIENT && !fifo->place.is_kept)
             weir_pipe_remove_last(&fifo->place);
         pthread_mutex_destroy(&fifo->lock);

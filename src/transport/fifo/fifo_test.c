@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -542,6 +544,45 @@ static void test_what_is_closed_is_free_at_once(void **state) {
     weir_writer_close(writer);
 }
 
+/* ---- no descriptor left ---- */
+
+static int64_t processor_time(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* A pipe that has ended needs a new descriptor. While there is none, waiting costs nothing, and ends when it should. */
+static void test_no_descriptor_for_the_next_writer(void **state) {
+    (void)state;
+    struct rlimit old, none;
+    weir_message *message;
+    weir_reader *reader = reader_open("");
+    int fd = open(path, O_WRONLY | O_CLOEXEC), poll_fd = -1;
+    assert_int_equal(weir_reader_fd(reader, &poll_fd, NULL), WEIR_OK);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = old;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    close(fd);
+    int64_t begun = processor_time();
+    int status = weir_reader_next(reader, SECOND / 2, &message, NULL);
+    int64_t used = processor_time() - begun;
+    weir_wait_item item = {.reader = reader};
+    alarm(30); /* it took for ever */
+    int waited = weir_wait(&item, 1, SECOND / 10, NULL);
+    alarm(0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(status, WEIR_ETIMEOUT);
+    assert_int_equal(waited, WEIR_ETIMEOUT);
+    assert_true(used < SECOND / 5);
+    weir_writer *writer = writer_open("");
+    assert_int_equal(send_bytes(writer, 7, 10), WEIR_OK);
+    assert_int_equal(receive(reader, NULL), 7);
+    weir_writer_close(writer);
+    weir_reader_close(reader);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(test_headers_at_every_cut_and_with_lies),
@@ -562,6 +603,7 @@ int main(void) {
         CASE(test_what_is_no_pipe_is_refused),
         CASE(test_the_pipe_has_the_mode_of_its_address),
         CASE(test_what_is_closed_is_free_at_once),
+        CASE(test_no_descriptor_for_the_next_writer),
     };
     const char *pattern = getenv("WEIR_TEST_FILTER");
     if (pattern)

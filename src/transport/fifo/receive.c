@@ -24,16 +24,18 @@ static const int64_t SPIN_LEFT_MIN = 1000000; /* who waits for less does not spi
 
 /* ---- reading ---- */
 
-/* The pipe has ended: wait for the next writer with a fresh descriptor. */
-static void renew(struct weir_fifo *fifo) {
+/* The pipe has ended: wait for the next writer with a fresh descriptor. Return: 0 when none is left for a moment; then
+ * it stays ended and is tried again. */
+static int renew(struct weir_fifo *fifo) {
     struct epoll_event event = {.events = EPOLLIN};
     pthread_mutex_lock(&fifo->lock); /* a child of fork gets no copy */
     int fd = weir_pipe_open_again(&fifo->place, fifo->lock_fd, O_RDONLY);
-    /* Without a descriptor left for a moment, it stays ended and is tried again. */
-    if (fd >= 0 && dup3(fd, fifo->in.fd, O_CLOEXEC) >= 0 && fifo->poll_fd >= 0)
+    int is_fresh = fd >= 0 && dup3(fd, fifo->in.fd, O_CLOEXEC) >= 0;
+    if (is_fresh && fifo->poll_fd >= 0)
         epoll_ctl(fifo->poll_fd, EPOLL_CTL_ADD, fifo->in.fd, &event);
     weir_child_close(&fd);
     pthread_mutex_unlock(&fifo->lock);
+    return is_fresh;
 }
 
 /* Is the frame one that the reader wanted to skip? */
@@ -226,9 +228,7 @@ static int wait_to_read(struct weir_fifo *fifo, int64_t deadline, weir_error *er
         int status = weir_inlet_read(&fifo->in);
         if (status == WEIR_OK)
             return WEIR_OK;
-        if (status == WEIR_ECLOSED)
-            renew(fifo);
-        else
+        if (status != WEIR_ECLOSED || !renew(fifo))
             nanosleep(&(struct timespec){.tv_nsec = WEIR_FIFO_NAP}, NULL); /* neither data nor an end: not for ever */
     }
     return WEIR_OK;

@@ -1,9 +1,9 @@
-/* What a forked child lets go of: all descriptors of an end (os/child.h). */
+/* What a forked child lets go of: all descriptors of an end (os/child.h). An end is listed until it has none. */
 #include "transport/socket/child.h"
 
 #include "transport/socket/socket.h"
 
-static void let_go(void *object) {
+void weir_socket_let_go(void *object) {
     struct weir_socket *socket = object;
     weir_child_close(&socket->upstream.fd);
     weir_child_close(&socket->claim.listen_fd);
@@ -18,6 +18,6 @@ static void let_go(void *object) {
 }
 
 void weir_socket_list(struct weir_socket *socket) {
-    socket->child = (struct weir_child){.lock = &socket->lock, .let_go = let_go, .object = socket};
+    socket->child = (struct weir_child){.lock = &socket->lock, .let_go = weir_socket_let_go, .object = socket};
     weir_child_list(&socket->child);
 }

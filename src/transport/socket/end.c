@@ -24,11 +24,6 @@ enum { SETTLE_NAP_NS = 1000 * 1000 };
 
 /* ---- close ---- */
 
-static void descriptor_close(int fd) {
-    if (fd >= 0)
-        close(fd);
-}
-
 static void memory_free(struct weir_socket *socket) {
     weir_peer_fini(&socket->upstream);
     for (size_t i = 0; i < socket->peer_count; i++) {
@@ -118,7 +113,9 @@ static void settle(struct weir_socket *socket, int64_t deadline) {
         for (size_t i = 0; i < socket->peer_count; i++)
             is_waiting |= is_on_its_way(socket, socket->peers[i]);
         if (is_waiting) {
+            pthread_mutex_unlock(&socket->lock);
             nanosleep(&(struct timespec){.tv_nsec = SETTLE_NAP_NS}, NULL);
+            pthread_mutex_lock(&socket->lock);
             (void)weir_pump_run(socket, 0, NULL);
         }
     }
@@ -152,19 +149,17 @@ void weir_socket_close(void *state) {
     struct weir_socket *socket = state;
     if (socket->fork_generation == weir_fork_generation()) {
         weir_burst_leave(&socket->burst);
-        weir_child_unlist(&socket->child);
         pthread_mutex_lock(&socket->lock);
         linger(socket);
         pthread_mutex_unlock(&socket->lock);
         weir_pump_stop(socket);
+        pthread_mutex_lock(&socket->lock); /* a child forked at any moment finds what is to be let go */
         weir_peer_disconnect(socket, &socket->upstream);
         for (size_t i = 0; i < socket->peer_count; i++)
             weir_peer_disconnect(socket, socket->peers[i]);
-        descriptor_close(socket->pump.epoll_fd);
-        descriptor_close(socket->pump.control_fd);
-        descriptor_close(socket->pump.timer_fd);
-        descriptor_close(socket->poll_fd);
-        descriptor_close(socket->ready_fd);
+        weir_socket_let_go(socket);
+        pthread_mutex_unlock(&socket->lock);
+        weir_child_unlist(&socket->child);
         pthread_mutex_destroy(&socket->lock);
     }
     memory_free(socket);

@@ -217,9 +217,13 @@ static int exclusive_clash(const struct weir_socket *socket, const struct weir_h
     return 0;
 }
 
-/* Is that writer here already? Then one of the two says the other's number. */
-static int is_known_writer(const struct weir_socket *socket, const struct weir_hello *hello) {
+/* Is that writer here already, or was, as another user? Then one of the two says the other's number. */
+static int is_known_writer(struct weir_socket *socket, const struct weir_hello *hello, uint32_t uid) {
     if (hello->writer == 0 || hello->writer == socket->writer)
+        return 1;
+    const struct weir_origin *origin =
+        hello->role == WEIR_ROLE_WRITER ? weir_origins_find(&socket->passed, hello->writer) : NULL;
+    if (origin && origin->uid != uid)
         return 1;
     for (size_t i = 0; i < socket->peer_count; i++)
         if (socket->peers[i]->phase == WEIR_PHASE_READY && socket->peers[i]->hello.writer == hello->writer)
@@ -228,9 +232,10 @@ static int is_known_writer(const struct weir_socket *socket, const struct weir_h
 }
 
 /* May this end work with us? Return: WEIR_OK, or why not with the sentence. */
-static int hello_judge(const struct weir_socket *socket, const struct weir_hello *hello, char *text, size_t size) {
+static int hello_judge(struct weir_socket *socket, const struct weir_peer *peer, char *text, size_t size) {
+    const struct weir_hello *hello = &peer->hello;
     int is_server = socket->role == WEIR_ROLE_SERVER;
-    if (is_known_writer(socket, hello)) {
+    if (is_known_writer(socket, hello, peer->credentials.uid)) {
         snprintf(text, size, "an end with that number is connected already; connect again with another");
         return WEIR_EBUSY;
     }
@@ -359,7 +364,7 @@ static int hello_take(struct weir_socket *socket, struct weir_peer *peer, int is
     else if (status == WEIR_ECORRUPT)
         snprintf(text, sizeof(text), "the hello has a field that no end would send");
     else
-        status = hello_judge(socket, &peer->hello, text, sizeof(text));
+        status = hello_judge(socket, peer, text, sizeof(text));
     if (status != WEIR_OK) {
         refuse(socket, peer, status, text);
         return 0;
@@ -615,6 +620,8 @@ void weir_hub_event(struct weir_socket *socket, uint64_t key, uint32_t events) {
     }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !peer->is_paused && !peer->has_ended)
         peer_read(socket, peer);
+    else if ((events & (EPOLLHUP | EPOLLERR)) && !peer->is_paused && weir_plain_awaits(peer))
+        weir_hub_drop(socket, peer); /* nobody is there any more for the answers */
 }
 
 /* ---- after events ---- */
@@ -667,10 +674,14 @@ void weir_hub_timers(struct weir_socket *socket, int64_t now) {
         socket->grace_until = 0;
         socket->is_dirty = 1;
     }
-    if (!socket->is_accepting && socket->accept_at <= now && !socket->is_closing)
+    if (!socket->is_accepting && socket->accept_at <= now && !socket->is_closing) {
+        socket->accept_at = now + WEIR_ACCEPT_WAIT; /* should it not be to be had */
         accepting_set(socket, 1);
+    }
     for (size_t i = 0; socket->pending_count > 0 && i < socket->peer_count; i++) {
         struct weir_peer *peer = socket->peers[i];
+        if (peer->phase == WEIR_PHASE_HELLO && (peer->quiet_at <= now || peer->deadline <= now))
+            peer_read(socket, peer); /* who was away may not have looked yet */
         if (peer->phase == WEIR_PHASE_HELLO && peer->quiet_at <= now)
             silence_take(socket, peer);
         if (peer->phase == WEIR_PHASE_HELLO && peer->deadline <= now)

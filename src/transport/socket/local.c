@@ -255,7 +255,7 @@ static void local_unclaim(const struct weir_place *place, struct weir_claim *cla
         unlink(place->name);
     close(claim->listen_fd);
     weir_lease_drop(place->name, claim->lease_fd);
-    claim->listen_fd = -1;
+    claim->listen_fd = claim->lease_fd = -1;
 }
 
 /* ---- who may connect ---- */

@@ -25,6 +25,8 @@ void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer) {
         events |= EPOLLIN;
     if (weir_peer_wants_out(socket, peer))
         events |= EPOLLOUT;
+    if (peer->has_ended && !peer->is_paused && weir_plain_awaits(peer))
+        events |= EPOLLHUP; /* he said that he says nothing more; that he is gone is something else */
     if (events != peer->events)
         weir_pump_watch(socket, peer->fd, key_of(socket, peer), events, &peer->events);
 }

@@ -307,7 +307,8 @@ static size_t ahead(const struct weir_peer *peer) {
 
 static int take(struct weir_peer *peer, weir_error *err) {
     struct weir_plain_peer *plain = peer->plain;
-    int taken = 0;
+    /* Inside TLS anybody on the way can cut the connection, but only the peer can say that this was all. */
+    int taken = 0, is_end = peer->has_ended && (!peer->tls || weir_tls_has_ended(peer->tls));
     while (ahead(peer) < WEIR_PLAIN_AHEAD) {
         struct weir_plain_piece piece;
         size_t size;
@@ -318,7 +319,7 @@ static int take(struct weir_peer *peer, weir_error *err) {
             return taken ? WEIR_OK : WEIR_EAGAIN;
         int status = plain->framing ? WEIR_OK : framing_find(plain, bytes, size, err);
         if (status == WEIR_OK) {
-            status = weir_plain_split(&plain->splitter, bytes, size, peer->has_ended, &piece, err);
+            status = weir_plain_split(&plain->splitter, bytes, size, is_end, &piece, err);
             if (status == WEIR_OK)
                 status = message_take(peer, bytes + piece.skip, piece.size, err);
             weir_stream_take(&plain->raw, piece.used);

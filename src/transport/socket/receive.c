@@ -365,6 +365,8 @@ static int next(struct weir_socket *socket, struct weir_inbound *ret, weir_error
     taken_release(socket);
     if (socket->mode == WEIR_MODE_SEEKING)
         weir_meet_timers(socket, weir_clock_monotonic());
+    if (socket->mode == WEIR_MODE_CONNECTED && socket->upstream.phase != WEIR_PHASE_READY)
+        (void)weir_pump_run(socket, 0, NULL); /* the connection may be made, or the time for the answer over */
     int status = socket->mode == WEIR_MODE_LISTENING   ? listening_next(socket, ret, err)
                  : socket->mode == WEIR_MODE_CONNECTED ? connected_next(socket, ret, err)
                                                        : WEIR_EAGAIN;

@@ -14,6 +14,8 @@
 #include "transport/socket/plain.h"
 #include "value/value.h"
 
+enum { BATCH_SAID_MAX = 1 << 20 /* what is wrong with a batch is much longer than the batch */ };
+
 /* The numbers of the standard, and the one that servers use by convention for an operation they do not have. */
 enum {
     NO_OPERATION = 404,
@@ -224,7 +226,7 @@ static int batch_take(struct weir_peer *peer, const weir_value *array) {
     batch->left = 1;
     weir_iter_init(&it, array);
     while (status == WEIR_OK && weir_iter_next(&it))
-        status = entry_take(peer, it.value, batch);
+        status = batch->text.size > BATCH_SAID_MAX ? WEIR_ELIMIT : entry_take(peer, it.value, batch);
     weir_batch_count(peer, batch);
     return status;
 }

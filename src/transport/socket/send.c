@@ -332,6 +332,8 @@ int weir_socket_peer_state(void *state) {
         socket->seek_at = 0;
     if (socket->mode == WEIR_MODE_SEEKING)
         weir_meet_timers(socket, weir_clock_monotonic());
+    if (socket->mode == WEIR_MODE_CONNECTED && socket->upstream.is_underway)
+        (void)weir_pump_run(socket, 0, NULL); /* who asks may do nothing else until it is made */
     int is_there = socket->mode == WEIR_MODE_CONNECTED && !socket->upstream.is_underway;
     int status = is_there ? WEIR_OK : WEIR_ENOENT;
     if (socket->lost_request)

@@ -547,6 +547,13 @@ int weir_tls_has_output(const struct weir_tls *tls) {
     return output_size(tls, &bytes) > 0;
 }
 
+/* It has left, or nobody will ever take it. Return: WEIR_ECLOSED. */
+static int output_drop(struct weir_tls *tls) {
+    ssl.BIO_ctrl(tls->out, BIO_CTRL_RESET, 0, NULL);
+    tls->out_sent = 0;
+    return WEIR_ECLOSED;
+}
+
 int weir_tls_flush(struct weir_tls *tls, int fd) {
     const char *bytes;
     size_t left;
@@ -555,12 +562,11 @@ int weir_tls_flush(struct weir_tls *tls, int fd) {
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
-            return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? WEIR_OK : WEIR_ECLOSED;
+            return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? WEIR_OK : output_drop(tls);
         tls->out_sent += (size_t)sent;
         if ((size_t)sent < left)
             continue;
-        ssl.BIO_ctrl(tls->out, BIO_CTRL_RESET, 0, NULL);
-        tls->out_sent = 0;
+        (void)output_drop(tls);
     }
     return WEIR_OK;
 }

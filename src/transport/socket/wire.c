@@ -32,6 +32,8 @@ int weir_peer_has_output(const struct weir_peer *peer) {
 int weir_peer_wants_out(const struct weir_socket *socket, const struct weir_peer *peer) {
     if (peer->is_underway)
         return 1;
+    if (peer == &socket->upstream && peer->has_ended) /* he takes nothing more, and would say so for ever */
+        return 0;
     if (peer->tls && weir_tls_has_output(peer->tls))
         return 1;
     if (peer->tls && !weir_tls_is_up(peer->tls))
