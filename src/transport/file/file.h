@@ -254,6 +254,8 @@ int weir_lease_lock(struct weir_lease *lease, const struct weir_place *place, in
 void weir_lease_unlock(struct weir_lease *lease);
 /* Return: 1 with the note, 0 when there is none that can be believed. */
 int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret);
+/* The same of a lease that is not open, to be told and not relied on. */
+int weir_lease_note_look(const struct weir_place *place, struct weir_lease_note *ret);
 void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_note *note);
 /* May this process still write the note? It could when the lease was opened; asked again by those who have not just
  * written something else. Return: WEIR_OK, WEIR_ENOSPC. */

@@ -581,6 +581,14 @@ int weir_lease_is_locked(const struct weir_place *place) {
     return is_locked;
 }
 
+int weir_lease_note_look(const struct weir_place *place, struct weir_lease_note *ret) {
+    struct weir_lease lease = {.fd = look(place)};
+    int is_there = lease.fd >= 0 && weir_lease_read(&lease, ret);
+    if (lease.fd >= 0)
+        close(lease.fd);
+    return is_there;
+}
+
 static void writer_tell(int fd, uint32_t lane, weir_doc *doc) {
     uint64_t pid = 0;
     uint32_t uid = 0;

@@ -21,6 +21,7 @@
 #include "os/process.h"
 #include "transport/socket/plain.h"
 #include "transport/socket/socket.h"
+#include "transport/told.h"
 
 enum { MISREADS_MAX = 3 };
 
@@ -179,6 +180,8 @@ static void history_begin(struct weir_socket *socket) {
 static void begin_listening(struct weir_socket *socket) {
     uint32_t watched = 0;
     socket->mode = WEIR_MODE_LISTENING;
+    if (socket->place.told)
+        WEIR_TELL(socket->place.told->listens, 1);
     socket->wants_sought = 0;
     socket->claimed_at = weir_clock_monotonic();
     socket->grace_until = socket->is_resuming && socket->readers_expected ? socket->claimed_at + WEIR_GRACE_WAIT : 0;
@@ -478,6 +481,7 @@ static void introduced(struct weir_socket *socket, const struct weir_frame *cont
     if (origin->is_fresh)
         origin->seq = control->seq;
     origin->is_fresh = 0;
+    weir_socket_place_tell(socket, origin);
 }
 
 void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_frame *frame) {

@@ -111,6 +111,7 @@ struct weir_peer {
     uint8_t is_underway;     /* upstream: the connection is not made yet */
     uint8_t is_leaving;      /* upstream: the listener goes, so nothing new is sent to it */
     uint8_t has_left;        /* upstream: our side is shut */
+    uint8_t is_told;         /* our record tells of it */
     int64_t deadline;        /* of the hello; of a writer's last words, when the listener goes */
     int64_t quiet_at;        /* when its silence means something; INT64_MAX: never */
     struct weir_hello hello; /* the other end's */
@@ -254,6 +255,12 @@ static inline int weir_peer_may_send(const struct weir_socket *socket, const str
 }
 /* Watch for what can happen on the connection now. */
 void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer);
+/* Say in our record who is connected, and how much waits for him (transport/told.h). */
+void weir_peer_tell(struct weir_socket *socket, struct weir_peer *peer);
+/* Say where among the messages of a writer the owner, who reads, is. */
+void weir_socket_place_tell(struct weir_socket *socket, const struct weir_origin *origin);
+void weir_peer_untell(struct weir_socket *socket, struct weir_peer *peer);
+void weir_peer_tell_queue(struct weir_socket *socket, const struct weir_peer *peer);
 /* Let the socket take a large message at once, as far as capacity= and the system let it. */
 void weir_peer_widen(const struct weir_socket *socket, int fd);
 /* Close the connection; the place, its queues and its stream stay. */
