@@ -96,8 +96,8 @@ static int messages_take(struct node *node) {
         if (status == WEIR_OK)
             status = data_append(node, message, &err);
         if (status == WEIR_OK && weir_message_gap(message))
-            cli_say("%s: %" PRIu64 " lost before seq %" PRIu64, args.from_address, weir_message_gap(message),
-                    weir_message_seq(message));
+            cli_say("%s: %" PRIu64 " message%s lost before seq %" PRIu64, args.from_address, weir_message_gap(message),
+                    CLI_S(weir_message_gap(message)), weir_message_seq(message));
         if (status)
             return cli_error(status, &err);
         node->deadline = cli_deadline(args.timeout_ns);

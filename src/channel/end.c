@@ -146,7 +146,9 @@ int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadlin
         if (there >= count)
             return WEIR_OK;
         if (weir_deadline_left(deadline) == 0)
-            return weir_fail(err, WEIR_ETIMEOUT, "%s: %u of %u readers are there", end->place.text, there, count);
+            return weir_fail(err, WEIR_ETIMEOUT,
+                             "%s: waited in vain for %u reader%s, %u %s there; weir info says who is", end->place.text,
+                             count, WEIR_S(count), there, there == 1 ? "is" : "are");
         nap();
     }
 }

@@ -194,6 +194,8 @@ int weir_file_open(const struct weir_place *place, const char *path, int is_writ
 int weir_file_make_aside(const struct weir_place *place, char *path, int *ret_fd, weir_error *err);
 /* Give a file of ours the mode and group of the place. */
 int weir_file_rights(const struct weir_place *place, int fd, uint32_t mode, weir_error *err);
+/* Put the log's name in front of a sentence that has none, as those about the inside of a file. Return: @status. */
+int weir_file_named(const struct weir_place *place, int status, weir_error *err);
 /* PATH.N; PATH itself for 0. */
 void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path);
 /* How many rotated files there are: the greatest N, holes of one passed over. */

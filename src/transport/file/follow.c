@@ -199,7 +199,7 @@ static int seek(struct weir_file *file, enum weir_from from, int64_t value, weir
 
 int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value, weir_error *err) {
     struct weir_told *told = file->place.told;
-    int status = seek(file, from, value, err);
+    int status = weir_file_named(&file->place, seek(file, from, value, err), err);
     if (told) {
         WEIR_TELL(told->seq[0], file->is_seq_known ? file->seq : 0);
         WEIR_TELL(told->position, file->cursor.pos);
@@ -359,7 +359,9 @@ static int bad_tail(struct weir_file *file, struct weir_passed *passed, weir_err
         return status;
     cursor->told_at = cursor->pos + 1;
     if (cursor->pos == 0 && cursor->framing == WEIR_FRAMING_FRAMES)
-        return weir_fail(why, WEIR_ECORRUPT, "the file does not begin as a weir log does; is another framing= meant?");
+        return weir_fail(why, WEIR_ECORRUPT,
+                         "this is no weir log, as its beginning shows; choose another path, or say framing= if it is "
+                         "of another kind");
     return weir_fail(why, WEIR_ECORRUPT, "the last message of the log, at byte %llu, is damaged",
                      (unsigned long long)cursor->pos);
 }

@@ -36,6 +36,14 @@ int weir_file_check(const struct weir_place *place, weir_error *err) {
     return WEIR_OK;
 }
 
+int weir_file_named(const struct weir_place *place, int status, weir_error *err) {
+    weir_error why;
+    if (status == WEIR_OK || status == WEIR_EAGAIN || !err || strncmp(err->text, place->text, strlen(place->text)) == 0)
+        return status;
+    why = *err;
+    return weir_fail(err, status, "%s: %.380s", place->text, why.text);
+}
+
 void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path) {
     if (number == 0)
         snprintf(path, WEIR_FILE_PATH_MAX, "%s", place->name);
