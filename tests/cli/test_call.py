@@ -87,7 +87,7 @@ def test_workers_run_at_the_same_time(weir, serve, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("how", ["timeout", "interrupt"])
+@pytest.mark.parametrize("how", ["timeout", "interrupt", "kill"])
 def test_a_call_that_is_given_up_ends_its_command(weir, serve, tmp_path, how):
     address = serve("--command", f"echo $$ > {tmp_path}/shell; sleep 60")
     calling = weir.start("call", address, "x", *(["--timeout", "2s"] if how == "timeout" else []))
@@ -95,8 +95,10 @@ def test_a_call_that_is_given_up_ends_its_command(weir, serve, tmp_path, how):
     group = os.getpgid(int((tmp_path / "shell").read_text()))
     if how == "interrupt":
         calling.send_signal(signal.SIGINT)
+    elif how == "kill":
+        calling.kill()
     calling.communicate()
-    assert calling.returncode == (4 if how == "timeout" else 130)
+    assert calling.returncode == {"timeout": 4, "interrupt": 130, "kill": -signal.SIGKILL}[how]
     until(lambda: not group_members(group), "the command to end")
     (tmp_path / "shell").unlink()
     again = weir.start("call", address, "x", "--timeout", "2s")

@@ -336,6 +336,11 @@ static int fault_peer_state(void *state) {
     return fault->is_open ? fault->inner->peer_state(inside(fault)) : WEIR_ENOENT;
 }
 
+static int fault_has_client(void *state, uint64_t peer) {
+    struct fault *fault = state;
+    return !fault->is_open || fault->inner->has_client(inside(fault), peer);
+}
+
 static int fault_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
                         weir_error *err) {
     struct weir_place inner = inner_place(place);
@@ -378,6 +383,7 @@ static const struct weir_transport_ops template = {
     .wait = fault_wait,
     .fd = fault_fd,
     .peer_state = fault_peer_state,
+    .has_client = fault_has_client,
     .latest = fault_latest,
     .info = fault_info,
     .list = weir_transport_no_list,

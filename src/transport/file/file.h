@@ -241,7 +241,7 @@ struct weir_lease {
 /* How much of the log is on the disk, as who synced it has noted. */
 struct weir_lease_disk {
     uint32_t turn; /* counts syncs; those who wait sleep on it */
-    uint32_t most; /* messages that one sync has brought lately */
+    uint32_t most; /* messages of the last sync, and those that came during it */
     uint64_t ino, look;
     uint64_t synced; /* bytes */
     uint64_t seq;    /* of the last message among them */
