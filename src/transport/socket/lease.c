@@ -99,6 +99,17 @@ void weir_lease_drop(const char *path, int fd) {
     close(fd);
 }
 
+int weir_lease_is_taken(const char *path) {
+    char lock[LOCK_PATH_MAX];
+    lock_path(path, lock);
+    int fd = open(lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    int is_taken = weir_lock_is_held(fd, 0);
+    close(fd);
+    return is_taken;
+}
+
 /* The lock of the dead is free; with it in hand nobody else comes to listen. */
 static int dead_clear(const char *path, const char *lock, int is_dry_run, weir_clean_fn *clean_fn, void *user) {
     struct stat about;

@@ -359,7 +359,7 @@ static void refused(struct weir_socket *socket, const struct weir_hello *answer,
                   "%s: the listener (%s, pid %ld) speaks version %d, this end version %d; upgrade the older one", text,
                   answer->program, pid, (int)answer->version, WEIR_HELLO_VERSION);
     else if (status == WEIR_ECORRUPT)
-        weir_fail(err, WEIR_ECORRUPT, "%s: what listens there does not answer as weir does; choose another path", text);
+        weir_stranger_garbage(socket, WEIR_ECORRUPT, err);
     else if (answer->status != WEIR_ENOENT || socket->role != WEIR_ROLE_CLIENT)
         weir_fail(err, answer->status, "%s: %s (pid %ld) refuses: %s", text, answer->program, pid, answer->text);
     weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
@@ -552,8 +552,7 @@ static void answer_is_late(struct weir_socket *socket, int64_t now) {
         return;
     }
     if (!upstream->is_underway) /* otherwise it is the same as nobody there */
-        weir_fail(&socket->failure, WEIR_ETIMEOUT, "%s: somebody listens there but does not answer; is it stopped?",
-                  socket->place.text);
+        weir_stranger_silent(socket, WEIR_ETIMEOUT, &socket->failure);
     weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
 }
 

@@ -11,6 +11,7 @@
  *   peer.c     one connection: being watched, being closed; control frames
  *   wire.c     its bytes: as they are, inside TLS (tls.c), or as plain messages
  *   plain.c, rpc.c   who speaks no frames: messages, calls, JSON-RPC
+ *   stranger.c sentences about who listens and is no end of weir
  *   child.c    forked children let go
  *   end.c      the life of an end; unix.c and tcp.c are its two ops tables, local.c and inet.c what differs between
  *              them
@@ -313,6 +314,14 @@ int weir_pump_run(struct weir_socket *socket, int64_t deadline, weir_error *err)
 void weir_pump_watch(struct weir_socket *socket, int fd, uint64_t key, uint32_t events, uint32_t *watched);
 
 enum { WEIR_KEY_LISTENER = 1, WEIR_KEY_TIMER = 2, WEIR_KEY_UPSTREAM = 3, WEIR_KEY_PEERS = 16 };
+
+/* ---- stranger.c ---- */
+
+/* The sentences about a listener that does not answer as weir does: with garbage, or not at all. Return: @status. */
+int weir_stranger_garbage(const struct weir_socket *socket, int status, weir_error *err);
+int weir_stranger_silent(const struct weir_socket *socket, int status, weir_error *err);
+/* The same about one whose path is to be taken over. */
+int weir_stranger_there(const struct weir_place *place, int status, weir_error *err);
 
 /* ---- meet.c ---- */
 
