@@ -261,9 +261,26 @@ static int form_read(const char *option, const char *text, enum form *ret) {
     return cli_fail(CLI_USAGE, "exec: %s %s: there are lines, json, csv and raw", option, text);
 }
 
+/* Do both addresses name one channel? A name with and without its scheme is one. */
+static int is_loop(void) {
+    static const char scheme[] = "shm://";
+    const char *from = args.from_address, *to = args.to_address;
+    if (!from || !to)
+        return 0;
+    from += strncmp(from, scheme, sizeof(scheme) - 1) == 0 ? sizeof(scheme) - 1 : 0;
+    to += strncmp(to, scheme, sizeof(scheme) - 1) == 0 ? sizeof(scheme) - 1 : 0;
+    size_t size = strcspn(from, "?");
+    return size == strcspn(to, "?") && strncmp(from, to, size) == 0;
+}
+
 static int arguments_check(struct node *node) {
     if (!args.from_address && !args.to_address)
         return cli_fail(CLI_USAGE, "exec: say -i ADDR, -o ADDR, or both; usage: weir exec %s", cli_exec.usage);
+    if (is_loop())
+        return cli_fail(CLI_USAGE,
+                        "exec: -i and -o are one channel, %s: what the program says would come back to it; "
+                        "name another for -o",
+                        args.to_address);
     int exit = form_read("--in", args.feed, &node->feed);
     if (exit == CLI_OK)
         exit = form_read("--out", args.take, &node->take);

@@ -263,6 +263,11 @@ static int play(struct player *player) {
 
 static int arguments_check(struct player *player) {
     char *end;
+    size_t size = strlen(player->path);
+    if (strchr(player->path, '?')) /* recording_address says why not */
+        return recording_address(player->path, &player->address);
+    if (size <= 5 || strcmp(player->path + size - 5, ".weir") != 0)
+        return cli_fail(CLI_USAGE, "play: %s: a recording is a binary log, and its name ends in .weir", player->path);
     if (strcmp(args.stamp, "now") != 0 && strcmp(args.stamp, "original") != 0)
         return cli_fail(CLI_USAGE, "play: --stamp %s: there are now and original", args.stamp);
     for (size_t i = 0; i < args.maps.count; i++)

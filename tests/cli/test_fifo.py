@@ -105,7 +105,7 @@ def test_a_second_end_is_told_who_is_there(weir, pipe):
 
 def test_get_looks_without_taking(weir, pipe):
     address = "fifo://" + pipe
-    assert "there is no pipe" in weir.error(3, "get", address)
+    assert "nobody has made a pipe there" in weir.error(3, "get", address)
     writer = weir.start("pub", address + "?readers=0", "--stdin", "json", stdin=subprocess.PIPE)
     writer.stdin.write(b"1\n2\n")
     writer.stdin.flush()

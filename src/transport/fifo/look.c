@@ -82,7 +82,7 @@ int weir_fifo_latest(const struct weir_place *place, struct weir_buffer *out, st
     uint64_t notes[WEIR_NOTE_LAST + 1];
     struct stat about;
     if (lstat(place->name, &about) != 0)
-        return weir_fail_errno(err, errno, "%s: there is no pipe", place->text);
+        return weir_pipe_absent(place, err);
     weir_pipe_look(&about, notes);
     if (S_ISFIFO(about.st_mode) && !notes[WEIR_NOTE_WRITER])
         return weir_fail(err, WEIR_ENOENT,
@@ -137,7 +137,7 @@ int weir_fifo_info(const struct weir_place *place, weir_doc *doc, weir_error *er
     uint64_t notes[WEIR_NOTE_LAST + 1];
     struct stat about;
     if (lstat(place->name, &about) != 0)
-        return weir_fail_errno(err, errno, "%s: nobody has made a pipe there", place->text);
+        return weir_pipe_absent(place, err);
     if (!S_ISFIFO(about.st_mode))
         return weir_fail(err, WEIR_EADDRESS, "%s: what is there is no pipe; choose another path", place->text);
     weir_pipe_look(&about, notes);

@@ -218,7 +218,7 @@ int weir_follow_open(struct weir_file *file, weir_error *err) {
     if (status == WEIR_OK) {
         adopt(file, fd);
     } else if (status == WEIR_ENOENT && place->may_create) {
-        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+        return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     } else if (status != WEIR_EACCESS || !place->may_create || access(place->name, F_OK) == 0) {
         if (err)
             *err = why;

@@ -364,7 +364,7 @@ static int file_open(const struct weir_place *place, const char *path, int *ret_
             return WEIR_EAGAIN; /* removed meanwhile */
     }
     if (fd < 0 && errno == ENOENT)
-        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+        return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: its lock file %s cannot be opened", place->text, path);
     if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {

@@ -209,8 +209,9 @@ int weir_file_open(const struct weir_place *place, const char *path, int is_writ
         if (errno == ELOOP)
             return weir_fail(err, WEIR_EADDRESS, "%s: a symbolic link is there; name the file itself", place->text);
         if (errno != ENOENT || !may_make)
-            return weir_fail_errno(err, errno, errno == ENOENT ? "%s: there is no such log" : "%s: cannot be opened",
-                                   place->text);
+            return errno == ENOENT
+                       ? weir_fail(err, WEIR_ENOENT, "%s: there is no such log; who sends to it makes it", place->text)
+                       : weir_fail_errno(err, errno, "%s: cannot be opened", place->text);
         int made_fd, status = make(place, path, &made_fd, err);
         if (status == WEIR_OK) {
             close(made_fd); /* opened again with the flags that are wanted */

@@ -37,7 +37,9 @@ int weir_socket_local_info(const struct weir_place *place, weir_doc *doc, weir_e
     struct stat about;
     uint32_t uid = 0;
     if (lstat(place->name, &about) != 0)
-        return weir_fail_errno(err, errno, "%s: nobody has made a socket there", place->text);
+        return errno == ENOENT
+                   ? weir_fail(err, WEIR_ENOENT, "%s: nobody has made a socket there; open an end first", place->text)
+                   : weir_fail_errno(err, errno, "%s: the socket cannot be looked at", place->text);
     if (!S_ISSOCK(about.st_mode))
         return weir_fail(err, WEIR_EADDRESS, "%s: what is there is no socket; choose another path", place->text);
     snprintf(made_as, sizeof(made_as), "%s.new", place->name); /* a socket keeps the name it was bound by */

@@ -27,7 +27,7 @@ static int lock_open(const char *path, const char *lock, int *ret_fd, weir_error
     struct stat status;
     int fd = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
     if (fd < 0 && errno == ENOENT)
-        return weir_fail_errno(err, ENOENT, "unix://%s: the directory is not there; create it first", path);
+        return weir_fail(err, WEIR_ENOENT, "unix://%s: the directory is not there; create it first", path);
     if (fd < 0 && errno == ELOOP)
         return weir_fail(err, WEIR_EACCESS, "unix://%s: %s is a symbolic link; remove it or choose another path", path,
                          lock);
