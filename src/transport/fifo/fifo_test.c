@@ -413,7 +413,7 @@ static void test_plain_messages_through_a_small_pipe(void **state) {
     weir_writer *writer = writer_open("?framing=jsonl&capacity=4K&full=block&timeout=10s");
     int fd = raw_open(O_RDONLY | O_NONBLOCK);
     for (uint64_t i = 1; i <= 40; i++) {
-        int64_t deadline = weir_deadline(10 * SECOND);
+        int64_t deadline = weir_deadline(60 * SECOND);
         weir_writer_set_timeout(writer, 0);
         while (send_bytes(writer, i, 900) != WEIR_OK) {
             assert_true(weir_deadline_left(deadline) > 0);
@@ -421,7 +421,7 @@ static void test_plain_messages_through_a_small_pipe(void **state) {
             size += got > 0 ? (size_t)got : 0;
         }
     }
-    int64_t deadline = weir_deadline(10 * SECOND);
+    int64_t deadline = weir_deadline(60 * SECOND);
     for (lines = 0; lines < 40 && weir_deadline_left(deadline) > 0;) {
         ssize_t got = read(fd, text + size, 777);
         size += got > 0 ? (size_t)got : 0;

@@ -220,7 +220,7 @@ struct weir_lease_note {
     uint64_t ino;   /* the log's */
     uint64_t end;   /* behind the last whole message */
     uint64_t seq;   /* its number */
-    uint64_t look;  /* a random number of the last look for the end in the log itself */
+    uint64_t look;  /* a random number, new with each look for the end in the log itself and each rotation */
     uint32_t flags; /* enum weir_lease_flags */
     uint32_t epoch; /* counts servers */
 };
