@@ -1,4 +1,5 @@
-"""What weir record says to a person who sits at a terminal, and only to him; and sentences about files that are no logs."""
+"""What weir record says to a person who sits at a terminal, and only to him; and sentences about files that are no
+logs."""
 import os
 import pty
 import select
@@ -82,7 +83,7 @@ def test_a_file_that_is_no_log_is_named(weir, what):
     arguments = [{"PATH": log(weir), "URI": "file://" + log(weir)}.get(a, a).replace("URI", "file://" + log(weir))
                  for a in what]
     said = weir.error(1, *arguments)
-    assert said == ("weir: file://%s: this is no weir log, as its beginning shows; choose another path, or say framing= "
-                    "if it is of another kind\n" % log(weir))
+    assert said == ("weir: file://%s: this is no weir log, as its beginning shows; choose another path, or say "
+                    "framing= if it is of another kind\n" % log(weir))
     with open(log(weir), "rb") as file:
         assert file.read() == bytes(range(7, 207)) * 20

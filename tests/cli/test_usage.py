@@ -204,7 +204,8 @@ def test_conversions_name_their_input(weir):
 
 
 def test_data_that_does_not_fit_its_type(weir):
-    assert weir.error(5, "pub", "lab/a", "[1,2]", "--type", "f64[3]").startswith("weir: DATA does not fit --type f64[3]: ")
+    said = weir.error(5, "pub", "lab/a", "[1,2]", "--type", "f64[3]")
+    assert said.startswith("weir: DATA does not fit --type f64[3]: ")
 
 
 def test_play_wants_a_recording(weir):

@@ -150,7 +150,7 @@ static int open_failed(const struct weir_place *place, int flags, int sys_errno,
     if (sys_errno == ELOOP)
         return weir_fail(err, WEIR_EACCESS, "%s: there is a symbolic link; write the pipe's own path", place->text);
     if (sys_errno == EACCES || sys_errno == EPERM)
-        return weir_fail_errno(err, sys_errno, "%s: its owner lets this user not %s it; mode= and group= decide",
+        return weir_fail_errno(err, sys_errno, "%s: its owner does not let this user %s it; mode= and group= decide",
                                place->text, (flags & O_ACCMODE) == O_RDONLY ? "read" : "write");
     return weir_fail_errno(err, sys_errno, "%s: the pipe cannot be opened", place->text);
 }

@@ -131,6 +131,8 @@ int weir_lease_clear(const struct weir_place *place, int is_dry_run, weir_clean_
     int fd = open(lock, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
         return weir_fail(err, WEIR_ENOENT, "%s: nothing of weir is there", place->text);
+    if (fd < 0 && errno == EACCES)
+        return weir_fail(err, WEIR_EACCESS, "%s is another user's, who alone can remove it", place->text);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: %s cannot be opened", place->text, lock);
     int status = WEIR_OK;
