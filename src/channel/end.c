@@ -345,7 +345,7 @@ __attribute__((noinline)) static int frame_choose(struct weir_end *end, struct w
 }
 
 /* One step: the next frame that is wanted and there. */
-static inline int frame_fetch(struct weir_end *end, uint32_t kinds, weir_error *err) {
+static inline __attribute__((always_inline)) int frame_fetch(struct weir_end *end, uint32_t kinds, weir_error *err) {
     struct weir_inbound inbound;
     int status = end->ops->next(end->state, &inbound, err);
     if (status)
@@ -364,7 +364,7 @@ __attribute__((noinline)) static int failure_tell(struct weir_end *end, weir_err
     return end->many->status;
 }
 
-static void count_received(struct weir_end *end) {
+static inline void count_received(struct weir_end *end) {
     struct weir_record *record = end->record.shown;
     weir_record_count(&record->messages, 1);
     weir_record_count(&record->bytes, end->message.frame.size);
@@ -373,7 +373,7 @@ static void count_received(struct weir_end *end) {
     WEIR_TELL(record->told.seq[end->message.writer & end->writer_mask], end->message.frame.seq);
 }
 
-int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
+static inline __attribute__((always_inline)) int take(struct weir_end *end, uint32_t kinds, weir_error *err) {
     int status = weir_end_check(end, err);
     if (__builtin_expect(status, 0))
         return status;
@@ -387,6 +387,10 @@ int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
     end->is_ahead = 0;
     count_received(end);
     return WEIR_OK;
+}
+
+int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
+    return take(end, kinds, err);
 }
 
 int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_error *err) {
@@ -411,7 +415,7 @@ int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_
 }
 
 int weir_end_next(struct weir_end *end, uint32_t kinds, int64_t timeout_ns, weir_error *err) {
-    int status = weir_end_take(end, kinds, err);
+    int status = take(end, kinds, err);
     return status == WEIR_EAGAIN ? weir_end_await(end, kinds, weir_deadline(timeout_ns), err) : status;
 }
 
