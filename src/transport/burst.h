@@ -5,9 +5,10 @@
  * row each came sooner after the one before than that one's system call had taken. From then on its frames are written
  * one behind the other (a grant: so many bytes may be), and leave together: when the grant is used up, when the thread
  * that sent them waits for anything, at flush, close and exit, and else by the flusher, a thread of the process that
- * comes WEIR_BURST_WAIT after a grant began, if it is still the same, and every WEIR_BURST_TICK from then on. A burst is
- * over when fewer than WEIR_BURST_STREAK messages came in a tick. Who uses up one grant after the other is looked after
- * once in a WEIR_BURST_WAIT: to be woken costs the flusher more than a hundred messages cost their sender.
+ * comes WEIR_BURST_WAIT after a grant began, if it is still the same, and every WEIR_BURST_TICK from then on. A burst
+ * is over when fewer than WEIR_BURST_STREAK messages came since it looked before. Who uses up one grant after the other
+ * is looked after once in a WEIR_BURST_WAIT: to be woken costs the flusher more than a hundred messages cost their
+ * sender.
  *
  *     owner      latch, write, unlatch                  for each message; no system call, no clock
  *     flusher    list lock -> object's lock -> latch    when it finds something

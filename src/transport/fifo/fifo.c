@@ -110,7 +110,7 @@ static int writer_ends(struct weir_fifo *fifo, weir_error *err) {
     if (fifo->out.fd >= 0)
         return WEIR_OK;
     if (errno == EACCES)
-        return weir_fail(err, WEIR_EACCESS, "%s: its owner lets this user not write it; mode= and group= decide",
+        return weir_fail(err, WEIR_EACCESS, "%s: its owner does not let this user write it; mode= and group= decide",
                          fifo->place.text);
     return weir_fail_errno(err, errno, "%s: the pipe cannot be opened", fifo->place.text);
 }

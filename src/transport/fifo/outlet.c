@@ -130,8 +130,8 @@ static size_t frame_size(const struct weir_run *run, size_t start) {
     return weir_frame_word_size(word);
 }
 
-/* Frames mostly have the size of the one before: with that as a guess, the processor need not wait for each size to know
- * where the next one stands. */
+/* Frames mostly have the size of the one before: with that as a guess, the processor need not wait for each size to
+ * know where the next one stands. */
 static void walk_next(struct walk *walk, const struct weir_run *run) {
     while (walk->next < walk->at) {
         size_t size = frame_size(run, walk->next), guess = walk->span;

@@ -99,7 +99,7 @@ static int made(const struct weir_place *place, gid_t group, weir_error *err) {
                              path);
     }
     if (sys_errno == ENOENT)
-        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+        return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     if (sys_errno != 0)
         return weir_fail_errno(err, sys_errno, "%s: the pipe cannot be made", place->text);
     int status = rights_set(place, path, group, err);
@@ -107,6 +107,13 @@ static int made(const struct weir_place *place, gid_t group, weir_error *err) {
         status = weir_fail_errno(err, errno, "%s: the pipe cannot be put in its place", place->text);
     unlink(path);
     return status;
+}
+
+int weir_pipe_absent(const struct weir_place *place, weir_error *err) {
+    if (errno != ENOENT)
+        return weir_fail_errno(err, errno, "%s: the pipe cannot be looked at", place->text);
+    return weir_fail(err, WEIR_ENOENT, "%s: nobody has made a pipe there; open a writer or reader, or use mkfifo",
+                     place->text);
 }
 
 int weir_pipe_make(const struct weir_place *place, weir_error *err) {
@@ -143,7 +150,7 @@ static int open_failed(const struct weir_place *place, int flags, int sys_errno,
     if (sys_errno == ELOOP)
         return weir_fail(err, WEIR_EACCESS, "%s: there is a symbolic link; write the pipe's own path", place->text);
     if (sys_errno == EACCES || sys_errno == EPERM)
-        return weir_fail_errno(err, sys_errno, "%s: its owner lets this user not %s it; mode= and group= decide",
+        return weir_fail_errno(err, sys_errno, "%s: its owner does not let this user %s it; mode= and group= decide",
                                place->text, (flags & O_ACCMODE) == O_RDONLY ? "read" : "write");
     return weir_fail_errno(err, sys_errno, "%s: the pipe cannot be opened", place->text);
 }
