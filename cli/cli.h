@@ -125,6 +125,9 @@ int cli_view_is(weir_view view, const char *text);
 /* From now on SIGINT and SIGTERM only set a flag, the second one ends the process at once; before, they end it at
  * once. */
 void cli_signals_begin(void);
+/* Close a writer that was waited with in slices: what is queued goes for as long as @timeout_ns, its own, says, unless
+ * a signal comes. */
+void cli_writer_close(weir_writer *writer, int64_t timeout_ns);
 /* 0, or the number of the signal that came. */
 int cli_is_interrupted(void);
 int64_t cli_clock(void); /* monotonic, ns */

@@ -71,7 +71,7 @@ static int send(struct publisher *publisher) {
                                               publisher->raw.data, publisher->raw.size, &err)
                      : weir_writer_send(publisher->writer, args.op, publisher->meta, publisher->value, &err);
     } while (cli_keep_waiting(status, deadline));
-    if ((status == WEIR_ETIMEOUT || status == WEIR_ENOSPC) && cli_is_interrupted())
+    if (status == WEIR_ETIMEOUT && cli_is_interrupted())
         return interrupted();
     if (status)
         return cli_error(status, &err);
@@ -282,7 +282,7 @@ static int run(int argc, char **argv) {
     cli_signals_begin();
     if (exit == CLI_OK)
         exit = args.source ? stdin_send(&publisher) : data_send(&publisher, data);
-    weir_writer_close(publisher.writer);
+    cli_writer_close(publisher.writer, publisher.timeout_ns);
     weir_doc_free(publisher.doc);
     weir_doc_free(publisher.meta_doc);
     weir_type_free(publisher.type);

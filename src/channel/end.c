@@ -193,6 +193,8 @@ int weir_end_reserve(struct weir_end *end, const struct weir_outgoing *out, weir
     int status = weir_end_check(end, err);
     if (status)
         return status;
+    if (end->is_late)
+        weir_end_discard(end);
     if (end->is_reserved)
         return weir_fail(err, WEIR_EINVAL, "%s: a message is reserved; commit or discard it first", end->place.text);
     status = frame_lay_out(end, out, err);
@@ -212,9 +214,10 @@ int weir_end_commit(struct weir_end *end, weir_error *err) {
     if (end->frame.flags & WEIR_FRAME_TIME)
         end->frame.time = end->is_time_given ? end->time : weir_clock_realtime();
     uint64_t word = weir_frame_write(&end->frame, end->slot.bytes);
-    end->is_reserved = 0;
+    end->is_reserved = end->is_late = 0;
     int status = end->ops->commit(end->state, word, end->is_corked ? WEIR_COMMIT_MORE : 0, err);
     if (__builtin_expect(status != WEIR_OK, 0)) {
+        end->is_reserved = end->is_late = status == WEIR_ETIMEOUT;
         end->dropped += status == WEIR_EAGAIN;
         return status == WEIR_EAGAIN ? WEIR_OK : status;
     }
@@ -277,7 +280,7 @@ size_t weir_end_post_many(struct weir_end *end, enum weir_frame_kind kind, int c
 void weir_end_discard(struct weir_end *end) {
     if (end->is_reserved)
         end->ops->discard(end->state);
-    end->is_reserved = 0;
+    end->is_reserved = end->is_late = 0;
     end->slot.seq = end->seq;
 }
 
@@ -286,7 +289,10 @@ int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_er
     int status = weir_end_reserve(end, out, err);
     if (status)
         return status == WEIR_EAGAIN && end->dropped > dropped ? WEIR_OK : status;
-    return weir_end_commit(end, err);
+    status = weir_end_commit(end, err);
+    if (__builtin_expect(status == WEIR_ETIMEOUT, 0))
+        weir_end_discard(end);
+    return status;
 }
 
 /* ---- receiving ---- */

@@ -199,8 +199,8 @@ struct weir_transport_ops {
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
     /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other
      * writers must be waited for, it waits for as long as place->timeout_ns.
-     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others:
-     * not sent. */
+     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ETIMEOUT: not sent but still
+     * reserved, for another commit or a discard; WEIR_ENOSPC and others: not sent. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
     /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says
      * so, a time, and nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and

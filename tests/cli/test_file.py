@@ -189,6 +189,8 @@ def test_a_full_disk_is_waited_for(weir):
         "$1" pub "file://$2/a.jsonl?timeout=60s" "$3" || exit 1
         wait
         cat /dev/zero >"$2/rest" 2>/dev/null
+        "$1" pub "file://$2/a.jsonl?full=fail" "$3" 2>"$2.said"
+        [ $? -eq 1 ] && grep -q "wait for room with full=block" "$2.said" || { cat "$2.said"; exit 98; }
         "$1" pub "file://$2/a.jsonl?timeout=400ms" "$3"
     """
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
@@ -196,5 +198,6 @@ def test_a_full_disk_is_waited_for(weir):
                           capture_output=True, text=True, env=weir.environment)
     if done.returncode == 99 or "unshare" in done.stderr:
         pytest.skip("no mounts here")
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 4, done.stderr
     assert done.stderr.count("weir: ") == 1 and "no room for" in done.stderr
+    assert "KB left for user " in done.stderr and "raise timeout=" in done.stderr

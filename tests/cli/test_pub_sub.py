@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from conftest import until
+
 
 def received(weir, process, code=0):
     out, _ = weir.finish(process, code)
@@ -180,6 +182,34 @@ def test_full_channel_times_out(weir):
     """A writer that must wait for a reader gives up when the address says so."""
     said = weir.error(4, "pub", "lab/a?readers=1&timeout=50ms", "1")
     assert "lab/a" in said
+
+
+def test_what_is_queued_is_waited_for_at_close(weir):
+    """The reader takes nothing until the writer has sent all of it and waits for him, much longer than one of its slices."""
+    place = "unix://%s/a.sock" % weir.folder
+    sub = weir.start("sub", place + "?capacity=64K", "-n", "3000")
+    weir.until_end("reader", sub)
+    pub = weir.start("pub", place + "?capacity=16M&timeout=60s&readers=1", '"%s"' % ("x" * 1000), "-n", "3000")
+    until(lambda: [end for end in weir.ends("writer") if end["pid"] == pub.pid and end["messages"] == 3000],
+          "all of it is sent")
+    with pytest.raises(subprocess.TimeoutExpired):
+        pub.wait(1)
+    out, _ = weir.finish(sub)
+    assert [json.loads(line)["seq"] for line in out.splitlines()] == list(range(1, 3001))
+    weir.finish(pub)
+
+
+def test_ctrl_c_ends_a_close_that_waits(weir):
+    place = "unix://%s/a.sock" % weir.folder
+    sub = weir.start("sub", place + "?capacity=64K")
+    weir.until_end("reader", sub)
+    pub = weir.start("pub", place + "?capacity=16M&timeout=60s&readers=1", '"%s"' % ("x" * 1000), "-n", "3000")
+    until(lambda: [end for end in weir.ends("writer") if end["pid"] == pub.pid and end["messages"] == 3000],
+          "all of it is sent")
+    with pytest.raises(subprocess.TimeoutExpired):
+        pub.wait(1)
+    pub.send_signal(signal.SIGINT)
+    weir.finish(pub, code=130)
 
 
 def test_ctrl_c_ends_sub_with_130(weir, place):

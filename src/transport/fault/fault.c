@@ -187,6 +187,7 @@ static int fault_commit(void *state, uint64_t word, uint32_t flags, weir_error *
         return status;
     }
     status = fault->inner->commit(inside(fault), word, flags, err);
+    fault->is_reserved = status == WEIR_ETIMEOUT;
     fault->is_batching = flags & WEIR_COMMIT_MORE;
     dawdle(fault);
     return status;
