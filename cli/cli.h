@@ -120,6 +120,12 @@ int cli_print_message(weir_message *message);
 /* 1 when @view is the text @text. */
 int cli_view_is(weir_view view, const char *text);
 
+/* ---- company.c: who else is there ---- */
+
+/* Say so when a message was sent to, or is to be read from, a channel that only a server has open. */
+void cli_company_of_message(const char *address);
+void cli_company_of_reader(const char *address);
+
 /* ---- signals.c: Ctrl-C and waiting ---- */
 
 /* From now on SIGINT and SIGTERM only set a flag, the second one ends the process at once; before, they end it at

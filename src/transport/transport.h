@@ -238,10 +238,12 @@ struct weir_transport_ops {
      * it. */
     int (*fd)(void *state, int *ret, weir_error *err);
 
-    /* For a client: WEIR_OK while a server is there, WEIR_ENOENT when there is none, WEIR_EPEER when the one that was
-     * there at the last request (commit) has gone since, which is said once. A client that is not connected tries to
+    /* For a client: WEIR_OK while a server is there; WEIR_ENOENT when there is none, and @err says who is there instead
+     * when that is known; WEIR_EBUSY when somebody is there who has not said yet whether he serves, but takes requests.
+     * Said once: WEIR_EPEER when the server that was there at the last request (commit) has gone since, WEIR_EAGAIN when
+     * who was there at it turned out to be none, and has taken no request. A client that is not connected tries to
      * connect; it does not wait. Other roles: WEIR_OK. */
-    int (*peer_state)(void *state);
+    int (*peer_state)(void *state, weir_error *err);
 
     /* Append the newest frame, whole, to @out (empty, its data aligned to 64), without opening an end. *ret as for
      * next, its bytes in @out. Return: WEIR_OK, WEIR_ENOENT, others as open. */

@@ -179,6 +179,17 @@ def test_a_configuration(weir):
     assert sorted(name for name in os.listdir(weir.folder) if name.startswith("conf")) == ["conf.json"]
 
 
+def test_a_folder_is_no_log(weir):
+    os.mkdir(weir.folder + "/logs")
+    os.mkdir(weir.folder + "/logs.weir")
+    for name in ("logs", "logs/"):
+        for words in (("pub", address(weir, name), "1"), ("sub", address(weir, name)), ("info", address(weir, name))):
+            said = weir.error(2, *words)
+            assert "that is a folder; name a file in it, as %s/NAME.weir" % address(weir, "logs") in said
+    for words in (("pub", address(weir, "logs.weir"), "1"), ("sub", address(weir, "logs.weir"))):
+        assert "a folder is there; name a file in it" in weir.error(2, *words)
+
+
 def test_a_full_disk_is_waited_for(weir):
     """full=block: until somebody makes room, or timeout= has passed."""
     script = """

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import until
+from conftest import COMMAND, until
 
 
 def received(weir, process, code=0):
@@ -210,6 +210,49 @@ def test_ctrl_c_ends_a_close_that_waits(weir):
         pub.wait(1)
     pub.send_signal(signal.SIGINT)
     weir.finish(pub, code=130)
+
+
+def test_input_that_nobody_asked_for(weir):
+    """Who pipes data into pub and forgets --stdin is told, and no empty message goes. Without input there is none to miss."""
+    weir.run("pub", "lab/x", '"kept"')
+    for stdin in ("21.5\n", b"\x00"):
+        said = weir.error(2, "pub", "lab/x", stdin=stdin)
+        assert "--stdin lines, json or raw" in said
+    path = os.path.join(weir.folder, "input")
+    with open(path, "w") as file:
+        file.write("1\n2\n")
+    with open(path) as file:
+        done = subprocess.run([COMMAND, "pub", "lab/x"], stdin=file, env=weir.environment, capture_output=True)
+        assert done.returncode == 2 and b"--stdin" in done.stderr
+        file.read()
+        done = subprocess.run([COMMAND, "pub", "lab/x", "--op", "at the end"], stdin=file, env=weir.environment, capture_output=True)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert '"op":"at the end"' in weir.out("get", "lab/x", "--json")
+
+
+def test_input_of_a_loop_is_not_touched(weir):
+    """With an operation there is a message, which goes: the input may be that of the loop around."""
+    script = "printf '1\\n2\\n3\\n' | while read line; do '%s' pub lab/x --op tick; done" % COMMAND
+    done = subprocess.run(["sh", "-c", script], env=weir.environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "standard input is not sent" in done.stderr
+    assert weir.out("sub", "lab/x", "--from", "oldest", "-n", "3").count('"op":"tick"') == 3
+
+
+@pytest.mark.parametrize("way", ["null", "closed", "idle pipe", "ended pipe"])
+def test_no_input_is_no_error(weir, way):
+    """cron, a service without standard input, a supervisor's pipe, and a pipeline that gave nothing."""
+    reading, writing = os.pipe()
+    if way == "ended pipe":
+        os.close(writing)
+    stdin = {"null": subprocess.DEVNULL, "closed": None}.get(way, reading)
+    command = ["sh", "-c", '"$@" <&-', "sh"] if way == "closed" else []
+    done = subprocess.run([*command, COMMAND, "pub", "lab/x"], stdin=stdin, env=weir.environment, capture_output=True,
+                          timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert weir.out("get", "lab/x") == "null\n"
+    os.close(reading)
+    if way != "ended pipe":
+        os.close(writing)
 
 
 def test_ctrl_c_ends_sub_with_130(weir, place):

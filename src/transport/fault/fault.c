@@ -332,9 +332,9 @@ static int fault_fd(void *state, int *ret, weir_error *err) {
     return status ? status : fault->inner->fd(inside(fault), ret, err);
 }
 
-static int fault_peer_state(void *state) {
+static int fault_peer_state(void *state, weir_error *err) {
     struct fault *fault = state;
-    return fault->is_open ? fault->inner->peer_state(inside(fault)) : WEIR_ENOENT;
+    return fault->is_open ? fault->inner->peer_state(inside(fault), err) : WEIR_ENOENT;
 }
 
 static int fault_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,

@@ -302,8 +302,9 @@ static uint64_t server_find(struct shm *shm) {
     return 0;
 }
 
-int weir_shm_peer_state(void *state) {
+int weir_shm_peer_state(void *state, weir_error *err) {
     struct shm *shm = state;
+    (void)err; /* who serves here and who does not may share a channel */
     if (weir_fork_happened(shm->generation))
         return WEIR_EFORKED;
     if (shm->role != WEIR_ROLE_CLIENT)

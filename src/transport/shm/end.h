@@ -43,7 +43,7 @@ void weir_shm_release(void *state);
 int weir_shm_seek(void *state, enum weir_from from, int64_t value, weir_error *err);
 int weir_shm_wait(void *state, uint32_t what, int64_t deadline, weir_error *err);
 int weir_shm_fd(void *state, int *ret, weir_error *err);
-int weir_shm_peer_state(void *state);
+int weir_shm_peer_state(void *state, weir_error *err);
 
 /* The members of an ops table that are the same in every backing. */
 /* clang-format off */

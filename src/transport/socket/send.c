@@ -132,7 +132,7 @@ static int queue_private(struct weir_socket *socket, struct weir_peer *to, size_
 int weir_socket_publish(struct weir_socket *socket, uint64_t peer, size_t start, size_t stop) {
     /* The server has gone since there was room: the request is lost, and must not reach the next one late. */
     if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED) {
-        socket->lost_request = 1;
+        socket->lost_request |= !socket->turned_away;
         socket->has_asked = 0;
         return WEIR_OK;
     }
@@ -321,7 +321,11 @@ int weir_socket_readers(void *state, uint32_t *ret) {
     return status;
 }
 
-int weir_socket_peer_state(void *state) {
+static int is_connected(const struct weir_socket *socket) {
+    return socket->mode == WEIR_MODE_CONNECTED && !socket->upstream.is_underway;
+}
+
+int weir_socket_peer_state(void *state, weir_error *err) {
     struct weir_socket *socket = state;
     if (socket->role != WEIR_ROLE_CLIENT)
         return WEIR_OK;
@@ -332,11 +336,20 @@ int weir_socket_peer_state(void *state) {
         socket->seek_at = 0;
     if (socket->mode == WEIR_MODE_SEEKING)
         weir_meet_timers(socket, weir_clock_monotonic());
-    int is_there = socket->mode == WEIR_MODE_CONNECTED && !socket->upstream.is_underway;
-    int status = is_there ? WEIR_OK : WEIR_ENOENT;
-    if (socket->lost_request)
+    if (is_connected(socket) && socket->upstream.phase == WEIR_PHASE_HELLO)
+        (void)weir_pump_run(socket, 0, NULL); /* has he answered? */
+    int status = !is_connected(socket)                        ? WEIR_ENOENT
+                 : socket->upstream.phase == WEIR_PHASE_HELLO ? WEIR_EBUSY
+                                                              : WEIR_OK;
+    if (status != WEIR_OK)
+        weir_meet_tell(socket, err);
+    if (socket->lost_request) {
         status = WEIR_EPEER;
-    socket->lost_request = 0;
+        socket->lost_request = 0;
+    } else if (socket->turned_away) {
+        status = WEIR_EAGAIN;
+        socket->turned_away = 0;
+    }
     pthread_mutex_unlock(&socket->lock);
     return status;
 }

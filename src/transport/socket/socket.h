@@ -139,6 +139,13 @@ struct weir_pump {
     int64_t thread_until; /* when the thread wakes by itself from watching */
 };
 
+/* Who listens, as he says; pid 0: nobody is known. */
+struct weir_tenant {
+    uint32_t pid;
+    enum weir_role role;
+    char program[64];
+};
+
 struct weir_socket {
     pthread_mutex_t lock;
     const struct weir_socket_family *family;
@@ -157,15 +164,17 @@ struct weir_socket {
     struct weir_peer upstream;
     int64_t seek_at; /* when to try again */
     int64_t seek_wait;
-    uint8_t must_rest;     /* seek_at is to be kept: we were refused, not just too early */
-    uint8_t is_resuming;   /* was connected to a listener before */
-    uint8_t has_asked;     /* client: on this connection */
-    uint8_t lost_request;  /* client: a connection broke on which it had asked */
-    uint8_t was_refused;   /* nobody listened where we tried to connect a moment ago */
-    uint8_t misread;       /* how often a listener took us for somebody else, as our hello came late */
-    uint8_t wants_sought;  /* reader: what arrives is skipped until the listener confirms the seek */
-    struct weir_seek seek; /* reader: what was asked last */
-    uint8_t has_before;    /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
+    uint8_t must_rest;         /* seek_at is to be kept: we were refused, not just too early */
+    uint8_t is_resuming;       /* was connected to a listener before */
+    uint8_t has_asked;         /* client: on this connection */
+    uint8_t lost_request;      /* client: a connection broke on which it had asked */
+    uint8_t turned_away;       /* client: who listens does not serve, and has not taken what it had asked */
+    struct weir_tenant tenant; /* client: who listens and does not serve */
+    uint8_t was_refused;       /* nobody listened where we tried to connect a moment ago */
+    uint8_t misread;           /* how often a listener took us for somebody else, as our hello came late */
+    uint8_t wants_sought;      /* reader: what arrives is skipped until the listener confirms the seek */
+    struct weir_seek seek;     /* reader: what was asked last */
+    uint8_t has_before; /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
     uint64_t before_writer;
     uint64_t before_seq;
     uint32_t readers_known;    /* as the listener says */
@@ -324,6 +333,8 @@ int weir_upstream_read(struct weir_socket *socket, int flags);
 /* A control frame came from the listener. */
 void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_frame *frame);
 void weir_meet_timers(struct weir_socket *socket, int64_t now);
+/* Who listens and does not serve, in @err (nullable), if that is known. */
+void weir_meet_tell(const struct weir_socket *socket, weir_error *err);
 int64_t weir_meet_next_timer(const struct weir_socket *socket);
 
 /* ---- hub.c ---- */
@@ -425,7 +436,7 @@ void weir_socket_skip(void *state);
 int weir_socket_flush(void *state, weir_error *err);
 void weir_socket_set_timeout(void *state, int64_t timeout_ns);
 int weir_socket_readers(void *state, uint32_t *ret);
-int weir_socket_peer_state(void *state);
+int weir_socket_peer_state(void *state, weir_error *err);
 /* Is there room for what reserve refused last? */
 int weir_socket_can_send(struct weir_socket *socket, uint64_t peer, size_t size);
 /* Try to send all that is queued. */
