@@ -167,7 +167,8 @@ static PyObject *writer_send_bytes(PyObject *object, PyObject *args, PyObject *k
         return NULL;
     if (!values[0] || !values[1]) {
         PyErr_SetString(PyExc_TypeError, "send_bytes() needs data and codec");
-    } else if (codec_of(values[1], &sending.codec) == 0 && PyObject_GetBuffer(values[0], &bytes, PyBUF_SIMPLE) == 0) {
+    } else if (codec_of(values[1], &sending.codec) == 0 && weir_py_is_whole(values[0]) &&
+               PyObject_GetBuffer(values[0], &bytes, PyBUF_SIMPLE) == 0) {
         sending.bytes = &bytes;
         sending.type = values[2] && values[2] != Py_None ? PyUnicode_AsUTF8(values[2]) : NULL;
         if (!PyErr_Occurred() &&
@@ -212,7 +213,8 @@ static int many_hold(struct sending_many *many, PyObject *list) {
     }
     for (; many->count < count; many->count++) {
         Py_buffer *buffer = &many->buffers[many->count];
-        if (PyObject_GetBuffer(PyTuple_GET_ITEM(list, (Py_ssize_t)many->count), buffer, PyBUF_SIMPLE) < 0)
+        PyObject *item = PyTuple_GET_ITEM(list, (Py_ssize_t)many->count);
+        if (!(PyBytes_CheckExact(item) || weir_py_is_whole(item)) || PyObject_GetBuffer(item, buffer, PyBUF_SIMPLE) < 0)
             return -1;
         many->data[many->count] = (weir_view){buffer->buf, (size_t)buffer->len};
     }
