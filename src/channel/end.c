@@ -18,7 +18,7 @@
 #include "transport/burst.h"
 #include "value/value.h"
 
-enum { STATE_ALIGNMENT = 64 };
+enum { STATE_ALIGNMENT = 64, READER_TEXT_MAX = 160 };
 static const int64_t NAP_NS = 1000000;
 
 /* ---- open and close ---- */
@@ -148,21 +148,34 @@ int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadlin
     }
 }
 
+/* "the reader python (pid 123)", where it is known who that is. */
+static const char *reader_text(const struct weir_end *end, const weir_error *err, char text[READER_TEXT_MAX]) {
+    char who[READER_TEXT_MAX - sizeof("the reader ")] = "";
+    if (err)
+        end->ops->in_the_way(end->state, who, sizeof(who));
+    snprintf(text, READER_TEXT_MAX, "%s%s", who[0] ? "the reader " : "a reader", who);
+    return text;
+}
+
 static int no_room(const struct weir_end *end, weir_error *err) {
+    char reader[READER_TEXT_MAX];
     if (end->role == WEIR_ROLE_CLIENT)
         return weir_fail(err, WEIR_ETIMEOUT, "%s: the server takes no more requests at the moment", end->place.text);
-    return weir_fail(
-        err, WEIR_ETIMEOUT,
-        "%s: no room, because a reader is not reading; choose full=drop-oldest, or raise timeout= or capacity=",
-        end->place.text);
+    return weir_fail(err, WEIR_ETIMEOUT,
+                     "%s: no room, because %s is not reading; choose full=drop-oldest, or raise timeout= or capacity=",
+                     end->place.text, reader_text(end, err, reader));
 }
 
 /* The reservation found no room: do what full= says. Return: WEIR_OK to try again; WEIR_EAGAIN when the message was
  * skipped. */
 static int full_handle(struct weir_end *end, int64_t *deadline, weir_error *err) {
+    char reader[READER_TEXT_MAX];
     if (end->role == WEIR_ROLE_WRITER && end->place.full == WEIR_FULL_FAIL)
-        return weir_fail(err, WEIR_EAGAIN, "%s: no room now, because a reader is not reading fast enough",
-                         end->place.text);
+        return weir_fail(
+            err, WEIR_EAGAIN,
+            "%s: no room now, because %s is not reading fast enough; full=block waits, and capacity= gives "
+            "more room",
+            end->place.text, reader_text(end, err, reader));
     if (end->role == WEIR_ROLE_WRITER && end->place.full == WEIR_FULL_DROP_NEWEST) {
         end->ops->skip(end->state);
         end->dropped++;

@@ -218,6 +218,9 @@ struct weir_transport_ops {
     int (*flush)(void *state, weir_error *err);
     /* place->timeout_ns is @timeout_ns from now on: for what the transport itself waits for, at commit and close. */
     void (*set_timeout)(void *state, int64_t timeout_ns);
+    /* reserve has found no room: which reader is in the way, for sentences, as "python (pid 123)"; empty when that is not
+     * known. */
+    void (*in_the_way)(void *state, char *text, size_t size);
     /* How many readers are there now (not observers). Handles what has arrived meanwhile; does not wait. */
     int (*readers)(void *state, uint32_t *ret);
 
@@ -279,6 +282,7 @@ uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, si
 size_t weir_transport_no_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
                                    uint32_t flags, uint64_t *ret_seq);
 size_t weir_transport_no_follow(void *state, struct weir_following *ret, size_t max);
+void weir_transport_no_in_the_way(void *state, char *text, size_t size);
 void weir_transport_no_set_timeout(void *state, int64_t timeout_ns);
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);

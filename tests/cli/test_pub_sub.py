@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import COMMAND, until
+from conftest import COMMAND, port_of, until
 
 
 def received(weir, process, code=0):
@@ -182,6 +182,52 @@ def test_full_channel_times_out(weir):
     """A writer that must wait for a reader gives up when the address says so."""
     said = weir.error(4, "pub", "lab/a?readers=1&timeout=50ms", "1")
     assert "lab/a" in said
+
+
+LARGE = '"%s"' % ("x" * 1000)
+
+
+def said_at_end(pub, count):
+    """What it says when it has waited in vain for room for so many lines."""
+    _, said = pub.communicate((LARGE + "\n").encode() * count, timeout=60)
+    assert pub.returncode == 4, said
+    return said.decode()
+
+
+@pytest.mark.parametrize("address", ["lab/x", "sysv", "shm://lab/x?sealed=1", "unix", "tcp", "fifo"])
+def test_who_is_in_the_way_is_named(weir, address):
+    """A reader that is stopped, under full=block and full=fail: which one, and that it is stopped."""
+    plain = {"sysv": "sysv://" + weir.key("x"), "unix": "unix://%s/x.sock" % weir.folder,
+             "fifo": "fifo://%s/x.fifo" % weir.folder, "tcp": "tcp://" + port_of(weir, "x")}.get(address, address)
+    question = "&" if "?" in plain else "?"
+    pub = weir.start("pub", "%s%sreaders=1&capacity=64K&timeout=500ms" % (plain, question), "--stdin", "lines", stdin=subprocess.PIPE)
+    weir.until_end("writer", pub)
+    sub = weir.start("sub", plain.partition("?")[0])
+    pub.stdin.write(b"first\n")
+    pub.stdin.flush()
+    assert json.loads(sub.stdout.readline())["data"] == "first"
+    sub.send_signal(signal.SIGSTOP)
+    until(lambda: open("/proc/%d/stat" % sub.pid).read().rpartition(")")[2].split()[0] == "T", "it is stopped")
+    said = said_at_end(pub, 3000)
+    stopped = "" if address == "tcp" else ", stopped"  # of another machine nobody knows
+    assert "no room, because the reader weir (pid %d%s) is not reading" % (sub.pid, stopped) in said
+    if address in ("lab/x", "sysv"):
+        said = weir.error(1, "pub", plain + "?full=fail&capacity=64K", LARGE, "-n", "3000")
+        assert "because the reader weir (pid %d, stopped) is not reading fast enough; full=block waits" % sub.pid in said
+
+
+@pytest.mark.parametrize("form", ["unix://%s/y.sock", "tcp"])
+def test_who_is_in_the_way_listens(weir, form):
+    plain = form % weir.folder if "%" in form else "tcp://" + port_of(weir, "y")
+    sub = weir.start("sub", plain + "?capacity=64K")
+    weir.until_end("reader", sub)
+    pub = weir.start("pub", plain + "?readers=1&capacity=64K&timeout=500ms", "--stdin", "lines", stdin=subprocess.PIPE)
+    pub.stdin.write(b"first\n")
+    pub.stdin.flush()
+    assert json.loads(sub.stdout.readline())["data"] == "first"
+    sub.send_signal(signal.SIGSTOP)
+    said = said_at_end(pub, 3000 if form != "tcp" else 20000)
+    assert "no room, because the reader weir (pid %d" % sub.pid in said
 
 
 def test_what_is_queued_is_waited_for_at_close(weir):

@@ -332,6 +332,13 @@ static int fault_fd(void *state, int *ret, weir_error *err) {
     return status ? status : fault->inner->fd(inside(fault), ret, err);
 }
 
+static void fault_in_the_way(void *state, char *text, size_t size) {
+    struct fault *fault = state;
+    text[0] = '\0';
+    if (fault->is_open)
+        fault->inner->in_the_way(inside(fault), text, size);
+}
+
 static int fault_peer_state(void *state, weir_error *err) {
     struct fault *fault = state;
     return fault->is_open ? fault->inner->peer_state(inside(fault), err) : WEIR_ENOENT;
@@ -379,6 +386,7 @@ static const struct weir_transport_ops template = {
     .wait = fault_wait,
     .fd = fault_fd,
     .peer_state = fault_peer_state,
+    .in_the_way = fault_in_the_way,
     .latest = fault_latest,
     .info = fault_info,
     .list = weir_transport_no_list,

@@ -191,6 +191,7 @@ const struct weir_transport_ops weir_transport_file = {
     .discard = file_discard,
     .skip = file_skip,
     .flush = file_flush,
+    .in_the_way = weir_transport_no_in_the_way,
     .readers = file_readers,
     .next = file_next,
     .follow = weir_transport_no_follow,

@@ -169,7 +169,9 @@ int weir_file_rights(const struct weir_place *place, int fd, uint32_t mode, weir
 static int make(const struct weir_place *place, const char *path, int *ret_fd, weir_error *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
     if (fd < 0)
-        return errno == EEXIST ? WEIR_EBUSY : weir_fail_errno(err, errno, "%s: cannot be made", place->text);
+        return errno == EEXIST   ? WEIR_EBUSY
+               : errno == EACCES ? weir_access_refused(err, errno, place->text, path, 2)
+                                 : weir_fail_errno(err, errno, "%s: cannot be made", place->text);
     int status = system_check(place, fd, err);
     if (status == WEIR_OK)
         status = weir_file_rights(place, fd, place->mode, err);
@@ -211,6 +213,8 @@ int weir_file_open(const struct weir_place *place, const char *path, int is_writ
             return no_file(place, 1, err);
         if (errno == ELOOP)
             return weir_fail(err, WEIR_EADDRESS, "%s: a symbolic link is there; name the file itself", place->text);
+        if (errno == EACCES)
+            return weir_access_refused(err, errno, place->text, path, is_writing ? 2 : 4);
         if (errno != ENOENT || !may_make)
             return weir_fail_errno(err, errno, errno == ENOENT ? "%s: there is no such log" : "%s: cannot be opened",
                                    place->text);

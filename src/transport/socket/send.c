@@ -6,10 +6,13 @@
  *
  * What must stay true: reserve and commit never block. Between them only the owner touches the bytes behind own->size,
  * so the thread may publish other frames meanwhile. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "os/process.h"
 #include "transport/socket/socket.h"
 
 enum { CALLS_TOGETHER = 16 /* so many requests or replies leave together, and the other end begins with them */ };
@@ -319,6 +322,33 @@ int weir_socket_readers(void *state, uint32_t *ret) {
     *ret = socket->mode == WEIR_MODE_LISTENING ? weir_spread_readers(socket) : socket->readers_known;
     pthread_mutex_unlock(&socket->lock);
     return status;
+}
+
+/* One at the other end of a socket, who may be on another machine: what he says of himself, or the kernel of him. */
+static void peer_text(const struct weir_socket *socket, const struct weir_peer *peer, const char *before, char *text,
+                      size_t size) {
+    char who[128];
+    if (socket->family->is_one_machine && peer->credentials.pid > 0)
+        weir_process_text(peer->credentials.pid, who, sizeof(who));
+    else
+        snprintf(who, sizeof(who), "%.63s (pid %u)", peer->hello.program, peer->hello.pid);
+    snprintf(text, size, "%s%s", before, who);
+}
+
+void weir_socket_in_the_way(void *state, char *text, size_t size) {
+    struct weir_socket *socket = state;
+    const struct weir_peer *upstream = &socket->upstream;
+    pthread_mutex_lock(&socket->lock);
+    const struct weir_peer *slow =
+        socket->mode == WEIR_MODE_LISTENING ? weir_spread_slow(socket, socket->refused_size) : NULL;
+    text[0] = '\0';
+    if (slow)
+        peer_text(socket, slow, "", text, size);
+    else if (socket->mode == WEIR_MODE_CONNECTED && upstream->phase == WEIR_PHASE_READY)
+        peer_text(socket, upstream, upstream->hello.role == WEIR_ROLE_READER ? "" : "behind ", text, size);
+    else if (socket->mode == WEIR_MODE_LISTENING && weir_socket_reads(socket))
+        weir_process_text(getpid(), text, size);
+    pthread_mutex_unlock(&socket->lock);
 }
 
 static int is_connected(const struct weir_socket *socket) {

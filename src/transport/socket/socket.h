@@ -370,6 +370,8 @@ void weir_relay(struct weir_socket *socket, struct weir_peer *peer);
  * reader. */
 uint64_t weir_spread_room(struct weir_socket *socket, int is_for_all);
 /* May a frame of @size bytes be published without harm to readers who hold writers back? */
+/* A reader in whose queue there is no room for @size bytes; NULL: none. */
+const struct weir_peer *weir_spread_slow(const struct weir_socket *socket, size_t size);
 int weir_spread_has_room(struct weir_socket *socket, size_t size);
 /* Give frames [start, stop) of @chunk, all of @from (NULL: the owner), to every other reader. */
 void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struct weir_chunk *chunk, size_t start,
@@ -436,6 +438,7 @@ void weir_socket_skip(void *state);
 int weir_socket_flush(void *state, weir_error *err);
 void weir_socket_set_timeout(void *state, int64_t timeout_ns);
 int weir_socket_readers(void *state, uint32_t *ret);
+void weir_socket_in_the_way(void *state, char *text, size_t size);
 int weir_socket_peer_state(void *state, weir_error *err);
 /* Is there room for what reserve refused last? */
 int weir_socket_can_send(struct weir_socket *socket, uint64_t peer, size_t size);
@@ -463,7 +466,7 @@ int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq,
     .post_many = weir_socket_post_many, .follow = weir_socket_follow, .discard = weir_socket_discard,                  \
     .skip = weir_socket_skip, .flush = weir_socket_flush, .readers = weir_socket_readers, .next = weir_socket_next,    \
     .release = weir_socket_release, .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd,          \
-    .peer_state = weir_socket_peer_state, .set_timeout = weir_socket_set_timeout, .list = weir_transport_no_list,      \
-    .clean = weir_transport_no_clean
+    .peer_state = weir_socket_peer_state, .in_the_way = weir_socket_in_the_way,                                        \
+    .set_timeout = weir_socket_set_timeout, .list = weir_transport_no_list, .clean = weir_transport_no_clean
 
 #endif
