@@ -21,7 +21,7 @@ function(weir_add_test name)
     list(GET ARGN 0 first)
     file(GLOB found CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${first}")
     if(NOT found)
-        return()
+        message(FATAL_ERROR "the test ${name} has no ${first}") # left out, it would never be missed
     endif()
     add_executable(${name} ${ARGN})
     target_link_libraries(${name} PRIVATE weir_static weir_flags cmocka)

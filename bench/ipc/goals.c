@@ -183,9 +183,11 @@ static void judge_pair(struct bench *bench, const struct pair_goal *goal) {
  *       the bare form has a copy. So batches come to 0.5 to 0.7 of bare ones, and four writers' batches too.
  *     - A message alone takes six system calls, or seven when somebody else has written (lock, whether the log was moved, its
  *       size and that of the lock file, what others wrote, write, unlock), where the bare form has three.
- *     - To the disk: a sync of weir's brings the messages of all eight writers or nearly, which is the most there can be. The
- *       bare ones, each for itself, are joined by ext4 too: who calls fdatasync while a commit is under way shares the next
- *       one. So what is left is less than eight times a share that is already several, whatever weir does. */
+ *     - To the disk: a sync of weir's brings the messages of all eight writers or nearly, which is the most there can be; from
+ *       its end to the next one's beginning eight processes wake, append and sleep again, which takes two cores half as
+ *       long as the sync takes. The bare ones, each for itself, have several syncs under way at once, whose writes and
+ *       flushes the kernel joins. So what is left is less than eight times a share that is already several, whatever
+ *       weir does. */
 static void judge_logs(struct bench *bench) {
     static const struct pair_goal pairs[] = {
         {"append 64 B, batched", "weir", "bare", 0.6, 0},

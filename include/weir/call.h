@@ -77,9 +77,10 @@ WEIR_API int weir_server_reply(weir_server *server, const weir_message *request,
  * @code: a number of the server's own, given to the client as err->sys_errno. */
 WEIR_API int weir_server_fail(weir_server *server, const weir_message *request, int code, const char *sentence,
                               weir_error *err);
-/* Has the client taken @request back? Looks at what has come, without waiting; for this, @request must be a copy, or
- * come from a handle with workers: of a request that lies where it came the answer is what was known before. One that
- * is taken back before weir_server_next came to it, but after somebody asked, is not handed out at all. */
+/* Has the client taken @request back, or gone? (Over file: it is not known that he has gone.) Looks at what has come,
+ * without waiting; for this, @request must be a copy, or come from a handle with workers: of a request that lies where
+ * it came the answer is what was known before. One that is taken back before weir_server_next came to it, but after
+ * somebody asked, is not handed out at all. */
 WEIR_API int weir_server_is_cancelled(weir_server *server, const weir_message *request);
 /* As weir_reader_fd: readable while weir_server_next has something to do. A reply, and weir_server_is_cancelled, may
  * have taken in what came: call weir_server_next until it has nothing more before waiting on it again. */

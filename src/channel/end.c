@@ -192,10 +192,13 @@ static int full_handle(struct weir_end *end, int64_t *deadline, weir_error *err)
 
 static int frame_reserve(struct weir_end *end, const struct weir_outgoing *out, weir_error *err) {
     int64_t deadline = out->deadline;
-    for (;;) {
+    for (int has_waited = 0;; has_waited = 1) {
         int status = end->ops->reserve(end->state, out->peer, end->frame.size, &end->slot, err);
         if (__builtin_expect(status != WEIR_EAGAIN, 1))
             return status;
+        if (has_waited &&
+            weir_deadline_left(deadline) == 0) /* whatever a wait that ends in vain again and again says */
+            return no_room(end, err);
         status = full_handle(end, &deadline, err);
         if (status)
             return status;
@@ -404,12 +407,14 @@ int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_
     do {
         weir_record_count(&end->record.shown->waits, 1);
         status = end->ops->wait(end->state, WEIR_READY_TO_READ, deadline, err);
-        if (status == WEIR_ETIMEOUT)
-            return weir_fail(err, WEIR_ETIMEOUT, "%s: no message came in time", end->place.text);
-        if (status)
-            return status;
-        status = frame_fetch(end, kinds, err);
+        if (status == WEIR_OK)
+            status = frame_fetch(end, kinds, err);
+        /* A wait may end in vain, and a peer that means harm can see to it that each does: no longer than was said. */
+        if (status == WEIR_EAGAIN && weir_deadline_left(deadline) == 0)
+            status = WEIR_ETIMEOUT;
     } while (status == WEIR_EAGAIN);
+    if (status == WEIR_ETIMEOUT)
+        return weir_fail(err, WEIR_ETIMEOUT, "%s: no message came in time", end->place.text);
     if (status == WEIR_OK)
         count_received(end);
     return status;

@@ -10,7 +10,8 @@
  * them; the poller by `nudge_fd`, when there is none that sleeps.
  *
  * A request that its client takes back while it stands in the queue is dropped there. One that was handed out already
- * goes into `cancelled`, a short memory that weir_server_is_cancelled asks. */
+ * goes into `cancelled`, a short memory that weir_server_is_cancelled asks. What a client asked for who has gone since
+ * counts as taken back. */
 #include "channel/server.h"
 
 #include <errno.h>
@@ -375,6 +376,7 @@ int weir_server_is_cancelled(weir_server *server, const weir_message *request) {
     size_t known = service->cancelled_count < CANCELLED_MAX ? service->cancelled_count : CANCELLED_MAX;
     for (size_t i = 0; i < known && !is_cancelled; i++)
         is_cancelled = is_same(service->cancelled[i], request);
+    is_cancelled = is_cancelled || !service->end.ops->has_client(service->end.state, request->peer);
     service_unlock(service);
     return is_cancelled;
 }

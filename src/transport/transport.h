@@ -247,6 +247,8 @@ struct weir_transport_ops {
      * who was there at it turned out to be none, and has taken no request. A client that is not connected tries to
      * connect; it does not wait. Other roles: WEIR_OK. */
     int (*peer_state)(void *state, weir_error *err);
+    /* For a server: is the client there whose requests come as @peer? 1 also where that cannot be known. */
+    int (*has_client)(void *state, uint64_t peer);
 
     /* Append the newest frame, whole, to @out (empty, its data aligned to 64), without opening an end. *ret as for
      * next, its bytes in @out. Return: WEIR_OK, WEIR_ENOENT, others as open. */

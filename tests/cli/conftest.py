@@ -19,7 +19,7 @@ CLONE_NEWIPC = 0x08000000
 ctypes.CDLL(None).unshare(CLONE_NEWIPC)
 
 COMMAND = os.path.join(os.environ["WEIR_BUILD"], "bin", "weir")
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 def until(condition, what):

@@ -44,7 +44,7 @@ class Others:
     def run(self, uid, arguments):
         groups = [GROUP] if uid == MEMBER else []
         return subprocess.run(arguments, capture_output=True, text=True, user=uid, group=uid, extra_groups=groups,
-                              env=self.weir.environment, timeout=20, cwd="/")
+                              env=self.weir.environment, timeout=60, cwd="/")
 
     def command(self, uid, *arguments):
         return self.run(uid, [COMMAND, *arguments]).returncode

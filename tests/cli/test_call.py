@@ -87,20 +87,23 @@ def test_workers_run_at_the_same_time(weir, serve, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("how", ["timeout", "interrupt"])
+@pytest.mark.parametrize("how", ["timeout", "interrupt", "kill"])
 def test_a_call_that_is_given_up_ends_its_command(weir, serve, tmp_path, how):
     address = serve("--command", f"echo $$ > {tmp_path}/shell; sleep 60")
-    calling = weir.start("call", address, "x", *(["--timeout", "2s"] if how == "timeout" else []))
+    calling = weir.start("call", address, "x", *(["--timeout", "3s"] if how == "timeout" else []))
     until(lambda: (tmp_path / "shell").exists() and (tmp_path / "shell").read_text().strip(), "the command to run")
     group = os.getpgid(int((tmp_path / "shell").read_text()))
     if how == "interrupt":
         calling.send_signal(signal.SIGINT)
+    elif how == "kill":
+        calling.kill()
     calling.communicate()
-    assert calling.returncode == (4 if how == "timeout" else 130)
+    assert calling.returncode == {"timeout": 4, "interrupt": 130, "kill": -signal.SIGKILL}[how]
     until(lambda: not group_members(group), "the command to end")
     (tmp_path / "shell").unlink()
-    again = weir.start("call", address, "x", "--timeout", "2s")
+    again = weir.start("call", address, "x", "--timeout", "60s")
     until(lambda: (tmp_path / "shell").exists(), "the next command to run")
+    again.send_signal(signal.SIGINT)
     again.communicate()
 
 
@@ -109,7 +112,7 @@ def test_retry_asks_the_next_server(weir, serve, tmp_path):
     waiting = weir.start("call", address, "x", "1", "--retry", "--timeout", "60s")
     until((tmp_path / "runs").exists, "the command to run")
     serve.process.kill()
-    serve.process.wait(timeout=20)
+    serve.process.wait(timeout=60)
     serve("--command", "cat")
     assert weir.finish(waiting)[0] == "1\n"
 
@@ -140,7 +143,7 @@ def test_what_a_command_started_ends_with_the_server(weir, serve, tmp_path, how,
     assert group != os.getpgid(serve.process.pid)
     assert shell in group_members(group)
     serve.process.send_signal(how)
-    serve.process.wait(timeout=20)
+    serve.process.wait(timeout=60)
     until(lambda: not group_members(group), "the command's processes to end")
     waiting.kill()
     waiting.communicate()
@@ -152,7 +155,7 @@ def test_a_killed_server_leaves_its_channel_free(weir, serve, tmp_path):
     waiting = weir.start("call", address, "x")
     until((tmp_path / "runs").exists, "the command to run")
     serve.process.kill()
-    serve.process.wait(timeout=20)
+    serve.process.wait(timeout=60)
     serve("--op", "x", "--command", "cat")
     assert weir.out("call", address, "x", "1") == "1\n"
     waiting.kill()

@@ -112,7 +112,7 @@ def test_the_program_ends_with_us(weir, number):
     node = weir.start("exec", "-i", "lab/in", "-o", "lab/out", "--", "sh", "-c", "echo $$; sleep 100; true")
     pid = int(data_of(weir, "lab/out", 1)[0])
     node.send_signal(number)
-    assert node.wait(timeout=20) == (-number if number == signal.SIGKILL else 128 + number)
+    assert node.wait(timeout=60) == (-number if number == signal.SIGKILL else 128 + number)
 
     def is_gone():
         try:

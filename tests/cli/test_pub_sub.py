@@ -37,7 +37,7 @@ def test_message_without_data(weir, place):
 def test_raw_gives_the_bytes_of_the_codec(weir, place, codec):
     sub = weir.start("sub", place("lab/a"), "-n", "1", "--raw")
     weir.run("pub", place("lab/a", "?readers=1"), "[1, 2]", "--codec", codec)
-    out, _ = sub.communicate(timeout=20)
+    out, _ = sub.communicate(timeout=60)
     bson = "1f000000 0424726f6f7400 13000000 103000 01000000 103100 02000000 00 00"
     assert out == {"json": b"[1,2]", "cbor": b"\x82\x01\x02", "smile": b":)\n\x01\xf8\xc2\xc4\xf9",
                    "bson": bytes.fromhex(bson)}[codec]
@@ -63,7 +63,7 @@ def test_pretty_is_indented_json(weir, place):
 def test_typed_data_is_sent_raw(weir, place, type_, data, packed):
     sub = weir.start("sub", place("lab/a"), "-n", "1", "--raw")
     weir.run("pub", place("lab/a", "?readers=1"), data, "--type", type_)
-    out, _ = sub.communicate(timeout=20)
+    out, _ = sub.communicate(timeout=60)
     assert out == packed
 
 
@@ -97,7 +97,7 @@ def test_a_line_that_comes_alone_leaves_at_once(weir, place):
         pub.stdin.flush()
         if text != "half a ":
             assert json.loads(sub.stdout.readline())["data"] == text
-    pub.communicate(b"line\n", timeout=20)
+    pub.communicate(b"line\n", timeout=60)
     assert json.loads(sub.stdout.readline())["data"] == "half a line" and pub.returncode == 0
 
 
@@ -132,7 +132,7 @@ def test_stdin_raw_as_one_message(weir, place):
     content = bytes(range(256)) * 1000
     sub = weir.start("sub", place("lab/a"), "-n", "1", "--raw")
     weir.run("pub", place("lab/a", "?readers=1"), "--stdin", "raw", stdin=content)
-    assert sub.communicate(timeout=20)[0] == content
+    assert sub.communicate(timeout=60)[0] == content
 
 
 def test_stdin_raw_that_ends_in_the_middle(weir):
@@ -327,7 +327,7 @@ def test_sub_into_a_closed_pipe_ends_quietly(weir, place):
     weir.until_end("reader", sub)
     sub.stdout.close()
     pub = weir.start("pub", place("lab/a", "?readers=1&full=drop-oldest"), "1", "--rate", "50")
-    assert sub.wait(timeout=20) == 0
+    assert sub.wait(timeout=60) == 0
     assert sub.stderr.read() == b""
     assert pub.poll() is None
 

@@ -14,7 +14,7 @@ def test_a_struct_goes_as_bytes_and_comes_as_an_object(weir, place):
     raw = weir.start("sub", place("lab/x"), "-n", "1", "--raw")
     seen = weir.start("sub", place("lab/x"), "-n", "1", "--json", "--type", READING)
     weir.run("pub", place("lab/x", "?readers=2"), VALUE, "--type", READING)
-    assert raw.communicate(timeout=20)[0] == PACKED
+    assert raw.communicate(timeout=60)[0] == PACKED
     out, _ = weir.finish(seen)
     assert json.loads(out)["data"] == json.loads(VALUE)
 

@@ -23,7 +23,7 @@ def shown(weir, *arguments, code=0, **environment):
             break
         pieces.append(piece)
     os.close(master)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == code
     return b"".join(pieces).decode()
 

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "transport/transport.h"
 
 enum { CLIENTS = 4, CALLS = 300, BURST = 100, WORKERS = 3 };
 
@@ -451,6 +453,36 @@ static void test_a_request_is_taken_back(void **state) {
     weir_server_close(server);
 }
 
+/* Ask, and die without another word. */
+static pid_t ask_in_child(const char *where) {
+    weir_error err = {0};
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    weir_client *client = NULL;
+    weir_message *reply = NULL;
+    if (weir_client_open(where, &client, &err) || weir_client_call(client, "a", NULL, NULL, 60 * SECOND, &reply, &err))
+        fprintf(stderr, "%s\n", err.text);
+    _exit(1);
+}
+
+static void test_a_client_that_dies_takes_its_requests_back(void **state) {
+    char where[256];
+    weir_server *server = NULL;
+    strcpy(where, address(*state, "s", "?keep=0"));
+    assert_int_equal(weir_server_open(where, &server, NULL), WEIR_OK);
+    pid_t child = ask_in_child(where);
+    assert_true(child > 0);
+    weir_message *request = next_request(server);
+    assert_false(weir_server_is_cancelled(server, request));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    await_cancelled(server, request);
+    assert_int_equal(weir_server_reply(server, request, NULL, NULL, NULL), WEIR_OK); /* nobody is no error */
+    weir_message_free(request);
+    weir_server_close(server);
+}
+
 /* ---- a server with workers ---- */
 
 /* Each answers with its own number, and ends at op "end". The first keeps its first request until another worker has
@@ -565,6 +597,7 @@ int main(void) {
         CONFORMANCE(test_what_has_no_room_waits),
         CONFORMANCE(test_who_does_not_serve_takes_nothing),
         CONFORMANCE(test_a_request_is_taken_back),
+        CONFORMANCE_OF(test_a_client_that_dies_takes_its_requests_back, WEIR_TRAIT_BOUNDED, 0),
         CONFORMANCE(test_each_request_goes_to_one_worker),
         CONFORMANCE(test_one_server_an_address),
     };

@@ -9,6 +9,9 @@
  * works on the same channel. All threads are counted together, so with threads the n-th call may differ from run to
  * run.
  *
+ * A script that takes SLOW_S seconds, ten thousand times as long as it should, is looked at: each of its threads, what it
+ * waits for, and what the machine kept from it (where.c). After HANG_S it is ended, and is a fault.
+ *
  * --every K tries one call of K, beginning at one that the seed decides; --at N only the N-th. Prints TAP, a case for
  * each transport. */
 #include <errno.h>
@@ -33,8 +36,9 @@
 
 #include "common.h"
 #include "sweep.h"
+#include "where.h"
 
-enum { ERRNOS_MAX = 8, HANG_S = 20, FAULTS_SHOWN = 5, KILL = -1, GONE_AFTER = 4 };
+enum { ERRNOS_MAX = 8, SLOW_S = 20, HANG_S = 60, FAULTS_SHOWN = 5, KILL = -1, GONE_AFTER = 4 };
 
 static const struct sweep_mechanism mechanisms[] = {
     {"shm", "shm://sweep?timeout=2s", 1, 1},
@@ -157,6 +161,31 @@ static void stop_handle(struct run *run, pid_t process, pid_t thread, int status
     ptrace(PTRACE_SYSCALL, thread, NULL, (void *)(long)delivered);
 }
 
+static volatile sig_atomic_t is_slow;
+
+static void on_slow(int signal) {
+    (void)signal;
+    is_slow = 1;
+}
+
+/* waitpid, of who has asked for SIGALRM after SLOW_S: by then @script should have ended long ago, and where it is is
+ * said. */
+static pid_t wait_for(const struct run *run, pid_t script, pid_t which, int *status, int flags) {
+    for (;;) {
+        pid_t found = waitpid(which, status, flags);
+        if (is_slow) {
+            char what[120];
+            snprintf(what, sizeof(what), "%.40s, call %llu (number %llu, failed with %d): no end after %d s",
+                     run->mechanism->name, (unsigned long long)run->at, (unsigned long long)run->call, run->failed_with,
+                     SLOW_S);
+            where_print(script, what);
+            is_slow = 0;
+        }
+        if (found >= 0 || errno != EINTR)
+            return found;
+    }
+}
+
 /* Run the script under injection. Return: its wait status. */
 static int traced_run(struct run *run) {
     int gate[2], status = 0, result = -1;
@@ -166,6 +195,7 @@ static int traced_run(struct run *run) {
     pid_t child = fork();
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGALRM, SIG_DFL);
         close(gate[1]);
         if (read(gate[0], &byte, 1) != 1)
             _exit(1);
@@ -183,12 +213,14 @@ static int traced_run(struct run *run) {
     if (write(gate[1], &byte, 1) != 1)
         kill(child, SIGKILL);
     close(gate[1]);
-    for (pid_t thread; (thread = waitpid(-1, &status, __WALL)) > 0;) {
+    alarm(SLOW_S);
+    for (pid_t thread; (thread = wait_for(run, child, -1, &status, __WALL)) > 0;) {
         if (WIFSTOPPED(status))
             stop_handle(run, child, thread, status);
         else if (thread == child)
             result = status;
     }
+    alarm(0);
     return result;
 }
 
@@ -199,6 +231,7 @@ static int again_run(struct run *run, char *why, size_t size) {
     pid_t child = fork();
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGALRM, SIG_DFL);
         alarm(HANG_S);
         const char *problem = run->mechanism->is_kept ? sweep_kept(run->address, run->number, run->tally) : NULL;
         if (problem)
@@ -207,7 +240,9 @@ static int again_run(struct run *run, char *why, size_t size) {
             sweep_script(run->mechanism, run->address, run->number + (UINT64_C(1) << 32), run->second);
         _exit(0);
     }
-    waitpid(child, &status, 0);
+    alarm(SLOW_S);
+    wait_for(run, child, child, &status, 0);
+    alarm(0);
     const struct tally *second = run->second;
     int is_good = status == 0 && !second->wrong[0] && !second->is_told && second->is_closed && second->acked > 0 &&
                   second->received == second->acked && second->is_called == run->mechanism->has_calls;
@@ -296,6 +331,7 @@ static int run_once(struct run *run, const char *base) {
 
 static void job_run(struct run *run, const char *base, uint64_t from, uint64_t step, uint64_t only) {
     int misses = 0;
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_slow}, NULL);
     for (run->at = only ? only : from; misses < GONE_AFTER; run->at += step) {
         run->error = KILL;
         misses = run_once(run, base) ? 0 : misses + 1;

@@ -1,6 +1,8 @@
 """Ends inside an event loop."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 import weir
@@ -211,3 +213,10 @@ def test_many_channels(store):
             end.close()
 
     run(main())
+
+
+def test_who_has_no_loop_does_not_import_asyncio():
+    """It takes longer than the rest of the package."""
+    done = subprocess.run([sys.executable, "-c", "import sys, weir; print('asyncio' in sys.modules)"], capture_output=True, text=True,
+                          check=True)
+    assert done.stdout == "False\n"

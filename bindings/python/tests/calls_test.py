@@ -201,9 +201,9 @@ def test_an_interrupted_call_is_taken_back(address):
             client.send("meet")
             request_of(server, client).reply(None)
             client.receive(timeout=20)
-            signal.setitimer(signal.ITIMER_REAL, 0.3)
             with pytest.raises(Alarm):
-                client.call("wait", timeout=20)
+                signal.setitimer(signal.ITIMER_REAL, 0.3)
+                client.call("wait", timeout=60)
             assert client.under_way == 0
             try:  # taken back before the server asked: not handed out at all
                 request = server.next(timeout=0.2)

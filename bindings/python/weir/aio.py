@@ -5,11 +5,21 @@ and again after whatever else was done with it meanwhile, which may have emptied
 descriptor only while somebody waits, so an end can be closed at any other time.
 """
 
-import asyncio
 import contextlib
 import functools
+import importlib
 
 from .errors import Error, PeerDied, RemoteError, Timeout
+
+
+class Later:
+    """asyncio, imported when it is used: that takes longer than the whole package, and most programs have no loop."""
+
+    def __getattr__(self, name):
+        return getattr(importlib.import_module("asyncio"), name)
+
+
+asyncio = Later()
 
 LOOK_S = 0.05  # a client's descriptor says nothing of a server that comes or dies
 

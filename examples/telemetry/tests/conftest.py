@@ -1,7 +1,7 @@
 """What the tests of the telemetry example share: the demo running in scratch folders of its own, and a real browser.
 
 Nothing waits by sleeping: `until` polls with a deadline. The one promise about time that is tested is the page's: stale within
-three seconds. Every process of a demo carries the scratch folder's name in its environment, which is how a test knows what is left."""
+three seconds, by the page's own clock (`Browser.watch_ages`). Every process of a demo carries the scratch folder's name in its environment, which is how a test knows what is left."""
 import json
 import os
 import pathlib
@@ -18,7 +18,7 @@ import pytest
 
 WEIR = os.path.join(os.environ["WEIR_BUILD"], "bin", "weir")
 EXAMPLE = pathlib.Path(__file__).resolve().parent.parent
-DEADLINE_S = 30
+DEADLINE_S = 60
 
 
 def until(condition, what, seconds=DEADLINE_S):
@@ -178,6 +178,23 @@ class Events:
         self.socket.close()
 
 
+# Notes in the page the age at which each value is first called stale, and how long the page's timers were kept waiting.
+WATCH = """(() => {
+    const watch = window.ageWatch = { ages: {}, late: 0 };
+    let last = performance.now();
+    setInterval(() => {
+        const now = performance.now();
+        watch.late += Math.max(now - last - 250, 0) / 1000;
+        last = now;
+    }, 200);
+    new MutationObserver((changes) => {
+        for (const { target: badge } of changes)
+            if (badge.dataset.state === "stale" && badge.dataset.ageOf)
+                watch.ages[badge.dataset.ageOf] ??= parseFloat(badge.textContent.replace(/^\\D+/, ""));
+    }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-state"] });
+})()"""
+
+
 class Navigated(Exception):
     """The page was left while it was asked."""
 
@@ -218,6 +235,16 @@ class Browser:
 
     def until_states(self, wanted, what, seconds=DEADLINE_S):
         return until(lambda: all(self.states().get(name) == state for name, state in wanted.items()), what, seconds)
+
+    def watch_ages(self):
+        """From now on the page notes how old a value is when it is first called stale."""
+        self.eval(WATCH)
+
+    def until_stale(self, names, within, what):
+        """Each has become stale, at an age of at most @within seconds; what the machine kept the page waiting comes on top."""
+        self.until_states({name: "stale" for name in names}, what)
+        watch = self.eval("window.ageWatch")
+        assert all(watch["ages"][name] <= within + watch["late"] for name in names), watch
 
     def close(self):
         self.process.stdin.close()

@@ -344,6 +344,11 @@ static int fault_peer_state(void *state, weir_error *err) {
     return fault->is_open ? fault->inner->peer_state(inside(fault), err) : WEIR_ENOENT;
 }
 
+static int fault_has_client(void *state, uint64_t peer) {
+    struct fault *fault = state;
+    return !fault->is_open || fault->inner->has_client(inside(fault), peer);
+}
+
 static int fault_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
                         weir_error *err) {
     struct weir_place inner = inner_place(place);
@@ -387,6 +392,7 @@ static const struct weir_transport_ops template = {
     .fd = fault_fd,
     .peer_state = fault_peer_state,
     .in_the_way = fault_in_the_way,
+    .has_client = fault_has_client,
     .latest = fault_latest,
     .info = fault_info,
     .list = weir_transport_no_list,

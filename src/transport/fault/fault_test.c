@@ -298,6 +298,34 @@ static void losing_writer(const char *scheme, const char *options) {
     weir_reader_close(reader);
 }
 
+/* Where each wait says that there is something, and there never is, time passes all the same. */
+static void test_waits_in_vain_have_deadlines(void **state) {
+    static const char *const schemes[] = {"shm", "unix", "file", "fifo"};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        char faulty[32];
+        weir_reader *reader = NULL;
+        weir_writer *writer = NULL;
+        weir_message *message = NULL;
+        weir_error err = {0};
+        snprintf(faulty, sizeof(faulty), "fault+%s", schemes[i]);
+        alarm(60);
+        assert_int_equal(weir_reader_open(address(faulty, "?fault=again:1"), &reader, &err), WEIR_OK);
+        assert_int_equal(weir_writer_open(address(schemes[i], ""), &writer, &err), WEIR_OK);
+        assert_int_equal(weir_writer_wait_readers(writer, 1, LONG, &err), WEIR_OK);
+        assert_int_equal(weir_writer_send(writer, "x", NULL, NULL, &err), WEIR_OK);
+        assert_int_equal(weir_reader_next(reader, SECOND / 10, &message, &err), WEIR_ETIMEOUT);
+        assert_non_null(strstr(err.text, "no message came in time"));
+        weir_writer_close(writer);
+        assert_int_equal(weir_writer_open(address(faulty, "?fault=again:1&timeout=100ms"), &writer, &err), WEIR_OK);
+        assert_int_equal(weir_writer_send(writer, "x", NULL, NULL, &err), WEIR_ETIMEOUT);
+        assert_non_null(strstr(err.text, "no room"));
+        weir_writer_close(writer);
+        weir_reader_close(reader);
+        alarm(0);
+    }
+}
+
 /* A writer that comes back loses nothing: closing waits for the readers, and the count goes on or begins anew. */
 static void test_writers_that_lose_their_connection(void **state) {
     (void)state;
@@ -315,6 +343,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_short, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_error_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_false_alarms, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waits_in_vain_have_deadlines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_readers_that_lose_their_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_a_lost_reader_misses_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writers_that_lose_their_connection, setup, teardown),

@@ -134,6 +134,14 @@ static int reply_pipe_open(const struct weir_fifo *fifo, uint32_t session) {
     return -1;
 }
 
+/* Nobody but the client reads his pipe, and it cannot be opened for writing when nobody does. */
+int weir_fifo_has_client(void *state, uint64_t peer) {
+    int fd = reply_pipe_open(state, (uint32_t)peer);
+    int is_there = fd >= 0 || (errno != ENXIO && errno != ENOENT);
+    weir_child_close(&fd);
+    return is_there;
+}
+
 /* A free place; the client not answered for longest makes room, rather one who has taken all. */
 static struct weir_fifo_client *place_find(struct weir_fifo *fifo) {
     struct weir_fifo_client *found = NULL;

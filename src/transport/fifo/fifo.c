@@ -284,6 +284,7 @@ const struct weir_transport_ops weir_transport_fifo = {
     .wait = weir_fifo_wait,
     .fd = weir_fifo_fd,
     .peer_state = weir_fifo_peer_state,
+    .has_client = weir_fifo_has_client,
     .latest = weir_fifo_latest,
     .info = weir_fifo_info,
     .list = weir_transport_no_list,

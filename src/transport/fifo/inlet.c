@@ -26,10 +26,11 @@ int weir_inlet_read(struct weir_inlet *inlet) {
     struct weir_buffer *bytes = &inlet->bytes;
     ssize_t got;
     if (inlet->begin == bytes->size)
-        inlet->begin = bytes->size = 0;
+        inlet->begin = bytes->size = inlet->plain_end = 0;
     if (bytes->capacity - bytes->size < WEIR_INLET_READ_SIZE && inlet->begin > 0) {
         memmove(bytes->data, bytes->data + inlet->begin, bytes->size - inlet->begin);
         bytes->size -= inlet->begin;
+        inlet->plain_end -= inlet->plain_end ? inlet->begin : 0;
         inlet->begin = 0;
     }
     unsigned char *room = weir_buffer_room(bytes, WEIR_INLET_READ_SIZE);
@@ -49,6 +50,10 @@ int weir_inlet_read(struct weir_inlet *inlet) {
     /* A piece of a packet whose rest was lost: what comes now begins with a packet of its own. */
     if (inlet->is_cut && (got == 0 || starts_packet(room, (size_t)got)))
         inlet->begin = bytes->size;
+    if (inlet->is_plain && inlet->plain_end == 0 && starts_packet(room, (size_t)got)) {
+        inlet->plain_end = bytes->size;
+        inlet->is_plain = inlet->begin < bytes->size;
+    }
     bytes->size += (size_t)got;
     return got == 0 ? WEIR_ECLOSED : WEIR_OK;
 }
@@ -265,7 +270,8 @@ static int garbage_skip(struct weir_inlet *inlet, const char *place, weir_error 
 }
 
 static int plain_begin(struct weir_inlet *inlet, const unsigned char *bytes, size_t size) {
-    int framing = inlet->framing > 0 ? inlet->framing : framing_guess(bytes, size, inlet->has_ended);
+    int is_end = inlet->has_ended || inlet->plain_end;
+    int framing = inlet->framing > 0 ? inlet->framing : framing_guess(bytes, size, is_end);
     if (framing <= 0)
         return framing == 0 ? WEIR_EAGAIN : WEIR_ECORRUPT;
     weir_plain_splitter_init(&inlet->splitter, framing, inlet->size_max);
@@ -298,18 +304,30 @@ static int message_read(struct weir_inlet *inlet, const unsigned char *bytes, si
     return WEIR_OK;
 }
 
-/* The next plain message. Return: also WEIR_EAGAIN. */
+/* A packet has come while a plain message was under way, whose end nobody will write any more: what is left of it goes. */
+static void plain_break_off(struct weir_inlet *inlet, size_t at) {
+    inlet->begin = at;
+    inlet->plain_end = 0;
+    inlet->is_plain = 0;
+}
+
+/* The next plain message. Return: also WEIR_EAGAIN; -1, there are packets now. */
 static int plain_next(struct weir_inlet *inlet, const char *place, struct weir_inbound *ret, weir_error *err) {
     struct weir_plain_piece piece = {0};
     weir_error why = {0};
     const unsigned char *bytes = inlet->bytes.data + inlet->begin;
-    int status =
-        weir_plain_split(&inlet->splitter, bytes, inlet->bytes.size - inlet->begin, inlet->has_ended, &piece, &why);
+    int is_end = inlet->has_ended || inlet->plain_end;
+    size_t end = inlet->plain_end ? inlet->plain_end : inlet->bytes.size;
+    int status = weir_plain_split(&inlet->splitter, bytes, end - inlet->begin, is_end, &piece, &why);
     inlet->begin += piece.used;
+    if (status == WEIR_EAGAIN && inlet->plain_end) {
+        plain_break_off(inlet, inlet->plain_end);
+        return -1;
+    }
     if (status == WEIR_EAGAIN)
         return status;
     /* Where a message has ended anything may begin. */
-    inlet->is_plain = inlet->splitter.framing == WEIR_FRAMING_SMILE && !inlet->has_ended;
+    inlet->is_plain = inlet->splitter.framing == WEIR_FRAMING_SMILE && !is_end;
     if (status == WEIR_OK)
         return message_read(inlet, bytes + piece.skip, piece.size, place, ret, err);
     inlet->is_plain = inlet->splitter.is_lost;
@@ -327,6 +345,8 @@ static int bytes_look(struct weir_inlet *inlet, const char *place, struct weir_i
     size_t size = inlet->bytes.size - inlet->begin;
     if (size == 0)
         return WEIR_EAGAIN;
+    if (inlet->plain_end && inlet->begin >= inlet->plain_end)
+        plain_break_off(inlet, inlet->begin);
     enum weir_packet_is is = inlet->is_plain ? WEIR_PACKET_OTHER : weir_packet_read(bytes, size, &packet);
     inlet->is_cut = is == WEIR_PACKET_CUT;
     if (is == WEIR_PACKET_CUT)
@@ -338,7 +358,7 @@ static int bytes_look(struct weir_inlet *inlet, const char *place, struct weir_i
         return status ? status : -1;
     }
     if (!inlet->is_plain) {
-        int status = plain_begin(inlet, bytes, size);
+        int status = plain_begin(inlet, bytes, inlet->plain_end ? inlet->plain_end - inlet->begin : size);
         if (status == WEIR_ECORRUPT)
             return garbage_skip(inlet, place, err);
         if (status != WEIR_OK)

@@ -45,6 +45,7 @@ struct weir_inlet {
     size_t before_left;       /* the same, those after the last read */
     struct weir_buffer bytes; /* read, from begin on not looked at */
     size_t begin;
+    size_t plain_end;  /* where a packet ends what is plain; 0: nowhere yet */
     uint8_t has_ended; /* nobody has it open for writing at the moment */
     uint8_t is_plain;  /* in the middle of plain messages */
     uint8_t is_cut;    /* what is left is the beginning of a packet */

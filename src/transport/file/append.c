@@ -65,6 +65,15 @@ static void note_write(struct weir_append *append) {
     weir_lease_write(&append->lease, note);
 }
 
+/* What was noted of syncs before this holds no more: the log may have lost bytes that were on the disk, or be another file
+ * with the inode of one that is gone. */
+static void look_renew(struct weir_append *append) {
+    struct weir_lease_note *note = note_get(append);
+    weir_random(&note->look, sizeof(note->look));
+    append->look = note->look;
+    note_write(append);
+}
+
 /* May others find the end by walking on from an older note? Who waits for the disk wants to be in the note at once. */
 static int is_walked(const struct weir_file *file) {
     return file->place.framing == WEIR_FRAMING_FRAMES && file->place.sync != WEIR_SYNC_ALWAYS;
@@ -361,9 +370,7 @@ static int end_find(struct weir_file *file, weir_error *err) {
         append->seq = seq;
     if (status == WEIR_OK) {
         append->must_look = 0;
-        weir_random(&append->note.look, sizeof(append->note.look));
-        append->look = append->note.look;
-        note_write(append);
+        look_renew(append);
         append->lock_size = weir_lease_size(&append->lease);
     }
     return status;
@@ -444,7 +451,7 @@ static int rotate(struct weir_file *file, weir_error *err) {
     append->dev = about.st_dev;
     append->seq = seq;
     append->end = file->place.framing == WEIR_FRAMING_FRAMES ? WEIR_LOG_HEADER_SIZE : 0;
-    note_write(append);
+    look_renew(append);
     return WEIR_OK;
 }
 
@@ -512,12 +519,20 @@ static int oldest_remove(const struct weir_place *place) {
     return count > 0 && unlink(path) == 0;
 }
 
+/* Is it not the disk that is full, but this process that may have no larger files? Then no other file need go. */
+static int is_limited(const struct weir_append *append) {
+    struct weir_file_about about = {0};
+    uint64_t limit = weir_limit_file_size();
+    return (weir_file_about(append->fd, NULL, &about) && about.size + append->out.size > limit) ||
+           weir_lease_size(&append->lease) >= limit;
+}
+
 /* Return: WEIR_OK to try again, WEIR_EAGAIN when the batch is dropped, WEIR_ETIMEOUT when it may be written later, or
  * the failure. */
 static int full_handle(struct weir_file *file, int64_t *deadline, int status, weir_error *err) {
     struct weir_append *append = &file->append;
     switch (file->place.full) {
-    case WEIR_FULL_DROP_OLDEST: return oldest_remove(&file->place) ? WEIR_OK : status;
+    case WEIR_FULL_DROP_OLDEST: return !is_limited(append) && oldest_remove(&file->place) ? WEIR_OK : status;
     case WEIR_FULL_DROP_NEWEST: append->skipped += append->count; return WEIR_EAGAIN;
     case WEIR_FULL_FAIL: return status;
     default: return weir_room_wait(file, deadline, err);
@@ -729,8 +744,11 @@ int weir_append_open(struct weir_file *file, weir_error *err) {
         weir_lease_write(&append->lease, &append->note);
         append->lease.is_exclusive = 1;
     }
+    if (status !=
+        WEIR_OK) /* the lock goes with the lane, or the next one would not be the first, and believe the note */
+        return status;
     weir_lease_unlock(&append->lease);
-    return status == WEIR_OK ? weir_sync_open(file, err) : status;
+    return weir_sync_open(file, err);
 }
 
 void weir_append_close(struct weir_file *file) {

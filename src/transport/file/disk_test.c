@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "base/crc32c.h"
 
 /* ---- full disks, and the disk itself ---- */
 
@@ -42,6 +43,31 @@ static void test_a_full_disk_takes_nothing(void **state) {
         weir_writer_close(writer);
         weir_writer_close(newest);
         weir_writer_close(block);
+    }
+}
+
+/* Where it is not the disk that is full, no file that was put aside goes. */
+static void test_a_limit_takes_no_file(void **state) {
+    (void)state;
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        struct rlimit before;
+        char name[32], aside[40];
+        snprintf(name, sizeof(name), "limit%s", extensions[e]);
+        snprintf(aside, sizeof(aside), "%s.1", name);
+        weir_writer *writer = writer_of(name, "?rotate=64K&files=3&full=drop-oldest");
+        for (int64_t i = 1; access(path_of(aside), F_OK) != 0; i++)
+            assert_int_equal(send_number(writer, i, 1000, NULL), WEIR_OK);
+        getrlimit(RLIMIT_FSIZE, &before);
+        off_t size = file_size(name);
+        for (rlim_t room = 20; room < 60; room += 20) {
+            assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)size + room, before.rlim_max}), 0);
+            int status = send_number(writer, 0, 100, NULL);
+            assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+            assert_int_equal(status, WEIR_ENOSPC);
+            assert_int_equal(access(path_of(aside), F_OK), 0);
+        }
+        assert_int_equal(send_number(writer, 0, 100, NULL), WEIR_OK);
+        weir_writer_close(writer);
     }
 }
 
@@ -416,6 +442,60 @@ static void test_a_syncer_that_is_stopped(void **state) {
     weir_writer_close(other);
 }
 
+/* ---- an inode that was another file's ---- */
+
+enum { DISK_AT = 8256, DISK_SIZE = 48 };
+
+/* What is noted of syncs of @name's log, its turn. @ino: 0, or have it be of that inode, and of more than there is. */
+static uint32_t disk_note(const char *name, uint64_t ino) {
+    unsigned char bytes[DISK_SIZE];
+    uint64_t synced = UINT64_C(1) << 40;
+    uint32_t turn, crc;
+    char path[200];
+    snprintf(path, sizeof(path), "%s.lock", path_of(name));
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, bytes, sizeof(bytes), DISK_AT), sizeof(bytes));
+    memcpy(&turn, bytes, sizeof(turn));
+    memcpy(bytes + 8, &ino, sizeof(ino));
+    memcpy(bytes + 24, &synced, sizeof(synced));
+    crc = weir_crc32c(0, bytes + 8, DISK_SIZE - 8);
+    memcpy(bytes + 4, &crc, sizeof(crc));
+    if (ino)
+        assert_int_equal(pwrite(fd, bytes, sizeof(bytes), DISK_AT), sizeof(bytes));
+    close(fd);
+    return turn;
+}
+
+static uint64_t file_ino(const char *name) {
+    struct stat about;
+    assert_int_equal(stat(path_of(name), &about), 0);
+    return about.st_ino;
+}
+
+/* File systems give a new file the inode of one that is gone. What was synced of that one says nothing of this one. */
+static void test_an_inode_that_comes_again(void **state) {
+    (void)state;
+    for (int e = 0; e < EXTENSION_COUNT; e++) {
+        char name[32];
+        snprintf(name, sizeof(name), "again%s", extensions[e]);
+        weir_writer *writer = writer_of(name, "?rotate=64K&files=1"), *always = writer_of(name, "?sync=always");
+        assert_int_equal(send_number(always, 1, 10, NULL), WEIR_OK);
+        weir_writer_close(always);
+        uint64_t ino = file_ino(name);
+        for (int64_t i = 2; file_ino(name) == ino; i++)
+            assert_int_equal(send_number(writer, i, 1000, NULL), WEIR_OK);
+        uint32_t turn = disk_note(name, file_ino(name));
+        always = writer_of(name, "?sync=always");
+        assert_int_equal(send_number(always, 1000, 10, NULL), WEIR_OK);
+        assert_int_not_equal(disk_note(name, 0), turn);
+        turn = disk_note(name, file_ino(name)); /* and what is said of this one is believed */
+        assert_int_equal(send_number(always, 1001, 10, NULL), WEIR_OK);
+        assert_int_equal(disk_note(name, 0), turn);
+        weir_writer_close(always);
+        weir_writer_close(writer);
+    }
+}
+
 /* Of a new log a power cut may leave the size alone. */
 static void test_a_log_of_zeros_begins_anew(void **state) {
     (void)state;
@@ -463,6 +543,7 @@ static void test_turns(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_full_disk_takes_nothing),
+        TEST(test_a_limit_takes_no_file),
         TEST(test_many_on_a_full_disk),
         TEST(test_a_full_disk_is_waited_for),
         TEST(test_what_comes_too_late_is_given_up),
@@ -473,6 +554,7 @@ int main(void) {
         TEST(test_the_thread_of_interval),
         TEST(test_a_note_of_before_is_not_believed),
         TEST(test_a_syncer_that_is_stopped),
+        TEST(test_an_inode_that_comes_again),
         TEST(test_a_log_of_zeros_begins_anew),
         TEST(test_turns),
     };

@@ -170,6 +170,12 @@ static int file_peer_state(void *state, weir_error *err) {
     return has_server ? WEIR_OK : WEIR_ENOENT;
 }
 
+/* A log does not say who of its writers is a client. */
+static int file_has_client(void *state, uint64_t peer) {
+    (void)state, (void)peer;
+    return 1;
+}
+
 static void file_set_timeout(void *state, int64_t timeout_ns) {
     struct weir_file *file = state;
     file->place.timeout_ns = timeout_ns;
@@ -200,6 +206,7 @@ const struct weir_transport_ops weir_transport_file = {
     .wait = file_wait,
     .fd = file_fd,
     .peer_state = file_peer_state,
+    .has_client = file_has_client,
     .latest = weir_file_latest,
     .info = weir_file_info,
     .list = weir_transport_no_list,

@@ -218,7 +218,7 @@ struct weir_lease_note {
     uint64_t ino;   /* the log's */
     uint64_t end;   /* behind the last whole message */
     uint64_t seq;   /* its number */
-    uint64_t look;  /* a random number of the last look for the end in the log itself */
+    uint64_t look;  /* a random number, new with each look for the end in the log itself and each rotation */
     uint32_t flags; /* enum weir_lease_flags */
     uint32_t epoch; /* counts servers */
 };
@@ -239,7 +239,7 @@ struct weir_lease {
 /* How much of the log is on the disk, as who synced it has noted. */
 struct weir_lease_disk {
     uint32_t turn; /* counts syncs; those who wait sleep on it */
-    uint32_t most; /* messages that one sync has brought lately */
+    uint32_t most; /* messages of the last sync, and those that came during it */
     uint64_t ino, look;
     uint64_t synced; /* bytes */
     uint64_t seq;    /* of the last message among them */

@@ -70,17 +70,28 @@ static void place_behind(struct weir_file *file, uint64_t seq, int is_known) {
     file->is_seq_known = is_known;
 }
 
+/* A file that was emptied, and may be longer again than we have read, holds another log. */
+static int is_another(const struct weir_file *file) {
+    unsigned char bytes[WEIR_LOG_HEADER_SIZE];
+    struct weir_log_header header;
+    return file->place.framing == WEIR_FRAMING_FRAMES && file->cursor.generation &&
+           pread(file->fd, bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes) &&
+           weir_log_header_read(bytes, &header) == WEIR_OK && header.generation != file->cursor.generation;
+}
+
 /* Only a little is unread: go over it rather than look for the end anew. */
 static int skip_near(struct weir_file *file) {
     struct weir_passed passed;
     struct stat about;
     struct weir_cursor *cursor = &file->cursor;
-    int status;
+    int status, is_sound = 1;
     if (cursor->fd != file->fd || file->fd < 0 || fstat(file->fd, &about) != 0 ||
         (uint64_t)about.st_size < cursor->pos || (uint64_t)about.st_size - cursor->pos > NEAR || !cursor->pos)
         return 0;
     while ((status = weir_cursor_next(cursor, &passed, NULL)) == WEIR_OK || status == WEIR_ECORRUPT)
-        continue;
+        is_sound = is_sound && status == WEIR_OK;
+    if ((!is_sound || cursor->tail == WEIR_TAIL_BAD) && is_another(file))
+        return 0;
     place_behind(file, cursor->seq, 1);
     return status == WEIR_EAGAIN;
 }
@@ -335,6 +346,18 @@ static int corrupt(const struct weir_file *file, const weir_error *why, weir_err
     return weir_fail(err, WEIR_ECORRUPT, "%s: %.380s", file->place.text, why->text);
 }
 
+/* The next one. What seems damaged may be another log that was begun in the file. */
+static int next_sound(struct weir_file *file, struct weir_passed *passed, weir_error *why) {
+    struct weir_cursor *cursor = &file->cursor;
+    int status = weir_cursor_next(cursor, passed, why);
+    int is_wrong = status == WEIR_ECORRUPT || (status == WEIR_EAGAIN && cursor->tail == WEIR_TAIL_BAD);
+    if (!is_wrong || !is_another(file))
+        return status;
+    place_behind(file, 0, 0);
+    begin(file);
+    return weir_cursor_next(cursor, passed, why);
+}
+
 /* What is wrong at the end may be what a writer is about to replace. If nobody is, it is told of once. */
 static int bad_tail(struct weir_file *file, struct weir_passed *passed, weir_error *why) {
     struct weir_cursor *cursor = &file->cursor;
@@ -356,7 +379,7 @@ static int next_late(struct weir_file *file, struct weir_passed *passed, weir_er
     weir_watch_drain(&file->watch);
     for (;;) {
         int is_current = weir_file_is_at(file->fd, file->place.name);
-        int status = weir_cursor_next(cursor, passed, why);
+        int status = next_sound(file, passed, why);
         if (status != WEIR_EAGAIN)
             return status;
         if (cursor->tail == WEIR_TAIL_BAD && is_current)
@@ -378,7 +401,7 @@ int weir_follow_next(struct weir_file *file, struct weir_inbound *ret, weir_erro
         }
         begin(file);
     }
-    int status = weir_cursor_next(&file->cursor, &passed, &why);
+    int status = next_sound(file, &passed, &why);
     if (status == WEIR_EAGAIN)
         status = next_late(file, &passed, &why);
     weir_watch_ready(&file->watch, status != WEIR_EAGAIN);

@@ -477,6 +477,29 @@ static void test_the_kernel_refuses(void **state) {
     }
 }
 
+/* Emptied, and longer again than a reader has read before he looks: his place is in another log now, which he begins. */
+static void test_a_reader_of_a_log_begun_anew(void **state) {
+    (void)state;
+    static const int counts[] = {1, 3, 40, 400};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        weir_writer *writer = writer_of("anew.weir", "");
+        weir_reader *reader = reader_of("anew.weir", "?from=oldest");
+        for (int64_t n = 1; n <= 3; n++)
+            assert_int_equal(send_number(writer, n, 500, NULL), WEIR_OK);
+        for (int64_t n = 1; n <= 3; n++)
+            assert_int_equal(next_number(reader), n);
+        assert_int_equal(truncate(path_of("anew.weir"), 0), 0);
+        for (int64_t n = 4; n < 4 + counts[i]; n++)
+            assert_int_equal(send_number(writer, n, 1700, NULL), WEIR_OK);
+        for (int64_t n = 4; n < 4 + counts[i]; n++)
+            assert_int_equal(next_number(reader), n);
+        assert_int_equal(weir_reader_gaps(reader), 0);
+        weir_reader_close(reader);
+        weir_writer_close(writer);
+        unlink(path_of("anew.weir"));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_fork_while_others_close),
@@ -490,6 +513,7 @@ int main(void) {
         TEST(test_a_notice_is_for_all),
         TEST(test_threads),
         TEST(test_the_kernel_refuses),
+        TEST(test_a_reader_of_a_log_begun_anew),
     };
     return cmocka_run_group_tests_name("moved", tests, NULL, NULL);
 }

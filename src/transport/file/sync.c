@@ -48,39 +48,46 @@ static int is_on_disk(const struct weir_append *append, struct weir_lease_disk *
     return 0;
 }
 
-/* Where the log ends now. Writers that have just been woken are about to append: where a sync has brought several
- * messages lately, wait for as many, though only while they come, and a fraction of what a sync takes. @disk: of the
- * last sync; becomes that of the next. */
-static void end_gather(const struct weir_append *append, struct weir_lease_disk *disk) {
+/* Has more been appended than @disk tells? Then it becomes that. Return: 1; 0: not, or it cannot be known. */
+static int is_more(const struct weir_append *append, struct weir_lease_disk *disk) {
     struct weir_lease_note note = {0};
-    uint64_t before = disk->seq, count;
+    if (!weir_lease_read(&append->lease, &note) || note.ino != append->ino || note.look != disk->look ||
+        note.end <= disk->synced)
+        return 0;
+    disk->synced = note.end;
+    disk->seq = note.seq;
+    return 1;
+}
+
+/* Where the log ends now. Those whom the last sync has woken are about to append again, and those who came during it wait
+ * already: wait for as many, though only while they come, and a fraction of what a sync takes. @disk: of the last sync;
+ * becomes that of the next. Return: its messages. */
+static uint64_t end_gather(const struct weir_append *append, struct weir_lease_disk *disk) {
+    uint64_t before = disk->seq;
     int64_t patience = append->sync_took / GATHER_SHARE, came_at = weir_clock_monotonic();
     patience = patience < GATHER_MAX_NS ? patience : GATHER_MAX_NS;
     disk->synced = append->end;
     disk->seq = append->seq;
     for (;;) {
-        int is_good = weir_lease_read(&append->lease, &note) && note.ino == append->ino && note.look == disk->look;
-        if (is_good && note.end > disk->synced) {
-            disk->synced = note.end;
-            disk->seq = note.seq;
+        if (is_more(append, disk))
             came_at = weir_clock_monotonic();
-        }
-        count = before ? disk->seq - before : 1;
-        if (!is_good || count >= disk->most || weir_clock_monotonic() - came_at >= patience)
-            break;
+        if (!before || disk->seq - before >= disk->most || weir_clock_monotonic() - came_at >= patience)
+            return before ? disk->seq - before : 1;
         sched_yield();
     }
-    uint32_t faded = disk->most > 1 ? disk->most - 1 : 1;
-    disk->most = count < faded ? faded : count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
 
 /* The lock of who syncs is held. */
 static int sync_for_all(struct weir_file *file, struct weir_lease_disk *disk, weir_error *err) {
     struct weir_append *append = &file->append;
-    end_gather(append, disk);
+    uint64_t most = end_gather(append, disk);
     int64_t begun = weir_clock_monotonic();
     int status = sync_alone(file, err);
     append->sync_took = weir_clock_monotonic() - begun;
+    struct weir_lease_disk later = *disk;
+    if (is_more(append, &later))
+        most += later.seq - disk->seq;
+    disk->most = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
     disk->turn++;
     if (status == WEIR_OK)
         weir_lease_disk_write(&append->lease, disk);

@@ -327,3 +327,10 @@ int weir_shm_peer_state(void *state, weir_error *err) {
     shm->server_asked = 0; /* said once; the next request is another matter */
     return asked ? WEIR_EPEER : WEIR_ENOENT;
 }
+
+/* A lane that another client has taken over since says that he is there: then the request is carried out, as if we did
+ * not know. */
+int weir_shm_has_client(void *state, uint64_t peer) {
+    struct shm *shm = state;
+    return peer == 0 || weir_lease_is_held(&shm->channel, WEIR_LEASE_LANE + (unsigned)peer - 1);
+}

@@ -25,22 +25,10 @@ static uint64_t load_oldest(const struct weir_lane_view *view) {
     return atomic_load_explicit(&view->segment.page->oldest, memory_order_acquire);
 }
 
-/* Does our cursor keep the writer from what is at the position? (Others may have changed it where they may write the
- * channel.) */
-static int is_held(const struct weir_lane_view *view) {
-    return view->may_hold && atomic_load_explicit(view->cursor, memory_order_relaxed) <= view->position;
-}
-
-/* Has the writer gone on beyond the position? For who holds it `oldest` says nothing: the writer moves it before it
- * looks for who has joined, and puts it back. */
-static int is_passed(const struct weir_lane_view *view) {
-    return !view->is_in_place && load_oldest(view) > view->position && !is_held(view);
-}
-
 /* Bytes that were read before this call are whole when it returns 0. */
 static int is_overtaken(const struct weir_lane_view *view) {
     atomic_thread_fence(memory_order_acquire);
-    return is_passed(view);
+    return weir_view_is_passed(view);
 }
 
 static void hold_all(struct weir_lane_view *view) {
@@ -173,7 +161,7 @@ static int segment_after(const struct weir_shm_channel *channel, unsigned lane, 
 
 int weir_view_follow(struct weir_lane_view *view, const struct weir_shm_channel *channel, weir_error *err) {
     uint32_t forward = load_forward(&view->segment);
-    if (is_passed(view)) {
+    if (weir_view_is_passed(view)) {
         settle(view, load_oldest(view), view->expected);
         return WEIR_OK;
     }

@@ -51,13 +51,22 @@ int weir_view_copy(struct weir_lane_view *view, const struct weir_shm_channel *c
 /* Copy bytes that somebody may be writing; what came is checked afterwards. */
 void weir_view_copy_racing(unsigned char *to, const unsigned char *from, size_t size);
 
-/* Is there a frame, or anything else for which it is worth calling next? */
+/* Has the writer gone on beyond the position? For who holds it `oldest` says nothing: the writer moves it before it
+ * looks for who has joined, and puts it back. */
+static inline int weir_view_is_passed(const struct weir_lane_view *view) {
+    return !view->is_in_place &&
+           atomic_load_explicit(&view->segment.page->oldest, memory_order_acquire) > view->position &&
+           !(view->may_hold && atomic_load_explicit(view->cursor, memory_order_relaxed) <= view->position);
+}
+
+/* Is there a frame, or anything else for which it is worth calling next? Nothing that weir_view_follow passes over: who
+ * waits would find it ready for ever. */
 static inline int weir_view_is_ready(const struct weir_lane_view *view) {
     if (view->is_given_up)
         return 0;
     return atomic_load_explicit(weir_segment_word(&view->segment, view->position), memory_order_acquire) != 0 ||
-           atomic_load_explicit(&view->segment.page->forward, memory_order_relaxed) != 0 ||
-           atomic_load_explicit(&view->segment.page->oldest, memory_order_relaxed) > view->position;
+           atomic_load_explicit(&view->segment.page->forward, memory_order_relaxed) > view->segment.generation ||
+           weir_view_is_passed(view);
 }
 
 #endif

@@ -132,6 +132,7 @@ static void linger(struct weir_socket *socket) {
            run_until(socket, deadline))
         continue;
     if (socket->mode != WEIR_MODE_LISTENING) {
+        socket->is_closing = 1; /* our thread must not begin to listen now: nobody would take that back */
         if (socket->role == WEIR_ROLE_WRITER)
             settle(socket, deadline);
         return;

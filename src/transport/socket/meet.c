@@ -582,7 +582,7 @@ void weir_meet_timers(struct weir_socket *socket, int64_t now) {
         answer_is_late(socket, now);
         return;
     }
-    if (socket->mode != WEIR_MODE_SEEKING || socket->seek_at > now)
+    if (socket->mode != WEIR_MODE_SEEKING || socket->seek_at > now || socket->is_closing)
         return;
     int status = weir_meet_try(socket, &err);
     if (status == WEIR_OK || status == WEIR_EAGAIN)
@@ -598,5 +598,5 @@ void weir_meet_timers(struct weir_socket *socket, int64_t now) {
 int64_t weir_meet_next_timer(const struct weir_socket *socket) {
     if (socket->mode == WEIR_MODE_CONNECTED)
         return socket->upstream.phase == WEIR_PHASE_HELLO ? socket->upstream.deadline : INT64_MAX;
-    return socket->seek_at;
+    return socket->is_closing ? INT64_MAX : socket->seek_at;
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,11 +220,16 @@ static void test_a_program_that_is_not_weir_keeps_its_socket(void **state) {
     weir_error err = {0};
     int fd = testing_listen(testing);
     /* Who may also connect is not held up, as it may be in the middle of a next or a send. */
-    int64_t began = weir_clock_monotonic();
-    assert_int_equal(claim(&place, &mine, &err), WEIR_EBUSY);
-    assert_true(weir_clock_monotonic() - began < TESTING_SECOND / 2);
+    int64_t began, took, deadline = weir_deadline(60 * TESTING_SECOND);
+    do { /* what the machine holds up counts for nothing: who waits does so each time */
+        began = weir_clock_monotonic();
+        assert_int_equal(claim(&place, &mine, &err), WEIR_EBUSY);
+        took = weir_clock_monotonic() - began;
+    } while (took >= TESTING_SECOND / 2 && weir_deadline_left(deadline) > 0);
+    assert_true(took < TESTING_SECOND / 2);
     assert_non_null(strstr(err.text, "not weir"));
     place.must_listen = 1;
+    began = weir_clock_monotonic();
     assert_int_equal(claim(&place, &mine, &err), WEIR_EBUSY);
     assert_true(weir_clock_monotonic() - began >= TESTING_SECOND);
     place.must_listen = 0;
@@ -491,6 +497,45 @@ static void test_open_sleeps_until_it_gives_up(void **state) {
     close(listener);
 }
 
+/* A listener that reads nothing, and goes while the writer waits in close for what it has sent to be on its way. */
+static void *listen_and_go(void *user) {
+    const int *listener = user;
+    struct weir_hello hello, answer = testing_hello(WEIR_ROLE_READER);
+    int peer = accept(*listener, NULL, NULL);
+    if (testing_hear(peer, &hello) == WEIR_OK)
+        testing_say(peer, &answer);
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    close(*listener);
+    close(peer);
+    return NULL;
+}
+
+/* Who closes when its listener goes does not take that one's place with its last breath: nobody would give it back. What
+ * is left open the teardown finds. */
+static void test_who_closes_does_not_begin_to_listen(void **state) {
+    static unsigned char bytes[64 << 10];
+    struct sockaddr_in host = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(host);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), little = 1;
+    char address[64];
+    pthread_t thread;
+    weir_writer *writer = NULL;
+    weir_error err = {0};
+    (void)state;
+    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&host, size), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&host, &size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    snprintf(address, sizeof(address), "tcp://127.0.0.1:%d?timeout=10s", ntohs(host.sin_port));
+    assert_int_equal(pthread_create(&thread, NULL, listen_and_go, &listener), 0);
+    if (weir_writer_open(address, &writer, &err) != WEIR_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(weir_writer_send_bytes(writer, NULL, NULL, WEIR_CODEC_RAW, NULL, bytes, sizeof(bytes), &err),
+                     WEIR_OK);
+    weir_writer_close(writer);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 /* ---- names ---- */
 
 static int check_name(const char *name, weir_error *err) {
@@ -555,8 +600,11 @@ int main(void) {
         CASE(test_who_is_on_the_list),
         CASE(test_the_socket_of_another_user_stays),
         CASE(test_open_sleeps_until_it_gives_up),
+        CASE(test_who_closes_does_not_begin_to_listen),
         CASE(test_names),
         CASE(test_the_longest_path),
     };
+    if (getenv("WEIR_TEST_FILTER"))
+        cmocka_set_test_filter(getenv("WEIR_TEST_FILTER"));
     return cmocka_run_group_tests_name("meet", tests, NULL, NULL);
 }

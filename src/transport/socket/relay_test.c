@@ -115,7 +115,7 @@ static int is_held_up(struct weir_socket *listener) {
 }
 
 static void await_passed(struct weir_socket *listener, uint64_t seq) {
-    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    int64_t deadline = weir_deadline(60 * TESTING_SECOND);
     uint32_t count;
     while (passed(listener) < seq && weir_deadline_left(deadline) > 0)
         assert_int_equal(weir_socket_readers(listener, &count), WEIR_OK);
@@ -163,7 +163,7 @@ static void test_every_form_comes_in_its_place(void **state) {
             struct weir_inbound inbound;
             struct weir_frame frame;
             int status;
-            int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+            int64_t deadline = weir_deadline(60 * TESTING_SECOND);
             while ((status = weir_socket_next(readers[i], &inbound, NULL)) == WEIR_EAGAIN)
                 assert_int_equal(weir_socket_wait(readers[i], WEIR_READY_TO_READ, deadline, NULL), WEIR_OK);
             assert_int_equal(status, WEIR_OK);
@@ -355,7 +355,7 @@ static void test_a_large_frame_comes_as_soon_as_there_is_room(void **state) {
     for (int i = 0; i < 12; i++)
         raw_add(raw, 40);
     raw_send(raw);
-    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    int64_t deadline = weir_deadline(60 * TESTING_SECOND);
     uint32_t count;
     while (!is_held_up(reader) && weir_deadline_left(deadline) > 0)
         assert_int_equal(weir_socket_readers(reader, &count), WEIR_OK);
@@ -378,7 +378,7 @@ static void test_who_is_held_up_meanwhile_goes_on(void **state) {
     place.capacity = 3000;
     struct weir_socket *reader = testing_open(&place, WEIR_ROLE_READER);
     struct raw *raw = raw_open(*state, WEIR_FULL_BLOCK);
-    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    int64_t deadline = weir_deadline(60 * TESTING_SECOND);
     for (int i = 0; i < 12; i++)
         raw_add(raw, 40);
     raw_send(raw);
@@ -400,7 +400,7 @@ static void test_who_is_held_up_meanwhile_goes_on(void **state) {
 
 /* By our thread alone. */
 static void await_thread(struct weir_socket *listener, uint64_t seq) {
-    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    int64_t deadline = weir_deadline(60 * TESTING_SECOND);
     while (passed(listener) < seq && weir_deadline_left(deadline) > 0)
         sched_yield();
     assert_int_equal(passed(listener), seq);
@@ -463,7 +463,7 @@ static void test_what_was_dropped_meanwhile_does_not_come(void **state) {
     struct raw *raw = raw_open(*state, WEIR_FULL_DROP_OLDEST);
     struct weir_inbound inbound;
     uint64_t kept = place.capacity / SIZE;
-    int64_t deadline = weir_deadline(10 * TESTING_SECOND);
+    int64_t deadline = weir_deadline(60 * TESTING_SECOND);
     for (int part = 0; part < 2; part++) {
         for (int i = 0; i < (part ? COUNT - 20 : 20); i++) {
             struct testing_bytes frame = testing_frame(WEIR_FRAME_MESSAGE, NULL, ++raw->seq, 0, 40);

@@ -383,3 +383,11 @@ int weir_socket_peer_state(void *state, weir_error *err) {
     pthread_mutex_unlock(&socket->lock);
     return status;
 }
+
+int weir_socket_has_client(void *state, uint64_t peer) {
+    struct weir_socket *socket = state;
+    pthread_mutex_lock(&socket->lock);
+    int is_there = socket->mode != WEIR_MODE_LISTENING || weir_hub_find(socket, peer) != NULL;
+    pthread_mutex_unlock(&socket->lock);
+    return is_there;
+}

@@ -440,6 +440,7 @@ void weir_socket_set_timeout(void *state, int64_t timeout_ns);
 int weir_socket_readers(void *state, uint32_t *ret);
 void weir_socket_in_the_way(void *state, char *text, size_t size);
 int weir_socket_peer_state(void *state, weir_error *err);
+int weir_socket_has_client(void *state, uint64_t peer);
 /* Is there room for what reserve refused last? */
 int weir_socket_can_send(struct weir_socket *socket, uint64_t peer, size_t size);
 /* Try to send all that is queued. */
@@ -466,7 +467,7 @@ int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq,
     .post_many = weir_socket_post_many, .follow = weir_socket_follow, .discard = weir_socket_discard,                  \
     .skip = weir_socket_skip, .flush = weir_socket_flush, .readers = weir_socket_readers, .next = weir_socket_next,    \
     .release = weir_socket_release, .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd,          \
-    .peer_state = weir_socket_peer_state, .in_the_way = weir_socket_in_the_way,                                        \
+    .peer_state = weir_socket_peer_state, .in_the_way = weir_socket_in_the_way, .has_client = weir_socket_has_client,  \
     .set_timeout = weir_socket_set_timeout, .list = weir_transport_no_list, .clean = weir_transport_no_clean
 
 #endif
