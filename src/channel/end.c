@@ -356,7 +356,7 @@ __attribute__((noinline)) static int frame_choose(struct weir_end *end, struct w
 }
 
 /* One step: the next frame that is wanted and there. */
-static inline int frame_fetch(struct weir_end *end, uint32_t kinds, weir_error *err) {
+static inline __attribute__((always_inline)) int frame_fetch(struct weir_end *end, uint32_t kinds, weir_error *err) {
     struct weir_inbound inbound;
     int status = end->ops->next(end->state, &inbound, err);
     if (status)
@@ -375,7 +375,7 @@ __attribute__((noinline)) static int failure_tell(struct weir_end *end, weir_err
     return end->many->status;
 }
 
-static void count_received(struct weir_end *end) {
+static inline void count_received(struct weir_end *end) {
     struct weir_record *record = end->record.shown;
     weir_record_count(&record->messages, 1);
     weir_record_count(&record->bytes, end->message.frame.size);
@@ -383,7 +383,7 @@ static void count_received(struct weir_end *end) {
     atomic_store_explicit(&record->last_time, end->message.frame.time, memory_order_relaxed);
 }
 
-int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
+static inline __attribute__((always_inline)) int take(struct weir_end *end, uint32_t kinds, weir_error *err) {
     int status = weir_end_check(end, err);
     if (__builtin_expect(status, 0))
         return status;
@@ -397,6 +397,10 @@ int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
     end->is_ahead = 0;
     count_received(end);
     return WEIR_OK;
+}
+
+int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
+    return take(end, kinds, err);
 }
 
 int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_error *err) {
@@ -421,7 +425,7 @@ int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_
 }
 
 int weir_end_next(struct weir_end *end, uint32_t kinds, int64_t timeout_ns, weir_error *err) {
-    int status = weir_end_take(end, kinds, err);
+    int status = take(end, kinds, err);
     return status == WEIR_EAGAIN ? weir_end_await(end, kinds, weir_deadline(timeout_ns), err) : status;
 }
 

@@ -1,6 +1,6 @@
 /* What must stay true: whatever comes along with a packet is either given to the caller or closed, also when it came in
  * a number or of a kind that nobody asked for. What does not fit the room for it (MSG_CTRUNC) the kernel has not
- * opened. */
+ * opened. A moment in which the kernel has no memory ends no connection and swallows no wake-up. */
 #include "os/packet.h"
 
 #include <errno.h>
@@ -9,12 +9,17 @@
 #include <unistd.h>
 #include <weir/error.h>
 
-enum { PASSED_MAX = 8 };
+enum { PASSED_MAX = 8, TRIES = 100 };
 
 union control {
     struct cmsghdr header;
     unsigned char bytes[CMSG_SPACE(PASSED_MAX * sizeof(int))];
 };
+
+/* Worth making the call again, which failed? */
+static int is_momentary(int *tries) {
+    return errno == EINTR || ((errno == ENOMEM || errno == ENOBUFS) && ++*tries < TRIES);
+}
 
 int weir_packet_send(int fd, const void *packet, size_t size, int passed) {
     struct iovec part = {.iov_base = (void *)(size_t)packet, .iov_len = size};
@@ -30,9 +35,10 @@ int weir_packet_send(int fd, const void *packet, size_t size, int passed) {
         memcpy(CMSG_DATA(header), &passed, sizeof(passed));
     }
     ssize_t sent;
+    int tries = 0;
     do
         sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
+    while (sent < 0 && is_momentary(&tries));
     if (sent == (ssize_t)size)
         return WEIR_OK;
     return sent < 0 && (errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS) ? WEIR_EAGAIN : WEIR_ECLOSED;
@@ -56,11 +62,11 @@ int weir_packet_receive(int fd, void *packet, size_t size, int *ret_passed) {
     union control control = {0};
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-    int passed[PASSED_MAX], resets = 0;
+    int passed[PASSED_MAX], resets = 0, tries = 0;
     ssize_t got;
     do /* a reset is told first, and what was sent before it then */
         got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (got < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
+    while (got < 0 && (is_momentary(&tries) || (errno == ECONNRESET && resets++ == 0)));
     if (got < 0)
         return errno == EAGAIN ? WEIR_EAGAIN : WEIR_ECLOSED;
     size_t count = passed_collect(&message, passed);

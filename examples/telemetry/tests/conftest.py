@@ -2,6 +2,7 @@
 
 Nothing waits by sleeping: `until` polls with a deadline. The one promise about time that is tested is the page's: stale within
 three seconds, by the page's own clock (`Browser.watch_ages`). Every process of a demo carries the scratch folder's name in its environment, which is how a test knows what is left."""
+import ctypes
 import json
 import os
 import pathlib
@@ -19,6 +20,9 @@ import pytest
 WEIR = os.path.join(os.environ["WEIR_BUILD"], "bin", "weir")
 EXAMPLE = pathlib.Path(__file__).resolve().parent.parent
 DEADLINE_S = 60
+CLONE_NEWIPC = 0x08000000
+# System V names are the whole machine's: where we may, have some of our own, so that no other test's are found.
+ctypes.CDLL(None).unshare(CLONE_NEWIPC)
 
 
 def until(condition, what, seconds=DEADLINE_S):
@@ -138,6 +142,42 @@ class Demo:
         self.talk.close()
         until(lambda: not processes_of(self.folder), "the demo's processes to end")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def until_nothing_left(demo):
+    """The kernel and the guard end everything of a demo whose supervisor was killed."""
+    left = []
+
+    def is_clean():
+        left[:] = demo.left()
+        return not left
+    try:
+        until(is_clean, "nothing to be left")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {left}") from None
+
+
+class Dying:
+    """A process that, when it is killed, does not end before end() is called: it is traced, and stops at its exit."""
+
+    SEIZE, CONT, TRACE_EXIT = 0x4206, 7, 0x40
+
+    def __init__(self, pid):
+        self.pid = pid
+        if self.ptrace(self.SEIZE, self.TRACE_EXIT) != 0:
+            pytest.skip("processes may not be traced here")
+
+    def ptrace(self, request, data):
+        call = ctypes.CDLL(None).ptrace
+        call.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+        return call(request, self.pid, None, data)
+
+    def has_ended(self):
+        return pathlib.Path("/proc", str(self.pid), "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+
+    def end(self):
+        self.ptrace(self.CONT, None)
+        os.waitpid(self.pid, 0)
 
 
 class Events:

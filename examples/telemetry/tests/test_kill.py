@@ -2,10 +2,11 @@
 goes on, and live again when the supervisor has started the part anew. Nothing is ever left behind."""
 import os
 import signal
+import time
 
 import pytest
 
-from conftest import EXAMPLE, children_of, until
+from conftest import EXAMPLE, Dying, children_of, until, until_nothing_left
 
 STALE_WITHIN_S = 3
 ALL = ["host", "jitter", "spectrum", "vitals", "recent"]
@@ -95,7 +96,21 @@ def test_nothing_is_left_by_a_killed_supervisor(start_demo, transport):
     until(lambda: all(demo.get("/api/latest").json()["channels"].values()), "values in every channel")
     demo.process.kill()
     demo.process.wait()
-    until(lambda: demo.left() == [], "the kernel and the guard to end everything")
+    until_nothing_left(demo)
+
+
+def test_nothing_is_left_by_a_part_that_dies_slowly(start_demo):
+    """As on a machine where much goes on: the kernel lets it end only three seconds after it was killed."""
+    demo = start_demo()
+    until(lambda: all(demo.get("/api/latest").json()["channels"].values()), "values in every channel")
+    dying = Dying(demo.part("host"))
+    demo.process.kill()
+    demo.process.wait()
+    until(lambda: demo.part("host") is None, "the supervisor to be gone")
+    time.sleep(3)
+    assert not dying.has_ended() and demo.left() != []
+    dying.end()
+    until_nothing_left(demo)
 
 
 def test_nothing_is_left_while_a_browser_looks(start_demo, browser):

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import WEIR, until
+from conftest import WEIR, until, until_nothing_left
 
 SENT = {"shm": "shm://demo/host", "sysv": "sysv://0x", "unix": "unix:///", "tcp": "tcp://127.0.0.1:", "fifo": "fifo:///", "file": "file:///"}
 
@@ -61,7 +61,7 @@ def test_sensors_killed_on_every_transport(start_demo, transport):
     assert is_live(demo)
     demo.process.kill()
     demo.process.wait()
-    until(lambda: demo.left() == [], "the kernel and the guard to end everything")
+    until_nothing_left(demo)
 
 
 def test_a_recording_of_the_demo(start_demo):

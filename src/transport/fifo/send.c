@@ -19,7 +19,7 @@ enum { DRAIN_NAPS = 8, DRAIN_NAP_NS = 40 * 1000 };
 
 /* ---- room ---- */
 
-static int fits(const struct weir_fifo *fifo, const struct weir_outlet *out, size_t size) {
+static int fits(const struct weir_fifo *fifo, struct weir_outlet *out, size_t size) {
     uint64_t capacity = fifo->place.capacity;
     if (out->queue.size == 0)
         return 1;
@@ -60,7 +60,7 @@ static void room_make(struct weir_fifo *fifo, size_t size) {
 }
 
 /* Is there room on that way, if need be after forgetting something? */
-static int room_get(struct weir_fifo *fifo, const struct weir_outlet *out, size_t size) {
+static int room_get(struct weir_fifo *fifo, struct weir_outlet *out, size_t size) {
     if (fifo->role == WEIR_ROLE_CLIENT)
         return out->fd >= 0 && out->queue.size == 0; /* a request waits for its server, not in a queue */
     if (fits(fifo, out, size))

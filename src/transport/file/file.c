@@ -25,6 +25,7 @@ static void memory_free(struct weir_file *file) {
 
 static void child_close(struct weir_file *file) {
     weir_watch_close(&file->watch);
+    weir_state_forget(file);
     weir_sync_close(file, 1);
     if (file->fd >= 0)
         close(file->fd);
@@ -62,7 +63,8 @@ static int file_open(void *state, const struct weir_place *place, enum weir_role
                                .reads = role != WEIR_ROLE_WRITER,
                                .writes = role != WEIR_ROLE_READER,
                                .append = {.fd = -1, .lease = {.fd = -1}},
-                               .fd = -1};
+                               .fd = -1,
+                               .state_fd = -1};
     weir_watch_init(&file->watch);
     if (place->is_state && role != WEIR_ROLE_WRITER && role != WEIR_ROLE_READER)
         return weir_fail(err, WEIR_ENOTSUP, "%s: state=1 keeps one value; calls need a log, or another transport",

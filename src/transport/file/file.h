@@ -429,6 +429,7 @@ struct weir_file {
     int is_seq_known;
     struct weir_watch watch;
     int64_t state_mtime; /* state.c: the version delivered last */
+    int state_fd;        /* which is open; -1: none */
     uint64_t state_ino, state_size;
     int state_told; /* that it cannot be read */
 };
@@ -450,6 +451,8 @@ int weir_room_none(const struct weir_file *file, int fd, int reason, size_t size
 int weir_room_wait(struct weir_file *file, int64_t *deadline, weir_error *err);
 int weir_state_next(struct weir_file *file, struct weir_inbound *ret, weir_error *err);
 int weir_state_seek(struct weir_file *file, enum weir_from from, weir_error *err);
+/* Any version is new again. */
+void weir_state_forget(struct weir_file *file);
 int weir_state_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
                       weir_error *err);
 

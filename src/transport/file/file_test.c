@@ -495,6 +495,60 @@ static void test_state_in_every_framing(void **state) {
     }
 }
 
+static void value_place(int directory_fd, const char *text, uint64_t ino, struct timespec time) {
+    struct timespec times[2] = {time, time};
+    char names[20][8];
+    int fd = -1, count = 0;
+    struct stat about;
+    do { /* other files take the inodes that are not wanted */
+        snprintf(names[count], sizeof(names[count]), "%d", count);
+        fd = openat(directory_fd, names[count++], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_int_equal(fstat(fd, &about), 0);
+        if (count < 20 && ino && about.st_ino != ino)
+            close(fd);
+        else
+            break;
+    } while (count < 20);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+    assert_int_equal(renameat(directory_fd, names[--count], directory_fd, "value.json"), 0);
+    while (count-- > 0)
+        unlinkat(directory_fd, names[count], 0);
+}
+
+/* File systems that count inodes up give none twice; others the one of a value that is gone to the next but one, which
+ * may be as large and of the same tick of the clock. */
+static void test_state_with_an_inode_that_comes_again(void **state) {
+    (void)state;
+    static const char *const roots[] = {"/tmp", "/var/tmp", "."};
+    for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+        char folder[4200], address[4300], *root = realpath(roots[i], NULL);
+        struct timespec time = {1700000000, 0};
+        struct stat about;
+        snprintf(folder, sizeof(folder), "%s/weir-state-XXXXXX", root ? root : "");
+        free(root);
+        if (!mkdtemp(folder)) {
+            print_message("%s: %s, so nothing is tried there\n", folder, strerror(errno));
+            continue;
+        }
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        weir_reader *reader = NULL;
+        snprintf(address, sizeof(address), "file://%s/value.json?state=1", folder);
+        value_place(fd, "1", 0, time);
+        assert_int_equal(weir_reader_open(address, &reader, NULL), WEIR_OK);
+        expect(reader, WEIR_OK, "1", 1);
+        assert_int_equal(fstatat(fd, "value.json", &about, 0), 0);
+        value_place(fd, "2", 0, time);
+        value_place(fd, "3", about.st_ino, time);
+        expect(reader, WEIR_OK, "3", 2);
+        weir_reader_close(reader);
+        unlinkat(fd, "value.json", 0);
+        close(fd);
+        assert_int_equal(rmdir(folder), 0);
+    }
+}
+
 /* ---- telling ---- */
 
 static void test_info(void **state) {
@@ -611,6 +665,7 @@ int main(void) {
         TEST(test_a_planted_log_is_refused),
         TEST(test_state_is_replaced_as_a_whole),
         TEST(test_state_in_every_framing),
+        TEST(test_state_with_an_inode_that_comes_again),
         TEST(test_info),
         TEST(test_a_log_that_is_just_begun),
         TEST(test_forked_children_keep_no_lock),

@@ -238,6 +238,7 @@ int weir_follow_open(struct weir_file *file, weir_error *err) {
 
 void weir_follow_close(struct weir_file *file) {
     weir_watch_close(&file->watch);
+    weir_state_forget(file);
     if (file->fd >= 0)
         close(file->fd);
     file->fd = -1;

@@ -12,7 +12,8 @@
 
 /* A reader that holds nothing, on the stack of those who only look. */
 static int look_open(struct weir_file *file, const struct weir_place *place, weir_error *err) {
-    *file = (struct weir_file){.place = *place, .role = WEIR_ROLE_READER, .fd = -1, .append = {.fd = -1}};
+    *file =
+        (struct weir_file){.place = *place, .role = WEIR_ROLE_READER, .fd = -1, .state_fd = -1, .append = {.fd = -1}};
     file->place.may_create = 0;
     file->place.is_observer = 1;
     weir_watch_init(&file->watch);

@@ -128,12 +128,23 @@ static int64_t time_of(const struct stat *about) {
     return (int64_t)about->st_mtim.tv_sec * 1000000000 + about->st_mtim.tv_nsec;
 }
 
+void weir_state_forget(struct weir_file *file) {
+    if (file->state_fd >= 0)
+        close(file->state_fd);
+    file->state_fd = -1;
+    file->state_ino = file->state_size = 0;
+    file->state_mtime = 0;
+}
+
 static int is_delivered(const struct weir_file *file, const struct stat *about) {
     return file->state_ino == about->st_ino && file->state_mtime == time_of(about) &&
            file->state_size == (uint64_t)about->st_size;
 }
 
-static void version_note(struct weir_file *file, const struct stat *about) {
+/* @fd of it becomes ours: while it is open, no other file is given its inode. */
+static void version_note(struct weir_file *file, int fd, const struct stat *about) {
+    weir_state_forget(file);
+    file->state_fd = fd;
     file->state_ino = about->st_ino;
     file->state_mtime = time_of(about);
     file->state_size = (uint64_t)about->st_size;
@@ -208,11 +219,12 @@ static int state_look(struct weir_file *file, weir_error *err) {
         return status;
     }
     status = version_read(file, fd, &about, &why);
-    close(fd);
     file->cursor.fd = -1;
-    if (status == WEIR_EAGAIN)
+    if (status == WEIR_EAGAIN) {
+        close(fd);
         return status;
-    version_note(file, &about); /* also when it cannot be read: that is told once */
+    }
+    version_note(file, fd, &about); /* also when it cannot be read: that is told once */
     if (status != WEIR_OK)
         return weir_fail(err, status == WEIR_ENOMEM ? status : WEIR_ECORRUPT, "%s: cannot be read: %.350s",
                          file->place.text, why.text);
@@ -233,10 +245,12 @@ int weir_state_next(struct weir_file *file, struct weir_inbound *ret, weir_error
 int weir_state_seek(struct weir_file *file, enum weir_from from, weir_error *err) {
     struct stat about;
     (void)err;
-    file->state_ino = file->state_size = 0;
-    file->state_mtime = 0;
-    int is_there = lstat(file->place.name, &about) == 0 && about.st_size > 0;
+    weir_state_forget(file);
+    int fd = open(file->place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int is_there = (fd >= 0 ? fstat(fd, &about) : lstat(file->place.name, &about)) == 0 && about.st_size > 0;
     if (from == WEIR_FROM_NOW && is_there)
-        version_note(file, &about);
+        version_note(file, fd, &about);
+    else if (fd >= 0)
+        close(fd);
     return from == WEIR_FROM_LAST && !is_there ? WEIR_EAGAIN : WEIR_OK;
 }

@@ -29,6 +29,8 @@
 enum { RECEIVES_MAX = 64, POLLS_MAX = 2 + WEIR_SHM_LANES, EVENT_KEY = WEIR_SHM_LANES, RESCAN_MS = 50 };
 static const int64_t JOIN_WAIT_MAX_NS = INT64_C(10000000000);
 
+static const ino_t UNSEEN = (ino_t)-1;
+
 static int state_of(const struct weir_sealed_lane *lane) {
     return atomic_load_explicit(&lane->state, memory_order_acquire);
 }
@@ -54,13 +56,14 @@ static int is_owner(const struct weir_sealed *sealed, int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == sealed->uid;
 }
 
-/* The socket that has the name sock.@number; 0: there is none. */
+/* The socket that has the name sock.@number. Return: 0 when there is none; UNSEEN when that cannot be said now. */
 static ino_t inode_of(const struct weir_sealed *sealed, unsigned number) {
     struct stat about;
     char name[16];
     snprintf(name, sizeof(name), "sock.%u", number);
-    return fstatat(sealed->directory, name, &about, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(about.st_mode) ? about.st_ino
-                                                                                                         : 0;
+    if (fstatat(sealed->directory, name, &about, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : UNSEEN;
+    return S_ISSOCK(about.st_mode) ? about.st_ino : 0;
 }
 
 /* Connect to sock.@number, which is @inode now, and say hello. Return: 0 when it is worth trying again. */
@@ -116,7 +119,8 @@ static int writers_ask(struct weir_sealed *sealed) {
     int all = 1;
     for (unsigned number = 0; number < WEIR_SHM_LANES; number++) {
         ino_t inode = inode_of(sealed, number);
-        struct weir_sealed_lane *place = inode ? place_find(sealed, number, inode) : NULL;
+        struct weir_sealed_lane *place = inode && inode != UNSEEN ? place_find(sealed, number, inode) : NULL;
+        all &= inode != UNSEEN;
         if (place)
             all &= lane_ask(sealed, place, number, inode);
     }
@@ -217,18 +221,20 @@ static int lane_show(struct weir_sealed *sealed, struct weir_sealed_lane *lane) 
     return 0;
 }
 
-/* Something has come from a writer that we have asked. */
-static void asked_hear(struct weir_sealed *sealed, struct weir_sealed_lane *lane) {
+/* Something has come from a writer that we have asked. Return: 0 when it is worth asking again. */
+static int asked_hear(struct weir_sealed *sealed, struct weir_sealed_lane *lane) {
     int status = WEIR_OK;
     while (status == WEIR_OK && !(lane->is_answered && lane->wanted == 0))
         status = packet_take(sealed, lane);
     if (status == WEIR_EAGAIN)
-        return;
+        return 1;
     if (status == WEIR_OK && (!sealed->cursors || lane_show(sealed, lane) == 0))
-        return; /* without cursors: weir_join_map shows it */
-    lane_clear(lane, WEIR_LANE_REFUSED);
+        return 1; /* without cursors: weir_join_map shows it */
+    /* It was we who had no memory for what he gave us: he is not to blame. */
+    lane_clear(lane, status == WEIR_OK ? WEIR_LANE_FREE : WEIR_LANE_REFUSED);
     if (sealed->cursors)
         weir_sealed_slot_map(sealed, index_of(sealed, lane), -1);
+    return status != WEIR_OK;
 }
 
 /* ---- at open ---- */
@@ -317,17 +323,20 @@ static void lanes_poll(struct weir_sealed *sealed, struct pollfd *polls) {
     }
 }
 
-static void lanes_handle(struct weir_sealed *sealed, const struct pollfd *polls) {
+/* Return: 0 when one of those we have asked is to be asked again. */
+static int lanes_handle(struct weir_sealed *sealed, const struct pollfd *polls) {
+    int all = 1;
     for (size_t i = 0; i < WEIR_SHM_LANES; i++) {
         struct weir_sealed_lane *lane = &sealed->lanes[i];
         if (polls[i].fd < 0 || !polls[i].revents)
             continue;
         if (state_of(lane) == WEIR_LANE_ASKED)
-            asked_hear(sealed, lane);
+            all &= asked_hear(sealed, lane);
         else
             atomic_store_explicit(&lane->state, WEIR_LANE_OVER, memory_order_release);
         owner_tell(sealed);
     }
+    return all;
 }
 
 static void watch_drain(const struct weir_sealed *sealed) {
@@ -339,14 +348,15 @@ static void watch_drain(const struct weir_sealed *sealed) {
 static void *join_run(void *user) {
     struct weir_sealed *sealed = user;
     struct pollfd polls[POLLS_MAX];
+    int may_ask = 1; /* not in the same moment again */
     while (!atomic_load(&sealed->is_stopping)) {
         watch_drain(sealed);
-        int all = writers_ask(sealed);
+        int all = may_ask && writers_ask(sealed);
         polls[0] = (struct pollfd){.fd = sealed->control_fd, .events = POLLIN};
         polls[1] = (struct pollfd){.fd = sealed->inotify_fd, .events = POLLIN};
         lanes_poll(sealed, polls + 2);
-        if (poll(polls, POLLS_MAX, all && sealed->inotify_fd >= 0 ? -1 : RESCAN_MS) > 0)
-            lanes_handle(sealed, polls + 2);
+        int some = poll(polls, POLLS_MAX, all && sealed->inotify_fd >= 0 ? -1 : RESCAN_MS);
+        may_ask = some <= 0 || lanes_handle(sealed, polls + 2);
     }
     return NULL;
 }

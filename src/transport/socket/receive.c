@@ -294,7 +294,8 @@ static inline const unsigned char *inbox_bytes(const struct weir_quick *quick, s
 
 /* Take the frame that follows, if it is whole, of the same writer, the next in his count, and needs no copy. Return:
  * its bytes; NULL when it is not so. */
-static inline const unsigned char *quick_take(struct weir_socket *socket, uint64_t *ret_word) {
+static inline __attribute__((always_inline)) const unsigned char *quick_take(struct weir_socket *socket,
+                                                                             uint64_t *ret_word) {
     static const unsigned simple = WEIR_FRAME_TIME | WEIR_FRAME_WRITER | WEIR_FRAME_META;
     struct weir_stream *in = &socket->upstream.in;
     struct weir_quick *quick = &socket->quick;
