@@ -103,6 +103,8 @@ const char *cli_style(const char *style);
 /* "350ms", "12s", "5m"; "64M", "1.5K". @text: 16 bytes. */
 const char *cli_age(int64_t ns, char *text);
 const char *cli_size(uint64_t bytes, char *text);
+/* What follows a noun behind a number: "1 reader", "2 readers". */
+#define CLI_S(count) ((count) == 1 ? "" : "s")
 /* Append a value for people: arrays shortened, ndarrays as "f64[4,256] min/mean/max". */
 void cli_readable(const weir_value *value, weir_buffer *out);
 /* Append text with what could command a terminal escaped, as JSON escapes it. */

@@ -99,7 +99,8 @@ static int value_send(struct publisher *publisher) {
     weir_buffer_clear(publisher->encoded);
     int status = weir_type_encode(publisher->value, publisher->type, WEIR_ROUND, publisher->encoded, &err);
     if (status)
-        return cli_error(status, &err);
+        return cli_fail(cli_exit_of(status), "%s does not fit --type %s: %s", args.source ? "a line" : "DATA",
+                        args.type, err.text[0] ? err.text : weir_err_text(status));
     publisher->raw = weir_buffer_view(publisher->encoded);
     return send(publisher);
 }

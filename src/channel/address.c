@@ -484,6 +484,8 @@ static int place_parse(const char *address, struct weir_place *place, weir_error
     place->transport = weir_transport_find(scheme, scheme_size);
     if (!place->transport)
         return unknown_scheme(address, scheme_size, err);
+    if (name_size == 0 && !*address)
+        return weir_fail(err, WEIR_EADDRESS, "the address is empty; write a name such as lab/imu, or SCHEME://NAME");
     if (name_size == 0)
         return weir_fail(err, WEIR_EADDRESS, "%.100s: the address names no channel; write %s://NAME", address,
                          place->transport->scheme);

@@ -63,7 +63,7 @@ static void test_refusals_say_the_way_out(void **state) {
     static const struct {
         const char *address, *words;
     } cases[] = {
-        {"", "names no channel"},
+        {"", "is empty"},
         {"shm://", "names no channel"},
         {"bogus://a", "shm:// sysv:// unix://"},
         {"://a", "there is no transport"},

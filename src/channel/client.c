@@ -343,15 +343,17 @@ static int64_t slice(int64_t deadline) {
 static int some_reply(weir_client *client, uint64_t id, int64_t deadline, weir_message **ret, weir_error *err) {
     struct weir_end *end = &client->end;
     int64_t until = deadline;
-    int status = weir_end_take(end, WEIR_KINDS_ANSWER, NULL);
+    weir_error why = {0};
+    int status = weir_end_take(end, WEIR_KINDS_ANSWER, &why);
     if (status == WEIR_EAGAIN) {
         until = slice(deadline);
-        status = weir_end_await(end, WEIR_KINDS_ANSWER, until, NULL);
+        status = weir_end_await(end, WEIR_KINDS_ANSWER, until, &why);
     }
     if (status == WEIR_OK)
         return reply_take(client, id, ret, err);
     if (status != WEIR_ETIMEOUT)
-        return weir_fail(err, status, "%s: no reply: %s", end->place.text, weir_err_text(status));
+        return why.text[0] ? weir_fail(err, status, "%s", why.text)
+                           : weir_fail(err, status, "%s: no reply: %s", end->place.text, weir_err_text(status));
     is_served(client);
     size_t index = id ? ask_find(client, id) : 0;
     if (until == deadline && index >= client->lost && index < client->sent)

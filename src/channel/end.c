@@ -44,6 +44,9 @@ int weir_end_open(struct weir_end *end, const char *address, enum weir_role role
     /* An end that listens counts in its record whom it refuses, from its first moment on. */
     weir_record_open(&end->record, record_role(end), end->place.text, address);
     end->place.refused = &end->record.shown->refused;
+    end->place.told = &end->record.shown->told;
+    /* The writers of a log, which alone keeps everything, share one count. */
+    end->writer_mask = end->ops->traits & WEIR_TRAIT_BOUNDED ? WEIR_TOLD_WRITERS - 1 : 0;
     status = end->ops->open(end->state, &end->place, role, err);
     if (status == WEIR_OK) {
         weir_record_show(&end->record);
@@ -143,7 +146,9 @@ int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadlin
         if (there >= count)
             return WEIR_OK;
         if (weir_deadline_left(deadline) == 0)
-            return weir_fail(err, WEIR_ETIMEOUT, "%s: %u of %u readers are there", end->place.text, there, count);
+            return weir_fail(err, WEIR_ETIMEOUT,
+                             "%s: waited in vain for %u reader%s, %u %s there; weir info says who is", end->place.text,
+                             count, WEIR_S(count), there, there == 1 ? "is" : "are");
         nap();
     }
 }
@@ -241,6 +246,8 @@ int weir_end_commit(struct weir_end *end, weir_error *err) {
     weir_record_count(&record->messages, 1);
     weir_record_count(&record->bytes, end->frame.size);
     atomic_store_explicit(&record->last_time, end->frame.time, memory_order_relaxed);
+    if (end->role == WEIR_ROLE_WRITER)
+        WEIR_TELL(record->told.seq[0], end->seq);
     return WEIR_OK;
 }
 
@@ -257,6 +264,7 @@ static inline void count_sent(struct weir_end *end, uint64_t count, uint64_t siz
     weir_record_count(&record->messages, count);
     weir_record_count(&record->bytes, size);
     atomic_store_explicit(&record->last_time, time, memory_order_relaxed);
+    WEIR_TELL(record->told.seq[0], seq); /* clients and servers do not come here */
 }
 
 int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, const void *data, size_t size) {
@@ -381,6 +389,7 @@ static inline void count_received(struct weir_end *end) {
     weir_record_count(&record->bytes, end->message.frame.size);
     atomic_store_explicit(&record->gaps, end->gaps, memory_order_relaxed);
     atomic_store_explicit(&record->last_time, end->message.frame.time, memory_order_relaxed);
+    WEIR_TELL(record->told.seq[end->message.writer & end->writer_mask], end->message.frame.seq);
 }
 
 static inline __attribute__((always_inline)) int take(struct weir_end *end, uint32_t kinds, weir_error *err) {

@@ -33,6 +33,7 @@ struct weir_end {
     uint8_t has_failed;          /* many->status is to be told by the next call */
     uint64_t gap_carried;        /* missed before frames that were not for this end */
     uint64_t gaps;
+    uint32_t writer_mask;   /* which of record.told.seq a writer has */
     struct weir_many *many; /* made by the first weir_end_next_many */
 
     /* sending */

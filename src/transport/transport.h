@@ -70,6 +70,7 @@ enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256, WEIR_FILE_MAX = 200 };
 
 struct weir_transport_ops;
+struct weir_told;
 
 /* How likely each fault is at each operation, 0 to 1 (transport/fault/). */
 struct weir_faults {
@@ -95,6 +96,7 @@ struct weir_place {
     char group[64];     /* empty: none */
     struct weir_allow allow;
     _Atomic(uint32_t) *refused; /* where to count others who were not let in; NULL: nowhere */
+    struct weir_told *told;     /* where to tell how it goes (transport/told.h); NULL: nowhere */
     uint8_t is_observer;
     uint8_t is_kept;
     uint8_t is_kept_given; /* keep= stood in the address */

@@ -55,7 +55,7 @@ def test_ls_and_info(weir):
     lines = [line.split("\t") for line in weir.out("info", place).splitlines()]
     assert lines[0][:4] == ["channel", place, "file", "live"]
     log = next(line for line in lines if line[0] == "log")
-    assert (log[1], log[3], log[5:]) == ("weir", "1", ["0", "1", "0", "-"])
+    assert (log[1], log[3], log[5:10]) == ("weir", "1", ["0", "1", "0", "-", "1"])
     weir.stop_all()
     assert json.loads(weir.out("info", place, "--json"))["state"] == "idle"
     weir.run("gc")

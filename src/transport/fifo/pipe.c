@@ -99,7 +99,7 @@ static int made(const struct weir_place *place, gid_t group, weir_error *err) {
                              path);
     }
     if (sys_errno == ENOENT)
-        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+        return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     if (sys_errno != 0)
         return sys_errno == EACCES ? weir_access_refused(err, sys_errno, place->text, place->name, 2)
                                    : weir_fail_errno(err, sys_errno, "%s: the pipe cannot be made", place->text);
@@ -108,6 +108,13 @@ static int made(const struct weir_place *place, gid_t group, weir_error *err) {
         status = weir_fail_errno(err, errno, "%s: the pipe cannot be put in its place", place->text);
     unlink(path);
     return status;
+}
+
+int weir_pipe_absent(const struct weir_place *place, weir_error *err) {
+    if (errno != ENOENT)
+        return weir_fail_errno(err, errno, "%s: the pipe cannot be looked at", place->text);
+    return weir_fail(err, WEIR_ENOENT, "%s: nobody has made a pipe there; open a writer or reader, or use mkfifo",
+                     place->text);
 }
 
 int weir_pipe_make(const struct weir_place *place, weir_error *err) {

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "os/process.h"
 #include "transport/fifo/fifo.h"
+#include "transport/told.h"
 
 enum { DRAIN_NAPS = 8, DRAIN_NAP_NS = 40 * 1000 };
 
@@ -150,6 +151,8 @@ int weir_fifo_push(struct weir_fifo *fifo) {
             outlet_lost(fifo, out);
         is_left |= out->queue.count > 0;
     }
+    if (fifo->place.told)
+        WEIR_TELL(fifo->place.told->queued, fifo->out.queue.size);
     return is_left;
 }
 

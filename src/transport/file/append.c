@@ -193,7 +193,9 @@ static int end_search(struct weir_file *file, uint64_t size, struct weir_log_end
     int status = WEIR_ENOTSUP;
     if (note_fits(append, size))
         status = weir_log_end_from(&append->cursor, append->fd, append->note.end, append->note.seq, ret, err);
-    return status == WEIR_ENOTSUP ? weir_log_end_find(&append->cursor, append->fd, ret, err) : status;
+    if (status == WEIR_ENOTSUP)
+        status = weir_log_end_find(&append->cursor, append->fd, ret, err);
+    return weir_file_named(&file->place, status, err);
 }
 
 /* Look for the end in the log itself. */
@@ -229,7 +231,7 @@ static int generation_read(struct weir_file *file, weir_error *err) {
     int status = weir_log_rewind(&append->cursor, append->fd, err);
     append->generation = append->cursor.generation;
     return status == WEIR_EAGAIN ? weir_fail(err, WEIR_ECORRUPT, "%s: the log has lost its header", file->place.text)
-                                 : status;
+                                 : weir_file_named(&file->place, status, err);
 }
 
 /* Is our file the one at the path? @ret: what is there. */

@@ -378,7 +378,7 @@ static int file_open(const struct weir_place *place, const char *path, int *ret_
             return WEIR_EAGAIN; /* removed meanwhile */
     }
     if (fd < 0 && errno == ENOENT)
-        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+        return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     if (fd < 0)
         return lock_refused(place, path, errno, err);
     if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
@@ -597,6 +597,14 @@ int weir_lease_is_locked(const struct weir_place *place) {
     int is_locked = weir_file_is_remote(fd) ? weir_lock_is_held(fd, LOCK_BYTE) : flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     return is_locked;
+}
+
+int weir_lease_note_look(const struct weir_place *place, struct weir_lease_note *ret) {
+    struct weir_lease lease = {.fd = look(place)};
+    int is_there = lease.fd >= 0 && weir_lease_read(&lease, ret);
+    if (lease.fd >= 0)
+        close(lease.fd);
+    return is_there;
 }
 
 static void writer_tell(int fd, uint32_t lane, weir_doc *doc) {

@@ -41,6 +41,14 @@ int weir_file_check(const struct weir_place *place, weir_error *err) {
     return WEIR_OK;
 }
 
+int weir_file_named(const struct weir_place *place, int status, weir_error *err) {
+    weir_error why;
+    if (status == WEIR_OK || status == WEIR_EAGAIN || !err || strncmp(err->text, place->text, strlen(place->text)) == 0)
+        return status;
+    why = *err;
+    return weir_fail(err, status, "%s: %.380s", place->text, why.text);
+}
+
 void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path) {
     if (number == 0)
         snprintf(path, WEIR_FILE_PATH_MAX, "%s", place->name);
@@ -216,8 +224,9 @@ int weir_file_open(const struct weir_place *place, const char *path, int is_writ
         if (errno == EACCES)
             return weir_access_refused(err, errno, place->text, path, is_writing ? 2 : 4);
         if (errno != ENOENT || !may_make)
-            return weir_fail_errno(err, errno, errno == ENOENT ? "%s: there is no such log" : "%s: cannot be opened",
-                                   place->text);
+            return errno == ENOENT
+                       ? weir_fail(err, WEIR_ENOENT, "%s: there is no such log; who sends to it makes it", place->text)
+                       : weir_fail_errno(err, errno, "%s: cannot be opened", place->text);
         int made_fd, status = make(place, path, &made_fd, err);
         if (status == WEIR_OK) {
             close(made_fd); /* opened again with the flags that are wanted */

@@ -21,6 +21,7 @@
 #include "os/process.h"
 #include "transport/socket/plain.h"
 #include "transport/socket/socket.h"
+#include "transport/told.h"
 
 enum { MISREADS_MAX = 3 };
 
@@ -181,6 +182,8 @@ static void history_begin(struct weir_socket *socket) {
 static void begin_listening(struct weir_socket *socket) {
     uint32_t watched = 0;
     socket->mode = WEIR_MODE_LISTENING;
+    if (socket->place.told)
+        WEIR_TELL(socket->place.told->listens, 1);
     socket->wants_sought = 0;
     socket->claimed_at = weir_clock_monotonic();
     socket->grace_until = socket->is_resuming && socket->readers_expected ? socket->claimed_at + WEIR_GRACE_WAIT : 0;
@@ -375,7 +378,7 @@ static void refused(struct weir_socket *socket, const struct weir_hello *answer,
                   "%s: the listener (%s, pid %ld) speaks version %d, this end version %d; upgrade the older one", text,
                   answer->program, pid, (int)answer->version, WEIR_HELLO_VERSION);
     else if (status == WEIR_ECORRUPT)
-        weir_fail(err, WEIR_ECORRUPT, "%s: what listens there does not answer as weir does; choose another path", text);
+        weir_stranger_garbage(socket, WEIR_ECORRUPT, err);
     else if (answer->status == WEIR_ENOENT && socket->role == WEIR_ROLE_CLIENT)
         turned_away(socket, answer);
     else
@@ -500,6 +503,7 @@ static void introduced(struct weir_socket *socket, const struct weir_frame *cont
     if (origin->is_fresh)
         origin->seq = control->seq;
     origin->is_fresh = 0;
+    weir_socket_place_tell(socket, origin);
 }
 
 void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_frame *frame) {
@@ -570,8 +574,7 @@ static void answer_is_late(struct weir_socket *socket, int64_t now) {
         return;
     }
     if (!upstream->is_underway) /* otherwise it is the same as nobody there */
-        weir_fail(&socket->failure, WEIR_ETIMEOUT, "%s: somebody listens there but does not answer; is it stopped?",
-                  socket->place.text);
+        weir_stranger_silent(socket, WEIR_ETIMEOUT, &socket->failure);
     weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
 }
 

@@ -180,6 +180,8 @@ void weir_socket_push_new(struct weir_socket *socket) {
         weir_hub_settle(socket);
     else if (socket->mode == WEIR_MODE_CONNECTED && !(upstream->events & EPOLLOUT))
         weir_socket_push(socket);
+    else
+        weir_peer_tell_queue(socket, upstream);
 }
 
 void weir_socket_hand_over(struct weir_socket *socket) {

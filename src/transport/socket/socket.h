@@ -11,6 +11,7 @@
  *   peer.c     one connection: being watched, being closed; control frames
  *   wire.c     its bytes: as they are, inside TLS (tls.c), or as plain messages
  *   plain.c, rpc.c   who speaks no frames: messages, calls, JSON-RPC
+ *   stranger.c sentences about who listens and is no end of weir
  *   child.c    forked children let go
  *   end.c      the life of an end; unix.c and tcp.c are its two ops tables, local.c and inet.c what differs between
  *              them
@@ -111,6 +112,7 @@ struct weir_peer {
     uint8_t is_underway;     /* upstream: the connection is not made yet */
     uint8_t is_leaving;      /* upstream: the listener goes, so nothing new is sent to it */
     uint8_t has_left;        /* upstream: our side is shut */
+    uint8_t is_told;         /* our record tells of it */
     int64_t deadline;        /* of the hello; of a writer's last words, when the listener goes */
     int64_t quiet_at;        /* when its silence means something; INT64_MAX: never */
     struct weir_hello hello; /* the other end's */
@@ -263,6 +265,12 @@ static inline int weir_peer_may_send(const struct weir_socket *socket, const str
 }
 /* Watch for what can happen on the connection now. */
 void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer);
+/* Say in our record who is connected, and how much waits for him (transport/told.h). */
+void weir_peer_tell(struct weir_socket *socket, struct weir_peer *peer);
+/* Say where among the messages of a writer the owner, who reads, is. */
+void weir_socket_place_tell(struct weir_socket *socket, const struct weir_origin *origin);
+void weir_peer_untell(struct weir_socket *socket, struct weir_peer *peer);
+void weir_peer_tell_queue(struct weir_socket *socket, const struct weir_peer *peer);
 /* Let the socket take a large message at once, as far as capacity= and the system let it. */
 void weir_peer_widen(const struct weir_socket *socket, int fd);
 /* Close the connection; the place, its queues and its stream stay. */
@@ -315,6 +323,14 @@ int weir_pump_run(struct weir_socket *socket, int64_t deadline, weir_error *err)
 void weir_pump_watch(struct weir_socket *socket, int fd, uint64_t key, uint32_t events, uint32_t *watched);
 
 enum { WEIR_KEY_LISTENER = 1, WEIR_KEY_TIMER = 2, WEIR_KEY_UPSTREAM = 3, WEIR_KEY_PEERS = 16 };
+
+/* ---- stranger.c ---- */
+
+/* The sentences about a listener that does not answer as weir does: with garbage, or not at all. Return: @status. */
+int weir_stranger_garbage(const struct weir_socket *socket, int status, weir_error *err);
+int weir_stranger_silent(const struct weir_socket *socket, int status, weir_error *err);
+/* The same about one whose path is to be taken over. */
+int weir_stranger_there(const struct weir_place *place, int status, weir_error *err);
 
 /* ---- meet.c ---- */
 

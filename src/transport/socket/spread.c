@@ -225,6 +225,7 @@ static void owner_introduce(struct weir_socket *socket, uint64_t writer, uint64_
     if (origin->is_fresh)
         origin->seq = seq;
     origin->is_fresh = 0;
+    weir_socket_place_tell(socket, origin);
 }
 
 void weir_spread_introduce(struct weir_socket *socket, uint64_t writer, uint64_t seq, uint32_t uid) {
