@@ -134,7 +134,7 @@ static int send(struct node *node, const weir_value *value, weir_view raw) {
                        : weir_writer_send_bytes(node->writer, args.op, NULL, WEIR_CODEC_RAW,
                                                 weir_type_text(node->type).data, raw.data, raw.size, &err);
     } while (cli_keep_waiting(status, deadline));
-    if ((status == WEIR_ETIMEOUT || status == WEIR_ENOSPC) && cli_is_interrupted())
+    if (status == WEIR_ETIMEOUT && cli_is_interrupted())
         return CLI_OK; /* the loop sees it */
     return status ? cli_error(status, &err) : CLI_OK;
 }
@@ -318,7 +318,7 @@ static int run(int argc, char **argv) {
     if (exit == CLI_OK)
         exit = node_run(&node, argv);
     weir_reader_close(node.reader);
-    weir_writer_close(node.writer);
+    cli_writer_close(node.writer, node.send_timeout_ns);
     weir_type_free(node.type);
     weir_doc_free(node.doc);
     weir_buffer_free(node.in);

@@ -156,7 +156,7 @@ static int message_send(struct player *player, struct track *track, weir_message
         status = recording_forward(track->writer, message, entry->meta, &err);
     } while (cli_keep_waiting(status, deadline));
     player->sent += status == WEIR_OK;
-    if ((status == WEIR_ETIMEOUT || status == WEIR_ENOSPC) && cli_is_interrupted())
+    if (status == WEIR_ETIMEOUT && cli_is_interrupted())
         return CLI_OK; /* the loop sees it */
     if (!recording_is_hopeless(status))
         return status ? cli_error(status, &err) : CLI_OK;
@@ -303,7 +303,7 @@ static int run(int argc, char **argv) {
     if (exit == CLI_OK)
         exit = play(&player);
     for (size_t i = 0; i < player.count; i++) {
-        weir_writer_close(player.tracks[i].writer);
+        cli_writer_close(player.tracks[i].writer, player.tracks[i].timeout_ns);
         free(player.tracks[i].from);
     }
     free(player.tracks);

@@ -202,6 +202,8 @@ void weir_writer_cork(weir_writer *writer) {
 /* Publish what is held back. */
 static int flush(weir_writer *writer, weir_error *err) {
     int status = weir_end_check(&writer->end, err);
+    if (status == WEIR_OK && writer->end.is_late)
+        weir_end_discard(&writer->end);
     if (status == WEIR_OK)
         status = writer->end.ops->flush(writer->end.state, err);
     if (!writer->end.is_reserved && writer->end.seq) /* a log numbers messages when it writes them */

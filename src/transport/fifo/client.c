@@ -105,8 +105,9 @@ static int connect_try(struct weir_fifo *fifo) {
     return WEIR_OK;
 }
 
-int weir_fifo_peer_state(void *state) {
+int weir_fifo_peer_state(void *state, weir_error *err) {
     struct weir_fifo *fifo = state;
+    (void)err;
     if (fifo->role != WEIR_ROLE_CLIENT)
         return WEIR_OK;
     pthread_mutex_lock(&fifo->lock);

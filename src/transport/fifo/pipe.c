@@ -101,7 +101,8 @@ static int made(const struct weir_place *place, gid_t group, weir_error *err) {
     if (sys_errno == ENOENT)
         return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     if (sys_errno != 0)
-        return weir_fail_errno(err, sys_errno, "%s: the pipe cannot be made", place->text);
+        return sys_errno == EACCES ? weir_access_refused(err, sys_errno, place->text, place->name, 2)
+                                   : weir_fail_errno(err, sys_errno, "%s: the pipe cannot be made", place->text);
     int status = rights_set(place, path, group, err);
     if (status == WEIR_OK && link(path, place->name) != 0 && errno != EEXIST)
         status = weir_fail_errno(err, errno, "%s: the pipe cannot be put in its place", place->text);
@@ -150,8 +151,7 @@ static int open_failed(const struct weir_place *place, int flags, int sys_errno,
     if (sys_errno == ELOOP)
         return weir_fail(err, WEIR_EACCESS, "%s: there is a symbolic link; write the pipe's own path", place->text);
     if (sys_errno == EACCES || sys_errno == EPERM)
-        return weir_fail_errno(err, sys_errno, "%s: its owner does not let this user %s it; mode= and group= decide",
-                               place->text, (flags & O_ACCMODE) == O_RDONLY ? "read" : "write");
+        return weir_access_refused(err, sys_errno, place->text, place->name, (flags & O_ACCMODE) == O_RDONLY ? 4 : 2);
     return weir_fail_errno(err, sys_errno, "%s: the pipe cannot be opened", place->text);
 }
 

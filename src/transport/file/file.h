@@ -443,7 +443,16 @@ int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value,
 int weir_follow_next(struct weir_file *file, struct weir_inbound *ret, weir_error *err);
 void weir_follow_close(struct weir_file *file);
 
+/* WEIR_ETIMEOUT: as for weir_append_commit. */
 int weir_state_commit(struct weir_file *file, weir_error *err);
+
+/* ---- room.c ---- */
+
+/* @size bytes do not go into the file @fd, for @reason (an errno). Return: WEIR_ENOSPC, with the reason in @err. */
+int weir_room_none(const struct weir_file *file, int fd, int reason, size_t size, weir_error *err);
+/* full=block after that: let go of the lock, and rest. *deadline begins as 0. Return: WEIR_OK, to try again;
+ * WEIR_ETIMEOUT, with the sentence that stood in @err. */
+int weir_room_wait(struct weir_file *file, int64_t *deadline, weir_error *err);
 int weir_state_next(struct weir_file *file, struct weir_inbound *ret, weir_error *err);
 int weir_state_seek(struct weir_file *file, enum weir_from from, weir_error *err);
 /* Any version is new again. */

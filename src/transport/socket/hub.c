@@ -240,7 +240,8 @@ static int hello_judge(const struct weir_socket *socket, const struct weir_hello
         snprintf(text, size, "nobody serves there; readers and writers meet at it");
         return WEIR_ENOENT;
     }
-    snprintf(text, size, "a server listens there already; open a client, or choose another path");
+    snprintf(text, size,
+             "a server listens there already, which takes calls only (weir call); call it, or choose another path");
     return WEIR_EBUSY;
 }
 

@@ -112,6 +112,8 @@ static int upstream_begin(struct weir_socket *socket, struct weir_peer *upstream
 static int try_connect(struct weir_socket *socket, weir_error *err) {
     struct weir_link link = {.fd = -1};
     int status = socket->family->connect(&socket->place, &socket->endpoints, &link, err);
+    if (status == WEIR_ENOENT)
+        socket->tenant.pid = 0;
     if (status != WEIR_OK)
         return status;
     struct weir_peer *upstream = &socket->upstream;
@@ -349,6 +351,23 @@ void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
     socket->must_rest = rest != 0;
 }
 
+/* Who listens is no server, and says so in place of taking a request: that has not been lost with anybody. */
+static void turned_away(struct weir_socket *socket, const struct weir_hello *answer) {
+    socket->turned_away |= socket->has_asked;
+    socket->has_asked = 0;
+    socket->tenant = (struct weir_tenant){.pid = answer->pid, .role = answer->role};
+    memcpy(socket->tenant.program, answer->program, sizeof(socket->tenant.program));
+    socket->tenant.program[sizeof(socket->tenant.program) - 1] = '\0';
+}
+
+void weir_meet_tell(const struct weir_socket *socket, weir_error *err) {
+    const struct weir_tenant *tenant = &socket->tenant;
+    if (tenant->pid)
+        weir_fail(err, WEIR_ENOENT, "a %s listens (%s, pid %u)",
+                  tenant->role <= WEIR_ROLE_SERVER ? role_names[tenant->role] : "stranger", tenant->program,
+                  tenant->pid);
+}
+
 /* The listener does not want us; `failure` is what the owner is told. */
 static void refused(struct weir_socket *socket, const struct weir_hello *answer, int status) {
     const char *text = socket->place.text;
@@ -360,7 +379,9 @@ static void refused(struct weir_socket *socket, const struct weir_hello *answer,
                   answer->program, pid, (int)answer->version, WEIR_HELLO_VERSION);
     else if (status == WEIR_ECORRUPT)
         weir_stranger_garbage(socket, WEIR_ECORRUPT, err);
-    else if (answer->status != WEIR_ENOENT || socket->role != WEIR_ROLE_CLIENT)
+    else if (answer->status == WEIR_ENOENT && socket->role == WEIR_ROLE_CLIENT)
+        turned_away(socket, answer);
+    else
         weir_fail(err, answer->status, "%s: %s (pid %ld) refuses: %s", text, answer->program, pid, answer->text);
     weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
 }
@@ -413,6 +434,7 @@ static void answer_take(struct weir_socket *socket) {
     weir_stream_take(&upstream->in, WEIR_HELLO_SIZE);
     upstream->hello = answer;
     upstream->phase = WEIR_PHASE_READY;
+    socket->tenant.pid = 0;
     upstream->deadline = INT64_MAX;
     socket->readers_known = answer.readers;
     socket->seek_wait = 0;

@@ -141,6 +141,13 @@ struct weir_pump {
     int64_t thread_until; /* when the thread wakes by itself from watching */
 };
 
+/* Who listens, as he says; pid 0: nobody is known. */
+struct weir_tenant {
+    uint32_t pid;
+    enum weir_role role;
+    char program[64];
+};
+
 struct weir_socket {
     pthread_mutex_t lock;
     const struct weir_socket_family *family;
@@ -159,15 +166,17 @@ struct weir_socket {
     struct weir_peer upstream;
     int64_t seek_at; /* when to try again */
     int64_t seek_wait;
-    uint8_t must_rest;     /* seek_at is to be kept: we were refused, not just too early */
-    uint8_t is_resuming;   /* was connected to a listener before */
-    uint8_t has_asked;     /* client: on this connection */
-    uint8_t lost_request;  /* client: a connection broke on which it had asked */
-    uint8_t was_refused;   /* nobody listened where we tried to connect a moment ago */
-    uint8_t misread;       /* how often a listener took us for somebody else, as our hello came late */
-    uint8_t wants_sought;  /* reader: what arrives is skipped until the listener confirms the seek */
-    struct weir_seek seek; /* reader: what was asked last */
-    uint8_t has_before;    /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
+    uint8_t must_rest;         /* seek_at is to be kept: we were refused, not just too early */
+    uint8_t is_resuming;       /* was connected to a listener before */
+    uint8_t has_asked;         /* client: on this connection */
+    uint8_t lost_request;      /* client: a connection broke on which it had asked */
+    uint8_t turned_away;       /* client: who listens does not serve, and has not taken what it had asked */
+    struct weir_tenant tenant; /* client: who listens and does not serve */
+    uint8_t was_refused;       /* nobody listened where we tried to connect a moment ago */
+    uint8_t misread;           /* how often a listener took us for somebody else, as our hello came late */
+    uint8_t wants_sought;      /* reader: what arrives is skipped until the listener confirms the seek */
+    struct weir_seek seek;     /* reader: what was asked last */
+    uint8_t has_before; /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
     uint64_t before_writer;
     uint64_t before_seq;
     uint32_t readers_known;    /* as the listener says */
@@ -340,6 +349,8 @@ int weir_upstream_read(struct weir_socket *socket, int flags);
 /* A control frame came from the listener. */
 void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_frame *frame);
 void weir_meet_timers(struct weir_socket *socket, int64_t now);
+/* Who listens and does not serve, in @err (nullable), if that is known. */
+void weir_meet_tell(const struct weir_socket *socket, weir_error *err);
 int64_t weir_meet_next_timer(const struct weir_socket *socket);
 
 /* ---- hub.c ---- */
@@ -375,6 +386,8 @@ void weir_relay(struct weir_socket *socket, struct weir_peer *peer);
  * reader. */
 uint64_t weir_spread_room(struct weir_socket *socket, int is_for_all);
 /* May a frame of @size bytes be published without harm to readers who hold writers back? */
+/* A reader in whose queue there is no room for @size bytes; NULL: none. */
+const struct weir_peer *weir_spread_slow(const struct weir_socket *socket, size_t size);
 int weir_spread_has_room(struct weir_socket *socket, size_t size);
 /* Give frames [start, stop) of @chunk, all of @from (NULL: the owner), to every other reader. */
 void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struct weir_chunk *chunk, size_t start,
@@ -441,7 +454,8 @@ void weir_socket_skip(void *state);
 int weir_socket_flush(void *state, weir_error *err);
 void weir_socket_set_timeout(void *state, int64_t timeout_ns);
 int weir_socket_readers(void *state, uint32_t *ret);
-int weir_socket_peer_state(void *state);
+void weir_socket_in_the_way(void *state, char *text, size_t size);
+int weir_socket_peer_state(void *state, weir_error *err);
 int weir_socket_has_client(void *state, uint64_t peer);
 /* Is there room for what reserve refused last? */
 int weir_socket_can_send(struct weir_socket *socket, uint64_t peer, size_t size);
@@ -469,7 +483,7 @@ int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq,
     .post_many = weir_socket_post_many, .follow = weir_socket_follow, .discard = weir_socket_discard,                  \
     .skip = weir_socket_skip, .flush = weir_socket_flush, .readers = weir_socket_readers, .next = weir_socket_next,    \
     .release = weir_socket_release, .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd,          \
-    .peer_state = weir_socket_peer_state, .has_client = weir_socket_has_client,                                        \
+    .peer_state = weir_socket_peer_state, .in_the_way = weir_socket_in_the_way, .has_client = weir_socket_has_client,  \
     .set_timeout = weir_socket_set_timeout, .list = weir_transport_no_list, .clean = weir_transport_no_clean
 
 #endif
