@@ -253,19 +253,19 @@ static void test_a_client_finds_a_server_at_once(void **state) {
     struct weir_inbound request;
     struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(weir_socket_peer_state(client), WEIR_ENOENT);
+        assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_ENOENT);
         nap_ms(10);
     }
     for (int i = 0; i < 20; i++) {
         struct weir_socket *server = testing_open(&place, WEIR_ROLE_SERVER);
-        assert_int_equal(weir_socket_peer_state(client), WEIR_OK);
+        assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EBUSY); /* which has not answered yet */
         assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
         assert_int_not_equal(testing_next(server, 10 * TESTING_SECOND, &request), 0);
         assert_int_equal(testing_send(server, request.peer, WEIR_FRAME_REPLY, 10), WEIR_OK);
         assert_int_not_equal(testing_next(client, 10 * TESTING_SECOND, NULL), 0);
         testing_close(server);
         assert_int_equal(weir_socket_seek(client, WEIR_FROM_NOW, 0, NULL), WEIR_OK);
-        assert_int_equal(weir_socket_peer_state(client), WEIR_ENOENT);
+        assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_ENOENT);
     }
     testing_close(client);
 }
@@ -287,8 +287,11 @@ static int connections_count(int fd, pid_t child, const struct weir_hello *answe
             continue;
         }
         int peer = accept(fd, NULL, NULL);
-        if (peer >= 0 && answer)
-            testing_say(peer, answer);
+        if (peer >= 0 && answer) { /* a child that is just ending does not hear it */
+            unsigned char bytes[WEIR_HELLO_SIZE];
+            weir_hello_write(answer, bytes);
+            (void)!send(peer, bytes, sizeof(bytes), MSG_NOSIGNAL);
+        }
         if (peer >= 0)
             close(peer);
         count++;
@@ -299,7 +302,7 @@ static int seek_for_a_second(void *user) {
     struct weir_socket *socket = testing_open(user, WEIR_ROLE_CLIENT);
     int64_t deadline = weir_deadline(TESTING_SECOND);
     while (weir_deadline_left(deadline) > 0) {
-        (void)weir_socket_peer_state(socket);
+        (void)weir_socket_peer_state(socket, NULL);
         (void)weir_socket_wait(socket, WEIR_READY_TO_READ, weir_deadline(TESTING_SECOND / 50), NULL);
         nap_ms(2);
     }
@@ -344,17 +347,52 @@ static void test_a_request_to_who_never_answered_is_lost(void **state) {
     struct weir_place place = testing_place(*state);
     int fd = testing_listen(*state);
     struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
-    assert_int_equal(weir_socket_peer_state(client), WEIR_OK);
+    assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EBUSY);
     assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
     close(fd);
     unlink(place.name);
     struct weir_socket *server = testing_open(&place, WEIR_ROLE_SERVER);
     int64_t began = weir_clock_monotonic();
     assert_int_equal(testing_next(client, TESTING_SECOND / 5, NULL), 0);
-    assert_int_equal(weir_socket_peer_state(client), WEIR_EPEER);
+    assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EPEER);
     assert_true(weir_clock_monotonic() - began < 10 * TESTING_SECOND);
     assert_int_equal(testing_next(server, TESTING_SECOND / 20, NULL), 0);
     testing_close(server);
+    testing_close(client);
+}
+
+/* Who listens and is no server has not taken the request; that is said once, and who he is as long as he is there. */
+static void test_a_request_to_who_does_not_serve(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_hello hello, answer = testing_hello(WEIR_ROLE_READER);
+    weir_error err = {0};
+    int fd = -1, listener = testing_listen(*state);
+    answer.status = WEIR_ENOENT;
+    answer.pid = 4711;
+    memset(answer.program, 'x', sizeof(answer.program)); /* which is not ended as it must be */
+    struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
+    assert_int_equal(weir_socket_fd(client, &fd, NULL), WEIR_OK);
+    int peer = accept(listener, NULL, NULL);
+    assert_int_equal(testing_hear(peer, &hello), WEIR_OK);
+    assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EBUSY);
+    assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
+    testing_say(peer, &answer);
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&item, 1, 10000), 1);
+    assert_int_equal(testing_next(client, TESTING_SECOND / 20, NULL), 0);
+    assert_int_equal(poll(&item, 1, 0), 1);
+    assert_int_equal(weir_socket_peer_state(client, &err), WEIR_EAGAIN);
+    assert_int_equal(weir_socket_peer_state(client, &err), WEIR_ENOENT);
+    assert_non_null(strstr(err.text, "a reader listens ("));
+    assert_non_null(strstr(err.text, "x, pid 4711)"));
+    close(peer);
+    close(listener);
+    err.text[0] = 0;
+    for (int i = 0; i < 1000 && weir_socket_peer_state(client, &err) == WEIR_ENOENT && err.text[0]; i++) {
+        err.text[0] = 0; /* refused, it tries again after a rest */
+        nap_ms(10);
+    }
+    assert_string_equal(err.text, "");
     testing_close(client);
 }
 
@@ -379,7 +417,7 @@ static void test_a_lost_request_shows(void **state) {
     assert_int_equal(testing_next(client, 30 * TESTING_SECOND, NULL), 0);
     assert_true(weir_clock_monotonic() - began < 10 * TESTING_SECOND);
     assert_int_equal(poll(&item, 1, 0), 1);
-    assert_int_equal(weir_socket_peer_state(client), WEIR_EPEER);
+    assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EPEER);
     close(listener);
     testing_close(client);
 }
@@ -581,6 +619,7 @@ int main(void) {
         CASE(test_a_refused_client_rests),
         CASE(test_who_is_dropped_at_once_rests),
         CASE(test_a_request_to_who_never_answered_is_lost),
+        CASE(test_a_request_to_who_does_not_serve),
         CASE(test_a_lost_request_shows),
         CASE(test_foreign_kinds_end_the_connection),
         CASE(test_a_client_only_asks),
