@@ -134,7 +134,7 @@ static void test_half_a_hello_and_silence(void **state) {
         close(fds[i]);
     }
     int64_t took = weir_clock_monotonic() - began;
-    assert_true(took >= WEIR_HELLO_WAIT - TESTING_SECOND / 2 && took < WEIR_HELLO_WAIT + 4 * TESTING_SECOND);
+    assert_true(took >= WEIR_HELLO_WAIT - TESTING_SECOND / 2 && took < WEIR_HELLO_WAIT + 20 * TESTING_SECOND);
     weir_writer_close(writer);
 }
 
