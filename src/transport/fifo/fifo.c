@@ -111,6 +111,7 @@ static int writer_ends(struct weir_fifo *fifo, weir_error *err) {
             *err = why;
         return status;
     }
+    fifo->out.wants_hold = 1;
     fifo->out.fd = weir_pipe_open_again(&fifo->place, fifo->out.hold_fd, O_WRONLY);
     if (fifo->out.fd >= 0)
         return WEIR_OK;

@@ -583,6 +583,28 @@ static void test_no_descriptor_for_the_next_writer(void **state) {
     weir_reader_close(reader);
 }
 
+/* A writer that had no descriptor left for a moment still keeps the newest when nobody reads. */
+static void test_the_newest_stay_after_a_moment_without_descriptors(void **state) {
+    (void)state;
+    struct rlimit old, none;
+    uint32_t readers = 1;
+    weir_writer *writer = writer_open("?capacity=64K");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = old;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    (void)weir_writer_readers(writer, &readers, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(readers, 0);
+    for (uint64_t i = 1; i <= 2000; i++)
+        assert_int_equal(send_bytes(writer, i, 1000), WEIR_OK);
+    weir_reader *reader = reader_open("");
+    uint64_t last = receive(reader, NULL);
+    assert_true(last > 1900 && last < 2000);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(test_headers_at_every_cut_and_with_lies),
@@ -604,6 +626,7 @@ int main(void) {
         CASE(test_the_pipe_has_the_mode_of_its_address),
         CASE(test_what_is_closed_is_free_at_once),
         CASE(test_no_descriptor_for_the_next_writer),
+        CASE(test_the_newest_stay_after_a_moment_without_descriptors),
     };
     const char *pattern = getenv("WEIR_TEST_FILTER");
     if (pattern)

@@ -394,13 +394,12 @@ int weir_outlet_drop(struct weir_outlet *outlet) {
 }
 
 int weir_outlet_is_read(struct weir_outlet *outlet, const struct weir_place *place) {
-    int had_hold = outlet->hold_fd >= 0;
     struct pollfd item = {.fd = outlet->fd, .events = POLLOUT};
     if (outlet->fd < 0)
         return 0;
     /* The kernel says whether anybody has it open for reading, ourselves included, so we let go for a moment. What is
      * inside stays: it is open for writing. */
-    if (had_hold)
+    if (outlet->hold_fd >= 0)
         close(outlet->hold_fd);
     outlet->hold_fd = -1;
     int count;
@@ -408,8 +407,9 @@ int weir_outlet_is_read(struct weir_outlet *outlet, const struct weir_place *pla
         count = poll(&item, 1, 0);
     while (count < 0 && errno == EINTR);
     int is_read = !(item.revents & POLLERR);
-    if (had_hold)
-        outlet->hold_fd = weir_pipe_open_again(place, outlet->fd, O_RDONLY); /* without it, writes are made quietly */
+    /* Without a descriptor left for a moment, writes are made quietly until the next look. */
+    if (outlet->wants_hold)
+        outlet->hold_fd = weir_pipe_open_again(place, outlet->fd, O_RDONLY);
     return is_read;
 }
 

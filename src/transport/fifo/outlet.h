@@ -17,6 +17,7 @@
 struct weir_outlet {
     int fd;               /* to write to; -1: none */
     int hold_fd;          /* the same pipe, open for reading so that it stays; -1: none */
+    int wants_hold;       /* should hold_fd be missing, it is opened again */
     int framing;          /* enum weir_framing */
     int is_full;          /* the last flush left something */
     int is_direct;        /* the descriptor is in packet mode */
