@@ -587,15 +587,14 @@ static void test_no_descriptor_for_the_next_writer(void **state) {
 static void test_the_newest_stay_after_a_moment_without_descriptors(void **state) {
     (void)state;
     struct rlimit old, none;
-    uint32_t readers = 1;
     weir_writer *writer = writer_open("?capacity=64K");
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
     none = old;
     none.rlim_cur = 3;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    (void)weir_writer_readers(writer, &readers, NULL);
+    int status = weir_writer_wait_readers(writer, 1, 0, NULL);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-    assert_int_equal(readers, 0);
+    assert_int_equal(status, WEIR_ETIMEOUT);
     for (uint64_t i = 1; i <= 2000; i++)
         assert_int_equal(send_bytes(writer, i, 1000), WEIR_OK);
     weir_reader *reader = reader_open("");
