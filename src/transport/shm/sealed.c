@@ -128,6 +128,7 @@ static int sealed_join(struct weir_backing *backing, const struct weir_place *pl
                        weir_error *err) {
     struct weir_sealed_backing *state = (struct weir_sealed_backing *)backing->state;
     int is_writer = access == WEIR_CHANNEL_WRITE;
+    weir_files_begin(backing, place);
     state->sealed = sealed_new(place);
     if (!state->sealed)
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", place->text);
@@ -180,6 +181,7 @@ static void sealed_leave(struct weir_backing *backing, int must_go) {
     (void)must_go; /* without its ends nothing of it is left */
     if (files->members_fd >= 0 && backing->uid == geteuid() && has_mark(files))
         weir_files_go(backing);
+    weir_files_give_back(files);
     sealed_abandon(backing);
 }
 

@@ -22,6 +22,7 @@
 #define WEIR_SHM_SEALED_H
 
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -84,15 +85,21 @@ enum weir_sealed_state {
     WEIR_LANE_REFUSED = 4, /* no use asking this one again */
 };
 
+/* A socket in the file system. Some file systems give an inode away again at once, hence when it was made. */
+struct weir_sealed_socket {
+    uint64_t inode;
+    int64_t born; /* 0: this file system does not know */
+};
+
 /* A reader's connection to a writer. States change as they are listed; FREE to REFUSED are the thread's, OVER to FREE
  * is the owner's. */
 struct weir_sealed_lane {
     _Atomic(int) state;
     int fd;
-    int page_fd;     /* until it is mapped */
-    unsigned number; /* sock.N, */
-    ino_t inode;     /* this one of that name */
-    uint32_t wanted; /* segments that are still to come */
+    int page_fd;                      /* until it is mapped */
+    unsigned number;                  /* sock.N, */
+    struct weir_sealed_socket socket; /* this one of that name */
+    uint32_t wanted;                  /* segments that are still to come */
     int is_answered;
     struct weir_sealed_segment segments[WEIR_SEALED_SEGMENTS];
 };
@@ -143,6 +150,13 @@ static inline void weir_descriptor_close(int *fd) {
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
+}
+
+/* End a connection, for a forked child that has it as well, too: to close ours alone would not be seen. */
+static inline void weir_connection_end(int *fd) {
+    if (*fd >= 0)
+        shutdown(*fd, SHUT_RDWR);
+    weir_descriptor_close(fd);
 }
 
 /* ---- sealed.c ---- */

@@ -102,7 +102,7 @@ static void guest_drop(struct weir_sealed *sealed, unsigned slot) {
     weir_futex_wake(&place->space);
     weir_sealed_slot_map(sealed, slot, -1);
     atomic_store(&sealed->answered[slot], 0);
-    weir_descriptor_close(&sealed->guests[slot].fd);
+    weir_connection_end(&sealed->guests[slot].fd);
 }
 
 /* A free slot for a reader of @uid. Return: WEIR_SHM_SLOTS, with why. */
@@ -334,7 +334,7 @@ void weir_door_close(struct weir_sealed *sealed) {
         if (sealed->guests[slot].fd >= 0)
             guest_drop(sealed, slot);
     for (size_t i = 0; i < WEIR_SEALED_PENDING; i++)
-        weir_descriptor_close(&sealed->pending[i].fd);
+        weir_connection_end(&sealed->pending[i].fd);
 }
 
 /* ---- the owner ---- */

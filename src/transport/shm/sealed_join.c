@@ -28,8 +28,7 @@
 
 enum { RECEIVES_MAX = 64, POLLS_MAX = 2 + WEIR_SHM_LANES, EVENT_KEY = WEIR_SHM_LANES, RESCAN_MS = 50 };
 static const int64_t JOIN_WAIT_MAX_NS = INT64_C(10000000000);
-
-static const ino_t UNSEEN = (ino_t)-1;
+static const int64_t NS_PER_S = 1000000000;
 
 static int state_of(const struct weir_sealed_lane *lane) {
     return atomic_load_explicit(&lane->state, memory_order_acquire);
@@ -42,7 +41,7 @@ static unsigned index_of(const struct weir_sealed *sealed, const struct weir_sea
 /* ---- a connection ---- */
 
 static void lane_clear(struct weir_sealed_lane *lane, enum weir_sealed_state state) {
-    weir_descriptor_close(&lane->fd);
+    weir_connection_end(&lane->fd);
     weir_descriptor_close(&lane->page_fd);
     for (size_t i = 0; i < WEIR_SEALED_SEGMENTS; i++)
         weir_descriptor_close(&lane->segments[i].fd);
@@ -56,18 +55,28 @@ static int is_owner(const struct weir_sealed *sealed, int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == sealed->uid;
 }
 
-/* The socket that has the name sock.@number. Return: 0 when there is none; UNSEEN when that cannot be said now. */
-static ino_t inode_of(const struct weir_sealed *sealed, unsigned number) {
-    struct stat about;
+enum seen { NONE, SEEN, UNSEEN /* that cannot be said now */ };
+
+/* The socket that has the name sock.@number. */
+static enum seen socket_of(const struct weir_sealed *sealed, unsigned number, struct weir_sealed_socket *ret) {
+    struct statx about;
     char name[16];
     snprintf(name, sizeof(name), "sock.%u", number);
-    if (fstatat(sealed->directory, name, &about, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : UNSEEN;
-    return S_ISSOCK(about.st_mode) ? about.st_ino : 0;
+    if (statx(sealed->directory, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_INO | STATX_BTIME, &about) != 0)
+        return errno == ENOENT ? NONE : UNSEEN;
+    *ret = (struct weir_sealed_socket){.inode = about.stx_ino};
+    if (about.stx_mask & STATX_BTIME)
+        ret->born = about.stx_btime.tv_sec * NS_PER_S + about.stx_btime.tv_nsec;
+    return S_ISSOCK(about.stx_mode) ? SEEN : NONE;
 }
 
-/* Connect to sock.@number, which is @inode now, and say hello. Return: 0 when it is worth trying again. */
-static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, unsigned number, ino_t inode) {
+static int is_same(struct weir_sealed_socket a, struct weir_sealed_socket b) {
+    return a.inode == b.inode && a.born == b.born;
+}
+
+/* Connect to sock.@number, which is @which now, and say hello. Return: 0 when it is worth trying again. */
+static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, unsigned number,
+                    struct weir_sealed_socket which) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char path[WEIR_SEALED_PATH_SIZE];
     struct weir_sealed_packet hello = weir_sealed_packet(WEIR_SEALED_HELLO, 0);
@@ -76,7 +85,7 @@ static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, u
     hello.value = sealed->place.is_observer ? 0 : WEIR_SEALED_HOLDS;
     lane->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     lane->number = number;
-    lane->inode = inode;
+    lane->socket = which;
     if (lane->fd < 0 || connect(lane->fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         int is_dead = errno == ECONNREFUSED || errno == ENOENT; /* what has died never listens again */
         lane_clear(lane, WEIR_LANE_FREE);
@@ -84,7 +93,8 @@ static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, u
     }
     /* Somebody may have taken the name between the look and the call: then we are connected to we do not know whom, and
      * would connect to him again when we see his socket. */
-    if (inode_of(sealed, number) != inode) {
+    struct weir_sealed_socket now;
+    if (socket_of(sealed, number, &now) != SEEN || !is_same(now, which)) {
         lane_clear(lane, WEIR_LANE_FREE);
         return 0;
     }
@@ -98,19 +108,26 @@ static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, u
     return 1;
 }
 
-/* The lane for sock.@number, which is @inode now; NULL when we know it, or there is no place. */
-static struct weir_sealed_lane *place_find(struct weir_sealed *sealed, unsigned number, ino_t inode) {
+/* The lane for sock.@number, which is @which now; NULL when we know it, or there is no place. *ret_must_wait: it is to
+ * be asked when the owner has read to its end what an earlier writer left: before, there is no place, or that one's
+ * socket cannot be told from this one. */
+static struct weir_sealed_lane *place_find(struct weir_sealed *sealed, unsigned number, struct weir_sealed_socket which,
+                                           int *ret_must_wait) {
     struct weir_sealed_lane *place = NULL;
+    *ret_must_wait = 0;
     for (size_t i = 0; i < WEIR_SHM_LANES; i++) {
         struct weir_sealed_lane *lane = &sealed->lanes[i];
         int state = state_of(lane);
-        if (state != WEIR_LANE_FREE && lane->number == number && lane->inode == inode)
+        if (state != WEIR_LANE_FREE && lane->number == number && is_same(lane->socket, which)) {
+            *ret_must_wait = state == WEIR_LANE_OVER;
             return NULL;
+        }
         if (state == WEIR_LANE_REFUSED && lane->number == number)
             place = lane; /* that one is no more */
         else if (state == WEIR_LANE_FREE && !place)
             place = lane;
     }
+    *ret_must_wait = place == NULL;
     return place;
 }
 
@@ -118,11 +135,13 @@ static struct weir_sealed_lane *place_find(struct weir_sealed *sealed, unsigned 
 static int writers_ask(struct weir_sealed *sealed) {
     int all = 1;
     for (unsigned number = 0; number < WEIR_SHM_LANES; number++) {
-        ino_t inode = inode_of(sealed, number);
-        struct weir_sealed_lane *place = inode && inode != UNSEEN ? place_find(sealed, number, inode) : NULL;
-        all &= inode != UNSEEN;
+        struct weir_sealed_socket which;
+        enum seen seen = socket_of(sealed, number, &which);
+        int must_wait = seen == UNSEEN;
+        struct weir_sealed_lane *place = seen == SEEN ? place_find(sealed, number, which, &must_wait) : NULL;
+        all &= !must_wait;
         if (place)
-            all &= lane_ask(sealed, place, number, inode);
+            all &= lane_ask(sealed, place, number, which);
     }
     return all;
 }

@@ -37,17 +37,21 @@ void weir_waker_fini(struct weir_waker *waker) {
     }
 }
 
-static void descriptor_signal(struct weir_waker *waker, const struct weir_shm_channel *channel, unsigned slot) {
+/* Return: 0 when there is no descriptor or memory at this moment, so that the slot is still to be answered. */
+static int descriptor_signal(struct weir_waker *waker, const struct weir_shm_channel *channel, unsigned slot) {
     uint32_t arming = atomic_load(&weir_channel_slot(channel, slot)->arming);
     if (waker->answered[slot] == arming)
-        return;
-    waker->answered[slot] = arming;
+        return 1;
     if (waker->fifo[slot] < 0)
         waker->fifo[slot] = channel->backing.ops->wake_open(&channel->backing, slot, 0, 0);
+    if (waker->fifo[slot] < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        return 0;
+    waker->answered[slot] = arming;
     if (waker->fifo[slot] >= 0) {
         ssize_t count = write(waker->fifo[slot], "", 1);
         (void)count; /* a full FIFO is readable, which is all that is wanted */
     }
+    return 1;
 }
 
 /* Only where all who can write the slot are our own user: the C library believes what it finds there. */
@@ -58,10 +62,13 @@ static void semaphore_post(const struct weir_shm_channel *channel, unsigned slot
 }
 
 void weir_waker_wake(struct weir_waker *waker, const struct weir_shm_channel *channel) {
-    waker->ticket = atomic_load(&channel->cursors->ticket);
+    uint64_t ticket = atomic_load(&channel->cursors->ticket);
     uint64_t armed = atomic_load(&channel->cursors->armed);
+    waker->ticket = ticket;
     for (; armed; armed &= armed - 1)
-        descriptor_signal(waker, channel, (unsigned)__builtin_ctzll(armed));
+        if (!descriptor_signal(waker, channel, (unsigned)__builtin_ctzll(armed)))
+            waker->ticket =
+                ticket - 1; /* who is armed sleeps for as long as he likes: try again after the next commit */
     uint64_t posting = atomic_load(&channel->cursors->posting);
     for (; posting; posting &= posting - 1)
         semaphore_post(channel, (unsigned)__builtin_ctzll(posting));
