@@ -250,14 +250,14 @@ static void test_a_child_of_who_cleans(void **state) {
 
 /* ---- out of descriptors, memory, locks ---- */
 
-/* The lowest descriptor that is free is the first that we may not have. */
-static struct rlimit descriptors_end(void) {
+/* Of the descriptors that are free we may have only the lowest @count. */
+static struct rlimit descriptors_end(unsigned count) {
     struct rlimit before, now;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     int lowest = dup(0);
     assert_true(lowest >= 0);
     close(lowest);
-    now = (struct rlimit){(rlim_t)lowest, before.rlim_max};
+    now = (struct rlimit){(rlim_t)lowest + count, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
     return before;
 }
@@ -272,7 +272,7 @@ static void test_a_descriptor_that_could_not_be_told(void **state) {
     assert_int_equal(weir_reader_fd(reader, &poll_it.fd, NULL), WEIR_OK);
     assert_int_equal(weir_reader_next(reader, 0, &message, NULL), WEIR_ETIMEOUT);
     assert_int_equal(poll(&poll_it, 1, 0), 0);
-    struct rlimit before = descriptors_end();
+    struct rlimit before = descriptors_end(0);
     assert_int_equal(send_number(writer, 1, 64), WEIR_OK);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(send_number(writer, 2, 64), WEIR_OK);
@@ -473,6 +473,147 @@ static void test_a_socket_with_an_inode_that_comes_again(void **state) {
     setenv("WEIR_SHM_DIR", before, 1);
 }
 
+static void wait_for(int fd) {
+    char byte;
+    assert_int_equal(read(fd, &byte, 1), 1);
+}
+
+static void tell(int fd) {
+    assert_int_equal(write(fd, "", 1), 1);
+}
+
+/* A writer in a child that says when it is open, and sends when it is told to. @spare: so many descriptors it has until
+ * then. */
+static pid_t writer_beside(int says[2], int hears[2], int spare) {
+    assert_true(pipe(says) == 0 && pipe(hears) == 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child != 0)
+        return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct rlimit before;
+    if (spare < 0)
+        wait_for(hears[0]);
+    weir_writer *writer = writer_of("shm://a?sealed=1");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    if (spare >= 0)
+        descriptors_end((unsigned)spare);
+    tell(says[1]);
+    wait_for(hears[0]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(send_number(writer, 9, 64), WEIR_OK);
+    for (;;)
+        pause();
+}
+
+static void writer_beside_end(pid_t child, int says[2], int hears[2]) {
+    child_end(child);
+    close(says[0]), close(says[1]), close(hears[0]), close(hears[1]);
+}
+
+/* Who has no descriptor for a reader at this moment refuses it, and lets it in when it comes again. */
+static void test_a_writer_that_has_no_descriptor_now(void **state) {
+    (void)state;
+    int says[2], hears[2];
+    pid_t child = writer_beside(says, hears, 1); /* for the connection, and none for the page */
+    wait_for(says[0]);
+    weir_writer *writer = writer_of("shm://a?sealed=1");
+    weir_reader *reader = reader_of("shm://a?sealed=1");
+    assert_int_equal(send_number(writer, 8, 64), WEIR_OK);
+    assert_int_equal(next_number(reader), 8);
+    tell(hears[1]);
+    assert_int_equal(next_number(reader), 9);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+    writer_beside_end(child, says, hears);
+}
+
+/* Nor does a reader that has none for what it is given believe that it was given nothing. */
+static void test_a_reader_that_has_no_descriptor_now(void **state) {
+    (void)state;
+    int says[2], hears[2];
+    pid_t child = writer_beside(says, hears, -1);
+    weir_reader *reader = reader_of("shm://a?sealed=1");
+    struct rlimit before = descriptors_end(1);
+    tell(hears[1]);
+    wait_for(says[0]);
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL); /* so that it has been asked, and answered */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    tell(hears[1]);
+    assert_int_equal(next_number(reader), 9);
+    weir_reader_close(reader);
+    writer_beside_end(child, says, hears);
+}
+
+static int sealed_with_few_descriptors(void) {
+    struct timespec time;
+    if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, 64}) != 0)
+        return CANNOT;
+    weir_reader *reader = reader_of("shm://a?sealed=1");
+    weir_writer *writer = writer_of("shm://a?sealed=1&readers=1&timeout=20s");
+    if (send_number(writer, 3, 64) != WEIR_OK || next_number(reader) != 3)
+        return WRONG;
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    weir_writer_close(writer);
+    weir_reader_close(reader);
+    return time.tv_sec == 0 && time.tv_nsec < SECOND / 2 ? 0 : WRONG + 1;
+}
+
+/* The threads of sealed ends sleep in a process that may have only few descriptors, too. */
+static void test_few_descriptors(void **state) {
+    (void)state;
+    in_child(sealed_with_few_descriptors, "descriptors cannot be limited here");
+}
+
+/* ---- sizes ---- */
+
+static uint64_t addresses_used(void) {
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    assert_true(file && fscanf(file, "%lu", &pages) == 1);
+    fclose(file);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int read_beside_a_giant(void) {
+    weir_reader *reader = NULL;
+    weir_message *message;
+    rlim_t size = (rlim_t)addresses_used() + (UINT64_C(1) << 36);
+    if (setrlimit(RLIMIT_AS, &(struct rlimit){size, size}) != 0)
+        return CANNOT;
+    if (weir_reader_open("shm://a?from=oldest", &reader, NULL) != WEIR_OK)
+        return WRONG;
+    int told = 0, status;
+    while ((status = weir_reader_next(reader, 20 * SECOND, &message, NULL)) == WEIR_ECORRUPT)
+        told++;
+    return status == WEIR_OK && number_of(message) == 1 && told <= 1 ? 0 : WRONG + 1;
+}
+
+/* A lane of another user that nobody can map keeps nobody from the others. */
+static void test_a_lane_of_a_stranger_that_is_too_large(void **state) {
+    (void)state;
+    enum { STRANGER = 61003 };
+    char path[200];
+    const uint64_t capacity = WEIR_SHM_CAPACITY_MAX;
+    weir_writer *writer = writer_of("shm://a?capacity=64K"), *other = writer_of("shm://a?capacity=64K");
+    assert_int_equal(send_number(writer, 1, 64), WEIR_OK);
+    uint64_t offset = (uint64_t)(of_writer(other)->lane.segment.ring - of_writer(other)->lane.segment.map);
+    weir_writer_close(other);
+    snprintf(path, sizeof(path), "%s/weir-%d/a/lane.1.1", getenv("WEIR_SHM_DIR"), (int)geteuid());
+    if (chown(path, STRANGER, (gid_t)-1) != 0) {
+        weir_writer_close(writer);
+        print_message("skip: only root can give a file away\n");
+        skip();
+    }
+    assert_int_equal(truncate(path, (off_t)(offset + capacity)), 0);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, &capacity, 8, offsetof(struct weir_lane_header, capacity)), 8);
+    close(fd);
+    in_child(read_beside_a_giant, "addresses cannot be limited here");
+    weir_writer_close(writer);
+}
+
 /* ---- the last segment there can be ---- */
 
 /* Behind segment 2^32 - 1 would come one that says that there is no lane. */
@@ -516,6 +657,10 @@ int main(void) {
         CASE(test_a_store_that_is_read_only),
         CASE(test_more_writers_than_places),
         CASE(test_a_socket_with_an_inode_that_comes_again),
+        CASE(test_a_writer_that_has_no_descriptor_now),
+        CASE(test_a_reader_that_has_no_descriptor_now),
+        CASE(test_few_descriptors),
+        CASE(test_a_lane_of_a_stranger_that_is_too_large),
         CASE(test_a_lane_that_has_grown_as_often_as_it_can),
     };
     if (getenv("WEIR_TEST_FILTER"))

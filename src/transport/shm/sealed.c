@@ -93,6 +93,22 @@ void weir_sealed_thread_stop(struct weir_sealed *sealed) {
     weir_descriptor_close(&sealed->control_fd);
 }
 
+int weir_sealed_poll(struct pollfd *polls, size_t count, int64_t timeout_ns) {
+    enum { NS_PER_S = 1000000000, NAP_NS = 10 * 1000 * 1000 };
+    struct pollfd used[WEIR_SEALED_POLLS_MAX];
+    size_t used_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (polls[i].fd >= 0)
+            used[used_count++] = polls[i];
+    struct timespec timeout = {timeout_ns / NS_PER_S, timeout_ns % NS_PER_S};
+    int status = ppoll(used, used_count, timeout_ns == INT64_MAX ? NULL : &timeout, NULL);
+    if (status < 0 && errno != EINTR)
+        nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+    for (size_t i = count; i-- > 0;)
+        polls[i].revents = polls[i].fd >= 0 && status > 0 ? used[--used_count].revents : 0;
+    return status;
+}
+
 /* ---- coming and going ---- */
 
 static struct weir_sealed *sealed_new(const struct weir_place *place) {

@@ -21,6 +21,7 @@
 #ifndef WEIR_SHM_SEALED_H
 #define WEIR_SHM_SEALED_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -101,6 +102,8 @@ struct weir_sealed_lane {
     struct weir_sealed_socket socket; /* this one of that name */
     uint32_t wanted;                  /* segments that are still to come */
     int is_answered;
+    int is_delayed;        /* its writer has no memory for us now */
+    _Atomic(int) is_final; /* it was we who ended it: who came again would read the same once more */
     struct weir_sealed_segment segments[WEIR_SEALED_SEGMENTS];
 };
 
@@ -181,6 +184,10 @@ struct weir_sealed_segment *weir_sealed_segment_find(struct weir_sealed_segment 
 /* A thread that takes no signals and runs until it is stopped. Return: 0, or an error number. */
 int weir_sealed_thread_start(struct weir_sealed *sealed, void *(*run)(void *));
 void weir_sealed_thread_stop(struct weir_sealed *sealed);
+/* As poll, but of those places that are not empty (fd -1), as poll takes no more than the process may have descriptors
+ * (RLIMIT_NOFILE). @timeout_ns: INT64_MAX for no end. A poll that fails takes a moment, so that nobody spins on it. */
+enum { WEIR_SEALED_POLLS_MAX = 2 + WEIR_SEALED_PENDING + WEIR_SHM_SLOTS };
+int weir_sealed_poll(struct pollfd *polls, size_t count, int64_t timeout_ns);
 /* "/proc/self/fd/D/sock.N", with @suffix. */
 enum { WEIR_SEALED_PATH_SIZE = 64 };
 void weir_sealed_path(const struct weir_sealed *sealed, unsigned number, const char *suffix,

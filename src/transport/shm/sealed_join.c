@@ -7,7 +7,6 @@
  * one, the opener's), from then on its owner's; the thread then only looks whether the connection has ended. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,7 +25,7 @@
 #include "os/packet.h"
 #include "transport/shm/sealed.h"
 
-enum { RECEIVES_MAX = 64, POLLS_MAX = 2 + WEIR_SHM_LANES, EVENT_KEY = WEIR_SHM_LANES, RESCAN_MS = 50 };
+enum { RECEIVES_MAX = 64, POLLS_MAX = 2 + WEIR_SHM_LANES, EVENT_KEY = WEIR_SHM_LANES, RESCAN_NS = 50 * 1000 * 1000 };
 static const int64_t JOIN_WAIT_MAX_NS = INT64_C(10000000000);
 static const int64_t NS_PER_S = 1000000000;
 
@@ -45,7 +44,8 @@ static void lane_clear(struct weir_sealed_lane *lane, enum weir_sealed_state sta
     weir_descriptor_close(&lane->page_fd);
     for (size_t i = 0; i < WEIR_SEALED_SEGMENTS; i++)
         weir_descriptor_close(&lane->segments[i].fd);
-    lane->is_answered = 0;
+    lane->is_answered = lane->is_delayed = 0;
+    atomic_store_explicit(&lane->is_final, 0, memory_order_relaxed);
     atomic_store_explicit(&lane->state, state, memory_order_release);
 }
 
@@ -119,7 +119,7 @@ static struct weir_sealed_lane *place_find(struct weir_sealed *sealed, unsigned 
         struct weir_sealed_lane *lane = &sealed->lanes[i];
         int state = state_of(lane);
         if (state != WEIR_LANE_FREE && lane->number == number && is_same(lane->socket, which)) {
-            *ret_must_wait = state == WEIR_LANE_OVER;
+            *ret_must_wait = state == WEIR_LANE_OVER && !atomic_load(&lane->is_final);
             return NULL;
         }
         if (state == WEIR_LANE_REFUSED && lane->number == number)
@@ -162,8 +162,11 @@ static int answer_take(struct weir_sealed *sealed, struct weir_sealed_lane *lane
     if (lane->is_answered)
         return 0;
     if (packet->value != 0) {
+        lane->is_delayed = packet->value == WEIR_ENOMEM;
         sealed->refused_status =
-            packet->value == WEIR_EBUSY || packet->value == WEIR_EVERSION ? (int)packet->value : WEIR_EACCESS;
+            packet->value == WEIR_EBUSY || packet->value == WEIR_EVERSION || packet->value == WEIR_ENOMEM
+                ? (int)packet->value
+                : WEIR_EACCESS;
         for (size_t i = 0; i < sizeof(packet->text) - 1 && packet->text[i]; i++)
             sealed->refused_text[i] = packet->text[i] >= ' ' && packet->text[i] < 0x7F ? packet->text[i] : '?';
         return 0;
@@ -213,6 +216,8 @@ void weir_join_receive(struct weir_sealed *sealed, struct weir_sealed_lane *lane
         status = packet_take(sealed, lane);
     if (status == WEIR_OK || status == WEIR_EAGAIN)
         return;
+    if (status != WEIR_ECLOSED)
+        atomic_store(&lane->is_final, 1);
     epoll_ctl(sealed->epoll_fd, EPOLL_CTL_DEL, lane->fd, NULL); /* its end would make it readable for ever */
     shutdown(lane->fd, SHUT_RDWR);                              /* by which the thread sees that it is over */
 }
@@ -240,7 +245,7 @@ static int lane_show(struct weir_sealed *sealed, struct weir_sealed_lane *lane) 
     return 0;
 }
 
-/* Something has come from a writer that we have asked. Return: 0 when it is worth asking again. */
+/* Something has come from a writer that we have asked. Return: 0 when it is to be asked again, a moment later. */
 static int asked_hear(struct weir_sealed *sealed, struct weir_sealed_lane *lane) {
     int status = WEIR_OK;
     while (status == WEIR_OK && !(lane->is_answered && lane->wanted == 0))
@@ -249,11 +254,12 @@ static int asked_hear(struct weir_sealed *sealed, struct weir_sealed_lane *lane)
         return 1;
     if (status == WEIR_OK && (!sealed->cursors || lane_show(sealed, lane) == 0))
         return 1; /* without cursors: weir_join_map shows it */
-    /* It was we who had no memory for what he gave us: he is not to blame. */
-    lane_clear(lane, status == WEIR_OK ? WEIR_LANE_FREE : WEIR_LANE_REFUSED);
+    /* One of the two has no memory at this moment: it is worth asking again. */
+    int is_later = status == WEIR_OK || status == WEIR_ENOMEM || lane->is_delayed;
+    lane_clear(lane, is_later ? WEIR_LANE_FREE : WEIR_LANE_REFUSED);
     if (sealed->cursors)
         weir_sealed_slot_map(sealed, index_of(sealed, lane), -1);
-    return status != WEIR_OK;
+    return !is_later;
 }
 
 /* ---- at open ---- */
@@ -275,10 +281,9 @@ static void answers_await(struct weir_sealed *sealed) {
     int64_t deadline = weir_deadline(wait < 0 || wait > JOIN_WAIT_MAX_NS ? JOIN_WAIT_MAX_NS : wait);
     while (asked_poll(sealed, polls) > 0) {
         int64_t left = weir_deadline_left(deadline);
-        struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
         if (left == 0)
             return; /* stopped writers; the thread goes on waiting for them */
-        if (ppoll(polls, WEIR_SHM_LANES, &timeout, NULL) <= 0)
+        if (weir_sealed_poll(polls, WEIR_SHM_LANES, left) <= 0)
             continue;
         for (size_t i = 0; i < WEIR_SHM_LANES; i++)
             if (polls[i].fd >= 0 && polls[i].revents)
@@ -374,7 +379,7 @@ static void *join_run(void *user) {
         polls[0] = (struct pollfd){.fd = sealed->control_fd, .events = POLLIN};
         polls[1] = (struct pollfd){.fd = sealed->inotify_fd, .events = POLLIN};
         lanes_poll(sealed, polls + 2);
-        int some = poll(polls, POLLS_MAX, all && sealed->inotify_fd >= 0 ? -1 : RESCAN_MS);
+        int some = weir_sealed_poll(polls, POLLS_MAX, all && sealed->inotify_fd >= 0 ? INT64_MAX : RESCAN_NS);
         may_ask = some <= 0 || lanes_handle(sealed, polls + 2);
     }
     return NULL;
@@ -463,5 +468,5 @@ void weir_join_lane_free(const struct weir_backing *backing, unsigned lane) {
     epoll_ctl(sealed->epoll_fd, EPOLL_CTL_DEL, sealed->lanes[lane].fd, NULL);
     atomic_store(&sealed->page->generation[lane], 0);
     weir_sealed_slot_map(sealed, lane, -1);
-    lane_clear(&sealed->lanes[lane], WEIR_LANE_FREE);
+    lane_clear(&sealed->lanes[lane], atomic_load(&sealed->lanes[lane].is_final) ? WEIR_LANE_REFUSED : WEIR_LANE_FREE);
 }
