@@ -103,6 +103,8 @@ const char *cli_style(const char *style);
 /* "350ms", "12s", "5m"; "64M", "1.5K". @text: 16 bytes. */
 const char *cli_age(int64_t ns, char *text);
 const char *cli_size(uint64_t bytes, char *text);
+/* What follows a noun behind a number: "1 reader", "2 readers". */
+#define CLI_S(count) ((count) == 1 ? "" : "s")
 /* Append a value for people: arrays shortened, ndarrays as "f64[4,256] min/mean/max". */
 void cli_readable(const weir_value *value, weir_buffer *out);
 /* Append text with what could command a terminal escaped, as JSON escapes it. */
@@ -120,11 +122,20 @@ int cli_print_message(weir_message *message);
 /* 1 when @view is the text @text. */
 int cli_view_is(weir_view view, const char *text);
 
+/* ---- company.c: who else is there ---- */
+
+/* Say so when a message was sent to, or is to be read from, a channel that only a server has open. */
+void cli_company_of_message(const char *address);
+void cli_company_of_reader(const char *address);
+
 /* ---- signals.c: Ctrl-C and waiting ---- */
 
 /* From now on SIGINT and SIGTERM only set a flag, the second one ends the process at once; before, they end it at
  * once. */
 void cli_signals_begin(void);
+/* Close a writer that was waited with in slices: what is queued goes for as long as @timeout_ns, its own, says, unless
+ * a signal comes. */
+void cli_writer_close(weir_writer *writer, int64_t timeout_ns);
 /* 0, or the number of the signal that came. */
 int cli_is_interrupted(void);
 int64_t cli_clock(void); /* monotonic, ns */

@@ -121,7 +121,7 @@ static int item_convert(const struct conversion *conversion, weir_view input, we
     return status;
 }
 
-static int convert(const struct conversion *conversion, weir_view input, weir_buffer *output) {
+static int convert(const struct conversion *conversion, const char *name, weir_view input, weir_buffer *output) {
     weir_doc *doc = NULL;
     weir_error err = {0};
     size_t used = 0, offset = 0, number = 0;
@@ -143,8 +143,10 @@ static int convert(const struct conversion *conversion, weir_view input, weir_bu
     weir_doc_free(doc);
     progress_clear();
     if (status && number > 0)
-        return cli_fail(cli_exit_of(status), "item %zu, which begins at byte %zu: %s", number, offset, err.text);
-    return status ? cli_error(status, &err) : CLI_OK;
+        return cli_fail(cli_exit_of(status), "%s: item %zu, which begins at byte %zu: %s", name, number, offset,
+                        err.text);
+    return status ? cli_fail(cli_exit_of(status), "%s: %s", name, err.text[0] ? err.text : weir_err_text(status))
+                  : CLI_OK;
 }
 
 /* Whether a path means standard input or output. */
@@ -273,7 +275,8 @@ static int run(int argc, char **argv) {
     if (exit == CLI_OK)
         exit = input_read(argc > 0 ? argv[0] : NULL, input);
     if (exit == CLI_OK)
-        exit = convert(&conversion, weir_buffer_view(input), output);
+        exit = convert(&conversion, argc > 0 && !is_standard(argv[0]) ? argv[0] : "standard input",
+                       weir_buffer_view(input), output);
     if (exit == CLI_OK)
         exit = output_write(argc > 1 ? argv[1] : NULL, weir_buffer_view(output));
     weir_buffer_free(input);

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -354,18 +355,18 @@ static int page_answers(unsigned port) {
     return is_there;
 }
 
-/* Run until somebody ends it. Return: exit code. */
+/* Run until somebody ends it. Ctrl-C is how it is meant to end, so no failure. Return: exit code. */
 static int demo_run(struct demo *demo) {
-    int signal = 0;
+    int number = 0;
     int64_t patience = cli_clock() + PAGE_WAIT_S * SECOND;
     parts_tell(demo);
-    while (!signal && !page_answers(demo->port) && cli_clock() < patience)
-        signal = supervisor_run(&demo->supervisor, cli_clock() + SECOND / 20);
-    if (!signal) {
+    while (!number && !page_answers(demo->port) && cli_clock() < patience)
+        number = supervisor_run(&demo->supervisor, cli_clock() + SECOND / 20);
+    if (!number) {
         hints_tell(demo);
-        signal = supervisor_run(&demo->supervisor, INT64_MAX);
+        number = supervisor_run(&demo->supervisor, INT64_MAX);
     }
-    return CLI_SIGNAL + signal;
+    return number == SIGINT ? CLI_OK : CLI_SIGNAL + number;
 }
 
 static int run(int argc, char **argv) {

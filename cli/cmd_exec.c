@@ -96,8 +96,8 @@ static int messages_take(struct node *node) {
         if (status == WEIR_OK)
             status = data_append(node, message, &err);
         if (status == WEIR_OK && weir_message_gap(message))
-            cli_say("%s: %" PRIu64 " lost before seq %" PRIu64, args.from_address, weir_message_gap(message),
-                    weir_message_seq(message));
+            cli_say("%s: %" PRIu64 " message%s lost before seq %" PRIu64, args.from_address, weir_message_gap(message),
+                    CLI_S(weir_message_gap(message)), weir_message_seq(message));
         if (status)
             return cli_error(status, &err);
         node->deadline = cli_deadline(args.timeout_ns);
@@ -134,7 +134,7 @@ static int send(struct node *node, const weir_value *value, weir_view raw) {
                        : weir_writer_send_bytes(node->writer, args.op, NULL, WEIR_CODEC_RAW,
                                                 weir_type_text(node->type).data, raw.data, raw.size, &err);
     } while (cli_keep_waiting(status, deadline));
-    if ((status == WEIR_ETIMEOUT || status == WEIR_ENOSPC) && cli_is_interrupted())
+    if (status == WEIR_ETIMEOUT && cli_is_interrupted())
         return CLI_OK; /* the loop sees it */
     return status ? cli_error(status, &err) : CLI_OK;
 }
@@ -261,9 +261,26 @@ static int form_read(const char *option, const char *text, enum form *ret) {
     return cli_fail(CLI_USAGE, "exec: %s %s: there are lines, json, csv and raw", option, text);
 }
 
+/* Do both addresses name one channel? A name with and without its scheme is one. */
+static int is_loop(void) {
+    static const char scheme[] = "shm://";
+    const char *from = args.from_address, *to = args.to_address;
+    if (!from || !to)
+        return 0;
+    from += strncmp(from, scheme, sizeof(scheme) - 1) == 0 ? sizeof(scheme) - 1 : 0;
+    to += strncmp(to, scheme, sizeof(scheme) - 1) == 0 ? sizeof(scheme) - 1 : 0;
+    size_t size = strcspn(from, "?");
+    return size == strcspn(to, "?") && strncmp(from, to, size) == 0;
+}
+
 static int arguments_check(struct node *node) {
     if (!args.from_address && !args.to_address)
         return cli_fail(CLI_USAGE, "exec: say -i ADDR, -o ADDR, or both; usage: weir exec %s", cli_exec.usage);
+    if (is_loop())
+        return cli_fail(CLI_USAGE,
+                        "exec: -i and -o are one channel, %s: what the program says would come back to it; "
+                        "name another for -o",
+                        args.to_address);
     int exit = form_read("--in", args.feed, &node->feed);
     if (exit == CLI_OK)
         exit = form_read("--out", args.take, &node->take);
@@ -301,7 +318,7 @@ static int run(int argc, char **argv) {
     if (exit == CLI_OK)
         exit = node_run(&node, argv);
     weir_reader_close(node.reader);
-    weir_writer_close(node.writer);
+    cli_writer_close(node.writer, node.send_timeout_ns);
     weir_type_free(node.type);
     weir_doc_free(node.doc);
     weir_buffer_free(node.in);

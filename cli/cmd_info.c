@@ -75,6 +75,17 @@ static const char *number_field(const weir_value *map, const char *key, char *te
     return text;
 }
 
+/* "1 message", "- messages" */
+static const char *count_field(const weir_value *map, const char *key, const char *noun, char *text) {
+    uint64_t number = 0;
+    int is_known = weir_get_u64(map, key, &number) == WEIR_OK;
+    if (is_known)
+        snprintf(text, FIELD_SIZE, "%" PRIu64 " %s%s", number, noun, CLI_S(number));
+    else
+        snprintf(text, FIELD_SIZE, "- %ss", noun);
+    return text;
+}
+
 /* "weir (812 daq)" */
 static void process_field(const weir_value *map, weir_buffer *line) {
     field(map, "program", line);
@@ -82,7 +93,7 @@ static void process_field(const weir_value *map, weir_buffer *line) {
     field(map, "pid", line);
     append(line, ", user ");
     field(map, "user", line);
-    append(line, is_true(map, "is_stopped") ? ", stopped)" : ")");
+    append(line, is_true(map, "is_stopped") ? ", stopped)" : is_true(map, "is_gone") ? ", gone)" : ")");
 }
 
 /* ---- lines for scripts ---- */
@@ -104,7 +115,7 @@ static const char *const lane_keys[] = {"lane",     "state",      "pid",    "use
 static const char *const reader_keys[] = {"slot",    "role",       "state",         "pid",        "user",
                                           "program", "is_holding", "is_in_the_way", "is_stopped", "sleeps_on",
                                           "wait",    "gaps",       "copied",        NULL};
-static const char *const lag_keys[] = {"lane", "messages", "bytes", NULL};
+static const char *const lag_keys[] = {"lane", "messages", "bytes", "lost", "full", NULL};
 static const char *const end_keys[] = {"role",
                                        "pid",
                                        "user",
@@ -122,11 +133,17 @@ static const char *const end_keys[] = {"role",
                                        "options.wait",
                                        "address",
                                        NULL};
-static const char *const log_keys[] = {"framing",         "bytes",     "last_seq", "last", "torn_bytes",
-                                       "readers_holding", "observers", "problem",  NULL};
-static const char *const writer_keys[] = {"lane", "pid", "user", "program", NULL};
+static const char *const log_keys[] = {"framing",   "bytes",   "last_seq",  "last",  "torn_bytes", "readers_holding",
+                                       "observers", "problem", "first_seq", "first", "disk_bytes", NULL};
+static const char *const peer_keys[] = {"role",     "pid",       "user",   "program",  "is_stopped", "full",
+                                        "is_plain", "is_paused", "queued", "capacity", NULL};
+static const char *const behind_keys[] = {"role",         "pid",    "is_stopped", "behind.messages",
+                                          "behind.bytes", "queued", NULL};
+static const char *const pipe_keys[] = {"inside", "pipe_size", NULL};
+static const char *const copies_keys[] = {"copies", NULL};
+static const char *const writer_keys[] = {"lane", "pid", "user", "program", "is_stopped", NULL};
 static const char *const rotated_keys[] = {"path", "bytes", NULL};
-static const char *const process_keys[] = {"pid", "user", "program", NULL};
+static const char *const process_keys[] = {"pid", "user", "program", "is_stopped", NULL};
 
 static void each_tabs(const char *what, const weir_value *info, const char *key, const char *const *keys,
                       weir_buffer *line) {
@@ -167,11 +184,17 @@ static void info_tabs(const weir_value *info, weir_buffer *line) {
         tabs("reader", process, process_keys, line);
     if (weir_get(info, "framing", &process) == WEIR_OK)
         tabs("log", info, log_keys, line);
+    if (weir_get(info, "inside", &process) == WEIR_OK)
+        tabs("pipe", info, pipe_keys, line);
+    if (weir_get(info, "copies", &process) == WEIR_OK)
+        tabs("copies", info, copies_keys, line);
+    each_tabs("peer", info, "peers", peer_keys, line);
     each_tabs("writer", info, "writers", writer_keys, line);
     each_tabs("rotated", info, "rotated", rotated_keys, line);
     each_tabs("lane", info, "lanes", lane_keys, line);
     each_tabs("reader", info, "readers", reader_keys, line);
     each_tabs("end", info, "ends", end_keys, line);
+    each_tabs("behind", info, "ends", behind_keys, line);
 }
 
 /* ---- tables for people ---- */
@@ -252,10 +275,17 @@ static void head_print(const weir_value *info, weir_buffer *line) {
         cli_print_line(line);
     }
     writers_print(info, line);
+    pair_print(info, "copies", line);
     pair_print(info, "server", line);
     pair_print(info, "listener", line);
     pair_print(info, "writer", line);
     pair_print(info, "reader", line);
+    if (weir_get(info, "inside", &value) == WEIR_OK && weir_value_kind(value) != WEIR_KIND_NULL) {
+        char size[2][16];
+        label(line, "pipe");
+        append(line, "%s of %s inside", size_field(info, "inside", size[0]), size_field(info, "pipe_size", size[1]));
+        cli_print_line(line);
+    }
 }
 
 static void title_print(const char *title, weir_buffer *line) {
@@ -299,8 +329,44 @@ static void lane_print(const weir_value *lane, weir_buffer *line) {
     }
 }
 
+/* What its being behind does to writers. */
+static const char *holding_of(const weir_value *reader) {
+    const weir_value *lags = NULL;
+    int waits = 0, fails = 0, drops = 0;
+    weir_iter it;
+    if (text_is(reader, "role", "observer") || text_is(reader, "role", "client"))
+        return "holds nothing back";
+    if (!is_true(reader, "is_holding"))
+        return "holds nothing back (full=drop-oldest overwrites what it has not read)";
+    if (weir_get(reader, "lags", &lags) != WEIR_OK || weir_value_count(lags) == 0)
+        return "holds writers back";
+    weir_iter_init(&it, lags);
+    while (weir_iter_next(&it)) {
+        fails |= text_is(it.value, "full", "fail");
+        drops |= text_is(it.value, "full", "drop-newest");
+        waits |= !text_is(it.value, "full", "fail") && !text_is(it.value, "full", "drop-newest") &&
+                 !text_is(it.value, "full", "drop-oldest");
+    }
+    return waits   ? "holds writers back"
+           : fails ? "makes sends fail once it is a lane behind (full=fail)"
+           : drops ? "makes writers drop what is new once it is a lane behind (full=drop-newest)"
+                   : "holds nothing back (full=drop-oldest overwrites what it has not read)";
+}
+
+static void lag_print(const weir_value *lag, weir_buffer *line) {
+    char number[2][FIELD_SIZE], size[16];
+    uint64_t lost = 0, bytes;
+    append(line, "      %s ", count_field(lag, "messages", "message", number[0]));
+    if (weir_get_u64(lag, "bytes", &bytes) == WEIR_OK)
+        append(line, "(%s) ", cli_size(bytes, size));
+    append(line, "behind lane %s", number_field(lag, "lane", number[1]));
+    if (weir_get_u64(lag, "lost", &lost) == WEIR_OK && lost > 0)
+        append(line, ", and %" PRIu64 " more that it cannot get any more: overwritten before it read them", lost);
+    cli_print_line(line);
+}
+
 static void reader_print(const weir_value *reader, weir_buffer *line) {
-    char number[4][FIELD_SIZE], size[16];
+    char number[2][FIELD_SIZE];
     const weir_value *lags = NULL;
     weir_iter it;
     append(line, "%4s ", number_field(reader, "slot", number[0]));
@@ -308,9 +374,9 @@ static void reader_print(const weir_value *reader, weir_buffer *line) {
     field(reader, "role", line);
     append(line, "%s ", cli_style(CLI_PLAIN));
     process_field(reader, line);
-    append(line, ", %s, wait=", is_true(reader, "is_holding") ? "holds writers back" : "holds nothing back");
+    append(line, ", %s, wait=", holding_of(reader));
     field(reader, "wait", line);
-    append(line, ", %s missed", number_field(reader, "gaps", number[1]));
+    append(line, ", told of %s missed", number_field(reader, "gaps", number[1]));
     if (text_is(reader, "state", "dead"))
         append(line, "; dead, its place is given away when somebody needs it");
     cli_print_line(line);
@@ -323,11 +389,55 @@ static void reader_print(const weir_value *reader, weir_buffer *line) {
     if (weir_get(reader, "lags", &lags) != WEIR_OK || weir_value_kind(lags) != WEIR_KIND_ARRAY)
         return;
     weir_iter_init(&it, lags);
-    while (weir_iter_next(&it)) {
-        append(line, "      %s messages (%s) behind lane %s", number_field(it.value, "messages", number[2]),
-               size_field(it.value, "bytes", size), number_field(it.value, "lane", number[3]));
-        cli_print_line(line);
+    while (weir_iter_next(&it))
+        lag_print(it.value, line);
+}
+
+/* What an end of a log adds to its options. */
+static void file_options_print(const weir_value *end, weir_buffer *line) {
+    const weir_value *sync = NULL;
+    char size[16], number[FIELD_SIZE], age[16];
+    int64_t ns = 0;
+    if (weir_get(end, "options.sync", &sync) != WEIR_OK)
+        return;
+    append(line, " sync=");
+    field(end, "options.sync", line);
+    if (weir_get_i64(end, "options.sync_interval", &ns) == WEIR_OK)
+        append(line, ":%s", cli_age(ns, age));
+    if (weir_get_u64(end, "options.rotate", &(uint64_t){0}) == WEIR_OK)
+        append(line, " rotate=%s", size_field(end, "options.rotate", size));
+    if (weir_get_i64(end, "options.age", &ns) == WEIR_OK)
+        append(line, " age=%s", cli_age(ns, age));
+    append(line, " files=%s", number_field(end, "options.files", number));
+}
+
+static void behind_print(const weir_value *end, weir_buffer *line) {
+    char number[FIELD_SIZE], size[16];
+    uint64_t queued = 0, value;
+    if (weir_get_u64(end, "behind.messages", &value) == WEIR_OK)
+        append(line, "; %s behind", count_field(end, "behind.messages", "message", number));
+    if (weir_get_u64(end, "behind.bytes", &value) == WEIR_OK)
+        append(line, " (%s)", cli_size(value, size));
+    if (weir_get_u64(end, "queued", &queued) == WEIR_OK && queued > 0)
+        append(line, "; %s wait in its memory to be sent", cli_size(queued, size));
+}
+
+static void peer_print(const weir_value *peer, weir_buffer *line) {
+    const weir_value *full = NULL;
+    char size[2][16];
+    append(line, "     %s", cli_style(CLI_BOLD));
+    field(peer, "role", line);
+    append(line, "%s ", cli_style(CLI_PLAIN));
+    process_field(peer, line);
+    append(line, ": %s of %s wait for it%s", size_field(peer, "queued", size[0]), size_field(peer, "capacity", size[1]),
+           is_true(peer, "is_plain") ? ", speaks no frames" : "");
+    if (weir_get(peer, "full", &full) == WEIR_OK && weir_value_kind(full) != WEIR_KIND_NULL) {
+        append(line, ", full=");
+        field(peer, "full", line);
     }
+    if (is_true(peer, "is_paused"))
+        append(line, "; its next message waits for room with a reader");
+    cli_print_line(line);
 }
 
 static void end_print(const weir_value *end, weir_buffer *line) {
@@ -336,9 +446,10 @@ static void end_print(const weir_value *end, weir_buffer *line) {
     field(end, "role", line);
     append(line, "%s ", cli_style(CLI_PLAIN));
     process_field(end, line);
-    append(line, " for %s: %s messages, %s waits, %s missed, last %s", age_field(end, "since", age[0]),
-           number_field(end, "messages", number[0]), number_field(end, "waits", number[1]),
+    append(line, " for %s: %s, %s, %s missed, last %s", age_field(end, "since", age[0]),
+           count_field(end, "messages", "message", number[0]), count_field(end, "waits", "wait", number[1]),
            number_field(end, "gaps", number[2]), age_field(end, "last", age[1]));
+    behind_print(end, line);
     cli_print_line(line);
     append(line, "      full=");
     field(end, "options.full", line);
@@ -346,6 +457,7 @@ static void end_print(const weir_value *end, weir_buffer *line) {
            size_field(end, "options.max", size[1]), is_true(end, "options.keep"),
            number_field(end, "options.readers", number[3]));
     field(end, "options.wait", line);
+    file_options_print(end, line);
     cli_print_line(line);
 }
 
@@ -368,9 +480,29 @@ static void each_print(const weir_value *info, const char *key, const char *titl
         print(it.value, line);
 }
 
+/* Which messages there are, and how old they are. */
+static void messages_print(const weir_value *info, weir_buffer *line) {
+    char number[2][FIELD_SIZE], age[16];
+    uint64_t last;
+    if (is_true(info, "is_state")) {
+        append(line, "; one value, put there %s ago", age_field(info, "last", age));
+        return;
+    }
+    if (weir_get_u64(info, "last_seq", &last) != WEIR_OK)
+        return;
+    if (last == 0) {
+        append(line, "; no message yet");
+        return;
+    }
+    append(line, "; messages %s to %s", number_field(info, "first_seq", number[0]),
+           number_field(info, "last_seq", number[1]));
+    append(line, ", the first %s old", age_field(info, "first", age));
+    append(line, ", the last %s", age_field(info, "last", age));
+}
+
 /* What a log says that other channels do not. */
 static void log_print(const weir_value *info, weir_buffer *line) {
-    char number[4][FIELD_SIZE], size[16], age[16];
+    char number[2][FIELD_SIZE], size[16];
     const weir_value *value = NULL;
     uint64_t torn = 0;
     if (weir_get(info, "framing", &value) != WEIR_OK)
@@ -378,15 +510,18 @@ static void log_print(const weir_value *info, weir_buffer *line) {
     pair_print(info, "framing", line);
     pair_print(info, "problem", line);
     label(line, "holds");
-    append(line, "%s, up to message %s, the last one %s ago", size_field(info, "bytes", size),
-           number_field(info, "last_seq", number[0]), age_field(info, "last", age));
+    append(line, "%s, ", size_field(info, "bytes", size));
+    append(line, "%s on the disk", size_field(info, "disk_bytes", size));
+    messages_print(info, line);
     if (weir_get_u64(info, "torn_bytes", &torn) == WEIR_OK && torn > 0)
-        append(line, "; %s bytes that a killed writer left, which the next one cuts off",
-               number_field(info, "torn_bytes", number[1]));
+        append(line, "; %s that a killed writer left, which the next one cuts off",
+               count_field(info, "torn_bytes", "byte", number[0]));
     cli_print_line(line);
+    if (is_true(info, "is_state")) /* its readers take no lock */
+        return;
     label(line, "read by");
-    append(line, "%s readers, %s observers", number_field(info, "readers_holding", number[2]),
-           number_field(info, "observers", number[3]));
+    append(line, "%s, %s", count_field(info, "readers_holding", "reader", number[0]),
+           count_field(info, "observers", "observer", number[1]));
     cli_print_line(line);
 }
 
@@ -404,10 +539,23 @@ static void rotated_print(const weir_value *rotated, weir_buffer *line) {
     cli_print_line(line);
 }
 
+/* A listener tells of its first connections only. */
+static void unseen_print(const weir_value *info, weir_buffer *line) {
+    uint64_t unseen = 0;
+    if (weir_get_u64(info, "peers_unseen", &unseen) != WEIR_OK || unseen == 0)
+        return;
+    append(line, "     and %" PRIu64 " more", unseen);
+    cli_print_line(line);
+}
+
 static void info_print(const weir_value *info, weir_buffer *line) {
+    const weir_value *sealed = NULL;
     head_print(info, line);
     log_print(info, line);
-    each_print(info, "writers", "WRITERS", writer_print, line);
+    each_print(info, "peers", "     CONNECTED TO WHO LISTENS", peer_print, line);
+    unseen_print(info, line);
+    if (weir_get(info, "sealed", &sealed) != WEIR_OK)
+        each_print(info, "writers", "WRITERS", writer_print, line);
     each_print(info, "rotated", "PUT ASIDE", rotated_print, line);
     each_print(info, "lanes", "LANE STATE    SIZE    USED  UNREAD          SEQ   OLDEST   NEWEST  WRITER", lane_print,
                line);

@@ -156,7 +156,7 @@ static int message_send(struct player *player, struct track *track, weir_message
         status = recording_forward(track->writer, message, entry->meta, &err);
     } while (cli_keep_waiting(status, deadline));
     player->sent += status == WEIR_OK;
-    if ((status == WEIR_ETIMEOUT || status == WEIR_ENOSPC) && cli_is_interrupted())
+    if (status == WEIR_ETIMEOUT && cli_is_interrupted())
         return CLI_OK; /* the loop sees it */
     if (!recording_is_hopeless(status))
         return status ? cli_error(status, &err) : CLI_OK;
@@ -170,8 +170,8 @@ static int message_play(struct player *player, weir_message *message) {
     struct recording_entry entry;
     struct track *track = NULL;
     if (weir_message_gap(message))
-        cli_say("%s: %" PRIu64 " lost before seq %" PRIu64, player->path, weir_message_gap(message),
-                weir_message_seq(message));
+        cli_say("%s: %" PRIu64 " message%s lost before seq %" PRIu64, player->path, weir_message_gap(message),
+                CLI_S(weir_message_gap(message)), weir_message_seq(message));
     if (weir_message_meta(message, &meta, NULL) || recording_meta_read(meta, &entry)) {
         player->foreign++;
         return CLI_OK;
@@ -251,8 +251,8 @@ static int play(struct player *player) {
     if (cli_is_interrupted())
         return exit ? exit : CLI_SIGNAL + cli_is_interrupted();
     if (player->foreign)
-        cli_say("%s: %" PRIu64 " messages were not made by weir record, and were passed over", player->path,
-                player->foreign);
+        cli_say("%s: %" PRIu64 " message%s that weir record has not made: passed over", player->path, player->foreign,
+                CLI_S(player->foreign));
     if (exit == CLI_OK)
         unused_tell(player);
     return exit == CLI_OK && player->sent == 0 ? cli_fail(CLI_ABSENT, "%s: there was nothing to play", player->path)
@@ -263,6 +263,11 @@ static int play(struct player *player) {
 
 static int arguments_check(struct player *player) {
     char *end;
+    size_t size = strlen(player->path);
+    if (strchr(player->path, '?')) /* recording_address says why not */
+        return recording_address(player->path, &player->address);
+    if (size <= 5 || strcmp(player->path + size - 5, ".weir") != 0)
+        return cli_fail(CLI_USAGE, "play: %s: a recording is a binary log, and its name ends in .weir", player->path);
     if (strcmp(args.stamp, "now") != 0 && strcmp(args.stamp, "original") != 0)
         return cli_fail(CLI_USAGE, "play: --stamp %s: there are now and original", args.stamp);
     for (size_t i = 0; i < args.maps.count; i++)
@@ -298,7 +303,7 @@ static int run(int argc, char **argv) {
     if (exit == CLI_OK)
         exit = play(&player);
     for (size_t i = 0; i < player.count; i++) {
-        weir_writer_close(player.tracks[i].writer);
+        cli_writer_close(player.tracks[i].writer, player.tracks[i].timeout_ns);
         free(player.tracks[i].from);
     }
     free(player.tracks);

@@ -3,12 +3,17 @@
  * A send that finds no room waits in slices of 100 ms, so that Ctrl-C ends it; nothing is sent unless the library says
  * so, so trying again never sends twice. */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
+
+enum { INPUT_WAIT_MS = 200 };
 
 static struct {
     const char *op, *meta, *codec, *type, *source;
@@ -71,7 +76,7 @@ static int send(struct publisher *publisher) {
                                               publisher->raw.data, publisher->raw.size, &err)
                      : weir_writer_send(publisher->writer, args.op, publisher->meta, publisher->value, &err);
     } while (cli_keep_waiting(status, deadline));
-    if ((status == WEIR_ETIMEOUT || status == WEIR_ENOSPC) && cli_is_interrupted())
+    if (status == WEIR_ETIMEOUT && cli_is_interrupted())
         return interrupted();
     if (status)
         return cli_error(status, &err);
@@ -94,7 +99,8 @@ static int value_send(struct publisher *publisher) {
     weir_buffer_clear(publisher->encoded);
     int status = weir_type_encode(publisher->value, publisher->type, WEIR_ROUND, publisher->encoded, &err);
     if (status)
-        return cli_error(status, &err);
+        return cli_fail(cli_exit_of(status), "%s does not fit --type %s: %s", args.source ? "a line" : "DATA",
+                        args.type, err.text[0] ? err.text : weir_err_text(status));
     publisher->raw = weir_buffer_view(publisher->encoded);
     return send(publisher);
 }
@@ -214,6 +220,34 @@ static int stdin_send(struct publisher *publisher) {
 
 /* ---- setting up ---- */
 
+/* Whoever writes into our standard input wants it to be sent. What is written in the same pipeline comes within a
+ * moment; a pipe into which nobody writes may be there too, under a supervisor or over ssh, as may none, or /dev/null. */
+static int has_input(int wait_ms) {
+    struct pollfd item = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct stat about;
+    int count = 0;
+    if (fstat(STDIN_FILENO, &about) != 0)
+        return 0;
+    if (S_ISREG(about.st_mode))
+        return about.st_size > lseek(STDIN_FILENO, 0, SEEK_CUR);
+    return (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode)) && poll(&item, 1, wait_ms) == 1 &&
+           (item.revents & POLLIN) && ioctl(STDIN_FILENO, FIONREAD, &count) == 0 && count > 0;
+}
+
+/* A message with neither data nor anything else says nothing, so that cannot be meant when there is input. With an
+ * operation or metadata it may be: in a loop of the shell the input is the loop's. */
+static int input_check(void) {
+    int says_something = args.op || args.meta;
+    if (!has_input(says_something ? 0 : INPUT_WAIT_MS))
+        return CLI_OK;
+    if (!says_something)
+        return cli_fail(CLI_USAGE,
+                        "pub: standard input has data, and only --stdin lines, json or raw sends it; say one "
+                        "of them, or DATA, or < /dev/null for a message without data");
+    cli_say("pub: standard input is not sent, as there is no --stdin lines, json or raw");
+    return CLI_OK;
+}
+
 static int arguments_check(const char *data) {
     static const char *const sources[] = {"lines", "json", "raw"};
     int is_known = !args.source;
@@ -225,7 +259,7 @@ static int arguments_check(const char *data) {
         return cli_fail(CLI_USAGE, "pub: DATA and --stdin exclude each other");
     if (args.type && args.source && strcmp(args.source, "lines") == 0)
         return cli_fail(CLI_USAGE, "pub: --type goes with DATA, --stdin json or --stdin raw");
-    return CLI_OK;
+    return args.source || data ? CLI_OK : input_check();
 }
 
 static int publisher_init(struct publisher *publisher) {
@@ -280,9 +314,11 @@ static int run(int argc, char **argv) {
     if (exit == CLI_OK)
         exit = writer_open(&publisher, argv[0]);
     cli_signals_begin();
+    if (exit == CLI_OK && !args.source && args.count <= 1 && args.rate == 0)
+        cli_company_of_message(argv[0]);
     if (exit == CLI_OK)
         exit = args.source ? stdin_send(&publisher) : data_send(&publisher, data);
-    weir_writer_close(publisher.writer);
+    cli_writer_close(publisher.writer, publisher.timeout_ns);
     weir_doc_free(publisher.doc);
     weir_doc_free(publisher.meta_doc);
     weir_type_free(publisher.type);

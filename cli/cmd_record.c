@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "recording.h"
@@ -17,6 +18,7 @@ static struct {
     const char *log, *from, *sync, *rotate, *age, *files;
     uint64_t count;
     int64_t timeout_ns;
+    int is_verbose;
 } args = {.timeout_ns = WEIR_FOREVER};
 
 static const struct cli_option options[] = {
@@ -28,6 +30,7 @@ static const struct cli_option options[] = {
     {"rotate", CLI_TEXT, &args.rotate, "SIZE", "put the log aside as LOG.1 when it gets larger"},
     {"age", CLI_TEXT, &args.age, "D", "put the log aside when its first message is older"},
     {"files", CLI_TEXT, &args.files, "N", "how many put aside are kept (default 4)"},
+    {"v", CLI_FLAG, &args.is_verbose, NULL, "say what is recorded where, and how much it was, also without a terminal"},
     {0},
 };
 
@@ -37,6 +40,7 @@ struct source {
     weir_reader *reader;   /* NULL: it has failed */
     weir_message *message; /* the next one, if it is there */
     int64_t time;          /* by which it is sorted among those of other channels */
+    uint64_t taken;        /* messages that are in the log */
 };
 
 struct recorder {
@@ -83,7 +87,7 @@ static struct source *source_earliest(struct recorder *recorder) {
     return found;
 }
 
-static int message_record(struct recorder *recorder, const struct source *source) {
+static int message_record(struct recorder *recorder, struct source *source) {
     weir_message *message = source->message;
     struct recording_entry entry = {.from = {source->name, strlen(source->name)},
                                     .seq = weir_message_seq(message),
@@ -93,13 +97,15 @@ static int message_record(struct recorder *recorder, const struct source *source
     const weir_value *meta = NULL;
     weir_error err = {0};
     if (entry.gap)
-        cli_say("%s: %" PRIu64 " lost before seq %" PRIu64, source->name, entry.gap, entry.seq);
+        cli_say("%s: %" PRIu64 " message%s lost before seq %" PRIu64, source->name, entry.gap, CLI_S(entry.gap),
+                entry.seq);
     int status = weir_message_meta(message, &entry.meta, &err);
     if (status == WEIR_OK)
         status = recording_meta_make(&entry, recorder->doc, &meta, &err);
     if (status == WEIR_OK)
         status = recording_forward(recorder->log, message, meta, &err);
     recorder->taken += status == WEIR_OK;
+    source->taken += status == WEIR_OK;
     if (!recording_is_hopeless(status))
         return status ? cli_error(status, &err) : CLI_OK;
     cli_say("%s: seq %" PRIu64 " cannot be recorded: %s", source->name, entry.seq,
@@ -147,6 +153,43 @@ static int moment_wait(struct recorder *recorder, int64_t deadline) {
     return status && status != WEIR_ETIMEOUT ? cli_error(status, &err) : CLI_OK;
 }
 
+/* ---- what is said ---- */
+
+/* "lab/imu", "lab/imu and 2 more": the channels, as a sentence begins with them. */
+static const char *sources_name(const struct recorder *recorder) {
+    static char text[320];
+    int others = recorder->count - 1;
+    if (others > 0)
+        snprintf(text, sizeof(text), "%.280s and %d more", recorder->sources[0].name, others);
+    else
+        snprintf(text, sizeof(text), "%s", recorder->sources[0].name);
+    return text;
+}
+
+/* People are told; a program that reads stderr is not, unless it asks. */
+static int is_talkative(void) {
+    return args.is_verbose || isatty(STDERR_FILENO);
+}
+
+static void begin_tell(const struct recorder *recorder, const char *path) {
+    if (!is_talkative()) {
+        if (!args.log) /* else nobody knows the name */
+            cli_say("recording to %s", path);
+        return;
+    }
+    for (int i = 0; i < recorder->count; i++)
+        cli_say("recording %s to %s%s", recorder->sources[i].name, path,
+                i + 1 == recorder->count && !args.count ? " until Ctrl-C" : "");
+}
+
+static void end_tell(const struct recorder *recorder, const char *path) {
+    if (!is_talkative())
+        return;
+    for (int i = 0; i < recorder->count; i++)
+        cli_say("%s: %" PRIu64 " message%s of %s", path, recorder->sources[i].taken, CLI_S(recorder->sources[i].taken),
+                recorder->sources[i].name);
+}
+
 static int record(struct recorder *recorder) {
     int64_t deadline = cli_deadline(args.timeout_ns);
     int exit = CLI_OK;
@@ -161,8 +204,9 @@ static int record(struct recorder *recorder) {
         if (count > 0)
             deadline = cli_deadline(args.timeout_ns);
         else if (cli_clock() >= deadline)
-            return cli_fail(CLI_TIMEOUT, "no message for %s, after %" PRIu64 "; weir ls shows who is there",
-                            cli_age(args.timeout_ns, age), recorder->taken);
+            return cli_fail(
+                CLI_TIMEOUT, "%s: no message for %s, after %" PRIu64 " message%s; weir ls shows who is there",
+                sources_name(recorder), cli_age(args.timeout_ns, age), recorder->taken, CLI_S(recorder->taken));
         else if (recorder->alive > 0)
             exit = moment_wait(recorder, deadline);
     }
@@ -256,10 +300,11 @@ static int run(int argc, char **argv) {
         exit = source_open(&recorder, argv[i]);
     if (exit == CLI_OK) /* last, so that nothing is left when a channel cannot be opened */
         exit = log_open(&recorder);
-    if (exit == CLI_OK && !args.log)
-        cli_say("recording to %s", path);
-    if (exit == CLI_OK)
+    if (exit == CLI_OK) {
+        begin_tell(&recorder, path);
         exit = record(&recorder);
+        end_tell(&recorder, path);
+    }
     for (int i = 0; i < recorder.count; i++) {
         weir_reader_close(recorder.sources[i].reader);
         free(recorder.sources[i].name);
@@ -273,8 +318,8 @@ static int run(int argc, char **argv) {
 const struct cli_command cli_record = {
     .name = "record",
     .summary = "keep the messages of channels in a log, to be played again",
-    .usage =
-        "[-o LOG.weir] [--from F] [-n N] [--timeout D] [--sync WHEN] [--rotate SIZE] [--age D] [--files N] ADDR ...",
+    .usage = "[-o LOG.weir] [--from F] [-n N] [--timeout D] [--sync WHEN] [--rotate SIZE] [--age D] [--files N] [-v] "
+             "ADDR ...",
     .examples = "  weir record lab/imu lab/gps                        both, until Ctrl-C, in weir-DATE.weir\n"
                 "  weir record -o flight.weir --sync interval:1s lab/imu\n"
                 "  weir sub file://$PWD/flight.weir --from oldest | jq '[.meta.from, .data]'\n",

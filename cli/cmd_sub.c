@@ -150,6 +150,8 @@ static int run(int argc, char **argv) {
     cli_signals_begin();
     if (status == WEIR_OK)
         status = weir_reader_open(address ? address : argv[0], &reader, &err);
+    if (status == WEIR_OK)
+        cli_company_of_reader(argv[0]);
     int exit = status ? cli_error(status, &err) : messages_print(reader, argv[0], line);
     weir_reader_close(reader);
     weir_buffer_free(line);

@@ -257,7 +257,7 @@ static int code_with_scope(struct dump *dump, size_t end) {
                           (int32_t)size, MIN, end - dump->at);
     if (size > end - dump->at)
         return dump_cut(dump, "a code with scope");
-    dump_put(dump, 4, dump_no_value, "code with scope of %" PRIu64 " bytes", size);
+    dump_put(dump, 4, dump_no_value, "code with scope of %" PRIu64 " byte%s", size, dump_s(size));
     size_t after = start + (size_t)size;
     if (string(dump, after - DOCUMENT_MIN, "code") != WEIR_OK)
         return dump->status;

@@ -208,7 +208,7 @@ static int container(struct dump *dump, const struct head *head) {
         dump_put(dump, 1, dump_no_value, "%s, until a break", name);
     } else {
         if (head->n > left >> is_map)
-            dump_note(dump, "more than the %zu bytes that follow can be", left);
+            dump_note(dump, "more than the %zu byte%s that follow%s can be", left, dump_s(left), left == 1 ? "s" : "");
         dump_put(dump, head->size, dump_no_value, "%s of %" PRIu64 " %s%s", name, head->n, is_map ? "pair" : "item",
                  dump_s(head->n));
     }

@@ -126,7 +126,7 @@ static int part_check(struct dump *dump, const struct frame *frame, size_t size,
         return WEIR_OK;
     if (frame->end == SIZE_MAX)
         return dump_cut(dump, name);
-    return dump_wrong(dump, end, name, "the frame ends inside %s, which has %zu bytes", name, size);
+    return dump_wrong(dump, end, name, "the frame ends inside %s, which has %zu byte%s", name, size, dump_s(size));
 }
 
 /* A number of the header: one of the optional ones, or seq. @name without "the". */

@@ -136,8 +136,8 @@ static void for_people(struct dump *dump, const struct dump_token *token) {
         else
             hex_print(dump->data + token->offset + ROW, shown - ROW);
         if (shown < size)
-            print("%s %*s  … %zu more bytes%s", cli_style(CLI_DIM), (int)(2 * depth), "", size - shown,
-                  cli_style(CLI_PLAIN));
+            print("%s %*s  … %zu more byte%s%s", cli_style(CLI_DIM), (int)(2 * depth), "", size - shown,
+                  CLI_S(size - shown), cli_style(CLI_PLAIN));
         print("\n");
     }
 }

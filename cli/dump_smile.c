@@ -169,7 +169,7 @@ static int short_text(struct smile *smile, size_t size, int is_ascii, struct tab
     char words[48];
     if (dump_left(dump) - 1 >= size)
         return text(smile, 1, size, 0, is_ascii, table);
-    snprintf(words, sizeof(words), "%s of %zu bytes", is_ascii ? "ASCII text" : "text", size);
+    snprintf(words, sizeof(words), "%s of %zu byte%s", is_ascii ? "ASCII text" : "text", size, dump_s(size));
     return dump_cut(dump, words);
 }
 
@@ -246,7 +246,7 @@ static int sized(struct dump *dump, size_t *at, int is_packed, const char *begun
     *ret_count = (size_t)count;
     *ret_size = is_packed ? packed_size((size_t)count) : (size_t)count;
     if (*ret_size > dump->end - *at) {
-        dump_note(dump, "%" PRIu64 " bytes are announced", count);
+        dump_note(dump, "%" PRIu64 " byte%s announced", count, count == 1 ? " is" : "s are");
         return dump_cut(dump, begun);
     }
     return is_packed ? septets_check(dump, *at, *ret_size, begun) : WEIR_OK;

@@ -98,7 +98,7 @@ static int sequence_try(struct guess *guess, weir_doc *doc, int codec, const cha
             score = 75;
     }
     snprintf(name, sizeof(name), "%s sequence", title);
-    struct reading *reading = guess_add(guess, score, name, "%zu items one after the other", count);
+    struct reading *reading = guess_add(guess, score, name, "%zu item%s one after the other", count, CLI_S(count));
     if (!reading)
         return 1;
     weir_doc_clear(doc);

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,10 +134,29 @@ static int is_option(const char *argument) {
     return argument[0] == '-' && argument[1] != '\0' && !isdigit((unsigned char)argument[1]) && argument[1] != '.';
 }
 
+/* How the usage calls the argument with this number: a word outside of brackets that is no option. @name: 16 bytes. */
+static const char *argument_name(const struct cli_command *command, int number, char *name) {
+    int depth = 0;
+    const char *at = command->usage;
+    snprintf(name, 16, "an argument");
+    while (*at) {
+        size_t size = strcspn(at, " ");
+        for (size_t i = 0; i < size; i++)
+            depth += (at[i] == '[') - (at[i] == ']');
+        if (depth == 0 && at[size - (size > 0)] != ']' && isupper((unsigned char)*at) && number-- == 0) {
+            snprintf(name, 16, "%.*s", (int)strcspn(at, " ."), at);
+            break;
+        }
+        at += size + (at[size] != '\0');
+    }
+    return name;
+}
+
 static int arguments_check(const struct cli_command *command, int count, char **argv) {
+    char name[16];
     if (count < command->arguments_min)
-        return cli_fail(CLI_USAGE, "%s: something is missing; usage: weir %s %s", command->name, command->name,
-                        command->usage);
+        return cli_fail(CLI_USAGE, "%s: %s is missing; usage: weir %s %s", command->name,
+                        argument_name(command, count, name), command->name, command->usage);
     if (count > command->arguments_max)
         return cli_fail(CLI_USAGE, "%s: \"%s\" is one argument too many; usage: weir %s %s", command->name,
                         argv[command->arguments_max], command->name, command->usage);

@@ -38,6 +38,17 @@ void cli_signals_begin(void) {
     handle(on_signal);
 }
 
+/* Lets what is queued go as the address says. Nothing is left to be tidied up then, so Ctrl-C may end the process. */
+void cli_writer_close(weir_writer *writer, int64_t timeout_ns) {
+    if (writer && !interrupted) {
+        weir_writer_set_timeout(writer, timeout_ns);
+        handle(on_signal_end);
+    }
+    weir_writer_close(writer);
+    if (!interrupted)
+        handle(on_signal);
+}
+
 int cli_is_interrupted(void) {
     return interrupted;
 }
@@ -59,20 +70,13 @@ int64_t cli_deadline(int64_t timeout_ns) {
     return timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
 }
 
-static int64_t slice_end;
-
 int64_t cli_slice(int64_t deadline) {
     int64_t now = cli_clock(), left = deadline - now;
-    int64_t slice = left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
-    slice_end = now + slice;
-    return slice;
+    return left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
 }
 
-/* A full disk is waited for like a slow reader (full=block): then the call took as long as its slice. */
 int cli_keep_waiting(int status, int64_t deadline) {
-    int64_t now = cli_clock();
-    int has_waited = status == WEIR_ETIMEOUT || (status == WEIR_ENOSPC && now >= slice_end);
-    return has_waited && !interrupted && now < deadline;
+    return status == WEIR_ETIMEOUT && !interrupted && cli_clock() < deadline;
 }
 
 void cli_sleep_until(int64_t moment) {

@@ -25,7 +25,8 @@
 #define TICK      (SECOND / 5)
 #define YOUNG     (2 * SECOND) /* a part that dies so soon has not worked */
 #define DELAY_MAX (30 * SECOND)
-#define KINDNESS  (3 * SECOND) /* between SIGTERM and SIGKILL */
+#define KINDNESS  (3 * SECOND)  /* between SIGTERM and SIGKILL */
+#define DYING_MAX (60 * SECOND) /* after SIGKILL */
 
 static void signals_of_interest(sigset_t *set) {
     sigemptyset(set);
@@ -44,6 +45,43 @@ static int signal_wait(int64_t moment) {
     signals_of_interest(&set);
     int signal = sigtimedwait(&set, NULL, &time);
     return signal > 0 ? signal : 0;
+}
+
+/* ---- who lives ---- */
+
+/* Return: 0 when there is no such process. */
+static int process_look(long pid, char *ret_state, long *ret_group) {
+    char name[64], text[512] = "";
+    snprintf(name, sizeof(name), "/proc/%ld/stat", pid);
+    FILE *file = fopen(name, "re");
+    size_t size = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[size] = '\0';
+    const char *state = strrchr(text, ')'); /* the name before it may hold anything */
+    return state && sscanf(state, ") %c %*d %ld", ret_state, ret_group) == 2;
+}
+
+static int is_zombie(long pid) {
+    char state;
+    long group;
+    return process_look(pid, &state, &group) && state == 'Z';
+}
+
+/* Does a process of the group live? Zombies do not, whoever is to bury them. */
+static int group_lives(pid_t wanted) {
+    DIR *processes = opendir("/proc");
+    const struct dirent *entry;
+    char state;
+    long group;
+    int is_found = processes ? 0 : kill(-wanted, 0) == 0;
+    while (processes && !is_found && (entry = readdir(processes)) != NULL) {
+        long pid = atol(entry->d_name);
+        is_found = pid > 0 && process_look(pid, &state, &group) && group == wanted && state != 'Z' && state != 'X';
+    }
+    if (processes)
+        closedir(processes);
+    return is_found;
 }
 
 /* ---- the guard ---- */
@@ -67,13 +105,16 @@ static void sweep(const char *folder) {
     weir_doc_free(doc);
 }
 
+/* Kill all parts, and wait until they are dead, which takes its time where much goes on: what they hold until then would
+ * be taken for somebody's. */
 static void groups_kill(const pid_t *groups, size_t count) {
     const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    int64_t end = cli_clock() + DYING_MAX;
     for (size_t i = 0; i < count; i++)
         if (groups[i] > 0)
             kill(-groups[i], SIGKILL);
     for (size_t i = 0; i < count; i++)
-        for (int tries = 0; tries < 200 && groups[i] > 0 && kill(-groups[i], 0) == 0; tries++)
+        while (groups[i] > 0 && group_lives(groups[i]) && cli_clock() < end)
             nanosleep(&moment, NULL);
 }
 
@@ -182,18 +223,6 @@ static void part_bury(struct supervisor *supervisor, struct supervisor_part *par
     while (waitpid(-part->pid, NULL, 0) > 0 || errno == EINTR)
         continue;
     part->pid = 0;
-}
-
-static int is_zombie(long pid) {
-    char name[64], text[512] = "";
-    snprintf(name, sizeof(name), "/proc/%ld/stat", pid);
-    FILE *file = fopen(name, "re");
-    size_t size = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
-    if (file)
-        fclose(file);
-    text[size] = '\0';
-    const char *state = strrchr(text, ')'); /* the name before it may hold anything */
-    return state && strncmp(state, ") Z", 3) == 0;
 }
 
 /* Has a child of the part's first process died? Servers that fork workers do not replace them. */

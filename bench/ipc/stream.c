@@ -133,7 +133,11 @@ static void weir_receive(struct link *link, unsigned char *bytes) {
     weir_error err;
     check(weir_reader_next(link->in, PATIENCE_NS, &message, &err), &err);
     weir_view view = weir_message_bytes(message);
-    memcpy(bytes, view.data, view.size > COPIED_MAX ? sizeof(uint64_t) : view.size);
+    /* Of a size that is not known to have a limit: a call, as in all rows, and no string instruction. */
+    if (view.size > COPIED_MAX)
+        memcpy(bytes, view.data, sizeof(uint64_t));
+    else
+        memcpy(bytes, view.data, view.size);
 }
 
 /* Many in a call, handed out together. */

@@ -78,7 +78,8 @@ WEIR_API weir_writer *weir_writer_close(weir_writer *writer);
  * @op: NUL-terminated, at most WEIR_OP_MAX bytes; NULL for none.
  * @meta: a map, or NULL. @data: any value, or NULL. An ndarray as data is sent raw, others in the channel's codec=.
  * Return: WEIR_OK, WEIR_EAGAIN (full=fail), WEIR_ETIMEOUT (full=block), WEIR_ETOOBIG, WEIR_ECLOSED, WEIR_EENCODE,
- * WEIR_ENOMEM, WEIR_ENOSPC (no memory for the lane to grow or to go on in its first lap, the disk is full), WEIR_EPARSE
+ * WEIR_ENOMEM, WEIR_ENOSPC (no memory for the lane to grow or to go on in its first lap; the disk is full and full= is
+ * not block, which waits for room there as for a reader: then WEIR_ETIMEOUT with sys_errno ENOSPC), WEIR_EPARSE
  * (data that is not what its codec says, in a plain log), WEIR_ESYSTEM (a log that cannot be written, or was not
  * brought to the disk), WEIR_EFENCED, WEIR_EFORKED. Nothing is sent unless WEIR_OK. */
 WEIR_API int weir_writer_send(weir_writer *writer, const char *op, const weir_value *meta, const weir_value *data,
@@ -98,12 +99,14 @@ WEIR_API int weir_writer_send_bytes(weir_writer *writer, const char *op, const w
  * Return: as weir_writer_send, WEIR_EINVAL (the type). */
 WEIR_API int weir_writer_reserve(weir_writer *writer, const char *op, const weir_value *meta, const char *type,
                                  void **ret_data, size_t *ret_size, weir_error *err);
+/* Where it has to wait and the time is over (WEIR_ETIMEOUT: a log, for its lock or the disk), the message stays reserved:
+ * commit again, or do anything else, which discards it. */
 WEIR_API int weir_writer_commit(weir_writer *writer, weir_error *err);
 WEIR_API void weir_writer_discard(weir_writer *writer);
 
 /* Between cork and uncork messages may be held back, so that many are published, and readers woken, at once.
- * Uncork publishes. Return: as weir_writer_send. After WEIR_ETIMEOUT (a log whose lock another writer has) nothing of
- * them is lost: they go with the next send or uncork, or with close. */
+ * Uncork publishes. Return: as weir_writer_send. After WEIR_ETIMEOUT (a log whose lock another writer has, or whose disk
+ * is full) nothing of them is lost: they go with the next send or uncork, or with close. */
 WEIR_API void weir_writer_cork(weir_writer *writer);
 WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
 
@@ -113,7 +116,7 @@ WEIR_API int weir_writer_uncork(weir_writer *writer, weir_error *err);
  * is published, and it waits, fails or is thrown away as full= says.
  * @codec, @type: as in weir_writer_send_bytes; a @type is that of each.
  * @ret_sent: nullable, written also after a failure: data[*ret_sent] is the first that did not go. (After WEIR_ETIMEOUT
- * of a log whose lock another writer has, those before it go later, as after uncork; with @count 0 they go now.)
+ * of a log whose lock another writer has or whose disk is full, those before it go later, as after uncork; with @count 0 they go now.)
  * Return: as weir_writer_send_bytes. */
 WEIR_API int weir_writer_send_many(weir_writer *writer, const char *op, const weir_value *meta, int codec,
                                    const char *type, const weir_view *data, size_t count, size_t *ret_sent,

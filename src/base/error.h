@@ -14,4 +14,7 @@ int weir_fail_errno(weir_error *err, int sys_errno, const char *format, ...) __a
 int weir_fail_at(weir_error *err, int code, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* What follows a noun behind a number: "1 byte", "2 bytes". */
+#define WEIR_S(count) ((count) == 1 ? "" : "s")
+
 #endif

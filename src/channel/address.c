@@ -371,6 +371,7 @@ static const struct {
      "seed:N, and error:P, again:P, delay:P, disconnect:P, short:P from 0 to 1, with commas between"},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
+_Static_assert(OPTION_COUNT <= 64, "a bit for each that was given");
 
 static int transport_has(const struct weir_transport_ops *transport, size_t option) {
     return (options[option].transports & ~transport->options) == 0;
@@ -386,7 +387,12 @@ static int unknown_option(weir_view name, const struct weir_place *place, weir_e
                      place->transport->scheme, (int)(name.size < 60 ? name.size : 60), name.data, known);
 }
 
-static int option_parse(weir_view option, struct weir_place *place, weir_error *err) {
+/* Which of the two was meant nobody knows. Only lists may come in parts. */
+static int given_twice(const char *name, const struct weir_place *place, weir_error *err) {
+    return weir_fail(err, WEIR_EADDRESS, "%s: the option %s= is given twice; leave one of them out", place->text, name);
+}
+
+static int option_parse(weir_view option, struct weir_place *place, uint64_t *given, weir_error *err) {
     const char *equals = memchr(option.data, '=', option.size);
     weir_view name = {option.data, equals ? (size_t)(equals - option.data) : option.size};
     if (!equals)
@@ -396,6 +402,9 @@ static int option_parse(weir_view option, struct weir_place *place, weir_error *
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (!view_is(name, options[i].name) || !transport_has(place->transport, i))
             continue;
+        if (*given >> i & 1 && options[i].read != allow_option)
+            return given_twice(options[i].name, place, err);
+        *given |= UINT64_C(1) << i;
         int status = options[i].read(value, place);
         if (status == WEIR_OK)
             return WEIR_OK;
@@ -409,9 +418,10 @@ static int option_parse(weir_view option, struct weir_place *place, weir_error *
 }
 
 static int options_parse(const char *text, struct weir_place *place, weir_error *err) {
+    uint64_t given = 0;
     while (*text) {
         size_t size = strcspn(text, "&");
-        int status = option_parse((weir_view){text, size}, place, err);
+        int status = option_parse((weir_view){text, size}, place, &given, err);
         if (status)
             return status;
         text += size;
@@ -474,6 +484,8 @@ static int place_parse(const char *address, struct weir_place *place, weir_error
     place->transport = weir_transport_find(scheme, scheme_size);
     if (!place->transport)
         return unknown_scheme(address, scheme_size, err);
+    if (name_size == 0 && !*address)
+        return weir_fail(err, WEIR_EADDRESS, "the address is empty; write a name such as lab/imu, or SCHEME://NAME");
     if (name_size == 0)
         return weir_fail(err, WEIR_EADDRESS, "%.100s: the address names no channel; write %s://NAME", address,
                          place->transport->scheme);

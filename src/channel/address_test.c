@@ -63,11 +63,17 @@ static void test_refusals_say_the_way_out(void **state) {
     static const struct {
         const char *address, *words;
     } cases[] = {
-        {"", "names no channel"},
+        {"", "is empty"},
         {"shm://", "names no channel"},
         {"bogus://a", "shm:// sysv:// unix://"},
         {"://a", "there is no transport"},
         {"shm://a?bogus=1", "capacity"},
+        {"shm://a?full=block&full=fail", "full= is given twice; leave one of them out"},
+        {"shm://a?full=block&capacity=1M&full=block", "full= is given twice"},
+        {"file:///", "that is a folder; name a file in it, as file:///NAME.weir"},
+        {"file:///tmp", "that is a folder; name a file in it, as file:///tmp/NAME.weir"},
+        {"file:///tmp/", "that is a folder; name a file in it, as file:///tmp/NAME.weir"},
+        {"file://tmp/a.weir", "absolute path"},
         {"shm://a?listen=1", "has no option"},
         {"unix:///tmp/a?wait=spin", "has no option"},
         {"shm://a?capacity", "option=value"},

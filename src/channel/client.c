@@ -7,7 +7,9 @@
  * The asks stand in the order of their ids, which is the order in which they were sent. What must stay true: the first
  * `lost` of them were sent to a server that has died since; those from `sent` on could not be sent, as nobody served,
  * and have their request kept (parked) until somebody does. An ask leaves the table with its reply, its error, or its
- * cancelling. A request is never sent twice. */
+ * cancelling. A request is never sent twice to who might take it: what goes out with our first words to a listener is
+ * kept too, and if he says that he serves nobody, it stands as not sent. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,7 +25,7 @@
 static const int64_t PEER_CHECK_NS = 50000000;
 static const int64_t SERVER_POLL_NS = 2000000;
 
-/* A request that nobody was there for. */
+/* A request that nobody was there for, or somebody who may not serve. */
 struct parked {
     struct weir_outgoing request; /* what it points at is in bytes */
     unsigned char bytes[];
@@ -31,8 +33,8 @@ struct parked {
 
 struct ask {
     uint64_t id;
-    struct parked *parked;
-    weir_message *reply; /* came while another was waited for */
+    struct parked *parked; /* not sent, or sent to who had not let us in yet */
+    weir_message *reply;   /* came while another was waited for */
 };
 
 struct weir_client {
@@ -42,7 +44,10 @@ struct weir_client {
     weir_message *handed; /* the reply handed out, when it is a copy */
     struct ask *asks;     /* room for WEIR_CALLS_MAX */
     size_t count, lost, sent;
-    size_t set_aside; /* how many have a reply */
+    size_t set_aside;  /* how many have a reply */
+    uint8_t is_unsure; /* who is there has not said yet that he serves */
+    uint8_t is_wary;   /* the last one did not serve: the next is asked nothing before he says that he does */
+    char instead[160]; /* who is there and does not serve; empty: nobody is known */
 };
 
 /* ---- open and close ---- */
@@ -124,15 +129,37 @@ static void arrived_keep(weir_client *client) {
     weir_end_release(&client->end);
 }
 
+/* Who was there did not serve: what he was sent has still to be, if we have it. */
+static void sent_take_back(weir_client *client) {
+    while (client->sent > client->lost && client->asks[client->sent - 1].parked)
+        client->sent--;
+    client->lost = client->sent;
+    client->is_wary = 1;
+}
+
 /* Is a server there? That one has died is noted for what was sent to it; it is no news to later requests. */
 static int is_served(weir_client *client) {
-    int status = client->end.ops->peer_state(client->end.state);
-    if (status == WEIR_EPEER) {
-        arrived_keep(client);
-        client->lost = client->sent;
-        status = client->end.ops->peer_state(client->end.state);
+    weir_error who;
+    int status;
+    for (;;) {
+        who.text[0] = '\0';
+        status = client->end.ops->peer_state(client->end.state, &who);
+        if (status == WEIR_EPEER) {
+            arrived_keep(client);
+            client->lost = client->sent;
+        } else if (status == WEIR_EAGAIN) {
+            sent_take_back(client);
+        } else {
+            break;
+        }
     }
-    return status == WEIR_OK;
+    client->is_unsure = status == WEIR_EBUSY;
+    if (__builtin_expect(status == WEIR_OK, 1)) {
+        client->is_wary = 0;
+        return 1;
+    }
+    snprintf(client->instead, sizeof(client->instead), "%.*s", (int)sizeof(client->instead) - 1, who.text);
+    return client->is_unsure && !client->is_wary;
 }
 
 /* ---- sending ---- */
@@ -177,8 +204,10 @@ static int parked_post(weir_client *client, int64_t deadline, weir_error *err) {
             ask_remove(client, client->sent);
             return status;
         }
-        free(ask->parked);
-        ask->parked = NULL;
+        if (!client->is_unsure) {
+            free(ask->parked);
+            ask->parked = NULL;
+        }
         client->sent++;
     }
     return WEIR_OK;
@@ -214,12 +243,14 @@ static int request_send(weir_client *client, const char *op, const weir_value *m
         return status;
     request.id = client->next;
     int is_direct = is_served(client) && client->sent == client->count; /* none overtakes one that is parked */
+    if ((!is_direct || client->is_unsure) && !(ask.parked = park(&request)))
+        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a request", client->end.place.text);
     if (is_direct)
         status = request_post(client, &request, deadline, err);
-    else if (!(ask.parked = park(&request)))
-        status = weir_fail(err, WEIR_ENOMEM, "%s: out of memory for a request", client->end.place.text);
-    if (status)
+    if (status) {
+        free(ask.parked);
         return status;
+    }
     client->asks[client->count++] = ask;
     client->sent += (size_t)is_direct;
     client->shown = client->next++;
@@ -312,25 +343,37 @@ static int64_t slice(int64_t deadline) {
 static int some_reply(weir_client *client, uint64_t id, int64_t deadline, weir_message **ret, weir_error *err) {
     struct weir_end *end = &client->end;
     int64_t until = deadline;
-    int status = weir_end_take(end, WEIR_KINDS_ANSWER, NULL);
+    weir_error why = {0};
+    int status = weir_end_take(end, WEIR_KINDS_ANSWER, &why);
     if (status == WEIR_EAGAIN) {
         until = slice(deadline);
-        status = weir_end_await(end, WEIR_KINDS_ANSWER, until, NULL);
+        status = weir_end_await(end, WEIR_KINDS_ANSWER, until, &why);
     }
     if (status == WEIR_OK)
         return reply_take(client, id, ret, err);
     if (status != WEIR_ETIMEOUT)
-        return weir_fail(err, status, "%s: no reply: %s", end->place.text, weir_err_text(status));
+        return why.text[0] ? weir_fail(err, status, "%s", why.text)
+                           : weir_fail(err, status, "%s: no reply: %s", end->place.text, weir_err_text(status));
     is_served(client);
     size_t index = id ? ask_find(client, id) : 0;
-    if (until == deadline && index >= client->lost)
+    if (until == deadline && index >= client->lost && index < client->sent)
         return weir_fail(err, WEIR_ETIMEOUT, "%s: the server is there but did not answer in time", end->place.text);
     return WEIR_EAGAIN;
 }
 
+static int server_missing(const weir_client *client, int is_there, weir_error *err) {
+    const char *text = client->end.place.text;
+    if (is_there)
+        return weir_fail(err, WEIR_ETIMEOUT, "%s: the server is there but has no room for the request", text);
+    if (client->instead[0])
+        return weir_fail(err, WEIR_ETIMEOUT,
+                         "%s: nobody serves there, where %s; close that and start the server, or choose another path",
+                         text, client->instead);
+    return weir_fail(err, WEIR_ETIMEOUT, "%s: nobody serves there; start the server, or look with weir ls", text);
+}
+
 /* Nobody was there for the requests that are waited for: send them once somebody is. */
 static int some_server(weir_client *client, int64_t deadline, weir_error *err) {
-    struct weir_end *end = &client->end;
     int is_there = is_served(client);
     if (is_there) {
         int status = parked_post(client, deadline, err);
@@ -338,10 +381,7 @@ static int some_server(weir_client *client, int64_t deadline, weir_error *err) {
             return status ? status : WEIR_EAGAIN;
     }
     if (weir_deadline_left(deadline) == 0)
-        return weir_fail(err, WEIR_ETIMEOUT,
-                         is_there ? "%s: the server is there but has no room for the request"
-                                  : "%s: nobody serves there; start the server, or look with weir ls",
-                         end->place.text);
+        return server_missing(client, is_there, err);
     weir_burst_settle();
     nanosleep(&(struct timespec){.tv_nsec = SERVER_POLL_NS}, NULL);
     return WEIR_EAGAIN;

@@ -63,9 +63,29 @@ static int end_found(const struct weir_record *record, const char *path, void *u
     return channel_found(&listing, found);
 }
 
+/* A log holds what writers that are gone have left, which none of its ends counts. */
+static void log_complete(struct weir_listing *channel) {
+    struct weir_place place;
+    weir_doc *told = NULL;
+    const weir_value *root;
+    if (weir_address_parse(channel->address, &place, NULL) != WEIR_OK || place.transport->traits & WEIR_TRAIT_BOUNDED ||
+        weir_doc_new(&told) != WEIR_OK)
+        return;
+    weir_begin_map(told);
+    int status = place.transport->info(&place, told, NULL);
+    weir_end(told);
+    if (status == WEIR_OK && weir_doc_finish(told, &root, NULL) == WEIR_OK) {
+        weir_get_u64(root, "last_seq", &channel->messages);
+        weir_get_u64(root, "disk_bytes", &channel->bytes);
+        weir_get_i64(root, "last", &channel->last_time);
+    }
+    weir_doc_free(told);
+}
+
 /* What the ends of a channel know that its transport did not say. */
 static void channel_complete(struct weir_listing *channel, const struct found *found) {
     uint64_t sent = 0, seen = 0;
+    log_complete(channel);
     for (size_t i = 0; i < found->end_count; i++) {
         const struct weir_record *end = &found->ends[i];
         if (strcmp(end->place, channel->address) != 0)

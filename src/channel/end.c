@@ -18,7 +18,7 @@
 #include "transport/burst.h"
 #include "value/value.h"
 
-enum { STATE_ALIGNMENT = 64 };
+enum { STATE_ALIGNMENT = 64, READER_TEXT_MAX = 160 };
 static const int64_t NAP_NS = 1000000;
 
 /* ---- open and close ---- */
@@ -44,6 +44,9 @@ int weir_end_open(struct weir_end *end, const char *address, enum weir_role role
     /* An end that listens counts in its record whom it refuses, from its first moment on. */
     weir_record_open(&end->record, record_role(end), end->place.text, address);
     end->place.refused = &end->record.shown->refused;
+    end->place.told = &end->record.shown->told;
+    /* The writers of a log, which alone keeps everything, share one count. */
+    end->writer_mask = end->ops->traits & WEIR_TRAIT_BOUNDED ? WEIR_TOLD_WRITERS - 1 : 0;
     status = end->ops->open(end->state, &end->place, role, err);
     if (status == WEIR_OK) {
         weir_record_show(&end->record);
@@ -143,26 +146,41 @@ int weir_end_await_readers(struct weir_end *end, uint32_t count, int64_t deadlin
         if (there >= count)
             return WEIR_OK;
         if (weir_deadline_left(deadline) == 0)
-            return weir_fail(err, WEIR_ETIMEOUT, "%s: %u of %u readers are there", end->place.text, there, count);
+            return weir_fail(err, WEIR_ETIMEOUT,
+                             "%s: waited in vain for %u reader%s, %u %s there; weir info says who is", end->place.text,
+                             count, WEIR_S(count), there, there == 1 ? "is" : "are");
         nap();
     }
 }
 
+/* "the reader python (pid 123)", where it is known who that is. */
+static const char *reader_text(const struct weir_end *end, const weir_error *err, char text[READER_TEXT_MAX]) {
+    char who[READER_TEXT_MAX - sizeof("the reader ")] = "";
+    if (err)
+        end->ops->in_the_way(end->state, who, sizeof(who));
+    snprintf(text, READER_TEXT_MAX, "%s%s", who[0] ? "the reader " : "a reader", who);
+    return text;
+}
+
 static int no_room(const struct weir_end *end, weir_error *err) {
+    char reader[READER_TEXT_MAX];
     if (end->role == WEIR_ROLE_CLIENT)
         return weir_fail(err, WEIR_ETIMEOUT, "%s: the server takes no more requests at the moment", end->place.text);
-    return weir_fail(
-        err, WEIR_ETIMEOUT,
-        "%s: no room, because a reader is not reading; choose full=drop-oldest, or raise timeout= or capacity=",
-        end->place.text);
+    return weir_fail(err, WEIR_ETIMEOUT,
+                     "%s: no room, because %s is not reading; choose full=drop-oldest, or raise timeout= or capacity=",
+                     end->place.text, reader_text(end, err, reader));
 }
 
 /* The reservation found no room: do what full= says. Return: WEIR_OK to try again; WEIR_EAGAIN when the message was
  * skipped. */
 static int full_handle(struct weir_end *end, int64_t *deadline, weir_error *err) {
+    char reader[READER_TEXT_MAX];
     if (end->role == WEIR_ROLE_WRITER && end->place.full == WEIR_FULL_FAIL)
-        return weir_fail(err, WEIR_EAGAIN, "%s: no room now, because a reader is not reading fast enough",
-                         end->place.text);
+        return weir_fail(
+            err, WEIR_EAGAIN,
+            "%s: no room now, because %s is not reading fast enough; full=block waits, and capacity= gives "
+            "more room",
+            end->place.text, reader_text(end, err, reader));
     if (end->role == WEIR_ROLE_WRITER && end->place.full == WEIR_FULL_DROP_NEWEST) {
         end->ops->skip(end->state);
         end->dropped++;
@@ -196,6 +214,8 @@ int weir_end_reserve(struct weir_end *end, const struct weir_outgoing *out, weir
     int status = weir_end_check(end, err);
     if (status)
         return status;
+    if (end->is_late)
+        weir_end_discard(end);
     if (end->is_reserved)
         return weir_fail(err, WEIR_EINVAL, "%s: a message is reserved; commit or discard it first", end->place.text);
     status = frame_lay_out(end, out, err);
@@ -215,9 +235,10 @@ int weir_end_commit(struct weir_end *end, weir_error *err) {
     if (end->frame.flags & WEIR_FRAME_TIME)
         end->frame.time = end->is_time_given ? end->time : weir_clock_realtime();
     uint64_t word = weir_frame_write(&end->frame, end->slot.bytes);
-    end->is_reserved = 0;
+    end->is_reserved = end->is_late = 0;
     int status = end->ops->commit(end->state, word, end->is_corked ? WEIR_COMMIT_MORE : 0, err);
     if (__builtin_expect(status != WEIR_OK, 0)) {
+        end->is_reserved = end->is_late = status == WEIR_ETIMEOUT;
         end->dropped += status == WEIR_EAGAIN;
         return status == WEIR_EAGAIN ? WEIR_OK : status;
     }
@@ -225,6 +246,8 @@ int weir_end_commit(struct weir_end *end, weir_error *err) {
     weir_record_count(&record->messages, 1);
     weir_record_count(&record->bytes, end->frame.size);
     atomic_store_explicit(&record->last_time, end->frame.time, memory_order_relaxed);
+    if (end->role == WEIR_ROLE_WRITER)
+        WEIR_TELL(record->told.seq[0], end->seq);
     return WEIR_OK;
 }
 
@@ -241,6 +264,7 @@ static inline void count_sent(struct weir_end *end, uint64_t count, uint64_t siz
     weir_record_count(&record->messages, count);
     weir_record_count(&record->bytes, size);
     atomic_store_explicit(&record->last_time, time, memory_order_relaxed);
+    WEIR_TELL(record->told.seq[0], seq); /* clients and servers do not come here */
 }
 
 int weir_end_post(struct weir_end *end, enum weir_frame_kind kind, int codec, const void *data, size_t size) {
@@ -280,7 +304,7 @@ size_t weir_end_post_many(struct weir_end *end, enum weir_frame_kind kind, int c
 void weir_end_discard(struct weir_end *end) {
     if (end->is_reserved)
         end->ops->discard(end->state);
-    end->is_reserved = 0;
+    end->is_reserved = end->is_late = 0;
     end->slot.seq = end->seq;
 }
 
@@ -289,7 +313,10 @@ int weir_end_send(struct weir_end *end, const struct weir_outgoing *out, weir_er
     int status = weir_end_reserve(end, out, err);
     if (status)
         return status == WEIR_EAGAIN && end->dropped > dropped ? WEIR_OK : status;
-    return weir_end_commit(end, err);
+    status = weir_end_commit(end, err);
+    if (__builtin_expect(status == WEIR_ETIMEOUT, 0))
+        weir_end_discard(end);
+    return status;
 }
 
 /* ---- receiving ---- */
@@ -337,7 +364,7 @@ __attribute__((noinline)) static int frame_choose(struct weir_end *end, struct w
 }
 
 /* One step: the next frame that is wanted and there. */
-static inline int frame_fetch(struct weir_end *end, uint32_t kinds, weir_error *err) {
+static inline __attribute__((always_inline)) int frame_fetch(struct weir_end *end, uint32_t kinds, weir_error *err) {
     struct weir_inbound inbound;
     int status = end->ops->next(end->state, &inbound, err);
     if (status)
@@ -356,15 +383,16 @@ __attribute__((noinline)) static int failure_tell(struct weir_end *end, weir_err
     return end->many->status;
 }
 
-static void count_received(struct weir_end *end) {
+static inline void count_received(struct weir_end *end) {
     struct weir_record *record = end->record.shown;
     weir_record_count(&record->messages, 1);
     weir_record_count(&record->bytes, end->message.frame.size);
     atomic_store_explicit(&record->gaps, end->gaps, memory_order_relaxed);
     atomic_store_explicit(&record->last_time, end->message.frame.time, memory_order_relaxed);
+    WEIR_TELL(record->told.seq[end->message.writer & end->writer_mask], end->message.frame.seq);
 }
 
-int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
+static inline __attribute__((always_inline)) int take(struct weir_end *end, uint32_t kinds, weir_error *err) {
     int status = weir_end_check(end, err);
     if (__builtin_expect(status, 0))
         return status;
@@ -378,6 +406,10 @@ int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
     end->is_ahead = 0;
     count_received(end);
     return WEIR_OK;
+}
+
+int weir_end_take(struct weir_end *end, uint32_t kinds, weir_error *err) {
+    return take(end, kinds, err);
 }
 
 int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_error *err) {
@@ -402,7 +434,7 @@ int weir_end_await(struct weir_end *end, uint32_t kinds, int64_t deadline, weir_
 }
 
 int weir_end_next(struct weir_end *end, uint32_t kinds, int64_t timeout_ns, weir_error *err) {
-    int status = weir_end_take(end, kinds, err);
+    int status = take(end, kinds, err);
     return status == WEIR_EAGAIN ? weir_end_await(end, kinds, weir_deadline(timeout_ns), err) : status;
 }
 

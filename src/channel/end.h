@@ -33,6 +33,7 @@ struct weir_end {
     uint8_t has_failed;          /* many->status is to be told by the next call */
     uint64_t gap_carried;        /* missed before frames that were not for this end */
     uint64_t gaps;
+    uint32_t writer_mask;   /* which of record.told.seq a writer has */
     struct weir_many *many; /* made by the first weir_end_next_many */
 
     /* sending */
@@ -41,6 +42,8 @@ struct weir_end {
     struct weir_frame frame; /* between reserve and commit */
     struct weir_slot slot;
     uint8_t is_reserved;
+    uint8_t
+        is_late; /* still reserved after a commit whose time was over: commit again, or whatever else comes discards */
     uint8_t is_corked;
     uint8_t awaits_readers; /* readers=N and the first send has not been made */
     uint8_t is_time_given;  /* frames get .time and not the clock's; 0: none */
@@ -81,6 +84,7 @@ int weir_end_encode_data(struct weir_end *end, const weir_value *data, struct we
  * Return: as weir_writer_send; WEIR_EAGAIN with end->dropped counted up: the message was skipped, which weir_end_send
  * turns into WEIR_OK. */
 int weir_end_reserve(struct weir_end *end, const struct weir_outgoing *out, weir_error *err);
+/* WEIR_ETIMEOUT: it stays reserved, until it is committed again or anything else is done. */
 int weir_end_commit(struct weir_end *end, weir_error *err);
 void weir_end_discard(struct weir_end *end);
 /* Wait until @count readers are there. Return: WEIR_OK, WEIR_ETIMEOUT. */

@@ -52,6 +52,7 @@ static void count_received(struct weir_end *end, const struct weir_message *last
     weir_record_count(&record->bytes, size);
     atomic_store_explicit(&record->gaps, end->gaps, memory_order_relaxed);
     atomic_store_explicit(&record->last_time, weir_message_frame(last)->time, memory_order_relaxed);
+    WEIR_TELL(record->told.seq[last->writer & end->writer_mask], weir_message_frame(last)->seq);
 }
 
 static void failure_keep(struct weir_end *end, int status) {

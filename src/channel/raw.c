@@ -24,8 +24,8 @@ static int check(const struct weir_frame *frame, size_t size, weir_error *err) {
     if (!(frame->flags & WEIR_FRAME_ALIGNED))
         return weir_fail(err, WEIR_EPARSE, "the message's raw data is not aligned; its writer must set flag 32");
     if (size != frame->data.size)
-        return weir_fail(err, WEIR_EPARSE, "the message says %.*s, which is %zu bytes, and has %zu",
-                         (int)(frame->type.size < 160 ? frame->type.size : 160), frame->type.data, size,
+        return weir_fail(err, WEIR_EPARSE, "the message says %.*s, which is %zu byte%s, and has %zu",
+                         (int)(frame->type.size < 160 ? frame->type.size : 160), frame->type.data, size, WEIR_S(size),
                          frame->data.size);
     return WEIR_OK;
 }

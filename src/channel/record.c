@@ -145,10 +145,11 @@ static int record_read(const char *path, struct weir_record *record, int *ret_is
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return WEIR_ENOENT;
+    memset(record, 0, sizeof(*record));
     ssize_t size = pread(fd, record, sizeof(*record), 0);
     *ret_is_alive = weir_lock_is_held(fd, 0);
     close(fd);
-    if (size != (ssize_t)sizeof(*record) || record->magic != RECORD_MAGIC)
+    if (size < (ssize_t)offsetof(struct weir_record, told) || record->magic != RECORD_MAGIC)
         return WEIR_ECORRUPT;
     record->place[sizeof(record->place) - 1] = '\0';
     record->address[sizeof(record->address) - 1] = '\0';

@@ -7,10 +7,13 @@
 #ifndef WEIR_CHANNEL_RECORD_H
 #define WEIR_CHANNEL_RECORD_H
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <weir/value.h>
+
+#include "transport/told.h"
 
 enum { WEIR_RECORD_ADDRESS_SIZE = 512, WEIR_RECORD_PROGRAM_SIZE = 64, WEIR_RECORD_VERSION = 1 };
 
@@ -32,7 +35,9 @@ struct weir_record {
     _Atomic uint64_t waits;
     _Atomic uint64_t gaps;
     _Atomic int64_t last_time; /* ns since the epoch of the newest message seen or sent; 0 for none */
+    struct weir_told told;     /* an older end has none of it */
 };
+static_assert(sizeof(struct weir_record) <= 4096, "a record is one page");
 
 enum { WEIR_RECORD_OBSERVER = 16 };
 

@@ -81,7 +81,7 @@ static int wait_loop(weir_wait_item *items, struct pollfd *polls, size_t count, 
         if (ready)
             return WEIR_OK;
         if (polled == 0 && weir_deadline_left(deadline) == 0)
-            return weir_fail(err, WEIR_ETIMEOUT, "none of %zu channels had a message in time", count);
+            return weir_fail(err, WEIR_ETIMEOUT, "no message came in time on %zu channel%s", count, WEIR_S(count));
     }
 }
 
@@ -89,7 +89,7 @@ int weir_wait(weir_wait_item *items, size_t count, int64_t timeout_ns, weir_erro
     struct pollfd on_stack[POLL_ON_STACK];
     struct pollfd *polls = count <= POLL_ON_STACK ? on_stack : calloc(count, sizeof(*polls));
     if (!polls)
-        return weir_fail(err, WEIR_ENOMEM, "out of memory for waiting on %zu channels", count);
+        return weir_fail(err, WEIR_ENOMEM, "out of memory for waiting on %zu channel%s", count, WEIR_S(count));
     int status = descriptors_get(items, count, polls, err);
     if (status == WEIR_OK)
         status = wait_loop(items, polls, count, weir_deadline(timeout_ns), err);

@@ -61,8 +61,8 @@ int weir_writer_send_ndarray(weir_writer *writer, const char *op, const weir_val
     size_t element = weir_element_size(array->element);
     if (!element || array->rank > WEIR_RANK_MAX || array->big_endian ||
         weir_ndarray_count(array) != array->size / element || array->size % element || (array->size && !array->data))
-        return weir_fail(err, WEIR_EINVAL, "%s: the array's %zu bytes do not fit its shape and element type",
-                         writer->end.place.text, array->size);
+        return weir_fail(err, WEIR_EINVAL, "%s: the array has %zu byte%s, which do not fit its shape and element type",
+                         writer->end.place.text, array->size, WEIR_S(array->size));
     int status = message_begin(writer, op, meta, &out, err);
     if (status)
         return status;
@@ -81,8 +81,8 @@ static int send_struct(weir_writer *writer, const char *op, const weir_value *me
     if (status)
         return status;
     if (weir_type_size(writer->known) != size)
-        return weir_fail(err, WEIR_EINVAL, "%s: %.160s is %zu bytes, you gave %zu", writer->end.place.text, type,
-                         weir_type_size(writer->known), size);
+        return weir_fail(err, WEIR_EINVAL, "%s: %.160s is %zu byte%s, you gave %zu", writer->end.place.text, type,
+                         weir_type_size(writer->known), WEIR_S(weir_type_size(writer->known)), size);
     status = message_begin(writer, op, meta, &out, err);
     if (status)
         return status;
@@ -103,8 +103,8 @@ static int send_raw(weir_writer *writer, const char *op, const weir_value *meta,
     if (status)
         return status;
     if (array.size != size)
-        return weir_fail(err, WEIR_EINVAL, "%s: %s is %zu bytes, you gave %zu", writer->end.place.text, type,
-                         array.size, size);
+        return weir_fail(err, WEIR_EINVAL, "%s: %s is %zu byte%s, you gave %zu", writer->end.place.text, type,
+                         array.size, WEIR_S(array.size), size);
     array.data = data;
     return weir_writer_send_ndarray(writer, op, meta, &array, err);
 }
@@ -202,6 +202,8 @@ void weir_writer_cork(weir_writer *writer) {
 /* Publish what is held back. */
 static int flush(weir_writer *writer, weir_error *err) {
     int status = weir_end_check(&writer->end, err);
+    if (status == WEIR_OK && writer->end.is_late)
+        weir_end_discard(&writer->end);
     if (status == WEIR_OK)
         status = writer->end.ops->flush(writer->end.state, err);
     if (!writer->end.is_reserved && writer->end.seq) /* a log numbers messages when it writes them */
@@ -243,8 +245,9 @@ static int sending_one(weir_writer *writer, struct sending *sending, weir_view d
     weir_ndarray array = {.element = WEIR_U8, .rank = 1, .shape = {data.size}, .size = data.size};
     struct weir_outgoing *out = &sending->out;
     if (sending->is_typed && data.size != sending->size)
-        return weir_fail(err, WEIR_EINVAL, "%s: %.*s is %zu bytes, you gave %zu", writer->end.place.text,
-                         (int)(out->type.size < 160 ? out->type.size : 160), out->type.data, sending->size, data.size);
+        return weir_fail(err, WEIR_EINVAL, "%s: %.*s is %zu byte%s, you gave %zu", writer->end.place.text,
+                         (int)(out->type.size < 160 ? out->type.size : 160), out->type.data, sending->size,
+                         WEIR_S(sending->size), data.size);
     if (out->codec == WEIR_CODEC_RAW && !sending->is_typed)
         out->type = (weir_view){sending->type, weir_raw_type_write(&array, sending->type)};
     out->data = data.data ? data.data : "";

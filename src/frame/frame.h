@@ -31,6 +31,8 @@
 #include <weir/base.h>
 #include <weir/error.h>
 
+#include "base/word.h"
+
 enum { WEIR_FRAME_VERSION = 1, WEIR_FRAME_HEADER_SIZE = 16, WEIR_FRAME_ALIGNMENT = 64 };
 
 enum weir_frame_kind {
@@ -136,9 +138,7 @@ static inline unsigned char *weir_frame_put_simple(unsigned char *to, uint64_t w
         memcpy(to, &time, sizeof(time));
         to += sizeof(time);
     }
-    if (data.size > 0)
-        memcpy(to, data.data, data.size);
-    return to + data.size;
+    return weir_bytes_put(to, (const unsigned char *)data.data, data.size);
 }
 
 /* Read the frame that begins at @bytes. Header fields are read once into locals and checked against @available before

@@ -183,6 +183,11 @@ void weir_queue_sent(struct weir_queue *queue, size_t size) {
     }
 }
 
+void weir_queue_note(struct weir_queue *queue, size_t boundary) {
+    if (queue->count > 0 && boundary > queue->boundary && boundary <= weir_queue_run(queue, 0)->start)
+        queue->boundary = boundary;
+}
+
 const unsigned char *weir_queue_first(const struct weir_queue *queue, size_t *ret_size) {
     if (queue->count == 0)
         return NULL;

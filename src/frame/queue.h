@@ -61,6 +61,8 @@ struct weir_run *weir_queue_run(const struct weir_queue *queue, size_t index);
 size_t weir_queue_pieces(const struct weir_queue *queue, struct iovec *pieces, size_t count_max);
 /* The first @size bytes are gone. */
 void weir_queue_sent(struct weir_queue *queue, size_t size);
+/* What comes next lies in the frame that begins at @boundary of its chunk: so nobody looks for it from further off. */
+void weir_queue_note(struct weir_queue *queue, size_t boundary);
 /* The first frame, whole (nothing of this queue was sent in part). Return: its bytes; NULL when the queue is empty. */
 const unsigned char *weir_queue_first(const struct weir_queue *queue, size_t *ret_size);
 /* A frame sent in part is to be sent again from its beginning. */

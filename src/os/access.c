@@ -7,6 +7,7 @@
 #include "os/access.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
 #include <limits.h>
@@ -18,8 +19,8 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-#include <weir/error.h>
 
+#include "base/error.h"
 #include "os/process.h"
 
 enum { NAME_MAX_HERE = 64, MEMORY_MIN = 4096, MEMORY_MAX = 1 << 20, GROUPS_USUAL = 64, GROUPS_MAX = 65536 };
@@ -243,4 +244,66 @@ int weir_access_is_planted(const char *path, uid_t owner) {
     snprintf(text, sizeof(text), "%s", path);
     return stat(dirname(text), &folder) != 0 || (folder.st_mode & S_IWOTH) ||
            (folder.st_uid != owner && folder.st_uid != 0 && folder.st_uid != geteuid());
+}
+
+/* ---- refusals ---- */
+
+enum { WHOSE_MAX = 200 };
+
+/* "of user imu, group lab (mode 0640)" */
+static void whose_say(const struct stat *about, char text[WHOSE_MAX]) {
+    char user[NAME_MAX_HERE], group[NAME_MAX_HERE];
+    weir_process_user(about->st_uid, user, sizeof(user));
+    weir_process_group(about->st_gid, group, sizeof(group));
+    snprintf(text, WHOSE_MAX, "of user %s, group %s (mode %04o)", user, group, (unsigned)about->st_mode & 07777);
+}
+
+/* The first folder on the way to @path that we may not enter. Return: 1 when there is one, in @folder. */
+static int closed_folder(const char *path, char folder[PATH_MAX]) {
+    for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(folder, PATH_MAX, "%.*s", (int)(slash - path), path);
+        if (faccessat(AT_FDCWD, folder, X_OK, AT_EACCESS) != 0)
+            return errno == EACCES;
+    }
+    return 0;
+}
+
+static int refusal_of(weir_error *err, int sys_errno) {
+    if (err)
+        err->sys_errno = sys_errno;
+    return WEIR_EACCESS;
+}
+
+static int folder_refuses(weir_error *err, int sys_errno, const char *subject, const char *path, const char *may_not) {
+    char folder[PATH_MAX], whose[WHOSE_MAX], us[NAME_MAX_HERE];
+    struct stat about;
+    int is_closed = closed_folder(path, folder);
+    if (!is_closed) {
+        snprintf(folder, sizeof(folder), "%s", path);
+        char *last = strrchr(folder, '/');
+        last[last == folder] = '\0';
+    }
+    if (stat(folder, &about) != 0)
+        return weir_fail_errno(err, sys_errno, "%s cannot be %s", subject, is_closed ? "reached" : "made");
+    whose_say(&about, whose);
+    weir_process_user(geteuid(), us, sizeof(us));
+    weir_fail(err, WEIR_EACCESS,
+              "%s: user %s may not %s the folder %s, %s; choose another folder, or let its owner chmod it", subject, us,
+              is_closed ? "enter" : may_not, folder, whose);
+    return refusal_of(err, sys_errno);
+}
+
+int weir_access_refused(weir_error *err, int sys_errno, const char *subject, const char *path, unsigned wanted) {
+    char whose[WHOSE_MAX], us[NAME_MAX_HERE];
+    struct stat about;
+    if (sys_errno != EACCES)
+        return weir_fail_errno(err, sys_errno, "%s cannot be opened", subject);
+    if (lstat(path, &about) != 0)
+        return folder_refuses(err, sys_errno, subject, path, "make files in");
+    whose_say(&about, whose);
+    weir_process_user(geteuid(), us, sizeof(us));
+    weir_fail(err, WEIR_EACCESS,
+              "%s is %s, and user %s may not %s it; its owner can chmod it, or make it with mode= and group=", subject,
+              whose, us, wanted & 2 ? "write" : "read");
+    return refusal_of(err, sys_errno);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <weir/error.h>
 
 enum { WEIR_ALLOW_MAX = 32, WEIR_ALLOW_TEXT_MAX = 80 };
 
@@ -49,5 +50,10 @@ int weir_access_give(int fd, const struct weir_allow *allow, unsigned rights, in
 void weir_access_clear(const char *path);
 /* Who is named in the access list of a file. An empty list when there is none, or it cannot be read. */
 void weir_access_read(int fd, struct weir_allow *ret);
+
+/* Say why @path was refused, who it is of, and the way out. @sys_errno: what the system said; @subject: what the sentence
+ * is about, as "file:///run/a.weir"; @wanted: 4 to read it, 2 to write it, or to make it where it is not there.
+ * Return: as weir_fail_errno. */
+int weir_access_refused(weir_error *err, int sys_errno, const char *subject, const char *path, unsigned wanted);
 
 #endif

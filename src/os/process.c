@@ -111,6 +111,12 @@ int weir_process_is_stopped(int64_t pid) {
     return at && at[1] == ' ' && (at[2] == 'T' || at[2] == 't');
 }
 
+void weir_process_text(int64_t pid, char *text, size_t size) {
+    char program[64];
+    weir_process_program(pid, program, sizeof(program));
+    snprintf(text, size, "%s (pid %" PRId64 "%s)", program, pid, weir_process_is_stopped(pid) ? ", stopped" : "");
+}
+
 /* ---- who listens ---- */
 
 /* The inode of the listening socket with one of two names, from the kernel's list; 0 for none. */

@@ -16,6 +16,8 @@ void weir_process_user(uint32_t uid, char *name, size_t size);
 int weir_process_uid(const char *user, uint32_t *ret);
 /* The group's name, or the number as text. */
 void weir_process_group(uint32_t gid, char *name, size_t size);
+/* "python (pid 123)" for sentences, and whether it is stopped. */
+void weir_process_text(int64_t pid, char *text, size_t size);
 /* 1 when it is stopped (SIGSTOP, a debugger), so that it does nothing until somebody lets it go on. */
 int weir_process_is_stopped(int64_t pid);
 /* The user that a process runs as. Return: WEIR_OK, WEIR_ENOENT (no such process). */

@@ -66,36 +66,42 @@ void weir_burst_after(struct weir_burst *burst) {
 
 /* ---- the flusher ---- */
 
-/* What has been kept for a whole tick leaves; a burst that has become slow is over. */
-static void look(struct weir_burst *burst) {
+/* What is due leaves; a burst that has become slow is over. Return: when to look again. */
+static int64_t look(struct weir_burst *burst, int64_t now) {
     uint64_t seq = atomic_load_explicit(&burst->seq, memory_order_relaxed);
-    uint32_t collections = atomic_load_explicit(&burst->collections, memory_order_relaxed);
+    int64_t due = atomic_load_explicit(&burst->due, memory_order_relaxed);
     int is_slow = seq - burst->seq_seen < WEIR_BURST_STREAK;
-    int is_old = collections == burst->collections_seen;
     burst->seq_seen = seq;
+    if (due > now)
+        return due;
     if (is_slow) {
         burst->streak = 0;
         burst->is_hot = 0;
     }
-    if (is_slow || is_old)
-        burst->flush(burst->object, is_slow ? WEIR_BURST_ENDS : WEIR_BURST_GOES_ON);
-    burst->collections_seen = atomic_load_explicit(&burst->collections, memory_order_relaxed);
+    atomic_store_explicit(&burst->due, now + WEIR_BURST_TICK, memory_order_relaxed);
+    burst->flush(burst->object, is_slow ? WEIR_BURST_ENDS : WEIR_BURST_GOES_ON);
+    return now + WEIR_BURST_TICK;
 }
 
-static void look_at_all(void) {
+/* Return: when to look again. */
+static int64_t look_at_all(int64_t now) {
+    int64_t next = now + WEIR_BURST_WAIT; /* no grant can be due before that which begins now */
     pthread_mutex_lock(&flusher.lock);
     for (struct weir_burst *burst = flusher.newest; burst; burst = burst->older)
-        if (atomic_load(&burst->is_granted) && !burst->is_corked)
-            look(burst);
+        if (atomic_load(&burst->is_granted) && !burst->is_corked) {
+            int64_t again = look(burst, now);
+            next = again < next ? again : next;
+        }
     pthread_mutex_unlock(&flusher.lock);
+    return next;
 }
 
 static void *flusher_main(void *user) {
     prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0);
     while (atomic_load(&flusher.state) != FLUSHER_STOPS) {
         if (atomic_load(&flusher.grants) > 0) {
-            weir_futex_wait(&flusher.word, 0, WEIR_BURST_TICK);
-            look_at_all();
+            int64_t left = weir_deadline_left(look_at_all(weir_clock_monotonic()));
+            weir_futex_wait(&flusher.word, 0, left);
             continue;
         }
         atomic_store(&flusher.word, 1);
@@ -140,10 +146,12 @@ static int flusher_start(void) {
 
 /* ---- grants ---- */
 
-/* It is granted from here on, or still is, as the one or the other. The flusher counts only those that are its
+/* It is granted from @now on, or still is, as the one or the other. The flusher counts only those that are its
  * business, and sleeps while there is none. */
-static void grant_note(struct weir_burst *burst, int is_corked) {
+static void grant_note(struct weir_burst *burst, int is_corked, int64_t now) {
     int was_counted = atomic_load(&burst->is_granted) && !burst->is_corked;
+    if (!was_counted)
+        atomic_store_explicit(&burst->due, now + WEIR_BURST_WAIT, memory_order_relaxed);
     burst->is_corked = (uint8_t)is_corked;
     atomic_store(&burst->is_granted, 1);
     if (is_corked) {
@@ -169,9 +177,15 @@ int weir_burst_grant(struct weir_burst *burst, unsigned char *from, unsigned cha
     atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
     atomic_store_explicit(&burst->left, (uint32_t)size, memory_order_relaxed);
     weir_burst_unlatch(burst);
-    if (!is_corked) /* the end of a batch still wants to know */
-        burst->is_hot = 0;
-    grant_note(burst, is_corked);
+    if (is_corked) { /* the end of a batch still wants to know whether it is hot */
+        grant_note(burst, is_corked, 0);
+        return 1;
+    }
+    int64_t now = weir_clock_monotonic(), oldest = burst->has_rest ? burst->since : now;
+    burst->is_hot = 0;
+    burst->since = now;
+    grant_note(burst, is_corked, oldest);
+    atomic_store_explicit(&burst->due, oldest + WEIR_BURST_WAIT, memory_order_relaxed);
     return 1;
 }
 
@@ -179,7 +193,8 @@ int weir_burst_uncork(struct weir_burst *burst) {
     if (!burst->is_granted || !flusher_start())
         return 0;
     burst->is_hot = 0;
-    grant_note(burst, 0);
+    burst->since = weir_clock_monotonic();
+    grant_note(burst, 0, burst->since);
     return 1;
 }
 
@@ -191,7 +206,7 @@ int weir_burst_queue(struct weir_burst *burst, uint64_t seq) {
     if (burst->ended - before > CALL_MAX_NS || !flusher_start())
         return 0;
     atomic_store_explicit(&burst->seq, seq, memory_order_relaxed);
-    grant_note(burst, 0);
+    grant_note(burst, 0, burst->ended);
     return 1;
 }
 
@@ -203,7 +218,8 @@ size_t weir_burst_collect(struct weir_burst *burst, enum weir_burst_how how, uin
     if (how != WEIR_BURST_GOES_ON)
         atomic_store_explicit(&burst->left, 0, memory_order_relaxed);
     weir_burst_unlatch(burst);
-    atomic_fetch_add_explicit(&burst->collections, 1, memory_order_relaxed);
+    if (how != WEIR_BURST_PAUSES)
+        burst->has_rest = 0;
     if (how != WEIR_BURST_ENDS)
         return size;
     atomic_store(&burst->is_granted, 0);

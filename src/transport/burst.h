@@ -5,8 +5,10 @@
  * row each came sooner after the one before than that one's system call had taken. From then on its frames are written
  * one behind the other (a grant: so many bytes may be), and leave together: when the grant is used up, when the thread
  * that sent them waits for anything, at flush, close and exit, and else by the flusher, a thread of the process that
- * looks every WEIR_BURST_TICK and finds what has been there for a whole tick. A burst is over when fewer than
- * WEIR_BURST_STREAK messages came in a tick.
+ * comes WEIR_BURST_WAIT after a grant began, if it is still the same, and every WEIR_BURST_TICK from then on. A burst
+ * is over when fewer than WEIR_BURST_STREAK messages came since it looked before. Who uses up one grant after the other
+ * is looked after once in a WEIR_BURST_WAIT: to be woken costs the flusher more than a hundred messages cost their
+ * sender.
  *
  *     owner      latch, write, unlatch                  for each message; no system call, no clock
  *     flusher    list lock -> object's lock -> latch    when it finds something
@@ -32,6 +34,7 @@ enum {
     WEIR_BURST_GRANT_MIN = 512
 };
 #define WEIR_BURST_TICK INT64_C(50000)
+#define WEIR_BURST_WAIT INT64_C(90000) /* with the time that waking takes, less than the 100 us that are promised */
 
 /* What becomes of a grant when what was kept is collected. */
 enum weir_burst_how {
@@ -57,15 +60,16 @@ struct weir_burst {
 
     /* Under the object's lock. */
     _Atomic(uint8_t) is_granted;
-    _Atomic(uint8_t) is_corked;    /* the grant is one of a batch, which only its end sends */
-    _Atomic(uint32_t) collections; /* how often what was kept has been taken */
-    _Atomic(const void *) thread;  /* whose grant it is */
+    _Atomic(uint8_t) is_corked;   /* the grant is one of a batch, which only its end sends */
+    uint8_t has_rest;             /* of a grant before something waits for this one */
+    int64_t since;                /* when the grant began */
+    _Atomic(int64_t) due;         /* when the flusher takes what is kept */
+    _Atomic(const void *) thread; /* whose grant it is */
 
     /* The list's. */
     void (*flush)(void *object, enum weir_burst_how how);
     void *object;
-    uint64_t seq_seen; /* the flusher's, at the last tick */
-    uint32_t collections_seen;
+    uint64_t seq_seen; /* the flusher's, when it looked last */
     struct weir_burst *older, *newer;
 };
 

@@ -6,12 +6,8 @@
 #include "transport/fault/fault.h"
 
 static const struct weir_transport_ops *const transports[] = {
-    &weir_transport_shm,
-    &weir_transport_sysv,
-    &weir_transport_unix,
-    &weir_transport_tcp,
-    &weir_transport_fifo,
-    &weir_transport_file,
+    &weir_transport_shm, &weir_transport_sysv, &weir_transport_unix,
+    &weir_transport_tcp, &weir_transport_fifo, &weir_transport_file,
 };
 
 enum { TRANSPORT_COUNT = sizeof(transports) / sizeof(transports[0]) };
@@ -42,6 +38,12 @@ size_t weir_transport_no_post_many(void *state, uint64_t word, const weir_view *
 size_t weir_transport_no_follow(void *state, struct weir_following *ret, size_t max) {
     (void)state, (void)ret, (void)max;
     return 0;
+}
+
+void weir_transport_no_in_the_way(void *state, char *text, size_t size) {
+    (void)state;
+    if (size > 0)
+        text[0] = '\0';
 }
 
 void weir_transport_no_set_timeout(void *state, int64_t timeout_ns) {

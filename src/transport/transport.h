@@ -70,6 +70,7 @@ enum weir_sync { WEIR_SYNC_NONE = 0, WEIR_SYNC_INTERVAL = 1, WEIR_SYNC_ALWAYS = 
 enum { WEIR_NAME_MAX = 200, WEIR_PLACE_TEXT_MAX = 256, WEIR_FILE_MAX = 200 };
 
 struct weir_transport_ops;
+struct weir_told;
 
 /* How likely each fault is at each operation, 0 to 1 (transport/fault/). */
 struct weir_faults {
@@ -95,6 +96,7 @@ struct weir_place {
     char group[64];     /* empty: none */
     struct weir_allow allow;
     _Atomic(uint32_t) *refused; /* where to count others who were not let in; NULL: nowhere */
+    struct weir_told *told;     /* where to tell how it goes (transport/told.h); NULL: nowhere */
     uint8_t is_observer;
     uint8_t is_kept;
     uint8_t is_kept_given; /* keep= stood in the address */
@@ -199,8 +201,8 @@ struct weir_transport_ops {
     int (*reserve)(void *state, uint64_t peer, size_t size, struct weir_slot *ret, weir_error *err);
     /* Publish what was reserved; everything but the commit word is written. @flags: WEIR_COMMIT_MORE. Where other
      * writers must be waited for, it waits for as long as place->timeout_ns.
-     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ENOSPC, WEIR_ETIMEOUT and others:
-     * not sent. */
+     * Return: WEIR_OK; WEIR_EAGAIN (no room; dropped, as full=drop-newest says); WEIR_ETIMEOUT: not sent but still
+     * reserved, for another commit or a discard; WEIR_ENOSPC and others: not sent. */
     int (*commit)(void *state, uint64_t word, uint32_t flags, weir_error *err);
     /* For speed, reserve and commit in one of a frame to everybody that has data and, when its commit word @word says
      * so, a time, and nothing else. Return: its seq; 0 when it cannot be done now or not in this way: reserve and
@@ -218,6 +220,9 @@ struct weir_transport_ops {
     int (*flush)(void *state, weir_error *err);
     /* place->timeout_ns is @timeout_ns from now on: for what the transport itself waits for, at commit and close. */
     void (*set_timeout)(void *state, int64_t timeout_ns);
+    /* reserve has found no room: which reader is in the way, for sentences, as "python (pid 123)"; empty when that is not
+     * known. */
+    void (*in_the_way)(void *state, char *text, size_t size);
     /* How many readers are there now (not observers). Handles what has arrived meanwhile; does not wait. */
     int (*readers)(void *state, uint32_t *ret);
 
@@ -238,10 +243,12 @@ struct weir_transport_ops {
      * it. */
     int (*fd)(void *state, int *ret, weir_error *err);
 
-    /* For a client: WEIR_OK while a server is there, WEIR_ENOENT when there is none, WEIR_EPEER when the one that was
-     * there at the last request (commit) has gone since, which is said once. A client that is not connected tries to
+    /* For a client: WEIR_OK while a server is there; WEIR_ENOENT when there is none, and @err says who is there instead
+     * when that is known; WEIR_EBUSY when somebody is there who has not said yet whether he serves, but takes requests.
+     * Said once: WEIR_EPEER when the server that was there at the last request (commit) has gone since, WEIR_EAGAIN when
+     * who was there at it turned out to be none, and has taken no request. A client that is not connected tries to
      * connect; it does not wait. Other roles: WEIR_OK. */
-    int (*peer_state)(void *state);
+    int (*peer_state)(void *state, weir_error *err);
     /* For a server: is the client there whose requests come as @peer? 1 also where that cannot be known. */
     int (*has_client)(void *state, uint64_t peer);
 
@@ -279,6 +286,7 @@ uint64_t weir_transport_no_post(void *state, uint64_t word, const void *data, si
 size_t weir_transport_no_post_many(void *state, uint64_t word, const weir_view *data, size_t count, int64_t time,
                                    uint32_t flags, uint64_t *ret_seq);
 size_t weir_transport_no_follow(void *state, struct weir_following *ret, size_t max);
+void weir_transport_no_in_the_way(void *state, char *text, size_t size);
 void weir_transport_no_set_timeout(void *state, int64_t timeout_ns);
 int weir_transport_no_list(weir_listing_fn *listing_fn, void *user, weir_error *err);
 int weir_transport_no_info(const struct weir_place *place, weir_doc *doc, weir_error *err);

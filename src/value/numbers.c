@@ -158,7 +158,8 @@ static int fail_shape(const struct weir_value *value, const weir_ndarray *target
     char type[WEIR_NDARRAY_TYPE_MAX], wanted[WEIR_NDARRAY_TYPE_MAX];
     weir_ndarray_type(target, wanted);
     if (value->kind == WEIR_KIND_ARRAY && target->rank > 0)
-        snprintf(why, WEIR_WHY_MAX, "an array of %u items does not have the shape of %.64s", value->count, wanted);
+        snprintf(why, WEIR_WHY_MAX, "an array of %u item%s does not have the shape of %.64s", value->count,
+                 WEIR_S(value->count), wanted);
     else
         snprintf(why, WEIR_WHY_MAX, "%.64s where %.64s is needed", weir_value_type(value, type, sizeof(type)), wanted);
     return WEIR_ETYPE;

@@ -245,3 +245,59 @@ def test_a_stopped_writer_goes_on(weir):
     messages = [json.loads(line) for line in out.splitlines()]
     for name in ("first", "second"):
         assert [m["seq"] for m in messages if m["data"] == name] == list(range(1, 31))
+
+
+# ---- logs and pipes: who it is of, and the way out ----
+
+@pytest.fixture
+def logs(weir, others):
+    path = os.path.join(weir.folder, "logs")
+    os.mkdir(path, 0o755)
+    return path
+
+
+def refused(others, uid, *arguments):
+    done = others.run(uid, [COMMAND, *arguments])
+    assert done.returncode == 6 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("name", ["a.weir", "a.jsonl", "a.json?state=1"])
+def test_a_log_of_another_user(weir, others, logs, name):
+    address, file = "file://%s/%s" % (logs, name), name.partition("?")[0]
+    weir.run("pub", address, "1")
+    path = os.path.join(logs, file)
+    for verb, words in (("read", ("get", address)), ("read", ("sub", address)), ("write", ("pub", address, "1"))):
+        said = refused(others, STRANGER, *words)
+        assert "%s is of user root, group root (mode 0600), and user %d may not %s it" % (path, STRANGER, verb) in said
+        assert "chmod" in said and "mode= and group=" in said
+    os.chmod(path, 0o644)
+    assert others.run(STRANGER, [COMMAND, "get", address]).stdout == "1\n"
+    assert "(mode 0644), and user %d may not write it" % STRANGER in refused(others, STRANGER, "pub", address, "1")
+
+
+def test_a_lock_file_of_another_user(weir, others, logs):
+    address = "file://%s/a.weir" % logs
+    weir.run("pub", address + "?mode=0666", "1")
+    os.chmod(logs, 0o777)
+    open(logs + "/a.weir.lock", "w").close()
+    os.chmod(logs + "/a.weir.lock", 0o600)
+    said = refused(others, STRANGER, "pub", address, "1")
+    assert "its lock file %s/a.weir.lock is of user root, group root (mode 0600)" % logs in said
+
+
+def test_a_folder_of_another_user(weir, others, logs):
+    for address in ("file://%s/a.weir" % logs, "fifo://%s/a.fifo" % logs):
+        said = refused(others, STRANGER, "pub", address, "1")
+        assert "user %d may not make files in the folder %s, of user root, group root (mode 0755)" % (STRANGER, logs) in said
+    weir.run("pub", "file://%s/b.weir" % logs, "1")
+    os.chmod(logs, 0o700)
+    for words in (("pub", "file://%s/b.weir" % logs, "1"), ("sub", "file://%s/b.weir" % logs)):
+        assert "may not enter the folder %s, of user root, group root (mode 0700)" % logs in refused(others, STRANGER, *words)
+
+
+def test_a_pipe_of_another_user(weir, others, logs):
+    os.mkfifo(logs + "/a.fifo", 0o600)
+    for verb, words in (("write", ("pub", "fifo://%s/a.fifo" % logs, "1")), ("read", ("sub", "fifo://%s/a.fifo" % logs))):
+        said = refused(others, STRANGER, *words)
+        assert "a.fifo is of user root, group root (mode 0600), and user %d may not %s it" % (STRANGER, verb) in said

@@ -202,3 +202,45 @@ def test_bad_data_and_meta(weir):
     said = weir.error(5, "call", "lab/x", "op", "{")
     assert "DATA is no JSON" in said and "'\"hello\"'" in said and "--stdin" not in said  # which is an option of pub's
     assert "--meta" in weir.error(5, "call", "lab/x", "op", "1", "--meta", "[1]")
+
+
+# ---- no server, or nobody but one ----
+
+def test_a_call_where_nobody_serves(weir, place):
+    """A reader is no server that died: the call waits for one, says who is there where that is known, and loses nothing."""
+    address = place("lab/server")
+    sub = weir.start("sub", address)
+    weir.until_end("reader", sub)
+    said = weir.error(4, "call", address, "double", "1", "--timeout", "400ms")
+    assert "nobody serves there" in said and "died" not in said
+    if address.startswith(("unix:", "tcp:")):
+        assert "a reader listens (weir, pid %d)" % sub.pid in said
+    call = weir.start("call", address, "x", "[7]", "--timeout", "15s")
+    weir.until_end("client", call)
+    sub.kill()
+    sub.wait()
+    weir.start("serve", address, "--op", "x", "--command", "cat")
+    assert weir.finish(call)[0] == "[7]\n"
+
+
+def test_a_message_where_only_a_server_is(weir, place):
+    """Refused where the two cannot meet; in shared memory the message stays, and the command says who is there."""
+    address = place("lab/server")
+    server = weir.start("serve", address, "--op", "x", "--command", "cat")
+    weir.until_end("server", server)
+    if address.startswith(("unix:", "tcp:")):
+        for words in (("pub", address, "1"), ("sub", address)):
+            said = weir.error(1, *words)
+            assert "(pid %d) refuses: a server listens there already" % server.pid in said and "weir call" in said
+        return
+    done = weir.run("pub", address, "1")
+    assert "only a server is there (weir, pid %d)" % server.pid in done.stderr.decode()
+    assert weir.out("get", address) == "1\n"
+    done = weir.run("sub", address, "--timeout", "300ms", code=4)
+    assert "only a server is there (weir, pid %d)" % server.pid in done.stderr.decode()
+    sub = weir.start("sub", address, "-n", "1")
+    weir.until_end("reader", sub)
+    assert weir.run("pub", address, "2").stderr == b""
+    out, said = weir.finish(sub)
+    assert json.loads(out)["data"] == 2 and "only a server" in said
+    assert weir.out("call", address, "x", "3") == "3\n"

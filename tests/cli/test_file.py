@@ -55,7 +55,7 @@ def test_ls_and_info(weir):
     lines = [line.split("\t") for line in weir.out("info", place).splitlines()]
     assert lines[0][:4] == ["channel", place, "file", "live"]
     log = next(line for line in lines if line[0] == "log")
-    assert (log[1], log[3], log[5:]) == ("weir", "1", ["0", "1", "0", "-"])
+    assert (log[1], log[3], log[5:10]) == ("weir", "1", ["0", "1", "0", "-", "1"])
     weir.stop_all()
     assert json.loads(weir.out("info", place, "--json"))["state"] == "idle"
     weir.run("gc")
@@ -179,6 +179,17 @@ def test_a_configuration(weir):
     assert sorted(name for name in os.listdir(weir.folder) if name.startswith("conf")) == ["conf.json"]
 
 
+def test_a_folder_is_no_log(weir):
+    os.mkdir(weir.folder + "/logs")
+    os.mkdir(weir.folder + "/logs.weir")
+    for name in ("logs", "logs/"):
+        for words in (("pub", address(weir, name), "1"), ("sub", address(weir, name)), ("info", address(weir, name))):
+            said = weir.error(2, *words)
+            assert "that is a folder; name a file in it, as %s/NAME.weir" % address(weir, "logs") in said
+    for words in (("pub", address(weir, "logs.weir"), "1"), ("sub", address(weir, "logs.weir"))):
+        assert "a folder is there; name a file in it" in weir.error(2, *words)
+
+
 def test_a_full_disk_is_waited_for(weir):
     """full=block: until somebody makes room, or timeout= has passed."""
     script = """
@@ -189,6 +200,8 @@ def test_a_full_disk_is_waited_for(weir):
         "$1" pub "file://$2/a.jsonl?timeout=60s" "$3" || exit 1
         wait
         cat /dev/zero >"$2/rest" 2>/dev/null
+        "$1" pub "file://$2/a.jsonl?full=fail" "$3" 2>"$2.said"
+        [ $? -eq 1 ] && grep -q "wait for room with full=block" "$2.said" || { cat "$2.said"; exit 98; }
         "$1" pub "file://$2/a.jsonl?timeout=400ms" "$3"
     """
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
@@ -196,5 +209,6 @@ def test_a_full_disk_is_waited_for(weir):
                           capture_output=True, text=True, env=weir.environment)
     if done.returncode == 99 or "unshare" in done.stderr:
         pytest.skip("no mounts here")
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 4, done.stderr
     assert done.stderr.count("weir: ") == 1 and "no room for" in done.stderr
+    assert "KB left for user " in done.stderr and "raise timeout=" in done.stderr

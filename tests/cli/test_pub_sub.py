@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from conftest import COMMAND, port_of, until
+
 
 def received(weir, process, code=0):
     out, _ = weir.finish(process, code)
@@ -180,6 +182,123 @@ def test_full_channel_times_out(weir):
     """A writer that must wait for a reader gives up when the address says so."""
     said = weir.error(4, "pub", "lab/a?readers=1&timeout=50ms", "1")
     assert "lab/a" in said
+
+
+LARGE = '"%s"' % ("x" * 1000)
+
+
+def said_at_end(pub, count):
+    """What it says when it has waited in vain for room for so many lines."""
+    _, said = pub.communicate((LARGE + "\n").encode() * count, timeout=60)
+    assert pub.returncode == 4, said
+    return said.decode()
+
+
+@pytest.mark.parametrize("address", ["lab/x", "sysv", "shm://lab/x?sealed=1", "unix", "tcp", "fifo"])
+def test_who_is_in_the_way_is_named(weir, address):
+    """A reader that is stopped, under full=block and full=fail: which one, and that it is stopped."""
+    plain = {"sysv": "sysv://" + weir.key("x"), "unix": "unix://%s/x.sock" % weir.folder,
+             "fifo": "fifo://%s/x.fifo" % weir.folder, "tcp": "tcp://" + port_of(weir, "x")}.get(address, address)
+    question = "&" if "?" in plain else "?"
+    pub = weir.start("pub", "%s%sreaders=1&capacity=64K&timeout=500ms" % (plain, question), "--stdin", "lines", stdin=subprocess.PIPE)
+    weir.until_end("writer", pub)
+    sub = weir.start("sub", plain.partition("?")[0])
+    pub.stdin.write(b"first\n")
+    pub.stdin.flush()
+    assert json.loads(sub.stdout.readline())["data"] == "first"
+    sub.send_signal(signal.SIGSTOP)
+    until(lambda: open("/proc/%d/stat" % sub.pid).read().rpartition(")")[2].split()[0] == "T", "it is stopped")
+    said = said_at_end(pub, 3000)
+    stopped = "" if address == "tcp" else ", stopped"  # of another machine nobody knows
+    assert "no room, because the reader weir (pid %d%s) is not reading" % (sub.pid, stopped) in said
+    if address in ("lab/x", "sysv"):
+        said = weir.error(1, "pub", plain + "?full=fail&capacity=64K", LARGE, "-n", "3000")
+        assert "because the reader weir (pid %d, stopped) is not reading fast enough; full=block waits" % sub.pid in said
+
+
+@pytest.mark.parametrize("form", ["unix://%s/y.sock", "tcp"])
+def test_who_is_in_the_way_listens(weir, form):
+    plain = form % weir.folder if "%" in form else "tcp://" + port_of(weir, "y")
+    sub = weir.start("sub", plain + "?capacity=64K")
+    weir.until_end("reader", sub)
+    pub = weir.start("pub", plain + "?readers=1&capacity=64K&timeout=500ms", "--stdin", "lines", stdin=subprocess.PIPE)
+    pub.stdin.write(b"first\n")
+    pub.stdin.flush()
+    assert json.loads(sub.stdout.readline())["data"] == "first"
+    sub.send_signal(signal.SIGSTOP)
+    said = said_at_end(pub, 3000 if form != "tcp" else 20000)
+    assert "no room, because the reader weir (pid %d" % sub.pid in said
+
+
+def test_what_is_queued_is_waited_for_at_close(weir):
+    """The reader takes nothing until the writer has sent all of it and waits for him, much longer than one of its slices."""
+    place = "unix://%s/a.sock" % weir.folder
+    sub = weir.start("sub", place + "?capacity=64K", "-n", "3000")
+    weir.until_end("reader", sub)
+    pub = weir.start("pub", place + "?capacity=16M&timeout=60s&readers=1", '"%s"' % ("x" * 1000), "-n", "3000")
+    until(lambda: [end for end in weir.ends("writer") if end["pid"] == pub.pid and end["messages"] == 3000],
+          "all of it is sent")
+    with pytest.raises(subprocess.TimeoutExpired):
+        pub.wait(1)
+    out, _ = weir.finish(sub)
+    assert [json.loads(line)["seq"] for line in out.splitlines()] == list(range(1, 3001))
+    weir.finish(pub)
+
+
+def test_ctrl_c_ends_a_close_that_waits(weir):
+    place = "unix://%s/a.sock" % weir.folder
+    sub = weir.start("sub", place + "?capacity=64K")
+    weir.until_end("reader", sub)
+    pub = weir.start("pub", place + "?capacity=16M&timeout=60s&readers=1", '"%s"' % ("x" * 1000), "-n", "3000")
+    until(lambda: [end for end in weir.ends("writer") if end["pid"] == pub.pid and end["messages"] == 3000],
+          "all of it is sent")
+    with pytest.raises(subprocess.TimeoutExpired):
+        pub.wait(1)
+    pub.send_signal(signal.SIGINT)
+    weir.finish(pub, code=130)
+
+
+def test_input_that_nobody_asked_for(weir):
+    """Who pipes data into pub and forgets --stdin is told, and no empty message goes. Without input there is none to miss."""
+    weir.run("pub", "lab/x", '"kept"')
+    for stdin in ("21.5\n", b"\x00"):
+        said = weir.error(2, "pub", "lab/x", stdin=stdin)
+        assert "--stdin lines, json or raw" in said
+    path = os.path.join(weir.folder, "input")
+    with open(path, "w") as file:
+        file.write("1\n2\n")
+    with open(path) as file:
+        done = subprocess.run([COMMAND, "pub", "lab/x"], stdin=file, env=weir.environment, capture_output=True)
+        assert done.returncode == 2 and b"--stdin" in done.stderr
+        file.read()
+        done = subprocess.run([COMMAND, "pub", "lab/x", "--op", "at the end"], stdin=file, env=weir.environment, capture_output=True)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert '"op":"at the end"' in weir.out("get", "lab/x", "--json")
+
+
+def test_input_of_a_loop_is_not_touched(weir):
+    """With an operation there is a message, which goes: the input may be that of the loop around."""
+    script = "printf '1\\n2\\n3\\n' | while read line; do '%s' pub lab/x --op tick; done" % COMMAND
+    done = subprocess.run(["sh", "-c", script], env=weir.environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "standard input is not sent" in done.stderr
+    assert weir.out("sub", "lab/x", "--from", "oldest", "-n", "3").count('"op":"tick"') == 3
+
+
+@pytest.mark.parametrize("way", ["null", "closed", "idle pipe", "ended pipe"])
+def test_no_input_is_no_error(weir, way):
+    """cron, a service without standard input, a supervisor's pipe, and a pipeline that gave nothing."""
+    reading, writing = os.pipe()
+    if way == "ended pipe":
+        os.close(writing)
+    stdin = {"null": subprocess.DEVNULL, "closed": None}.get(way, reading)
+    command = ["sh", "-c", '"$@" <&-', "sh"] if way == "closed" else []
+    done = subprocess.run([*command, COMMAND, "pub", "lab/x"], stdin=stdin, env=weir.environment, capture_output=True,
+                          timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert weir.out("get", "lab/x") == "null\n"
+    os.close(reading)
+    if way != "ended pipe":
+        os.close(writing)
 
 
 def test_ctrl_c_ends_sub_with_130(weir, place):

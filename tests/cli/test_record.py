@@ -265,7 +265,7 @@ def test_damage_is_told_and_passed_over(weir):
         file.write(b"\x18")
     mapped = ["--map", "lab/maps=lab/m", "--map", "lab/arrays=lab/n"]
     said = weir.run("play", path, "--speed", "max", *mapped).stderr.decode()
-    assert path in said and "1 lost before seq" in said
+    assert path in said and "1 message lost before seq" in said
     assert [line["data"]["i"] for line in lines_of(weir, "lab/m", 19)] == [i for i in range(20) if i != 5]
     assert len(lines_of(weir, "lab/n", 20)) == 20
 
@@ -275,7 +275,7 @@ def test_what_is_no_recording_is_passed_over(weir):
     weir.run("pub", "file://" + path, "1")
     weir.run("pub", "file://" + path, "1", "--meta", '{"from":"shm://lab/maps","seq":1,"meta":7}')
     said = weir.run("play", path, "--speed", "max").stderr.decode()
-    assert "2 messages were not made by weir record" in said
+    assert "2 messages that weir record has not made: passed over" in said
     weir.run("pub", "file://" + log(weir, "b.weir"), "1")
     assert "nothing to play" in weir.run("play", log(weir, "b.weir"), code=3).stderr.decode()
 

@@ -163,3 +163,51 @@ def test_store_that_cannot_be(weir):
     weir.environment["WEIR_SHM_DIR"] = "here"
     for arguments in (["pub", "lab/a", "1"], ["get", "lab/a"], ["ls"]):
         assert '"here"' in weir.error(2, *arguments)
+
+
+@pytest.mark.parametrize("arguments, name", [
+    (["pub"], "ADDR"), (["sub"], "ADDR"), (["get"], "ADDR"), (["call"], "ADDR"), (["call", "lab/a"], "OP"),
+    (["serve"], "ADDR"), (["info"], "ADDR"), (["guess"], "HEX"), (["exec"], "PROGRAM"), (["record"], "ADDR"),
+    (["play"], "LOG")])
+def test_what_is_missing_is_named(weir, arguments, name):
+    assert weir.error(2, *arguments).startswith("weir: %s: %s is missing; usage: weir %s " % (
+        arguments[0], name, arguments[0]))
+
+
+def test_an_empty_address(weir):
+    assert weir.error(2, "pub", "", "1") == (
+        "weir: the address is empty; write a name such as lab/imu, or SCHEME://NAME\n")
+
+
+def test_what_is_not_there_is_said_once(weir):
+    """Without the system's words for it behind the sentence."""
+    for arguments in (["get", "file://%s/a.weir"], ["info", "file://%s/a.weir"], ["info", "unix://%s/a.sock"],
+                      ["get", "fifo://%s/a.fifo"], ["info", "fifo://%s/a.fifo"], ["pub", "file://%s/no/a.weir", "1"],
+                      ["pub", "unix://%s/no/a.sock", "1"], ["sub", "fifo://%s/no/a.fifo"],
+                      ["sub", "file://%s/no/a.weir"]):
+        said = weir.error(3, *[a % weir.folder if "%s" in a else a for a in arguments])
+        assert "No such file" not in said and "; " in said, said
+
+
+def test_a_program_is_not_fed_with_what_it_says(weir):
+    for pair in (["lab/a", "lab/a"], ["lab/a", "shm://lab/a"], ["lab/a?from=last", "lab/a?capacity=1M"]):
+        said = weir.error(2, "exec", "-i", pair[0], "-o", pair[1], "--", "cat")
+        assert said.startswith("weir: exec: -i and -o are one channel, %s: " % pair[1])
+
+
+def test_conversions_name_their_input(weir):
+    path = weir.folder + "/a.json"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("nothing")
+    assert weir.error(5, "convert", "--from", "json", "--to", "cbor", path).startswith("weir: %s: json: " % path)
+    assert weir.error(5, "convert", "--from", "json", "--to", "json").startswith("weir: standard input: json: ")
+
+
+def test_data_that_does_not_fit_its_type(weir):
+    said = weir.error(5, "pub", "lab/a", "[1,2]", "--type", "f64[3]")
+    assert said.startswith("weir: DATA does not fit --type f64[3]: ")
+
+
+def test_play_wants_a_recording(weir):
+    assert weir.error(2, "play", "a.txt") == (
+        "weir: play: a.txt: a recording is a binary log, and its name ends in .weir\n")

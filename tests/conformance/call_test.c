@@ -347,6 +347,56 @@ static void test_what_has_no_room_waits(void **state) {
     stop(server);
 }
 
+static int read_on(const char *where) {
+    weir_message *message;
+    weir_reader *reader = open_reader(where);
+    while (weir_reader_next(reader, 60 * SECOND, &message, NULL) == WEIR_OK)
+        continue;
+    return 0;
+}
+
+/* Where somebody is who does not serve, nobody has taken a request, so none is lost: all go to the server that comes
+ * after him, once and in order. */
+static void test_who_does_not_serve_takes_nothing(void **state) {
+    char where[256];
+    int64_t answer = 0;
+    weir_message *reply = NULL;
+    weir_error err = {0};
+    uint64_t ids[5];
+    strcpy(where, address(*state, "s", ""));
+    weir_client *early = open_client(where);
+    pid_t reader = start(read_on, where);
+    weir_client *client = open_client(where);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(call(i == 1 ? early : client, "double", 1, SECOND / 2, &answer, &err), WEIR_ETIMEOUT);
+        assert_non_null(strstr(err.text, "nobody serves"));
+    }
+    for (int i = 0; i < 4; i++)
+        ids[i] = ask(client, "double", i);
+    assert_int_equal(weir_client_receive(client, SECOND / 2, &reply, &err), WEIR_ETIMEOUT);
+    assert_non_null(strstr(err.text, "nobody serves"));
+    ids[4] = ask(client, "double", 4);
+    assert_int_equal(weir_client_cancel(client, ids[1], NULL), WEIR_OK);
+    assert_int_equal(weir_client_receive(client, 0, &reply, NULL), WEIR_ETIMEOUT);
+    stop(reader);
+    pid_t server = start(serve, where);
+    for (int i = 0; i < 5; i++) {
+        if (i == 1)
+            continue;
+        if (weir_client_receive(client, 20 * SECOND, &reply, &err) != WEIR_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(weir_message_id(reply), ids[i]);
+        assert_int_equal(number_of(reply), 2 * i);
+    }
+    assert_int_equal(weir_client_receive(client, 0, &reply, NULL), WEIR_EINVAL);
+    assert_int_equal(call(early, "double", 21, 20 * SECOND, &answer, NULL), WEIR_OK);
+    assert_int_equal(answer, 42);
+    assert_int_equal(call(early, "die", 1, 20 * SECOND, &answer, NULL), WEIR_EPEER);
+    finish(server, -SIGKILL);
+    weir_client_close(early);
+    weir_client_close(client);
+}
+
 static weir_message *next_request(weir_server *server) {
     weir_message *request = NULL, *copy = NULL;
     weir_error err = {0};
@@ -545,6 +595,7 @@ int main(void) {
         CONFORMANCE(test_a_reply_does_not_hide_a_death),
         CONFORMANCE(test_a_reply_outlives_its_server),
         CONFORMANCE(test_what_has_no_room_waits),
+        CONFORMANCE(test_who_does_not_serve_takes_nothing),
         CONFORMANCE(test_a_request_is_taken_back),
         CONFORMANCE_OF(test_a_client_that_dies_takes_its_requests_back, WEIR_TRAIT_BOUNDED, 0),
         CONFORMANCE(test_each_request_goes_to_one_worker),

@@ -218,7 +218,7 @@ static int every_operation_tells(struct end *writer, struct end *reader) {
     told += ops()->seek(reader->state, WEIR_FROM_OLDEST, 0, NULL) == WEIR_EFORKED;
     told += ops()->wait(reader->state, WEIR_READY_TO_READ, 1, NULL) == WEIR_EFORKED;
     told += ops()->fd(reader->state, &fd, NULL) == WEIR_EFORKED;
-    told += ops()->peer_state(reader->state) == WEIR_EFORKED;
+    told += ops()->peer_state(reader->state, NULL) == WEIR_EFORKED;
     ops()->skip(writer->state);
     ops()->discard(writer->state);
     ops()->release(reader->state);

@@ -301,11 +301,25 @@ static PHP_METHOD(Writer, cork) {
         weir_writer_cork(end->as.writer);
 }
 
+/* What was held back stays so when the time is over, so it may be tried again. */
 static PHP_METHOD(Writer, uncork) {
+    php_weir_wait wait;
     weir_error err;
+    int status;
     ZEND_PARSE_PARAMETERS_NONE();
     php_weir_end *end = PHP_WEIR_THIS(php_weir_end);
-    if (php_weir_end_is_open(end, "writer") && weir_writer_uncork(end->as.writer, &err) != WEIR_OK)
+    if (!php_weir_end_is_open(end, "writer"))
+        return;
+    int64_t timeout_ns = weir_writer_timeout(end->as.writer);
+    php_weir_wait_begin(&wait, timeout_ns);
+    do {
+        if (!php_weir_end_is_open(end, "writer"))
+            return;
+        weir_writer_set_timeout(end->as.writer, php_weir_wait_slice(&wait));
+        status = weir_writer_uncork(end->as.writer, &err);
+        weir_writer_set_timeout(end->as.writer, timeout_ns);
+    } while (status == WEIR_ETIMEOUT && php_weir_wait_goes_on(&wait));
+    if (status != WEIR_OK && !EG(exception))
         php_weir_throw(&err);
 }
 

@@ -15,6 +15,11 @@ final class Failure extends Exception
 {
 }
 
+/** Thrown by a test that cannot run here; the message says why. */
+final class Skip extends Exception
+{
+}
+
 /** The condition must hold; $shown says what was there instead. */
 function check(bool $condition, mixed $shown = null): void
 {
@@ -130,6 +135,8 @@ function run(string $pattern): int
         try {
             $test();
             echo "ok $number - $name\n";
+        } catch (Skip $e) {
+            echo "ok $number - $name # SKIP ", $e->getMessage(), "\n";
         } catch (Throwable $e) {
             $failures++;
             $text = $e::class . ': ' . $e->getMessage() . "\n" . $e->getTraceAsString();

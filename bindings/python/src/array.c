@@ -25,13 +25,61 @@ static uint32_t element_of(char letter, Py_ssize_t item_size) {
     return 0;
 }
 
-static int refuse_format(const char *format) {
+/* A way out that loses nothing, where there is one, for what has no element type. */
+static const char *conversion(const char *letter) {
+    switch (letter[0]) {
+    case '?': return "x.view('uint8')";
+    case 'e': return "x.astype('float32'), which is exact";
+    case 'g': return "x.astype('float64'), which rounds";
+    case 'Z':
+        return letter[1] == 'f'   ? "x.view('float32'), the real and imaginary parts in turn"
+               : letter[1] == 'd' ? "x.view('float64'), the real and imaginary parts in turn"
+                                  : "x.astype('complex128').view('float64'), which rounds";
+    case 'O': return "x.tolist(), or x.astype('float64') when they are numbers";
+    default: return "x.tolist(), or x.view('uint8')";
+    }
+}
+
+static int refuse_format(const char *format, const char *letter) {
     PyErr_Format(
         PyExc_TypeError,
         "an array with the element format '%s' cannot be sent: channels carry integers of 8 to 64 bits and floats "
-        "of 32 or 64; convert it first, as in x.astype('float64') or x.view('uint8')",
-        format);
+        "of 32 or 64; convert it first, as in %s",
+        format, conversion(letter));
     return -1;
+}
+
+/* numpy.ma.MaskedArray; NULL when nobody has imported it, so that there are none. New reference. */
+static PyObject *masked_type(void) {
+    PyObject *name = PyUnicode_FromString("numpy.ma");
+    PyObject *module = name ? PyImport_GetModule(name) : NULL;
+    PyObject *type = module ? PyObject_GetAttrString(module, "MaskedArray") : NULL;
+    Py_XDECREF(name);
+    Py_XDECREF(module);
+    if (!type && PyErr_ExceptionMatches(PyExc_AttributeError)) /* it is being imported */
+        PyErr_Clear();
+    return type;
+}
+
+int weir_py_is_whole(PyObject *object) {
+    const char *name = Py_TYPE(object)->tp_name; /* of numpy's own types in C with "numpy." before it */
+    int is_numpy = strncmp(name, "numpy.", 6) == 0, is_moment = is_numpy && strcmp(name + 6, "datetime64") == 0;
+    if (is_moment || (is_numpy && strcmp(name + 6, "timedelta64") == 0)) {
+        PyErr_Format(PyExc_TypeError, "a %s cannot be sent, as its unit would be lost: send %s", name,
+                     is_moment ? "weir.Time.from_ns(int(x.astype('datetime64[ns]').astype('int64'))), if it is no NaT"
+                               : "x.astype('timedelta64[ns]').astype('int64')");
+        return 0;
+    }
+    if (is_numpy)
+        return 1;
+    PyObject *type = masked_type();
+    int is_masked = type ? PyObject_IsInstance(object, type) : PyErr_Occurred() ? -1 : 0;
+    Py_XDECREF(type);
+    if (is_masked > 0)
+        PyErr_SetString(PyExc_TypeError,
+                        "a masked array cannot be sent: its mask would be lost, and what is masked be seen; send "
+                        "x.filled(value), or x.data and x.mask.view('uint8')");
+    return is_masked == 0;
 }
 
 int weir_py_ndarray(const Py_buffer *view, weir_ndarray *ret) {
@@ -41,7 +89,7 @@ int weir_py_ndarray(const Py_buffer *view, weir_ndarray *ret) {
     if (letter[0] && !letter[1])
         ret->element = element_of(letter[0], view->itemsize);
     if (!ret->element)
-        return refuse_format(format);
+        return refuse_format(format, letter);
     if (view->ndim > WEIR_RANK_MAX) {
         PyErr_Format(PyExc_TypeError, "an array of %d dimensions cannot be sent: at most %d", view->ndim,
                      WEIR_RANK_MAX);
@@ -58,8 +106,28 @@ int weir_py_ndarray(const Py_buffer *view, weir_ndarray *ret) {
     return 0;
 }
 
+/* What numpy cannot show as a buffer: structs whose fields overlap or lie out of order, which can be laid otherwise, and
+ * times, which are refused. Return: as PyMemoryView_FromObject. */
+static PyObject *present_otherwise(PyObject *object) {
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *laid = PyObject_HasAttrString(object, "dtype") ? weir_py_struct_present(object) : NULL;
+    if (!laid && !PyErr_Occurred()) {
+        PyErr_Restore(type, value, trace);
+        return NULL;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+    PyObject *memory = laid ? PyMemoryView_FromObject(laid) : NULL;
+    Py_XDECREF(laid);
+    return memory;
+}
+
 PyObject *weir_py_contiguous(PyObject *object) {
     PyObject *memory = PyMemoryView_FromObject(object);
+    if (!memory && PyErr_ExceptionMatches(PyExc_ValueError))
+        memory = present_otherwise(object);
     if (!memory || PyBuffer_IsContiguous(PyMemoryView_GET_BUFFER(memory), 'A'))
         return memory;
     PyObject *copy = PyMemoryView_GetContiguous(memory, PyBUF_READ, 'C');

@@ -91,14 +91,20 @@ static int put_struct(weir_doc *doc, PyObject *object) {
 
 static int put_buffer(weir_doc *doc, PyObject *object, PyObject **keep) {
     weir_ndarray array;
-    PyObject *memory = weir_py_contiguous(object);
+    PyObject *memory = weir_py_is_whole(object) ? weir_py_contiguous(object) : NULL;
     if (!memory)
         return -1;
-    if (weir_py_is_struct(PyMemoryView_GET_BUFFER(memory))) {
+    const Py_buffer *view = PyMemoryView_GET_BUFFER(memory);
+    if (weir_py_is_struct(view)) {
         Py_DECREF(memory);
         return put_struct(doc, object);
     }
-    int status = weir_py_ndarray(PyMemoryView_GET_BUFFER(memory), &array);
+    if (view->ndim == 0 && view->format && strcmp(view->format, "?") == 0) { /* numpy.bool_ */
+        weir_put_bool(doc, *(const char *)view->buf != 0);
+        Py_DECREF(memory);
+        return 0;
+    }
+    int status = weir_py_ndarray(view, &array);
     if (status == 0 && array.rank == 0)
         status = put_number(doc, &array);
     else if (status == 0 && array.size < REFER_FROM)
@@ -312,15 +318,20 @@ static int pack_struct(struct weir_py_parcel *parcel, PyObject *data) {
 static int pack_data(struct weir_py_parcel *parcel, weir_doc *doc, PyObject *data) {
     if (!data || data == Py_None)
         return 0;
-    if (PyObject_CheckBuffer(data) && !is_bytes(data)) {
-        PyObject *memory = weir_py_contiguous(data);
+    if (PyObject_CheckBuffer(data) && !is_bytes(data) && !PyUnicode_Check(data)) {
+        PyObject *memory = weir_py_is_whole(data) ? weir_py_contiguous(data) : NULL;
         int status = memory ? hold(&parcel->keep, memory) : -1;
         Py_XDECREF(memory); /* keep has it */
-        if (status == 0 && weir_py_is_struct(PyMemoryView_GET_BUFFER(memory)))
-            return pack_struct(parcel, data);
-        if (status < 0 || weir_py_ndarray(PyMemoryView_GET_BUFFER(memory), &parcel->array) < 0)
+        if (status < 0)
             return -1;
-        if (parcel->array.rank > 0 && !parcel->array.big_endian) {
+        const Py_buffer *view = PyMemoryView_GET_BUFFER(memory);
+        if (weir_py_is_struct(view))
+            return pack_struct(parcel, data);
+        if (view->ndim == 0)
+            return weir_py_build(doc, data, &parcel->keep, &parcel->data);
+        if (weir_py_ndarray(view, &parcel->array) < 0)
+            return -1;
+        if (!parcel->array.big_endian) {
             parcel->is_array = 1;
             return 0;
         }

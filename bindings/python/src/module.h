@@ -143,7 +143,10 @@ int weir_py_wait(weir_py_attempt attempt, void *context, int64_t timeout_ns, int
 /* weir.wait(ends, timeout) */
 PyObject *weir_py_wait_many(PyObject *module, PyObject *args, PyObject *kwargs);
 
-/* array.c: the buffer's numbers as the library names them, borrowed from @view, which must be contiguous in C or
+/* array.c: whether the buffer that @object shows is all of it. Return: 0 with TypeError for numpy's masked arrays, whose
+ * mask no buffer has, and numpy's times, whose unit none has. */
+int weir_py_is_whole(PyObject *object);
+/* The buffer's numbers as the library names them, borrowed from @view, which must be contiguous in C or
  * Fortran order. Return: 0, or -1 with TypeError. */
 int weir_py_ndarray(const Py_buffer *view, weir_ndarray *ret);
 /* A memoryview of any buffer, contiguous, copied only where it was not. */
@@ -163,6 +166,8 @@ int weir_py_type(PyObject *object, weir_type **ret);
 PyObject *weir_py_type_parts(PyObject *module, PyObject *text);
 /* Whether a buffer holds structs. */
 int weir_py_is_struct(const Py_buffer *view);
+/* A numpy array that has no buffer, laid so that it has one, or TypeError. */
+PyObject *weir_py_struct_present(PyObject *object);
 /* A structured array as (type, bytes), laid out as C does. */
 PyObject *weir_py_struct_lay(PyObject *object);
 /* Append structs to a document as maps. Return: 0, or -1 with an exception. */

@@ -101,6 +101,12 @@ PyObject *weir_py_struct_lay(PyObject *object) {
     return laid;
 }
 
+PyObject *weir_py_struct_present(PyObject *object) {
+    static PyObject *kept;
+    PyObject *present = function_of("present", &kept);
+    return present ? PyObject_CallOneArg(present, object) : NULL;
+}
+
 int weir_py_struct_put(weir_doc *doc, PyObject *text, const Py_buffer *bytes) {
     weir_type *type;
     weir_doc *seen = NULL;

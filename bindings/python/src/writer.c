@@ -52,9 +52,17 @@ static PyObject *writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     return (PyObject *)self;
 }
 
+/* What a reader or the disk had no room for yet is waited for, as everywhere, as long as the writer's timeout says: not
+ * as long as the last slice. */
+static void close_patiently(weir_writer *writer, int64_t timeout_ns) {
+    if (writer)
+        weir_writer_set_timeout(writer, timeout_ns);
+    weir_writer_close(writer);
+}
+
 static void writer_dealloc(PyObject *object) {
     struct weir_py_writer *self = (struct weir_py_writer *)object;
-    weir_writer_close(self->writer);
+    close_patiently(self->writer, self->timeout_ns);
     weir_doc_free(self->data_doc);
     weir_doc_free(self->meta_doc);
     Py_XDECREF(self->address);
@@ -71,7 +79,7 @@ static PyObject *writer_close(PyObject *object, PyObject *unused) {
     weir_writer *writer = self->writer;
     self->writer = NULL;
     Py_BEGIN_ALLOW_THREADS
-    weir_writer_close(writer);
+    close_patiently(writer, self->timeout_ns);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -159,7 +167,8 @@ static PyObject *writer_send_bytes(PyObject *object, PyObject *args, PyObject *k
         return NULL;
     if (!values[0] || !values[1]) {
         PyErr_SetString(PyExc_TypeError, "send_bytes() needs data and codec");
-    } else if (codec_of(values[1], &sending.codec) == 0 && PyObject_GetBuffer(values[0], &bytes, PyBUF_SIMPLE) == 0) {
+    } else if (codec_of(values[1], &sending.codec) == 0 && weir_py_is_whole(values[0]) &&
+               PyObject_GetBuffer(values[0], &bytes, PyBUF_SIMPLE) == 0) {
         sending.bytes = &bytes;
         sending.type = values[2] && values[2] != Py_None ? PyUnicode_AsUTF8(values[2]) : NULL;
         if (!PyErr_Occurred() &&
@@ -204,7 +213,8 @@ static int many_hold(struct sending_many *many, PyObject *list) {
     }
     for (; many->count < count; many->count++) {
         Py_buffer *buffer = &many->buffers[many->count];
-        if (PyObject_GetBuffer(PyTuple_GET_ITEM(list, (Py_ssize_t)many->count), buffer, PyBUF_SIMPLE) < 0)
+        PyObject *item = PyTuple_GET_ITEM(list, (Py_ssize_t)many->count);
+        if (!(PyBytes_CheckExact(item) || weir_py_is_whole(item)) || PyObject_GetBuffer(item, buffer, PyBUF_SIMPLE) < 0)
             return -1;
         many->data[many->count] = (weir_view){buffer->buf, (size_t)buffer->len};
     }
@@ -280,16 +290,22 @@ static PyObject *writer_cork(PyObject *object, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+/* What was held back stays so when the time is over, so it may be tried again. */
+static int uncork_attempt(void *context, int64_t timeout_ns, weir_error *err) {
+    weir_writer_set_timeout(context, timeout_ns);
+    return weir_writer_uncork(context, err);
+}
+
 static PyObject *writer_uncork(PyObject *object, PyObject *unused) {
     struct weir_py_writer *self = (struct weir_py_writer *)object;
     weir_error err;
     (void)unused;
     if (!usable(self))
         return NULL;
-    weir_writer_set_timeout(self->writer, self->timeout_ns);
-    if (weir_writer_uncork(self->writer, &err) != WEIR_OK)
-        return weir_py_raise(&err);
-    Py_RETURN_NONE;
+    int status = weir_py_wait(uncork_attempt, self->writer, self->timeout_ns, 0, &self->is_busy, &err);
+    if (status == WEIR_OK)
+        Py_RETURN_NONE;
+    return status < 0 ? NULL : weir_py_raise(&err);
 }
 
 struct readers {
@@ -541,6 +557,12 @@ static int reservation_hide(struct reservation *self) {
     return is_released && self->writer->exports == 0;
 }
 
+/* When the time is over, the message stays reserved. */
+static int commit_attempt(void *context, int64_t timeout_ns, weir_error *err) {
+    weir_writer_set_timeout(context, timeout_ns);
+    return weir_writer_commit(context, err);
+}
+
 static PyObject *reservation_exit(PyObject *object, PyObject *args) {
     struct reservation *self = (struct reservation *)object;
     struct weir_py_writer *writer = self->writer;
@@ -563,9 +585,11 @@ static PyObject *reservation_exit(PyObject *object, PyObject *args) {
                         "the with block ends");
         return NULL;
     }
-    if (weir_writer_commit(writer->writer, &err) != WEIR_OK)
-        return weir_py_raise(&err);
-    Py_RETURN_NONE;
+    int status = weir_py_wait(commit_attempt, writer->writer, writer->timeout_ns, 0, &writer->is_busy, &err);
+    if (status == WEIR_OK)
+        Py_RETURN_NONE;
+    weir_writer_discard(writer->writer);
+    return status < 0 ? NULL : weir_py_raise(&err);
 }
 
 static void reservation_dealloc(PyObject *object) {

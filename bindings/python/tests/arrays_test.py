@@ -3,6 +3,7 @@
 import array
 import ctypes
 import gc
+import re
 
 import numpy as np
 import pytest
@@ -95,6 +96,116 @@ def test_other_elements_are_refused(shm, kind):
         with pytest.raises((TypeError, ValueError), match="cannot be sent|buffer"):
             w.send(np.zeros(3, dtype=kind))
         assert w.seq == 0
+
+
+NUMBERS = np.ma.array([1.5, -999.0, 3.0], mask=[0, 1, 0])
+REFUSED = {
+    "masked": (NUMBERS, "filled"),
+    "masked with nothing masked": (np.ma.array([1, 2]), "filled"),
+    "masked constant": (np.ma.masked, "filled"),
+    "masked structs": (np.ma.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]), "filled"),
+    "one masked struct": (np.ma.array([(1, 2.0)], mask=[(1, 0)], dtype=[("a", "i4"), ("b", "f8")])[0], "filled"),
+    "objects": (np.array([1, "a", None], dtype=object), "tolist"),
+    "dates": (np.array(["2020-01-01", "NaT"], dtype="M8[s]"), "astype..datetime64.ns.*int64.*NaT"),
+    "one date": (np.datetime64("2020-01-01T00:00:00"), "from_ns.*NaT"),
+    "no date": (np.datetime64("NaT"), "from_ns.*NaT"),
+    "durations": (np.array([1, 2], dtype="m8[s]"), "astype..timedelta64.ns"),
+    "one duration": (np.timedelta64(5, "s"), "astype..timedelta64.ns"),
+    "dates in structs": (np.array([(1, "2020-01-01")], dtype=[("n", "i8"), ("t", "M8[D]")]), "datetime64"),
+    "texts in structs": (np.array([(1, "ab")], dtype=[("n", "i8"), ("t", "U4")]), "<U4"),
+    "objects in structs": (np.array([(1, "ab")], dtype=[("n", "i8"), ("t", "O")]), "object"),
+    "truths in structs": (np.array([(1, True)], dtype=[("n", "i8"), ("t", "?")]), "bool"),
+    "halves": (np.array([0.1], dtype="f2"), "astype..float32"),
+    "one half": (np.float16(0.1), "astype..float32"),
+    "long doubles": (np.array([0.1], dtype="g"), "astype..float64.*rounds"),
+    "one long double": (np.longdouble("0.1"), "astype..float64.*rounds"),
+    "complex": (np.array([1 + 2j]), "view..float64"),
+    "complex of floats": (np.array([1 + 2j], dtype="c8"), "view..float32"),
+    "one complex": (np.complex128(1 + 2j), "view..float64"),
+    "truths": (np.array([True, False]), "view..uint8"),
+    "texts": (np.array(["ab", "c"]), "tolist"),
+    "bytes of a size": (np.array([b"ab", b"c"]), "tolist"),
+    "void": (np.void(b"abc"), "view..uint8"),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("what", REFUSED)
+def test_nothing_is_lost_in_silence(shm, what):
+    """What a channel cannot carry is refused, everywhere, with a sentence that names the way out."""
+    value, way_out = REFUSED[what]
+    with weir.writer(shm) as w, weir.client(shm) as client:
+        for send in (lambda: w.send(value), lambda: w.send({"inside": [value]}), lambda: w.send(1, meta={"x": value}),
+                     lambda: weir.encode(value), lambda: client.send("op", value)):
+            with pytest.raises(TypeError, match="cannot be sent") as refusal:
+                send()
+            assert re.search(way_out, str(refusal.value))
+        if what.startswith(("masked", "one d", "no d")):
+            for send in (lambda: w.send_bytes(value, "raw"), lambda: w.send_many([b"a", value], "raw")):
+                with pytest.raises(TypeError, match="cannot be sent"):
+                    send()
+        assert w.seq == 0 and client.under_way == 0
+
+
+EXACT = {
+    "what the sentence says of masks": NUMBERS.filled(np.nan),
+    "the data beside the mask": NUMBERS.data,
+    "a mask": NUMBERS.mask.view("u1"),
+    "dates as numbers": np.array(["2020-01-01", "NaT"], dtype="M8[s]").astype("M8[ns]").astype("i8"),
+    "complex as floats": np.array([1 + 2j, 3 - 4j]).view("f8"),
+    "halves as floats": np.array([0.1, 65504, np.inf], dtype="f2").astype("f4"),
+    "the other byte order": np.array([1.5, -2.25], dtype=">f8"),
+    "integers of the other byte order": np.array([[1, -2], [300, 4]], dtype=">i2"),
+    "every second column": np.arange(12.0).reshape(3, 4)[:, ::2],
+    "backwards": np.arange(5)[::-1],
+    "columns": np.arange(6.0).reshape(2, 3).T,
+    "one number many times": np.broadcast_to(np.float32(3), (2, 3)),
+    "a diagonal": np.arange(9).reshape(3, 3).diagonal(),
+    "nothing": np.zeros((0, 3)),
+    "not a number, of any kind": np.array([np.nan, -np.nan, np.inf, -0.0]),
+    "not aligned": np.frombuffer(b"x" + np.arange(4.0).tobytes(), dtype="f8", offset=1),
+    "the largest": np.array([2**64 - 1, 2**63], dtype="u8"),
+}
+
+
+@pytest.mark.parametrize("what", EXACT)
+def test_all_else_is_exact(shm, what):
+    x = np.asarray(EXACT[what])
+    with weir.writer(shm) as w, weir.reader(shm) as r:
+        w.send(EXACT[what])
+        got = np.asarray(r.next(timeout=10).array)
+        w.send({"inside": EXACT[what]})
+        inside = np.asarray(r.next(timeout=10).data["inside"])
+    for y in (got, inside, np.asarray(weir.decode(weir.encode(EXACT[what])))):
+        assert y.shape == x.shape and y.dtype.newbyteorder("=") == x.dtype.newbyteorder("=")
+        assert y.astype(y.dtype.newbyteorder("=")).tobytes() == x.astype(x.dtype.newbyteorder("=")).tobytes()
+
+
+SCALARS = [(np.bool_(True), True), (np.bool_(False), False), (np.array(True), True), (np.str_("äb"), "äb"),
+           (np.bytes_(b"a\0b"), b"a\0b"), (np.array(5.5), 5.5), (np.array(-7), -7), (np.array(7, dtype=">i4"), 7),
+           (np.uint64(2**64 - 1), 2**64 - 1), (np.float32(0.1), float(np.float32(0.1)))]
+
+
+@pytest.mark.parametrize("sent, wanted", SCALARS, ids=lambda x: repr(x))
+def test_scalars_are_exact(shm, sent, wanted):
+    with weir.writer(shm) as w, weir.reader(shm) as r:
+        w.send(sent)
+        w.send([sent])
+        got, inside = r.next(timeout=10).data, r.next(timeout=10).data[0]
+    assert got == inside == wanted and type(got) is type(inside) is type(wanted)
+
+
+def test_structs_in_any_layout_are_exact(shm):
+    x = np.array([(1, 2.5, 3), (4, 5.5, 6)], dtype=[("a", "u1"), ("b", ">f8"), ("c", "i4")])
+    overlapping = np.array([0x01020304, 5], dtype="u4").view(
+        np.dtype({"names": ["all", "low"], "formats": ["u4", "u1"], "offsets": [0, 0], "itemsize": 4}))
+    with weir.writer(shm) as w, weir.reader(shm) as r:
+        for part in (x, x[["c", "a"]], x[::-1], x.reshape(2, 1), overlapping, x[0]):
+            w.send(part)
+            m = r.next(timeout=10)
+            assert m.array.shape == part.shape and m.array.dtype.names == part.dtype.names
+            for name in part.dtype.names:
+                assert np.array_equal(m.array[name], part[name])
 
 
 def test_arrays_inside_values(shm):

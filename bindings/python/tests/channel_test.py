@@ -485,7 +485,8 @@ def test_info(shm):
         info = weir.info(shm)
         (reader,), (lane,) = info["readers"], info["lanes"]
         assert (info["state"], lane["state"], lane["pid"], lane["seq"]) == ("live", "held", os.getpid(), 1)
-        assert reader["is_holding"] and reader["lags"] == [{"lane": lane["lane"], "bytes": 64, "messages": 1}]
+        assert reader["is_holding"] and reader["lags"] == [{"lane": lane["lane"], "bytes": 64, "messages": 1,
+                                                       "full": "block", "lost": 0}]
         assert r.next(timeout=20).data == 1
     with pytest.raises(weir.Error) as caught:
         weir.info("test/nothing-there")

@@ -110,6 +110,9 @@ class Writer(End):
     def send(
         self, data: Data = None, *, op: str | None = None, meta: Mapping[str, Any] | None = None, **entries: Any
     ) -> None: ...
+    async def asend(
+        self, data: Data = None, *, op: str | None = None, meta: Mapping[str, Any] | None = None, **entries: Any
+    ) -> None: ...
     def send_bytes(
         self,
         data: Buffer,

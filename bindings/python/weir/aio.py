@@ -70,6 +70,30 @@ async def poll(end, take, timeout):
             pass  # take(0) has the last word, and the sentence
 
 
+NAP_MIN_S, NAP_MAX_S = 0.001, 0.02
+
+
+async def send(writer, attempt):
+    """Call attempt() until there is room, for as long as the writer's timeout says. No descriptor tells of room."""
+    loop = asyncio.get_running_loop()
+    timeout = writer.timeout
+    deadline = None if timeout is None else loop.time() + timeout
+    nap = NAP_MIN_S
+    while True:
+        patience, writer.timeout = writer.timeout, 0
+        try:
+            return attempt()
+        except Timeout:
+            left = nap if deadline is None else deadline - loop.time()
+            if left <= 0:
+                raise
+        finally:
+            if not writer.closed:
+                writer.timeout = patience
+        await asyncio.sleep(min(nap, left))
+        nap = min(2 * nap, NAP_MAX_S)
+
+
 # ---- calls ----
 
 

@@ -1,5 +1,7 @@
 """The ends of channels and calls, as Python uses them: the C classes with context managers, loops and asyncio."""
 
+import functools
+
 from . import aio, core
 from .errors import Error, NotFound, RemoteError, Timeout
 
@@ -44,6 +46,10 @@ class Writer(End, core.Writer):
     def batch(self):
         """A with block whose messages are published, and readers woken, at once."""
         return Batch(self)
+
+    async def asend(self, data=None, *, op=None, meta=None, **entries):
+        """As send(), without blocking the event loop while it waits for room."""
+        await aio.send(self, functools.partial(self.send, data, op=op, meta=meta, **entries))
 
 
 class Reader(End, core.Reader):

@@ -29,6 +29,11 @@ def described(dtype):
         fields = [(name, *described(dtype.fields[name][0])) for name in dtype.names]
         text = "{" + ", ".join(f"{name}: {text}" for name, text, _ in fields) + "}"
         return text, numpy.dtype([(name, wanted) for name, _, wanted in fields], align=True)
+    if dtype.kind in "Mm":
+        way = ("x.astype('datetime64[ns]').astype('int64'), where NaT is -2**63, or a list of weir.Time"
+               if dtype.kind == "M" else "x.astype('timedelta64[ns]').astype('int64')")
+        raise TypeError(f"an array of numpy's {dtype} cannot be sent, as no channel has an element type with a unit: "
+                        f"send {way}")
     element = NAMES.get(f"{dtype.kind}{dtype.itemsize}")
     if not element:
         raise TypeError(f"a struct with a field of numpy's type {dtype} cannot be sent: channels carry integers of 8 "
@@ -41,6 +46,16 @@ def type_of(dtype):
     "{t: i64, x: f32[3]}". Where the dtype's own layout is not that of C, arrays are copied into it to be sent."""
     import numpy
     return described(numpy.dtype(dtype))[0]
+
+
+def present(data):
+    """An array that numpy does not show as a buffer, laid as in C: structs whose fields overlap or lie out of order.
+    What no type can say is refused with a sentence. Called by the C part."""
+    import numpy
+    _, wanted = described(data.dtype)
+    laid = numpy.zeros(data.shape, wanted)
+    laid[...] = data
+    return laid
 
 
 def lay(data):

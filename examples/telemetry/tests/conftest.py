@@ -144,6 +144,42 @@ class Demo:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def until_nothing_left(demo):
+    """The kernel and the guard end everything of a demo whose supervisor was killed."""
+    left = []
+
+    def is_clean():
+        left[:] = demo.left()
+        return not left
+    try:
+        until(is_clean, "nothing to be left")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {left}") from None
+
+
+class Dying:
+    """A process that, when it is killed, does not end before end() is called: it is traced, and stops at its exit."""
+
+    SEIZE, CONT, TRACE_EXIT = 0x4206, 7, 0x40
+
+    def __init__(self, pid):
+        self.pid = pid
+        if self.ptrace(self.SEIZE, self.TRACE_EXIT) != 0:
+            pytest.skip("processes may not be traced here")
+
+    def ptrace(self, request, data):
+        call = ctypes.CDLL(None).ptrace
+        call.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+        return call(request, self.pid, None, data)
+
+    def has_ended(self):
+        return pathlib.Path("/proc", str(self.pid), "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+
+    def end(self):
+        self.ptrace(self.CONT, None)
+        os.waitpid(self.pid, 0)
+
+
 class Events:
     """A reader of /stream, event by event."""
 

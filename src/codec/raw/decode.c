@@ -88,8 +88,8 @@ static int check(const weir_type *type, size_t size, const weir_codec_options *o
     uint64_t cells_max = options && options->values_max ? options->values_max : WEIR_VALUES_MAX;
     const struct weir_field *whole = type->fields;
     if (whole->size != size)
-        return weir_fail(err, WEIR_EPARSE, "raw: %zu bytes are not the %zu of %.160s", size, (size_t)whole->size,
-                         type->text);
+        return weir_fail(err, WEIR_EPARSE, "raw: %zu byte%s, and %.160s has %zu", size, WEIR_S(size), type->text,
+                         (size_t)whole->size);
     if (type->depth > depth_max)
         return weir_fail(err, WEIR_ELIMIT, "raw: %.160s nests %u deep, the limit is %u", type->text, type->depth,
                          depth_max);

@@ -74,7 +74,7 @@ int weir_raw_document(struct weir_doc *doc, const weir_ndarray *type, const void
     weir_doc_clear(doc);
     if (size != array.size) {
         weir_raw_type_write(type, text);
-        return weir_fail(err, WEIR_EPARSE, "raw: %zu bytes are not the %zu of %s", size, array.size, text);
+        return weir_fail(err, WEIR_EPARSE, "raw: %zu byte%s, and %s has %zu", size, WEIR_S(size), text, array.size);
     }
     array.data = data;
     if (array.rank > 0) {

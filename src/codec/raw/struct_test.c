@@ -231,7 +231,7 @@ static void test_what_does_not_fit_is_named(void **state) {
         {"{a: u8}", "{\"a\":true}", "raw: a: bool where u8 is needed"},
         {"{a: u8}", "{\"a\":[1]}", "raw: a: array where u8 is needed"},
         {"{a: u8[2]}", "{\"a\":[1,2,3]}", "raw: a: an array of 3 items does not have the shape of u8[2]"},
-        {"{a: u8[2,2]}", "{\"a\":[[1,2],[3]]}", "raw: a: an array of 1 items does not have the shape of u8[2,2]"},
+        {"{a: u8[2,2]}", "{\"a\":[[1,2],[3]]}", "raw: a: an array of 1 item does not have the shape of u8[2,2]"},
         {"{a: u8[2]}", "{\"a\":1}", "raw: a: int64 where u8[2] is needed"},
         {"{a: u8[2]}", "{\"a\":[1,null]}", "raw: a: null where u8 is needed"},
         {"{a: {b: u8}}", "{\"a\":1}", "raw: a: int64 where a map is needed for {b: u8}"},

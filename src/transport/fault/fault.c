@@ -187,6 +187,7 @@ static int fault_commit(void *state, uint64_t word, uint32_t flags, weir_error *
         return status;
     }
     status = fault->inner->commit(inside(fault), word, flags, err);
+    fault->is_reserved = status == WEIR_ETIMEOUT;
     fault->is_batching = flags & WEIR_COMMIT_MORE;
     dawdle(fault);
     return status;
@@ -331,9 +332,16 @@ static int fault_fd(void *state, int *ret, weir_error *err) {
     return status ? status : fault->inner->fd(inside(fault), ret, err);
 }
 
-static int fault_peer_state(void *state) {
+static void fault_in_the_way(void *state, char *text, size_t size) {
     struct fault *fault = state;
-    return fault->is_open ? fault->inner->peer_state(inside(fault)) : WEIR_ENOENT;
+    text[0] = '\0';
+    if (fault->is_open)
+        fault->inner->in_the_way(inside(fault), text, size);
+}
+
+static int fault_peer_state(void *state, weir_error *err) {
+    struct fault *fault = state;
+    return fault->is_open ? fault->inner->peer_state(inside(fault), err) : WEIR_ENOENT;
 }
 
 static int fault_has_client(void *state, uint64_t peer) {
@@ -383,6 +391,7 @@ static const struct weir_transport_ops template = {
     .wait = fault_wait,
     .fd = fault_fd,
     .peer_state = fault_peer_state,
+    .in_the_way = fault_in_the_way,
     .has_client = fault_has_client,
     .latest = fault_latest,
     .info = fault_info,

@@ -33,7 +33,13 @@ static int own_open(struct weir_fifo *fifo, weir_error *err) {
     for (int race = 0; race < RACES_MAX; race++) {
         int sys_errno = weir_pipe_make_private(fifo->own_name);
         if (sys_errno == ENOENT)
-            return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", fifo->place.text);
+            return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", fifo->place.text);
+        if (sys_errno == EACCES || sys_errno == EPERM)
+            return weir_fail(
+                err, WEIR_EACCESS,
+                "%s: the replies come through a pipe beside it, %s, and this user may not make one in that "
+                "directory",
+                fifo->place.text, fifo->own_name);
         if (sys_errno != 0)
             return weir_fail_errno(err, sys_errno, "%s: a pipe for the replies, %s, cannot be made", fifo->place.text,
                                    fifo->own_name);
@@ -99,8 +105,9 @@ static int connect_try(struct weir_fifo *fifo) {
     return WEIR_OK;
 }
 
-int weir_fifo_peer_state(void *state) {
+int weir_fifo_peer_state(void *state, weir_error *err) {
     struct weir_fifo *fifo = state;
+    (void)err;
     if (fifo->role != WEIR_ROLE_CLIENT)
         return WEIR_OK;
     pthread_mutex_lock(&fifo->lock);

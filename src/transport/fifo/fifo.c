@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/access.h"
 #include "os/fork.h"
 #include "os/process.h"
 
@@ -110,8 +111,7 @@ static int writer_ends(struct weir_fifo *fifo, weir_error *err) {
     if (fifo->out.fd >= 0)
         return WEIR_OK;
     if (errno == EACCES)
-        return weir_fail(err, WEIR_EACCESS, "%s: its owner lets this user not write it; mode= and group= decide",
-                         fifo->place.text);
+        return weir_access_refused(err, errno, fifo->place.text, fifo->place.name, 2);
     return weir_fail_errno(err, errno, "%s: the pipe cannot be opened", fifo->place.text);
 }
 
@@ -275,6 +275,7 @@ const struct weir_transport_ops weir_transport_fifo = {
     .discard = weir_fifo_discard,
     .skip = weir_fifo_skip,
     .flush = weir_fifo_flush,
+    .in_the_way = weir_fifo_in_the_way,
     .readers = weir_fifo_readers,
     .next = weir_fifo_next,
     .follow = weir_fifo_follow,

@@ -146,7 +146,8 @@ int weir_fifo_is_held(struct weir_fifo *fifo);
 /* A client's own pipe is made. */
 int weir_client_pipe_open(struct weir_fifo *fifo, weir_error *err);
 void weir_client_pipe_close(struct weir_fifo *fifo);
-int weir_fifo_peer_state(void *state);
+void weir_fifo_in_the_way(void *state, char *text, size_t size);
+int weir_fifo_peer_state(void *state, weir_error *err);
 int weir_fifo_has_client(void *state, uint64_t peer);
 /* A server's way to the client of a session. Return: NULL when he has gone. */
 struct weir_outlet *weir_client_outlet(struct weir_fifo *fifo, uint32_t session);

@@ -263,10 +263,11 @@ static int garbage_skip(struct weir_inlet *inlet, const char *place, weir_error 
     size_t skipped = next ? (size_t)(next - bytes) : size;
     inlet->begin += skipped;
     inlet->is_plain = 0;
-    return weir_fail(err, WEIR_ECORRUPT,
-                     "%s: %zu bytes are neither frames nor messages that can be recognised; they are skipped (framing= "
-                     "says what a plain program writes)",
-                     place, skipped);
+    return weir_fail(
+        err, WEIR_ECORRUPT,
+        "%s: %zu byte%s skipped: neither frames nor messages that can be recognised (framing= says what a plain "
+        "program writes)",
+        place, skipped, WEIR_S(skipped));
 }
 
 static int plain_begin(struct weir_inlet *inlet, const unsigned char *bytes, size_t size) {

@@ -11,10 +11,10 @@ int weir_fifo_kept_begin(struct weir_fifo *fifo, size_t start, size_t size, uint
     if (fifo->role != WEIR_ROLE_WRITER || fifo->framing != WEIR_FRAMING_FRAMES || size > WEIR_BURST_FRAME_MAX ||
         (!is_corked && !weir_burst_is_on(burst)))
         return 0;
-    uint64_t capacity = fifo->place.capacity, taken = weir_outlet_size(&fifo->out);
-    uint64_t room = taken < capacity ? capacity - taken : 0, left = fifo->own->capacity - start;
-    room = room < capacity / 4 ? room : capacity / 4;
-    left = room < left ? room : left;
+    uint64_t left = fifo->own->capacity - start, most = fifo->place.capacity / 4;
+    most = most < left ? most : left;
+    uint64_t room = weir_outlet_room(&fifo->out, fifo->place.capacity, most);
+    left = room < most ? room : most;
     unsigned char *from = fifo->own->bytes + start;
     return left > size && weir_burst_grant(burst, from, from + size, (size_t)left - size, fifo->own_seq + 1, is_corked);
 }
@@ -38,8 +38,11 @@ void weir_fifo_kept_used_up(struct weir_fifo *fifo) {
     if (!is_burst && fifo->out.queue.size < WEIR_FIFO_BATCH_SIZE)
         return;
     fifo->pump.owner_turns++;
-    if (weir_fifo_push(fifo) && !is_burst)
-        weir_fifo_pump_need(fifo); /* else the flusher sees to it, if we do not come back */
+    if (is_burst) { /* the flusher sees to the rest, if we do not come back */
+        (void)weir_outlet_flush_full(&fifo->out);
+        fifo->burst.has_rest = !fifo->out.is_full && fifo->out.queue.count > 0;
+    } else if (weir_fifo_push(fifo))
+        weir_fifo_pump_need(fifo);
 }
 
 void weir_fifo_kept_flush(void *object, enum weir_burst_how how) {

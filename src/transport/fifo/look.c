@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "os/process.h"
@@ -81,7 +82,7 @@ int weir_fifo_latest(const struct weir_place *place, struct weir_buffer *out, st
     uint64_t notes[WEIR_NOTE_LAST + 1];
     struct stat about;
     if (lstat(place->name, &about) != 0)
-        return weir_fail_errno(err, errno, "%s: there is no pipe", place->text);
+        return weir_pipe_absent(place, err);
     weir_pipe_look(&about, notes);
     if (S_ISFIFO(about.st_mode) && !notes[WEIR_NOTE_WRITER])
         return weir_fail(err, WEIR_ENOENT,
@@ -113,17 +114,41 @@ static void end_tell(weir_doc *doc, const char *key, uint64_t note) {
     weir_end(doc);
 }
 
+/* How much is in the pipe, and how much it holds. Only where an end of ours is: then nobody waits for a reader. */
+static void fill_tell(const struct weir_place *place, int is_open, weir_doc *doc) {
+    struct stat about;
+    int inside = -1, size = -1, fd = is_open ? weir_pipe_open(place, O_RDONLY, &about, NULL) : -1;
+    if (fd >= 0) {
+        size = fcntl(fd, F_GETPIPE_SZ);
+        if (ioctl(fd, FIONREAD, &inside) != 0)
+            inside = -1;
+        close(fd);
+    }
+    if (inside >= 0 && size >= 0) {
+        weir_tell_number(doc, "inside", (uint64_t)inside);
+        weir_tell_number(doc, "pipe_size", (uint64_t)size);
+    } else {
+        weir_tell_null(doc, "inside");
+        weir_tell_null(doc, "pipe_size");
+    }
+}
+
 int weir_fifo_info(const struct weir_place *place, weir_doc *doc, weir_error *err) {
     uint64_t notes[WEIR_NOTE_LAST + 1];
     struct stat about;
     if (lstat(place->name, &about) != 0)
-        return weir_fail_errno(err, errno, "%s: nobody has made a pipe there", place->text);
+        return weir_pipe_absent(place, err);
     if (!S_ISFIFO(about.st_mode))
         return weir_fail(err, WEIR_EADDRESS, "%s: what is there is no pipe; choose another path", place->text);
     weir_pipe_look(&about, notes);
     weir_tell_text(doc, "state", notes[0] ? "live" : "idle");
     weir_tell_text(doc, "path", place->name);
     weir_tell_rights(doc, about.st_uid, about.st_gid, about.st_mode & 0777);
+    weir_tell_text(
+        doc, "copies",
+        "3: into the sender's queue, into the pipe, out of it; 2 when it is reserved. One more for numbers that "
+        "do not lie at a multiple of 64");
+    fill_tell(place, notes[WEIR_NOTE_WRITER] || notes[WEIR_NOTE_READER] || notes[WEIR_NOTE_SERVER], doc);
     end_tell(doc, "writer", notes[WEIR_NOTE_WRITER]);
     end_tell(doc, "reader", notes[WEIR_NOTE_READER] ? notes[WEIR_NOTE_READER] : notes[WEIR_NOTE_OBSERVER]);
     end_tell(doc, "server", notes[WEIR_NOTE_SERVER]);

@@ -56,6 +56,7 @@ int weir_outlet_prepare(struct weir_outlet *outlet, uint64_t capacity) {
     if (fcntl(outlet->fd, F_SETFL, O_NONBLOCK | (is_framed ? O_DIRECT : 0)) != 0)
         return errno;
     outlet->is_direct = is_framed;
+    outlet->inside_most = UINT64_MAX / 2; /* not known yet */
     /* Refused when the user's pipes take too much memory already, or when it is smaller than what is inside: then it
      * stays. */
     (void)!fcntl(outlet->fd, F_SETPIPE_SZ, (int)size);
@@ -96,11 +97,19 @@ int weir_outlet_push(struct weir_outlet *outlet, struct weir_chunk *chunk, size_
     return weir_queue_push(&outlet->queue, chunk, start, end);
 }
 
-uint64_t weir_outlet_size(const struct weir_outlet *outlet) {
+uint64_t weir_outlet_size(struct weir_outlet *outlet) {
     int inside = 0;
     if (outlet->fd < 0 || ioctl(outlet->fd, FIONREAD, &inside) != 0)
         inside = 0;
+    outlet->inside_most = (uint64_t)inside;
     return outlet->queue.size + (uint64_t)inside;
+}
+
+uint64_t weir_outlet_room(struct weir_outlet *outlet, uint64_t capacity, uint64_t wanted) {
+    uint64_t size = outlet->queue.size + outlet->inside_most;
+    if (size > capacity || capacity - size < wanted)
+        size = weir_outlet_size(outlet);
+    return size < capacity ? capacity - size : 0;
 }
 
 /* ---- walking over the queue ---- */
@@ -110,7 +119,9 @@ struct walk {
     const struct weir_queue *queue;
     size_t run;
     size_t at;
-    size_t next; /* at or behind at: a frame begins here */
+    size_t next;  /* at or behind at: a frame begins here */
+    size_t begin; /* of the frame before that one, or at */
+    size_t span;  /* of a frame */
 };
 
 static size_t frame_size(const struct weir_run *run, size_t start) {
@@ -119,16 +130,27 @@ static size_t frame_size(const struct weir_run *run, size_t start) {
     return weir_frame_word_size(word);
 }
 
+/* Frames mostly have the size of the one before: with that as a guess, the processor need not wait for each size to
+ * know where the next one stands. */
 static void walk_next(struct walk *walk, const struct weir_run *run) {
-    while (walk->next < walk->at)
-        walk->next += frame_size(run, walk->next);
+    while (walk->next < walk->at) {
+        size_t size = frame_size(run, walk->next), guess = walk->span;
+        __asm__("" : "+r"(guess));
+        walk->begin = walk->next;
+        if (__builtin_expect(size == walk->span, 1)) {
+            walk->next += guess;
+        } else {
+            walk->span = size;
+            walk->next += size;
+        }
+    }
 }
 
 static struct walk walk_begin(const struct weir_queue *queue) {
     struct walk walk = {.queue = queue};
     if (queue->count > 0) {
         walk.at = weir_queue_run(queue, 0)->start;
-        walk.next = queue->boundary;
+        walk.next = walk.begin = queue->boundary;
         walk_next(&walk, weir_queue_run(queue, 0));
     }
     return walk;
@@ -147,7 +169,7 @@ static void walk_on(struct walk *walk, size_t size) {
         return;
     }
     if (++walk->run < walk->queue->count)
-        walk->at = walk->next = weir_queue_run(walk->queue, walk->run)->start;
+        walk->at = walk->next = walk->begin = weir_queue_run(walk->queue, walk->run)->start;
 }
 
 /* ---- writing ---- */
@@ -191,7 +213,8 @@ struct batch {
     struct iovec pieces[PIECES_MAX];
     size_t packet_count;
     size_t piece_count;
-    size_t size; /* headers included */
+    size_t size;     /* headers included */
+    size_t boundary; /* what follows these packets lies in the frame that begins here; 0: not known */
 };
 
 /* Put one packet together. Return: 1 when it is full, so that another may follow. */
@@ -218,21 +241,25 @@ static int packet_add(struct batch *batch, struct walk *walk, const struct weir_
     return used == WEIR_PACKET_SIZE;
 }
 
-/* A packet that is not full goes alone: behind others the kernel would cut in the wrong place. */
-static void batch_fill(struct batch *batch, const struct weir_outlet *outlet) {
+/* A packet that is not full goes alone: behind others the kernel would cut in the wrong place; or, for who wants only
+ * @full ones, not at all. */
+static void batch_fill(struct batch *batch, const struct weir_outlet *outlet, int full) {
     struct walk walk = walk_begin(&outlet->queue);
     batch->packet_count = batch->piece_count = batch->size = 0;
     while (!walk_is_over(&walk) && batch->packet_count < PACKETS_MAX && batch->piece_count + 1 < PIECES_MAX) {
         size_t pieces = batch->piece_count, size = batch->size;
+        struct walk before = walk;
         if (packet_add(batch, &walk, outlet))
             continue;
-        if (batch->packet_count > 1) {
+        if (full || batch->packet_count > 1) {
             batch->packet_count--;
             batch->piece_count = pieces;
             batch->size = size;
+            walk = before;
         }
-        return;
+        break;
     }
+    batch->boundary = walk_is_over(&walk) ? 0 : walk.next == walk.at ? walk.at : walk.begin;
 }
 
 /* Leave out packets at the end, as a kernel with less room would. */
@@ -245,6 +272,7 @@ static void batch_shorten(struct batch *batch) {
     batch->piece_count = pieces;
     batch->packet_count = count;
     batch->size = count * WEIR_PACKET_SIZE;
+    batch->boundary = 0;
 }
 
 /* Return: WEIR_OK, WEIR_ESYSTEM. */
@@ -257,11 +285,14 @@ static int mode_set(struct weir_outlet *outlet, int is_direct) {
     return WEIR_OK;
 }
 
-static int packets_flush(struct weir_outlet *outlet) {
+/* Write the queue; @full: but not what makes no full packet. */
+static int packets_flush(struct weir_outlet *outlet, int full) {
     struct batch batch;
     ssize_t written;
     while (outlet->queue.count > 0) {
-        batch_fill(&batch, outlet);
+        batch_fill(&batch, outlet, full);
+        if (batch.packet_count == 0)
+            return WEIR_OK;
         batch_shorten(&batch);
         int status = mode_set(outlet, batch.size % WEIR_PACKET_SIZE != 0);
         if (status == WEIR_OK)
@@ -272,7 +303,10 @@ static int packets_flush(struct weir_outlet *outlet) {
         size_t packets = is_all ? batch.packet_count : (size_t)written / WEIR_PACKET_SIZE;
         size_t taken = (is_all ? batch.size : packets * WEIR_PACKET_SIZE) - packets * WEIR_PACKET_HEAD;
         weir_queue_sent(&outlet->queue, taken);
+        if (is_all)
+            weir_queue_note(&outlet->queue, batch.boundary);
         outlet->count += (uint32_t)packets;
+        outlet->inside_most += (uint64_t)written;
     }
     return WEIR_OK;
 }
@@ -330,7 +364,15 @@ static int plain_flush(struct weir_outlet *outlet) {
 int weir_outlet_flush(struct weir_outlet *outlet) {
     if (outlet->fd < 0)
         return WEIR_ECLOSED;
-    int status = outlet->framing == WEIR_FRAMING_FRAMES ? packets_flush(outlet) : plain_flush(outlet);
+    int status = outlet->framing == WEIR_FRAMING_FRAMES ? packets_flush(outlet, 0) : plain_flush(outlet);
+    outlet->is_full = status != WEIR_OK;
+    return status;
+}
+
+int weir_outlet_flush_full(struct weir_outlet *outlet) {
+    if (outlet->fd < 0)
+        return WEIR_ECLOSED;
+    int status = packets_flush(outlet, 1);
     outlet->is_full = status != WEIR_OK;
     return status;
 }

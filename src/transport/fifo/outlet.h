@@ -15,13 +15,14 @@
 #include "transport/transport.h"
 
 struct weir_outlet {
-    int fd;           /* to write to; -1: none */
-    int hold_fd;      /* the same pipe, open for reading so that it stays; -1: none */
-    int framing;      /* enum weir_framing */
-    int is_full;      /* the last flush left something */
-    int is_direct;    /* the descriptor is in packet mode */
-    uint32_t session; /* packets: whose */
-    uint32_t count;   /* packets: sent so far */
+    int fd;               /* to write to; -1: none */
+    int hold_fd;          /* the same pipe, open for reading so that it stays; -1: none */
+    int framing;          /* enum weir_framing */
+    int is_full;          /* the last flush left something */
+    int is_direct;        /* the descriptor is in packet mode */
+    uint32_t session;     /* packets: whose */
+    uint32_t count;       /* packets: sent so far */
+    uint64_t inside_most; /* packets: no more of our bytes lie in the pipe */
     struct weir_queue queue;
     struct weir_chunk *open; /* of plain messages */
     struct weir_plain_writer plain;
@@ -36,8 +37,13 @@ int weir_outlet_push(struct weir_outlet *outlet, struct weir_chunk *chunk, size_
 /* Write what is queued. Return: WEIR_OK (all of it), WEIR_EAGAIN (the pipe is full), WEIR_ECLOSED (nobody reads),
  * WEIR_ESYSTEM (with errno). */
 int weir_outlet_flush(struct weir_outlet *outlet);
+/* The same for packets, but what does not make a full one stays queued: with what comes next it will. */
+int weir_outlet_flush_full(struct weir_outlet *outlet);
 /* Bytes that are queued or in the pipe. */
-uint64_t weir_outlet_size(const struct weir_outlet *outlet);
+uint64_t weir_outlet_size(struct weir_outlet *outlet);
+/* What is left of @capacity for packets; it may be more when it is at least @wanted. To ask the kernel each time would
+ * mean to wait for a reader who is at work. */
+uint64_t weir_outlet_room(struct weir_outlet *outlet, uint64_t capacity, uint64_t wanted);
 /* Throw away what lies longest in the pipe: a packet; plain, everything, so that who reads next does not begin in the
  * middle of a message. Return: 1, or 0 when there is nothing. */
 int weir_outlet_drop(struct weir_outlet *outlet);

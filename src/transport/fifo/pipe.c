@@ -99,14 +99,22 @@ static int made(const struct weir_place *place, gid_t group, weir_error *err) {
                              path);
     }
     if (sys_errno == ENOENT)
-        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+        return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     if (sys_errno != 0)
-        return weir_fail_errno(err, sys_errno, "%s: the pipe cannot be made", place->text);
+        return sys_errno == EACCES ? weir_access_refused(err, sys_errno, place->text, place->name, 2)
+                                   : weir_fail_errno(err, sys_errno, "%s: the pipe cannot be made", place->text);
     int status = rights_set(place, path, group, err);
     if (status == WEIR_OK && link(path, place->name) != 0 && errno != EEXIST)
         status = weir_fail_errno(err, errno, "%s: the pipe cannot be put in its place", place->text);
     unlink(path);
     return status;
+}
+
+int weir_pipe_absent(const struct weir_place *place, weir_error *err) {
+    if (errno != ENOENT)
+        return weir_fail_errno(err, errno, "%s: the pipe cannot be looked at", place->text);
+    return weir_fail(err, WEIR_ENOENT, "%s: nobody has made a pipe there; open a writer or reader, or use mkfifo",
+                     place->text);
 }
 
 int weir_pipe_make(const struct weir_place *place, weir_error *err) {
@@ -143,8 +151,7 @@ static int open_failed(const struct weir_place *place, int flags, int sys_errno,
     if (sys_errno == ELOOP)
         return weir_fail(err, WEIR_EACCESS, "%s: there is a symbolic link; write the pipe's own path", place->text);
     if (sys_errno == EACCES || sys_errno == EPERM)
-        return weir_fail_errno(err, sys_errno, "%s: its owner lets this user not %s it; mode= and group= decide",
-                               place->text, (flags & O_ACCMODE) == O_RDONLY ? "read" : "write");
+        return weir_access_refused(err, sys_errno, place->text, place->name, (flags & O_ACCMODE) == O_RDONLY ? 4 : 2);
     return weir_fail_errno(err, sys_errno, "%s: the pipe cannot be opened", place->text);
 }
 

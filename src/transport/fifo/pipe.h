@@ -34,6 +34,8 @@ int weir_pipe_check(const struct weir_place *place, weir_error *err);
 /* Make the FIFO at place->name if nothing is there and place->may_create. Return: WEIR_OK, WEIR_ENOENT, WEIR_EADDRESS
  * (something else is there), WEIR_EACCESS, others. */
 int weir_pipe_make(const struct weir_place *place, weir_error *err);
+/* The sentence for a path that could not be looked at, as errno says. Return: WEIR_ENOENT, others. */
+int weir_pipe_absent(const struct weir_place *place, weir_error *err);
 /* Make a FIFO of mode 0600 at @path, which must not be there. Return: 0, or errno. */
 int weir_pipe_make_private(const char *path);
 

@@ -12,13 +12,15 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "os/process.h"
 #include "transport/fifo/fifo.h"
+#include "transport/told.h"
 
 enum { DRAIN_NAPS = 8, DRAIN_NAP_NS = 40 * 1000 };
 
 /* ---- room ---- */
 
-static int fits(const struct weir_fifo *fifo, const struct weir_outlet *out, size_t size) {
+static int fits(const struct weir_fifo *fifo, struct weir_outlet *out, size_t size) {
     uint64_t capacity = fifo->place.capacity;
     if (out->queue.size == 0)
         return 1;
@@ -59,7 +61,7 @@ static void room_make(struct weir_fifo *fifo, size_t size) {
 }
 
 /* Is there room on that way, if need be after forgetting something? */
-static int room_get(struct weir_fifo *fifo, const struct weir_outlet *out, size_t size) {
+static int room_get(struct weir_fifo *fifo, struct weir_outlet *out, size_t size) {
     if (fifo->role == WEIR_ROLE_CLIENT)
         return out->fd >= 0 && out->queue.size == 0; /* a request waits for its server, not in a queue */
     if (fits(fifo, out, size))
@@ -149,6 +151,8 @@ int weir_fifo_push(struct weir_fifo *fifo) {
             outlet_lost(fifo, out);
         is_left |= out->queue.count > 0;
     }
+    if (fifo->place.told)
+        WEIR_TELL(fifo->place.told->queued, fifo->out.queue.size);
     return is_left;
 }
 
@@ -275,6 +279,17 @@ static int may_send(struct weir_fifo *fifo) {
 
 /* The pipe has room for one packet again. To fill that at once would wake us for each packet that the reader takes;
  * so as long as he goes on reading, he is let read a quarter of it. */
+/* Programs without weir leave no note. */
+void weir_fifo_in_the_way(void *state, char *text, size_t size) {
+    struct weir_fifo *fifo = state;
+    pthread_mutex_lock(&fifo->lock);
+    uint64_t note = fifo->out.fd >= 0 ? weir_pipe_note(fifo->out.fd, WEIR_NOTE_READER) : 0;
+    pthread_mutex_unlock(&fifo->lock);
+    text[0] = '\0';
+    if (note)
+        weir_process_text(weir_note_pid(note), text, size);
+}
+
 void weir_fifo_let_drain(int fd, int full) {
     int inside = 0, before = full;
     for (int i = 0; i < DRAIN_NAPS && ioctl(fd, FIONREAD, &inside) == 0; i++) {

@@ -32,7 +32,6 @@
 enum {
     ALIGNMENT = 64, /* of frames that are given out to be filled */
     TIME_AT = 16,
-    FULL_NAP_NS = 5000000,
     WALK_MAX = 16384,
     NOTE_EVERY = 16384, /* some batches, as a note costs a fifth of one; not more than others walk over */
     MANY_SIZE = 128 << 10,
@@ -194,7 +193,9 @@ static int end_search(struct weir_file *file, uint64_t size, struct weir_log_end
     int status = WEIR_ENOTSUP;
     if (note_fits(append, size))
         status = weir_log_end_from(&append->cursor, append->fd, append->note.end, append->note.seq, ret, err);
-    return status == WEIR_ENOTSUP ? weir_log_end_find(&append->cursor, append->fd, ret, err) : status;
+    if (status == WEIR_ENOTSUP)
+        status = weir_log_end_find(&append->cursor, append->fd, ret, err);
+    return weir_file_named(&file->place, status, err);
 }
 
 /* Look for the end in the log itself. */
@@ -230,7 +231,7 @@ static int generation_read(struct weir_file *file, weir_error *err) {
     int status = weir_log_rewind(&append->cursor, append->fd, err);
     append->generation = append->cursor.generation;
     return status == WEIR_EAGAIN ? weir_fail(err, WEIR_ECORRUPT, "%s: the log has lost its header", file->place.text)
-                                 : status;
+                                 : weir_file_named(&file->place, status, err);
 }
 
 /* Is our file the one at the path? @ret: what is there. */
@@ -507,8 +508,7 @@ static int out_write(struct weir_file *file, weir_error *err) {
     }
     take_back(append, append->end, done);
     if (reason == EFBIG || reason == ENOSPC || reason == EDQUOT)
-        return weir_fail(err, WEIR_ENOSPC, "%s: no room for %zu bytes on the disk; nothing of them is in the log",
-                         file->place.text, size);
+        return weir_room_none(file, append->fd, reason, size, err);
     return weir_fail_errno(err, reason, "%s: writing failed; nothing of the batch is in the log", file->place.text);
 }
 
@@ -529,21 +529,16 @@ static int is_limited(const struct weir_append *append) {
            weir_lease_size(&append->lease) >= limit;
 }
 
-/* Return: WEIR_OK to try again, WEIR_EAGAIN when the batch is dropped, or the failure. */
-static int full_handle(struct weir_file *file, int64_t *deadline, int status) {
+/* Return: WEIR_OK to try again, WEIR_EAGAIN when the batch is dropped, WEIR_ETIMEOUT when it may be written later, or
+ * the failure. */
+static int full_handle(struct weir_file *file, int64_t *deadline, int status, weir_error *err) {
     struct weir_append *append = &file->append;
     switch (file->place.full) {
     case WEIR_FULL_DROP_OLDEST: return !is_limited(append) && oldest_remove(&file->place) ? WEIR_OK : status;
     case WEIR_FULL_DROP_NEWEST: append->skipped += append->count; return WEIR_EAGAIN;
     case WEIR_FULL_FAIL: return status;
-    default: break;
+    default: return weir_room_wait(file, deadline, err);
     }
-    *deadline = *deadline ? *deadline : weir_deadline(file->place.timeout_ns);
-    if (weir_deadline_left(*deadline) == 0)
-        return status;
-    weir_lease_unlock(&append->lease);
-    nanosleep(&(struct timespec){.tv_nsec = FULL_NAP_NS}, NULL);
-    return WEIR_OK;
 }
 
 /* ---- the batch ---- */
@@ -600,9 +595,9 @@ int weir_append_flush(struct weir_file *file, weir_error *err) {
         return status;
     do
         status = batch_write(file, err);
-    while (status == WEIR_ENOSPC && (status = full_handle(file, &deadline, status)) == WEIR_OK);
+    while (status == WEIR_ENOSPC && (status = full_handle(file, &deadline, status, err)) == WEIR_OK);
     weir_lease_unlock(&append->lease);
-    if (status == WEIR_ETIMEOUT) /* another has the lock: what waits here can be written later */
+    if (status == WEIR_ETIMEOUT) /* another has the lock, or the disk is full: what waits here can be written later */
         return status;
     append->pending.size = 0;
     append->count = 0;
@@ -634,14 +629,13 @@ int weir_append_commit(struct weir_file *file, uint64_t word, uint32_t flags, we
     append->pending.size = begin + weir_align_up(weir_frame_word_size(word), WEIR_FILE_POSTED);
     append->reserved = 0;
     append->count++;
-    if (file->place.is_state)
-        return weir_state_commit(file, err);
-    if (flags & WEIR_COMMIT_MORE && append->pending.size < WEIR_FILE_BATCH)
+    if (!file->place.is_state && flags & WEIR_COMMIT_MORE && append->pending.size < WEIR_FILE_BATCH)
         return WEIR_OK;
-    int status = weir_append_flush(file, err);
-    if (status == WEIR_ETIMEOUT && append->count > 0) { /* it was not sent; those before it were promised, and stay */
+    int status = file->place.is_state ? weir_state_commit(file, err) : weir_append_flush(file, err);
+    if (status == WEIR_ETIMEOUT) { /* it was not sent, and is as it was; those before it were promised, and stay */
         append->pending.size = before;
         append->count--;
+        append->reserved = weir_frame_word_size(word);
     }
     return status;
 }

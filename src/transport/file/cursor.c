@@ -267,8 +267,8 @@ static void number_note(struct weir_cursor *cursor, const struct weir_log_record
 static int damaged(struct weir_cursor *cursor, uint64_t from, uint64_t to, weir_error *err) {
     cursor->pos = to;
     cursor->is_joining = 1;
-    return weir_fail(err, WEIR_ECORRUPT, "the log is damaged at byte %llu; %llu bytes were passed over",
-                     (unsigned long long)from, (unsigned long long)(to - from));
+    return weir_fail(err, WEIR_ECORRUPT, "the log is damaged at byte %llu; %llu byte%s passed over",
+                     (unsigned long long)from, (unsigned long long)(to - from), to - from == 1 ? " was" : "s were");
 }
 
 /* Something is wrong at @step->at, in the message that begins at cursor->pos. */

@@ -27,8 +27,10 @@ static void test_a_full_disk_takes_nothing(void **state) {
         limit.rlim_cur = (rlim_t)size + 50;
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
         assert_int_equal(send_number(writer, 2, 100, &err), WEIR_ENOSPC);
-        assert_non_null(strstr(err.text, "no room"));
-        assert_int_equal(send_number(block, 2, 100, &err), WEIR_ENOSPC);
+        assert_non_null(strstr(err.text, "no room for "));
+        assert_non_null(strstr(err.text, "(RLIMIT_FSIZE); raise the limit, or rotate= before it"));
+        assert_int_equal(send_number(block, 2, 100, &err), WEIR_ETIMEOUT);
+        assert_int_equal(err.sys_errno, EFBIG);
         assert_int_equal(send_number(newest, 2, 100, &err), WEIR_OK);
         assert_int_equal(weir_writer_dropped(newest), 1);
         assert_int_equal(file_size(name), size);
@@ -112,6 +114,83 @@ static void test_many_on_a_full_disk(void **state) {
     weir_reader_close(reader);
 }
 
+/* full=block: when the time is over nothing is lost, neither what was held back nor what was filled in place, and the same
+ * calls go once there is room. */
+static void test_a_full_disk_is_waited_for(void **state) {
+    (void)state;
+    static const char *const options[] = {"?timeout=20ms", "?timeout=20ms&sync=always", "?timeout=20ms&state=1"};
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        struct rlimit before;
+        weir_error err = {0};
+        void *room = NULL;
+        size_t size = 0;
+        int is_state = strstr(options[i], "state") != NULL;
+        weir_writer *writer = writer_of("late.weir", options[i]);
+        weir_reader *reader = reader_of("late.weir", is_state ? "?state=1" : "");
+        assert_int_equal(send_number(writer, 1, 10, NULL), WEIR_OK);
+        assert_int_equal(next_number(reader), 1);
+        getrlimit(RLIMIT_FSIZE, &before);
+        off_t limit = file_size("late.weir") + 50;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)limit, before.rlim_max}), 0);
+        if (!is_state) {
+            weir_writer_cork(writer);
+            assert_int_equal(send_number(writer, 2, 100, NULL), WEIR_OK);
+            assert_int_equal(weir_writer_uncork(writer, &err), WEIR_ETIMEOUT);
+            assert_int_equal(send_number(writer, 9, 100, &err), WEIR_ETIMEOUT);
+        }
+        assert_int_equal(weir_writer_reserve(writer, NULL, NULL, "u8[500]", &room, &size, NULL), WEIR_OK);
+        memset(room, 7, size);
+        assert_int_equal(weir_writer_commit(writer, &err), WEIR_ETIMEOUT);
+        assert_int_equal(weir_writer_commit(writer, &err), WEIR_ETIMEOUT);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(weir_writer_commit(writer, &err), WEIR_OK);
+        assert_int_equal(weir_writer_commit(writer, &err), WEIR_EINVAL);
+        if (!is_state)
+            assert_int_equal(next_number(reader), 2);
+        weir_message *message;
+        assert_int_equal(weir_reader_next(reader, SECOND, &message, NULL), WEIR_OK);
+        weir_view data = weir_message_bytes(message);
+        assert_int_equal(data.size, 500);
+        assert_true(data.data[0] == 7 && memcmp(data.data, data.data + 1, 499) == 0);
+        weir_reader_close(reader);
+        weir_writer_close(writer);
+        unlink(path_of("late.weir"));
+    }
+}
+
+/* A message whose commit came too late is given up by whatever else is done. */
+static void test_what_comes_too_late_is_given_up(void **state) {
+    (void)state;
+    struct rlimit before;
+    void *room = NULL;
+    size_t size = 0;
+    weir_writer *writer = writer_of("late.weir", "?timeout=20ms");
+    weir_reader *reader = reader_of("late.weir", "");
+    assert_int_equal(send_number(writer, 1, 10, NULL), WEIR_OK);
+    getrlimit(RLIMIT_FSIZE, &before);
+    for (int64_t way = 0; way < 4; way++) {
+        off_t limit = file_size("late.weir") + 50;
+        assert_int_equal(weir_writer_reserve(writer, NULL, NULL, "u8[500]", &room, &size, NULL), WEIR_OK);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)limit, before.rlim_max}), 0);
+        assert_int_equal(weir_writer_commit(writer, NULL), WEIR_ETIMEOUT);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        if (way == 1)
+            assert_int_equal(weir_writer_uncork(writer, NULL), WEIR_OK);
+        if (way == 2)
+            weir_writer_discard(writer);
+        if (way == 3) {
+            assert_int_equal(weir_writer_reserve(writer, NULL, NULL, "u8[5]", &room, &size, NULL), WEIR_OK);
+            weir_writer_discard(writer);
+        }
+        assert_int_equal(send_number(writer, 2 + way, 10, NULL), WEIR_OK);
+    }
+    for (int64_t i = 1; i <= 5; i++)
+        assert_int_equal(next_number(reader), i);
+    assert_int_equal(weir_reader_gaps(reader), 0);
+    weir_reader_close(reader);
+    weir_writer_close(writer);
+}
+
 /* The kernel ends who makes a file larger than he may. Return: the exit code of a child that may have files of @limit
  * bytes: 0 when all went as it must. */
 static int limited(const char *options, rlim_t limit, int status_wanted) {
@@ -138,7 +217,7 @@ static int limited(const char *options, rlim_t limit, int status_wanted) {
 /* As large as the log may be is not as large as its lock file would like to be. */
 static void test_files_that_must_be_small(void **state) {
     (void)state;
-    static const char *const options[] = {"?full=fail", "?full=fail&sync=always", "?state=1"};
+    static const char *const options[] = {"?full=fail", "?full=fail&sync=always", "?full=fail&state=1"};
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         assert_int_equal(limited(options[i], 4096, WEIR_OK), 0);
         assert_int_equal(limited(options[i], 100, WEIR_ENOSPC), 0);
@@ -466,6 +545,8 @@ int main(void) {
         TEST(test_a_full_disk_takes_nothing),
         TEST(test_a_limit_takes_no_file),
         TEST(test_many_on_a_full_disk),
+        TEST(test_a_full_disk_is_waited_for),
+        TEST(test_what_comes_too_late_is_given_up),
         TEST(test_files_that_must_be_small),
         TEST(test_nobody_dies_of_a_later_limit),
         TEST(test_a_batch_outlasts_a_lock),

@@ -157,8 +157,9 @@ static int file_fd(void *state, int *ret, weir_error *err) {
     return weir_watch_fd(&file->watch, &file->place, file->fd, ret, err);
 }
 
-static int file_peer_state(void *state) {
+static int file_peer_state(void *state, weir_error *err) {
     struct weir_file *file = state;
+    (void)err; /* who serves here and who does not may share a log */
     struct weir_append *append = &file->append;
     uint32_t epoch = 0;
     if (file->role != WEIR_ROLE_CLIENT)
@@ -198,6 +199,7 @@ const struct weir_transport_ops weir_transport_file = {
     .discard = file_discard,
     .skip = file_skip,
     .flush = file_flush,
+    .in_the_way = weir_transport_no_in_the_way,
     .readers = file_readers,
     .next = file_next,
     .follow = weir_transport_no_follow,

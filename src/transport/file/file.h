@@ -194,6 +194,8 @@ int weir_file_open(const struct weir_place *place, const char *path, int is_writ
 int weir_file_make_aside(const struct weir_place *place, char *path, int *ret_fd, weir_error *err);
 /* Give a file of ours the mode and group of the place. */
 int weir_file_rights(const struct weir_place *place, int fd, uint32_t mode, weir_error *err);
+/* Put the log's name in front of a sentence that has none, as those about the inside of a file. Return: @status. */
+int weir_file_named(const struct weir_place *place, int status, weir_error *err);
 /* PATH.N; PATH itself for 0. */
 void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path);
 /* How many rotated files there are: the greatest N, holes of one passed over. */
@@ -254,6 +256,8 @@ int weir_lease_lock(struct weir_lease *lease, const struct weir_place *place, in
 void weir_lease_unlock(struct weir_lease *lease);
 /* Return: 1 with the note, 0 when there is none that can be believed. */
 int weir_lease_read(const struct weir_lease *lease, struct weir_lease_note *ret);
+/* The same of a lease that is not open, to be told and not relied on. */
+int weir_lease_note_look(const struct weir_place *place, struct weir_lease_note *ret);
 void weir_lease_write(const struct weir_lease *lease, const struct weir_lease_note *note);
 /* May this process still write the note? It could when the lease was opened; asked again by those who have not just
  * written something else. Return: WEIR_OK, WEIR_ENOSPC. */
@@ -439,7 +443,16 @@ int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value,
 int weir_follow_next(struct weir_file *file, struct weir_inbound *ret, weir_error *err);
 void weir_follow_close(struct weir_file *file);
 
+/* WEIR_ETIMEOUT: as for weir_append_commit. */
 int weir_state_commit(struct weir_file *file, weir_error *err);
+
+/* ---- room.c ---- */
+
+/* @size bytes do not go into the file @fd, for @reason (an errno). Return: WEIR_ENOSPC, with the reason in @err. */
+int weir_room_none(const struct weir_file *file, int fd, int reason, size_t size, weir_error *err);
+/* full=block after that: let go of the lock, and rest. *deadline begins as 0. Return: WEIR_OK, to try again;
+ * WEIR_ETIMEOUT, with the sentence that stood in @err. */
+int weir_room_wait(struct weir_file *file, int64_t *deadline, weir_error *err);
 int weir_state_next(struct weir_file *file, struct weir_inbound *ret, weir_error *err);
 int weir_state_seek(struct weir_file *file, enum weir_from from, weir_error *err);
 /* Any version is new again. */

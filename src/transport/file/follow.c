@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "transport/file/file.h"
+#include "transport/told.h"
 
 enum { NEAR = 64 << 10, LOOKS_MAX = 100 };
 
@@ -28,8 +29,11 @@ static void adopt(struct weir_file *file, int fd) {
     file->fd = fd;
     if (file->is_announced)
         weir_presence_take(fd, is_counted(file));
-    if (fstat(fd, &about) == 0)
+    if (fstat(fd, &about) == 0) {
         file->uid = about.st_uid;
+        if (file->place.told)
+            WEIR_TELL(file->place.told->inode, about.st_ino);
+    }
     weir_watch_file(&file->watch, fd);
 }
 
@@ -194,7 +198,7 @@ static int seek_seq(struct weir_file *file, int64_t seq, weir_error *err) {
     return status;
 }
 
-int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value, weir_error *err) {
+static int seek(struct weir_file *file, enum weir_from from, int64_t value, weir_error *err) {
     switch (from) {
     case WEIR_FROM_NOW: return seek_now(file, err);
     case WEIR_FROM_LAST: return seek_last(file, err);
@@ -202,6 +206,16 @@ int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value,
     case WEIR_FROM_AGO: return seek_to(file, weir_clock_realtime() - value, 1, err);
     default: return seek_oldest(file, err);
     }
+}
+
+int weir_follow_seek(struct weir_file *file, enum weir_from from, int64_t value, weir_error *err) {
+    struct weir_told *told = file->place.told;
+    int status = weir_file_named(&file->place, seek(file, from, value, err), err);
+    if (told) {
+        WEIR_TELL(told->seq[0], file->is_seq_known ? file->seq : 0);
+        WEIR_TELL(told->position, file->cursor.pos);
+    }
+    return status;
 }
 
 /* ---- open and close ---- */
@@ -215,7 +229,7 @@ int weir_follow_open(struct weir_file *file, weir_error *err) {
     if (status == WEIR_OK) {
         adopt(file, fd);
     } else if (status == WEIR_ENOENT && place->may_create) {
-        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+        return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     } else if (status != WEIR_EACCESS || !place->may_create || access(place->name, F_OK) == 0) {
         if (err)
             *err = why;
@@ -369,7 +383,9 @@ static int bad_tail(struct weir_file *file, struct weir_passed *passed, weir_err
         return status;
     cursor->told_at = cursor->pos + 1;
     if (cursor->pos == 0 && cursor->framing == WEIR_FRAMING_FRAMES)
-        return weir_fail(why, WEIR_ECORRUPT, "the file does not begin as a weir log does; is another framing= meant?");
+        return weir_fail(why, WEIR_ECORRUPT,
+                         "this is no weir log, as its beginning shows; choose another path, or say framing= if it is "
+                         "of another kind");
     return weir_fail(why, WEIR_ECORRUPT, "the last message of the log, at byte %llu, is damaged",
                      (unsigned long long)cursor->pos);
 }
@@ -420,5 +436,7 @@ int weir_follow_next(struct weir_file *file, struct weir_inbound *ret, weir_erro
                                  .uid = file->uid};
     memcpy(&ret->word, ret->bytes, sizeof(ret->word));
     place_behind(file, passed.seq, 1);
+    if (file->place.told)
+        WEIR_TELL(file->place.told->position, file->cursor.pos);
     return WEIR_OK;
 }

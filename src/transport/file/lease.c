@@ -32,6 +32,7 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/error.h"
+#include "os/access.h"
 #include "os/futex.h"
 #include "os/limit.h"
 #include "os/lock.h"
@@ -348,6 +349,19 @@ static void turns_close(struct weir_lease *lease) {
 
 /* ---- opening ---- */
 
+/* Where there is a log we may not write, that is what is wrong; its lock file is no better. */
+static int lock_refused(const struct weir_place *place, const char *path, int sys_errno, weir_error *err) {
+    char subject[2 * WEIR_FILE_PATH_MAX + WEIR_PLACE_TEXT_MAX];
+    int is_there = faccessat(AT_FDCWD, place->name, F_OK, AT_EACCESS) == 0;
+    int may_write = faccessat(AT_FDCWD, place->name, W_OK, AT_EACCESS) == 0;
+    if (sys_errno == EACCES && is_there && !may_write)
+        return weir_access_refused(err, sys_errno, place->text, place->name, 2);
+    if (sys_errno == EACCES && faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) != 0)
+        return weir_access_refused(err, sys_errno, place->text, path, 2);
+    snprintf(subject, sizeof(subject), "%s: its lock file %s", place->text, path);
+    return weir_access_refused(err, sys_errno, subject, path, 2);
+}
+
 static int file_open(const struct weir_place *place, const char *path, int *ret_fd, weir_error *err) {
     struct stat about;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -364,9 +378,9 @@ static int file_open(const struct weir_place *place, const char *path, int *ret_
             return WEIR_EAGAIN; /* removed meanwhile */
     }
     if (fd < 0 && errno == ENOENT)
-        return weir_fail_errno(err, ENOENT, "%s: the directory is not there; create it first", place->text);
+        return weir_fail(err, WEIR_ENOENT, "%s: the directory is not there; create it first", place->text);
     if (fd < 0)
-        return weir_fail_errno(err, errno, "%s: its lock file %s cannot be opened", place->text, path);
+        return lock_refused(place, path, errno, err);
     if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
         close(fd);
         return weir_fail(err, WEIR_EACCESS, "%s: %s is no regular file; remove it or choose another path", place->text,
@@ -583,6 +597,14 @@ int weir_lease_is_locked(const struct weir_place *place) {
     int is_locked = weir_file_is_remote(fd) ? weir_lock_is_held(fd, LOCK_BYTE) : flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     return is_locked;
+}
+
+int weir_lease_note_look(const struct weir_place *place, struct weir_lease_note *ret) {
+    struct weir_lease lease = {.fd = look(place)};
+    int is_there = lease.fd >= 0 && weir_lease_read(&lease, ret);
+    if (lease.fd >= 0)
+        close(lease.fd);
+    return is_there;
 }
 
 static void writer_tell(int fd, uint32_t lane, weir_doc *doc) {

@@ -20,9 +20,14 @@
 
 int weir_file_check(const struct weir_place *place, weir_error *err) {
     size_t size = strlen(place->name);
-    if (place->name[0] != '/' || place->name[size - 1] == '/')
+    struct stat about;
+    if (place->name[0] != '/')
         return weir_fail(err, WEIR_EADDRESS, "%s: a file needs an absolute path, as in file:///var/log/imu.weir",
                          place->text);
+    if (place->name[size - 1] == '/' ||
+        (place->framing < 0 && stat(place->name, &about) == 0 && S_ISDIR(about.st_mode)))
+        return weir_fail(err, WEIR_EADDRESS, "%s: that is a folder; name a file in it, as %s%sNAME.weir", place->text,
+                         place->text, place->name[size - 1] == '/' ? "" : "/");
     if (place->framing < 0)
         return weir_fail(err, WEIR_EADDRESS,
                          "%s: the name does not say what is in the file; end it in .weir, .jsonl, .cborseq, .smile or "
@@ -34,6 +39,14 @@ int weir_file_check(const struct weir_place *place, weir_error *err) {
                          "rotate= and age=",
                          place->text);
     return WEIR_OK;
+}
+
+int weir_file_named(const struct weir_place *place, int status, weir_error *err) {
+    weir_error why;
+    if (status == WEIR_OK || status == WEIR_EAGAIN || !err || strncmp(err->text, place->text, strlen(place->text)) == 0)
+        return status;
+    why = *err;
+    return weir_fail(err, status, "%s: %.380s", place->text, why.text);
 }
 
 void weir_file_rotated(const struct weir_place *place, uint32_t number, char *path) {
@@ -107,13 +120,20 @@ static int system_check(const struct weir_place *place, int fd, weir_error *err)
         place->text, name);
 }
 
+static int no_file(const struct weir_place *place, int is_folder, weir_error *err) {
+    return weir_fail(err, WEIR_EADDRESS,
+                     is_folder ? "%s: a folder is there; name a file in it, or choose another path"
+                               : "%s: what is there is no regular file; choose another path",
+                     place->text);
+}
+
 static int regular_check(const struct weir_place *place, const char *path, int fd, int is_writing, weir_error *err) {
     char user[64];
     struct stat about;
     if (fstat(fd, &about) != 0)
         return weir_fail_errno(err, errno, "%s: cannot be looked at", place->text);
     if (!S_ISREG(about.st_mode))
-        return weir_fail(err, WEIR_EADDRESS, "%s: what is there is no regular file; choose another path", place->text);
+        return no_file(place, S_ISDIR(about.st_mode), err);
     if (is_writing && weir_access_is_planted(path, about.st_uid)) {
         weir_process_user(about.st_uid, user, sizeof(user));
         return weir_fail(
@@ -157,7 +177,9 @@ int weir_file_rights(const struct weir_place *place, int fd, uint32_t mode, weir
 static int make(const struct weir_place *place, const char *path, int *ret_fd, weir_error *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
     if (fd < 0)
-        return errno == EEXIST ? WEIR_EBUSY : weir_fail_errno(err, errno, "%s: cannot be made", place->text);
+        return errno == EEXIST   ? WEIR_EBUSY
+               : errno == EACCES ? weir_access_refused(err, errno, place->text, path, 2)
+                                 : weir_fail_errno(err, errno, "%s: cannot be made", place->text);
     int status = system_check(place, fd, err);
     if (status == WEIR_OK)
         status = weir_file_rights(place, fd, place->mode, err);
@@ -196,13 +218,15 @@ int weir_file_open(const struct weir_place *place, const char *path, int is_writ
             return status;
         }
         if (errno == EISDIR)
-            return weir_fail(err, WEIR_EADDRESS, "%s: what is there is no regular file; choose another path",
-                             place->text);
+            return no_file(place, 1, err);
         if (errno == ELOOP)
             return weir_fail(err, WEIR_EADDRESS, "%s: a symbolic link is there; name the file itself", place->text);
+        if (errno == EACCES)
+            return weir_access_refused(err, errno, place->text, path, is_writing ? 2 : 4);
         if (errno != ENOENT || !may_make)
-            return weir_fail_errno(err, errno, errno == ENOENT ? "%s: there is no such log" : "%s: cannot be opened",
-                                   place->text);
+            return errno == ENOENT
+                       ? weir_fail(err, WEIR_ENOENT, "%s: there is no such log; who sends to it makes it", place->text)
+                       : weir_fail_errno(err, errno, "%s: cannot be opened", place->text);
         int made_fd, status = make(place, path, &made_fd, err);
         if (status == WEIR_OK) {
             close(made_fd); /* opened again with the flags that are wanted */

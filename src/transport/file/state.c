@@ -45,17 +45,17 @@ static int out_write(struct weir_file *file, int fd, weir_error *err) {
     struct weir_append *append = &file->append;
     size_t done = 0;
     if (append->out.size > weir_limit_file_size())
-        return weir_fail(err, WEIR_ENOSPC,
-                         "%s: files of this process may not have %zu bytes (RLIMIT_FSIZE); the old value "
-                         "stays",
-                         file->place.text, append->out.size);
+        return weir_room_none(file, fd, EFBIG, append->out.size, err);
     while (done < append->out.size) {
         ssize_t written = write(fd, append->out.data + done, append->out.size - done);
         if (written < 0 && errno == EINTR)
             continue;
-        if (written <= 0)
-            return weir_fail_errno(err, written < 0 ? errno : ENOSPC,
-                                   "%s: the new value cannot be written; the old one stays", file->place.text);
+        int reason = written < 0 ? errno : written == 0 ? ENOSPC : 0;
+        if (reason == ENOSPC || reason == EDQUOT)
+            return weir_room_none(file, fd, reason, append->out.size, err);
+        if (reason)
+            return weir_fail_errno(err, reason, "%s: the new value cannot be written; the old one stays",
+                                   file->place.text);
         done += (size_t)written;
     }
     if (fsync(fd) != 0)
@@ -81,7 +81,7 @@ static int replace(struct weir_file *file, weir_error *err) {
     return status;
 }
 
-int weir_state_commit(struct weir_file *file, weir_error *err) {
+static int value_put(struct weir_file *file, weir_error *err) {
     struct weir_append *append = &file->append;
     struct weir_lease_note note = {0};
     struct weir_frame frame;
@@ -104,6 +104,19 @@ int weir_state_commit(struct weir_file *file, weir_error *err) {
         append->seq = append->slot->seq = note.seq;
     }
     weir_lease_unlock(&append->lease);
+    return status;
+}
+
+int weir_state_commit(struct weir_file *file, weir_error *err) {
+    struct weir_append *append = &file->append;
+    int64_t deadline = 0;
+    int status;
+    do
+        status = value_put(file, err);
+    while (status == WEIR_ENOSPC && file->place.full == WEIR_FULL_BLOCK &&
+           (status = weir_room_wait(file, &deadline, err)) == WEIR_OK);
+    if (status == WEIR_ETIMEOUT) /* the caller takes it back */
+        return status;
     append->pending.size = 0;
     append->count = 0;
     return status;

@@ -40,7 +40,8 @@ int weir_log_rewind(struct weir_cursor *cursor, int fd, weir_error *err) {
         return weir_fail(err, status,
                          status == WEIR_EVERSION
                              ? "the log was written by a newer version of weir; upgrade this program"
-                             : "the file does not begin as a weir log does; is another framing= meant?");
+                             : "this is no weir log, as its beginning shows; choose another path, or say framing= if "
+                               "it is of another kind");
     cursor->generation = header.generation;
     weir_cursor_move(cursor, fd, WEIR_LOG_HEADER_SIZE, header.seq_before, UINT64_MAX);
     return WEIR_OK;

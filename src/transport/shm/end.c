@@ -276,6 +276,17 @@ int weir_shm_fd(void *state, int *ret, weir_error *err) {
     return weir_shm_reader_fd(&shm->reader, ret, err);
 }
 
+void weir_shm_in_the_way(void *state, char *text, size_t size) {
+    struct shm *shm = state;
+    const struct weir_lane *lane = &shm->lane;
+    unsigned slot = WEIR_SHM_SLOTS;
+    if (has_lane(shm->role) && !weir_fork_happened(shm->generation))
+        (void)weir_slot_held(lane->channel, lane->segment.lane, lane->freed, lane->head, &slot);
+    text[0] = '\0';
+    if (slot < WEIR_SHM_SLOTS)
+        weir_process_text(weir_channel_slot(lane->channel, slot)->pid, text, size);
+}
+
 /* ---- calls ---- */
 
 /* Does a process hold the server's lease? Asking costs a system call, so the answer is believed for a moment. */
@@ -302,8 +313,9 @@ static uint64_t server_find(struct shm *shm) {
     return 0;
 }
 
-int weir_shm_peer_state(void *state) {
+int weir_shm_peer_state(void *state, weir_error *err) {
     struct shm *shm = state;
+    (void)err; /* who serves here and who does not may share a channel */
     if (weir_fork_happened(shm->generation))
         return WEIR_EFORKED;
     if (shm->role != WEIR_ROLE_CLIENT)

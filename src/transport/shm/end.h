@@ -36,6 +36,7 @@ size_t weir_shm_post_many(void *state, uint64_t word, const weir_view *data, siz
 void weir_shm_discard(void *state);
 void weir_shm_skip(void *state);
 int weir_shm_flush(void *state, weir_error *err);
+void weir_shm_in_the_way(void *state, char *text, size_t size);
 int weir_shm_readers(void *state, uint32_t *ret);
 int weir_shm_next(void *state, struct weir_inbound *ret, weir_error *err);
 size_t weir_shm_follow(void *state, struct weir_following *ret, size_t max);
@@ -43,7 +44,7 @@ void weir_shm_release(void *state);
 int weir_shm_seek(void *state, enum weir_from from, int64_t value, weir_error *err);
 int weir_shm_wait(void *state, uint32_t what, int64_t deadline, weir_error *err);
 int weir_shm_fd(void *state, int *ret, weir_error *err);
-int weir_shm_peer_state(void *state);
+int weir_shm_peer_state(void *state, weir_error *err);
 int weir_shm_has_client(void *state, uint64_t peer);
 
 /* The members of an ops table that are the same in every backing. */
@@ -53,7 +54,7 @@ int weir_shm_has_client(void *state, uint64_t peer);
     .post_many = weir_shm_post_many, .follow = weir_shm_follow, .set_timeout = weir_transport_no_set_timeout, \
     .discard = weir_shm_discard, .skip = weir_shm_skip, .flush = weir_shm_flush, .readers = weir_shm_readers, \
     .next = weir_shm_next, .release = weir_shm_release, .seek = weir_shm_seek, .wait = weir_shm_wait, .fd = weir_shm_fd, \
-    .peer_state = weir_shm_peer_state, .has_client = weir_shm_has_client
+    .peer_state = weir_shm_peer_state, .in_the_way = weir_shm_in_the_way, .has_client = weir_shm_has_client
 /* clang-format on */
 
 #endif

@@ -291,6 +291,17 @@ static const char *reader_copied(const struct survey *survey, unsigned slot, uin
     return uid != survey->about.uid ? "it is another user than the channel's" : NULL;
 }
 
+/* Is there a lane whose writer minds who has not read, or none yet? One that overwrites (full=drop-oldest) does not. */
+static int holds_some(const struct survey *survey) {
+    int has_lanes = 0;
+    for (unsigned lane = 0; lane < WEIR_SHM_LANES; lane++) {
+        if (has_lane(survey, lane) && !(survey->lane[lane].newest.flags & WEIR_LANE_LOSSY))
+            return 1;
+        has_lanes |= has_lane(survey, lane);
+    }
+    return !has_lanes;
+}
+
 static void reader_tell(const struct survey *survey, unsigned slot, weir_doc *doc) {
     uint32_t flags = flags_of(survey, slot);
     uint32_t pid = word32(slot_at(survey, slot) + offsetof(struct weir_reader_slot, pid));
@@ -310,7 +321,7 @@ static void reader_tell(const struct survey *survey, unsigned slot, weir_doc *do
         weir_tell_null(doc, "program");
         weir_tell_null(doc, "is_stopped");
     }
-    weir_tell_bool(doc, "is_holding", (flags & WEIR_SLOT_HOLDING) != 0);
+    weir_tell_bool(doc, "is_holding", flags & WEIR_SLOT_HOLDING && holds_some(survey));
     weir_tell_bool(doc, "is_placed", (flags & WEIR_SLOT_PLACED) != 0);
     weir_tell_bool(doc, "is_in_the_way", is_in_the_way(survey, slot));
     weir_tell_text(doc, "sleeps_on", is_alive ? sleeping_on(survey, slot) : NULL);
@@ -355,6 +366,9 @@ static void survey_tell(const struct survey *survey, weir_doc *doc) {
     if (survey->backing.ops->tell)
         survey->backing.ops->tell(&survey->backing, doc);
     weir_tell_time(doc, "created", (int64_t)survey->created);
+    weir_tell_text(doc, "copies",
+                   "1: what is sent is copied into the lane, and read where it lies; 0 when it is reserved there. Who "
+                   "copies what he reads has a reason, told beside him or the lane");
     weir_put_key(doc, "keep");
     if (survey->page.keep == WEIR_CHANNEL_UNDECIDED)
         weir_put_null(doc); /* no writer has come yet to decide */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "frame/frame.h"
+#include "transport/told.h"
 
 enum { BURST = 16, TELL_PARTS = 8, NAP_NS = 200 * 1000, LOOKS = 64 };
 
@@ -142,6 +143,7 @@ int weir_shm_reader_open(struct weir_shm_reader *reader, struct weir_shm_channel
     reader->is_holding = (uint8_t)is_holding;
     reader->own_lane = own_lane;
     reader->how = place->wait;
+    reader->told = place->told;
     int status = slot_find(reader, err);
     if (status)
         return status;
@@ -433,6 +435,20 @@ static int seek_lane(struct weir_shm_reader *reader, struct weir_lane_view *view
     return status;
 }
 
+/* From where on we read, so that what is overwritten before we have had a first message can be counted, too. What lies
+ * in front of the newest frame of a lane is not missed when that frame is asked for. */
+static void place_tell(const struct weir_shm_reader *reader) {
+    for (unsigned i = 0; reader->told && i < reader->count; i++) {
+        const struct weir_lane_view *view = &reader->lanes[reader->order[i]];
+        uint64_t seq = view->expected;
+        if (view->is_given_up)
+            continue;
+        if (seq == 0)
+            memcpy(&seq, (const unsigned char *)weir_segment_word(&view->segment, view->position) + 8, sizeof(seq));
+        WEIR_TELL(reader->told->seq[(view->segment.lane + 1) % WEIR_TOLD_WRITERS], seq > 0 ? seq - 1 : 0);
+    }
+}
+
 int weir_shm_reader_seek(struct weir_shm_reader *reader, enum weir_from from, int64_t value, weir_error *err) {
     weir_shm_reader_release(reader);
     int status = lanes_notice(reader, reader->lanes_seen == 0, err);
@@ -450,6 +466,7 @@ int weir_shm_reader_seek(struct weir_shm_reader *reader, enum weir_from from, in
         }
     if (reader->is_holding)
         space_tell(reader);
+    place_tell(reader);
     return status;
 }
 

@@ -16,6 +16,7 @@ struct weir_shm_reader {
     uint64_t damaged;            /* lanes that were given up, which next has not told yet */
     uint64_t untold;             /* bytes freed since blocked writers were last told */
     unsigned own_lane;           /* of a client or server, not read; WEIR_SHM_LANES: none */
+    struct weir_told *told;      /* where to tell from where on we read; NULL: nowhere */
     enum weir_wait_how how;
     uint8_t is_holding;
     uint8_t is_open;

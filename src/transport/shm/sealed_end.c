@@ -133,6 +133,10 @@ int weir_sealed_info(const struct weir_place *place, weir_doc *doc, weir_error *
         weir_tell_allow(doc, &allow);
         weir_tell_bool(doc, "sealed", 1);
         weir_tell_bool(doc, "keep", 0);
+        weir_tell_text(
+            doc, "copies",
+            "1: what is sent is copied into the writer's memory, which readers map; 0 when it is reserved there. "
+            "Readers take it where it lies unless the writer overwrites it (full=drop-oldest) or they observe");
         writers_tell(&backing, doc);
     }
     weir_descriptor_close(&fd);

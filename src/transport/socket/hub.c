@@ -240,7 +240,8 @@ static int hello_judge(const struct weir_socket *socket, const struct weir_hello
         snprintf(text, size, "nobody serves there; readers and writers meet at it");
         return WEIR_ENOENT;
     }
-    snprintf(text, size, "a server listens there already; open a client, or choose another path");
+    snprintf(text, size,
+             "a server listens there already, which takes calls only (weir call); call it, or choose another path");
     return WEIR_EBUSY;
 }
 
@@ -284,6 +285,7 @@ static int welcome(struct weir_socket *socket, struct weir_peer *peer) {
         status = weir_spread_join(socket, peer);
     if (peer->hello.role == WEIR_ROLE_WRITER)
         writer_join(socket, peer);
+    weir_peer_tell(socket, peer);
     if (status == WEIR_OK)
         status = weir_peer_flush(socket, peer, bytes, peer->plain ? 0 : sizeof(bytes));
     if (status != WEIR_OK) {
@@ -467,6 +469,7 @@ static int late_hello(struct weir_socket *socket, struct weir_peer *peer) {
         weir_hub_drop(socket, peer);
         return 0;
     }
+    weir_peer_untell(socket, peer);
     weir_queue_clear(&peer->out);
     peer->phase = WEIR_PHASE_HELLO;
     peer->deadline = weir_clock_monotonic() + WEIR_HELLO_WAIT;
@@ -638,6 +641,7 @@ static void queues_send(struct weir_socket *socket) {
             weir_hub_drop(socket, peer);
         if (peer->phase == WEIR_PHASE_READY && weir_peer_has_output(peer) && !(peer->events & EPOLLOUT))
             weir_hub_send(socket, peer);
+        weir_peer_tell_queue(socket, peer);
     }
 }
 

@@ -15,6 +15,12 @@
 #include "transport/socket/tls.h"
 #include "transport/tell.h"
 
+/* What socket.h and receive.c say of where bytes are moved. */
+static const char copies[] =
+    "3: into the sender's queue, into the kernel, out of it; 2 when it is reserved. One more for numbers that do not "
+    "lie "
+    "at a multiple of 64, and for who listens and reads; between ends of which neither listens, 3 more";
+
 static void listener_tell(weir_doc *doc, int64_t pid, uint32_t uid) {
     weir_put_key(doc, "listener");
     if (pid == 0) {
@@ -31,7 +37,9 @@ int weir_socket_local_info(const struct weir_place *place, weir_doc *doc, weir_e
     struct stat about;
     uint32_t uid = 0;
     if (lstat(place->name, &about) != 0)
-        return weir_fail_errno(err, errno, "%s: nobody has made a socket there", place->text);
+        return errno == ENOENT
+                   ? weir_fail(err, WEIR_ENOENT, "%s: nobody has made a socket there; open an end first", place->text)
+                   : weir_fail_errno(err, errno, "%s: the socket cannot be looked at", place->text);
     if (!S_ISSOCK(about.st_mode))
         return weir_fail(err, WEIR_EADDRESS, "%s: what is there is no socket; choose another path", place->text);
     snprintf(made_as, sizeof(made_as), "%s.new", place->name); /* a socket keeps the name it was bound by */
@@ -39,6 +47,7 @@ int weir_socket_local_info(const struct weir_place *place, weir_doc *doc, weir_e
     weir_tell_text(doc, "state", pid ? "live" : "idle");
     weir_tell_text(doc, "path", place->name);
     weir_tell_rights(doc, about.st_uid, about.st_gid, about.st_mode & 0777);
+    weir_tell_text(doc, "copies", copies);
     listener_tell(doc, pid, uid);
     return WEIR_OK;
 }
@@ -95,6 +104,7 @@ int weir_inet_info(const struct weir_place *place, weir_doc *doc, weir_error *er
         return weir_fail(err, WEIR_ENOENT, "%s: nobody listens there on this machine", place->text);
     weir_tell_text(doc, "state", "live");
     weir_tell_text(doc, "security", weir_tls_is_wanted(place) ? place->psk[0] ? "psk" : "certificates" : "none");
+    weir_tell_text(doc, "copies", copies);
     listener_tell(doc, pid, uid);
     return WEIR_OK;
 }

@@ -27,7 +27,7 @@ static int lock_open(const char *path, const char *lock, int *ret_fd, weir_error
     struct stat status;
     int fd = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
     if (fd < 0 && errno == ENOENT)
-        return weir_fail_errno(err, ENOENT, "unix://%s: the directory is not there; create it first", path);
+        return weir_fail(err, WEIR_ENOENT, "unix://%s: the directory is not there; create it first", path);
     if (fd < 0 && errno == ELOOP)
         return weir_fail(err, WEIR_EACCESS, "unix://%s: %s is a symbolic link; remove it or choose another path", path,
                          lock);
@@ -99,6 +99,17 @@ void weir_lease_drop(const char *path, int fd) {
     close(fd);
 }
 
+int weir_lease_is_taken(const char *path) {
+    char lock[LOCK_PATH_MAX];
+    lock_path(path, lock);
+    int fd = open(lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    int is_taken = weir_lock_is_held(fd, 0);
+    close(fd);
+    return is_taken;
+}
+
 /* The lock of the dead is free; with it in hand nobody else comes to listen. */
 static int dead_clear(const char *path, const char *lock, int is_dry_run, weir_clean_fn *clean_fn, void *user) {
     struct stat about;
@@ -120,6 +131,8 @@ int weir_lease_clear(const struct weir_place *place, int is_dry_run, weir_clean_
     int fd = open(lock, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
         return weir_fail(err, WEIR_ENOENT, "%s: nothing of weir is there", place->text);
+    if (fd < 0 && errno == EACCES)
+        return weir_fail(err, WEIR_EACCESS, "%s is another user's, who alone can remove it", place->text);
     if (fd < 0)
         return weir_fail_errno(err, errno, "%s: %s cannot be opened", place->text, lock);
     int status = WEIR_OK;

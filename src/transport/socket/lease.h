@@ -14,6 +14,8 @@ enum { WEIR_LEASE_TEXT_MAX = 160 };
 int weir_lease_take(const char *path, const char *what, int *ret_fd, weir_error *err);
 /* Give it back and remove the lock file. */
 void weir_lease_drop(const char *path, int fd);
+/* Does an end of weir listen at @path? Return: 1, 0, or -1: we may not ask. */
+int weir_lease_is_taken(const char *path);
 /* Remove what a listener that was killed left at place->name; as remove in transport.h. */
 int weir_lease_clear(const struct weir_place *place, int is_dry_run, weir_clean_fn *clean_fn, void *user,
                      weir_error *err);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "os/access.h"
 #include "transport/socket/lease.h"
+#include "transport/socket/socket.h"
 
 static const char new_suffix[] = ".new";
 
@@ -139,7 +140,7 @@ static int stranger_wait(const struct weir_place *place, weir_error *err) {
             break;
         nanosleep(&(struct timespec){.tv_nsec = DYING_NAP_NS}, NULL);
     }
-    return weir_fail(err, WEIR_EBUSY, "%s: a program that is not weir listens there; choose another path", place->text);
+    return weir_stranger_there(place, WEIR_EBUSY, err);
 }
 
 /* May the path be taken over? Nothing there, or a dead socket of ours. */

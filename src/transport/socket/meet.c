@@ -21,6 +21,7 @@
 #include "os/process.h"
 #include "transport/socket/plain.h"
 #include "transport/socket/socket.h"
+#include "transport/told.h"
 
 enum { MISREADS_MAX = 3 };
 
@@ -111,6 +112,8 @@ static int upstream_begin(struct weir_socket *socket, struct weir_peer *upstream
 static int try_connect(struct weir_socket *socket, weir_error *err) {
     struct weir_link link = {.fd = -1};
     int status = socket->family->connect(&socket->place, &socket->endpoints, &link, err);
+    if (status == WEIR_ENOENT)
+        socket->tenant.pid = 0;
     if (status != WEIR_OK)
         return status;
     struct weir_peer *upstream = &socket->upstream;
@@ -179,6 +182,8 @@ static void history_begin(struct weir_socket *socket) {
 static void begin_listening(struct weir_socket *socket) {
     uint32_t watched = 0;
     socket->mode = WEIR_MODE_LISTENING;
+    if (socket->place.told)
+        WEIR_TELL(socket->place.told->listens, 1);
     socket->wants_sought = 0;
     socket->claimed_at = weir_clock_monotonic();
     socket->grace_until = socket->is_resuming && socket->readers_expected ? socket->claimed_at + WEIR_GRACE_WAIT : 0;
@@ -346,6 +351,23 @@ void weir_upstream_lost(struct weir_socket *socket, int64_t rest) {
     socket->must_rest = rest != 0;
 }
 
+/* Who listens is no server, and says so in place of taking a request: that has not been lost with anybody. */
+static void turned_away(struct weir_socket *socket, const struct weir_hello *answer) {
+    socket->turned_away |= socket->has_asked;
+    socket->has_asked = 0;
+    socket->tenant = (struct weir_tenant){.pid = answer->pid, .role = answer->role};
+    memcpy(socket->tenant.program, answer->program, sizeof(socket->tenant.program));
+    socket->tenant.program[sizeof(socket->tenant.program) - 1] = '\0';
+}
+
+void weir_meet_tell(const struct weir_socket *socket, weir_error *err) {
+    const struct weir_tenant *tenant = &socket->tenant;
+    if (tenant->pid)
+        weir_fail(err, WEIR_ENOENT, "a %s listens (%s, pid %u)",
+                  tenant->role <= WEIR_ROLE_SERVER ? role_names[tenant->role] : "stranger", tenant->program,
+                  tenant->pid);
+}
+
 /* The listener does not want us; `failure` is what the owner is told. */
 static void refused(struct weir_socket *socket, const struct weir_hello *answer, int status) {
     const char *text = socket->place.text;
@@ -356,8 +378,10 @@ static void refused(struct weir_socket *socket, const struct weir_hello *answer,
                   "%s: the listener (%s, pid %ld) speaks version %d, this end version %d; upgrade the older one", text,
                   answer->program, pid, (int)answer->version, WEIR_HELLO_VERSION);
     else if (status == WEIR_ECORRUPT)
-        weir_fail(err, WEIR_ECORRUPT, "%s: what listens there does not answer as weir does; choose another path", text);
-    else if (answer->status != WEIR_ENOENT || socket->role != WEIR_ROLE_CLIENT)
+        weir_stranger_garbage(socket, WEIR_ECORRUPT, err);
+    else if (answer->status == WEIR_ENOENT && socket->role == WEIR_ROLE_CLIENT)
+        turned_away(socket, answer);
+    else
         weir_fail(err, answer->status, "%s: %s (pid %ld) refuses: %s", text, answer->program, pid, answer->text);
     weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
 }
@@ -410,6 +434,7 @@ static void answer_take(struct weir_socket *socket) {
     weir_stream_take(&upstream->in, WEIR_HELLO_SIZE);
     upstream->hello = answer;
     upstream->phase = WEIR_PHASE_READY;
+    socket->tenant.pid = 0;
     upstream->deadline = INT64_MAX;
     socket->readers_known = answer.readers;
     socket->seek_wait = 0;
@@ -478,6 +503,7 @@ static void introduced(struct weir_socket *socket, const struct weir_frame *cont
     if (origin->is_fresh)
         origin->seq = control->seq;
     origin->is_fresh = 0;
+    weir_socket_place_tell(socket, origin);
 }
 
 void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_frame *frame) {
@@ -548,8 +574,7 @@ static void answer_is_late(struct weir_socket *socket, int64_t now) {
         return;
     }
     if (!upstream->is_underway) /* otherwise it is the same as nobody there */
-        weir_fail(&socket->failure, WEIR_ETIMEOUT, "%s: somebody listens there but does not answer; is it stopped?",
-                  socket->place.text);
+        weir_stranger_silent(socket, WEIR_ETIMEOUT, &socket->failure);
     weir_upstream_lost(socket, WEIR_REFUSED_WAIT);
 }
 

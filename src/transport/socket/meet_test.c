@@ -227,7 +227,7 @@ static void test_a_program_that_is_not_weir_keeps_its_socket(void **state) {
         took = weir_clock_monotonic() - began;
     } while (took >= TESTING_SECOND / 2 && weir_deadline_left(deadline) > 0);
     assert_true(took < TESTING_SECOND / 2);
-    assert_non_null(strstr(err.text, "not weir"));
+    assert_non_null(strstr(err.text, "no end of weir"));
     place.must_listen = 1;
     began = weir_clock_monotonic();
     assert_int_equal(claim(&place, &mine, &err), WEIR_EBUSY);

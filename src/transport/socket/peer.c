@@ -11,6 +11,7 @@
 
 #include "transport/socket/plain.h"
 #include "transport/socket/socket.h"
+#include "transport/told.h"
 
 enum { SEND_BUFFER_MAX = 1 << 20 };
 
@@ -18,6 +19,58 @@ static uint64_t key_of(const struct weir_socket *socket, const struct weir_peer 
     uint64_t place = peer == &socket->upstream ? (uint64_t)WEIR_KEY_UPSTREAM : (uint64_t)WEIR_KEY_PEERS + peer->index;
     return (uint64_t)peer->generation << 32 | place;
 }
+
+/* ---- what is told of it ---- */
+
+static struct weir_told_peer *told_place(const struct weir_socket *socket, const struct weir_peer *peer) {
+    struct weir_told *told = socket->place.told;
+    return told && peer != &socket->upstream && peer->index < WEIR_TOLD_PEERS ? &told->peers[peer->index] : NULL;
+}
+
+void weir_peer_tell(struct weir_socket *socket, struct weir_peer *peer) {
+    struct weir_told_peer *place = told_place(socket, peer);
+    int is_known = peer->credentials.uid != (uint32_t)WEIR_UID_UNKNOWN;
+    peer->is_told = 1;
+    if (place) {
+        WEIR_TELL(place->pid, is_known ? (uint32_t)peer->credentials.pid : peer->hello.pid);
+        WEIR_TELL(place->uid, peer->credentials.uid);
+        place->flags = (uint8_t)((peer->hello.flags & WEIR_HELLO_OBSERVES ? WEIR_TOLD_OBSERVES : 0) |
+                                 (peer->plain ? WEIR_TOLD_PLAIN : 0));
+        place->full = peer->hello.full;
+        memcpy(place->program, peer->hello.program, sizeof(place->program) - 1);
+        WEIR_TELL(place->role, peer->hello.role);
+        weir_peer_tell_queue(socket, peer);
+    } else if (socket->place.told) {
+        WEIR_TELL(socket->place.told->unseen, WEIR_HEAR(socket->place.told->unseen) + 1);
+    }
+}
+
+void weir_peer_tell_queue(struct weir_socket *socket, const struct weir_peer *peer) {
+    struct weir_told_peer *place = told_place(socket, peer);
+    if (place) {
+        WEIR_TELL(place->queued, peer->out.size);
+        place->is_paused = peer->is_paused;
+    } else if (socket->place.told && peer == &socket->upstream) {
+        WEIR_TELL(socket->place.told->queued, peer->out.size);
+    }
+}
+
+void weir_peer_untell(struct weir_socket *socket, struct weir_peer *peer) {
+    struct weir_told_peer *place = told_place(socket, peer);
+    if (place && peer->is_told)
+        WEIR_TELL(place->role, 0);
+    else if (peer->is_told && socket->place.told)
+        WEIR_TELL(socket->place.told->unseen, WEIR_HEAR(socket->place.told->unseen) - 1);
+    peer->is_told = 0;
+}
+
+void weir_socket_place_tell(struct weir_socket *socket, const struct weir_origin *origin) {
+    struct weir_told *told = socket->place.told;
+    if (told)
+        WEIR_TELL(told->seq[weir_origins_number(&socket->seen, origin) % WEIR_TOLD_WRITERS], origin->seq);
+}
+
+/* ---- watching, closing ---- */
 
 void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer) {
     uint32_t events = 0;
@@ -27,6 +80,7 @@ void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer) {
         events |= EPOLLOUT;
     if (events != peer->events)
         weir_pump_watch(socket, peer->fd, key_of(socket, peer), events, &peer->events);
+    weir_peer_tell_queue(socket, peer);
 }
 
 void weir_peer_widen(const struct weir_socket *socket, int fd) {
@@ -42,6 +96,7 @@ void weir_peer_disconnect(struct weir_socket *socket, struct weir_peer *peer) {
         return;
     if (peer->events)
         weir_pump_watch(socket, peer->fd, 0, 0, &peer->events);
+    weir_peer_untell(socket, peer);
     peer->tls = weir_tls_end(peer->tls, peer->fd);
     weir_plain_detach(peer);
     peer->said.size = peer->said_sent = 0;

@@ -100,6 +100,10 @@ static void test_a_frame_sent_in_part(void **state) {
         assert_int_equal(weir_queue_make_room(&queue, SIZE_MAX, 0, WEIR_CHUNK_DROPPABLE), 0);
         assert_int_equal(queue.size, 50 - cut);
         push(&queue, &open, WEIR_CHUNK_DROPPABLE, 9, 60);
+        weir_queue_note(&queue, 50); /* where the frame begins, and what cannot be or is known better */
+        weir_queue_note(&queue, 50 + cut + 1);
+        weir_queue_note(&queue, 0);
+        assert_int_equal(queue.boundary, 50);
         weir_queue_rewind(&queue);
         assert_int_equal(queue.size, 110);
         assert_int_equal(first_seq(&queue), 2);

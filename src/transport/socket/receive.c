@@ -294,7 +294,8 @@ static inline const unsigned char *inbox_bytes(const struct weir_quick *quick, s
 
 /* Take the frame that follows, if it is whole, of the same writer, the next in his count, and needs no copy. Return:
  * its bytes; NULL when it is not so. */
-static inline const unsigned char *quick_take(struct weir_socket *socket, uint64_t *ret_word) {
+static inline __attribute__((always_inline)) const unsigned char *quick_take(struct weir_socket *socket,
+                                                                             uint64_t *ret_word) {
     static const unsigned simple = WEIR_FRAME_TIME | WEIR_FRAME_WRITER | WEIR_FRAME_META;
     struct weir_stream *in = &socket->upstream.in;
     struct weir_quick *quick = &socket->quick;
@@ -463,7 +464,7 @@ static int seek(struct weir_socket *socket, enum weir_from from, int64_t value, 
     if (socket->mode == WEIR_MODE_LISTENING)
         return listening_seek(socket, from, value);
     int status = arrived_skip(socket, err);
-    socket->lost_request = 0; /* a client that seeks has done with its last request */
+    socket->lost_request = socket->turned_away = 0; /* a client that seeks has done with its last request */
     if (status != WEIR_OK || socket->role == WEIR_ROLE_CLIENT)
         return status;
     if (from != WEIR_FROM_LAST)
@@ -496,9 +497,9 @@ static int has_something(const struct weir_socket *socket) {
            (upstream->has_ended || weir_stream_next(&upstream->in, &frame, NULL) != WEIR_EAGAIN);
 }
 
-/* A client whose server has gone with his request gets no reply until he asks again. */
+/* A client whose server has gone with his request, or was none, gets no reply until he asks again. */
 static int awaits_in_vain(const struct weir_socket *socket) {
-    return socket->role == WEIR_ROLE_CLIENT && socket->lost_request;
+    return socket->role == WEIR_ROLE_CLIENT && (socket->lost_request || socket->turned_away);
 }
 
 static int is_ready(struct weir_socket *socket, uint32_t what) {

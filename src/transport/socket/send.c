@@ -6,10 +6,13 @@
  *
  * What must stay true: reserve and commit never block. Between them only the owner touches the bytes behind own->size,
  * so the thread may publish other frames meanwhile. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "os/process.h"
 #include "transport/socket/socket.h"
 
 enum { CALLS_TOGETHER = 16 /* so many requests or replies leave together, and the other end begins with them */ };
@@ -132,7 +135,7 @@ static int queue_private(struct weir_socket *socket, struct weir_peer *to, size_
 int weir_socket_publish(struct weir_socket *socket, uint64_t peer, size_t start, size_t stop) {
     /* The server has gone since there was room: the request is lost, and must not reach the next one late. */
     if (socket->role == WEIR_ROLE_CLIENT && socket->mode != WEIR_MODE_CONNECTED) {
-        socket->lost_request = 1;
+        socket->lost_request |= !socket->turned_away;
         socket->has_asked = 0;
         return WEIR_OK;
     }
@@ -177,6 +180,8 @@ void weir_socket_push_new(struct weir_socket *socket) {
         weir_hub_settle(socket);
     else if (socket->mode == WEIR_MODE_CONNECTED && !(upstream->events & EPOLLOUT))
         weir_socket_push(socket);
+    else
+        weir_peer_tell_queue(socket, upstream);
 }
 
 void weir_socket_hand_over(struct weir_socket *socket) {
@@ -321,7 +326,38 @@ int weir_socket_readers(void *state, uint32_t *ret) {
     return status;
 }
 
-int weir_socket_peer_state(void *state) {
+/* One at the other end of a socket, who may be on another machine: what he says of himself, or the kernel of him. */
+static void peer_text(const struct weir_socket *socket, const struct weir_peer *peer, const char *before, char *text,
+                      size_t size) {
+    char who[128];
+    if (socket->family->is_one_machine && peer->credentials.pid > 0)
+        weir_process_text(peer->credentials.pid, who, sizeof(who));
+    else
+        snprintf(who, sizeof(who), "%.63s (pid %u)", peer->hello.program, peer->hello.pid);
+    snprintf(text, size, "%s%s", before, who);
+}
+
+void weir_socket_in_the_way(void *state, char *text, size_t size) {
+    struct weir_socket *socket = state;
+    const struct weir_peer *upstream = &socket->upstream;
+    pthread_mutex_lock(&socket->lock);
+    const struct weir_peer *slow =
+        socket->mode == WEIR_MODE_LISTENING ? weir_spread_slow(socket, socket->refused_size) : NULL;
+    text[0] = '\0';
+    if (slow)
+        peer_text(socket, slow, "", text, size);
+    else if (socket->mode == WEIR_MODE_CONNECTED && upstream->phase == WEIR_PHASE_READY)
+        peer_text(socket, upstream, upstream->hello.role == WEIR_ROLE_READER ? "" : "behind ", text, size);
+    else if (socket->mode == WEIR_MODE_LISTENING && weir_socket_reads(socket))
+        weir_process_text(getpid(), text, size);
+    pthread_mutex_unlock(&socket->lock);
+}
+
+static int is_connected(const struct weir_socket *socket) {
+    return socket->mode == WEIR_MODE_CONNECTED && !socket->upstream.is_underway;
+}
+
+int weir_socket_peer_state(void *state, weir_error *err) {
     struct weir_socket *socket = state;
     if (socket->role != WEIR_ROLE_CLIENT)
         return WEIR_OK;
@@ -332,11 +368,20 @@ int weir_socket_peer_state(void *state) {
         socket->seek_at = 0;
     if (socket->mode == WEIR_MODE_SEEKING)
         weir_meet_timers(socket, weir_clock_monotonic());
-    int is_there = socket->mode == WEIR_MODE_CONNECTED && !socket->upstream.is_underway;
-    int status = is_there ? WEIR_OK : WEIR_ENOENT;
-    if (socket->lost_request)
+    if (is_connected(socket) && socket->upstream.phase == WEIR_PHASE_HELLO)
+        (void)weir_pump_run(socket, 0, NULL); /* has he answered? */
+    int status = !is_connected(socket)                        ? WEIR_ENOENT
+                 : socket->upstream.phase == WEIR_PHASE_HELLO ? WEIR_EBUSY
+                                                              : WEIR_OK;
+    if (status != WEIR_OK)
+        weir_meet_tell(socket, err);
+    if (socket->lost_request) {
         status = WEIR_EPEER;
-    socket->lost_request = 0;
+        socket->lost_request = 0;
+    } else if (socket->turned_away) {
+        status = WEIR_EAGAIN;
+        socket->turned_away = 0;
+    }
     pthread_mutex_unlock(&socket->lock);
     return status;
 }

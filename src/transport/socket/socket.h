@@ -11,6 +11,7 @@
  *   peer.c     one connection: being watched, being closed; control frames
  *   wire.c     its bytes: as they are, inside TLS (tls.c), or as plain messages
  *   plain.c, rpc.c   who speaks no frames: messages, calls, JSON-RPC
+ *   stranger.c sentences about who listens and is no end of weir
  *   child.c    forked children let go
  *   end.c      the life of an end; unix.c and tcp.c are its two ops tables, local.c and inet.c what differs between
  *              them
@@ -111,6 +112,7 @@ struct weir_peer {
     uint8_t is_underway;     /* upstream: the connection is not made yet */
     uint8_t is_leaving;      /* upstream: the listener goes, so nothing new is sent to it */
     uint8_t has_left;        /* upstream: our side is shut */
+    uint8_t is_told;         /* our record tells of it */
     int64_t deadline;        /* of the hello; of a writer's last words, when the listener goes */
     int64_t quiet_at;        /* when its silence means something; INT64_MAX: never */
     struct weir_hello hello; /* the other end's */
@@ -139,6 +141,13 @@ struct weir_pump {
     int64_t thread_until; /* when the thread wakes by itself from watching */
 };
 
+/* Who listens, as he says; pid 0: nobody is known. */
+struct weir_tenant {
+    uint32_t pid;
+    enum weir_role role;
+    char program[64];
+};
+
 struct weir_socket {
     pthread_mutex_t lock;
     const struct weir_socket_family *family;
@@ -157,15 +166,17 @@ struct weir_socket {
     struct weir_peer upstream;
     int64_t seek_at; /* when to try again */
     int64_t seek_wait;
-    uint8_t must_rest;     /* seek_at is to be kept: we were refused, not just too early */
-    uint8_t is_resuming;   /* was connected to a listener before */
-    uint8_t has_asked;     /* client: on this connection */
-    uint8_t lost_request;  /* client: a connection broke on which it had asked */
-    uint8_t was_refused;   /* nobody listened where we tried to connect a moment ago */
-    uint8_t misread;       /* how often a listener took us for somebody else, as our hello came late */
-    uint8_t wants_sought;  /* reader: what arrives is skipped until the listener confirms the seek */
-    struct weir_seek seek; /* reader: what was asked last */
-    uint8_t has_before;    /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
+    uint8_t must_rest;         /* seek_at is to be kept: we were refused, not just too early */
+    uint8_t is_resuming;       /* was connected to a listener before */
+    uint8_t has_asked;         /* client: on this connection */
+    uint8_t lost_request;      /* client: a connection broke on which it had asked */
+    uint8_t turned_away;       /* client: who listens does not serve, and has not taken what it had asked */
+    struct weir_tenant tenant; /* client: who listens and does not serve */
+    uint8_t was_refused;       /* nobody listened where we tried to connect a moment ago */
+    uint8_t misread;           /* how often a listener took us for somebody else, as our hello came late */
+    uint8_t wants_sought;      /* reader: what arrives is skipped until the listener confirms the seek */
+    struct weir_seek seek;     /* reader: what was asked last */
+    uint8_t has_before; /* reader: before_writer and before_seq name a frame sent before our place, kept for seek */
     uint64_t before_writer;
     uint64_t before_seq;
     uint32_t readers_known;    /* as the listener says */
@@ -254,6 +265,12 @@ static inline int weir_peer_may_send(const struct weir_socket *socket, const str
 }
 /* Watch for what can happen on the connection now. */
 void weir_peer_watch(struct weir_socket *socket, struct weir_peer *peer);
+/* Say in our record who is connected, and how much waits for him (transport/told.h). */
+void weir_peer_tell(struct weir_socket *socket, struct weir_peer *peer);
+/* Say where among the messages of a writer the owner, who reads, is. */
+void weir_socket_place_tell(struct weir_socket *socket, const struct weir_origin *origin);
+void weir_peer_untell(struct weir_socket *socket, struct weir_peer *peer);
+void weir_peer_tell_queue(struct weir_socket *socket, const struct weir_peer *peer);
 /* Let the socket take a large message at once, as far as capacity= and the system let it. */
 void weir_peer_widen(const struct weir_socket *socket, int fd);
 /* Close the connection; the place, its queues and its stream stay. */
@@ -307,6 +324,14 @@ void weir_pump_watch(struct weir_socket *socket, int fd, uint64_t key, uint32_t 
 
 enum { WEIR_KEY_LISTENER = 1, WEIR_KEY_TIMER = 2, WEIR_KEY_UPSTREAM = 3, WEIR_KEY_PEERS = 16 };
 
+/* ---- stranger.c ---- */
+
+/* The sentences about a listener that does not answer as weir does: with garbage, or not at all. Return: @status. */
+int weir_stranger_garbage(const struct weir_socket *socket, int status, weir_error *err);
+int weir_stranger_silent(const struct weir_socket *socket, int status, weir_error *err);
+/* The same about one whose path is to be taken over. */
+int weir_stranger_there(const struct weir_place *place, int status, weir_error *err);
+
 /* ---- meet.c ---- */
 
 /* Try once to connect or to listen. Return: WEIR_OK, WEIR_EAGAIN (tried in vain; seek_at says when again), others: for
@@ -324,6 +349,8 @@ int weir_upstream_read(struct weir_socket *socket, int flags);
 /* A control frame came from the listener. */
 void weir_upstream_control(struct weir_socket *socket, const struct weir_stream_frame *frame);
 void weir_meet_timers(struct weir_socket *socket, int64_t now);
+/* Who listens and does not serve, in @err (nullable), if that is known. */
+void weir_meet_tell(const struct weir_socket *socket, weir_error *err);
 int64_t weir_meet_next_timer(const struct weir_socket *socket);
 
 /* ---- hub.c ---- */
@@ -359,6 +386,8 @@ void weir_relay(struct weir_socket *socket, struct weir_peer *peer);
  * reader. */
 uint64_t weir_spread_room(struct weir_socket *socket, int is_for_all);
 /* May a frame of @size bytes be published without harm to readers who hold writers back? */
+/* A reader in whose queue there is no room for @size bytes; NULL: none. */
+const struct weir_peer *weir_spread_slow(const struct weir_socket *socket, size_t size);
 int weir_spread_has_room(struct weir_socket *socket, size_t size);
 /* Give frames [start, stop) of @chunk, all of @from (NULL: the owner), to every other reader. */
 void weir_spread(struct weir_socket *socket, const struct weir_peer *from, struct weir_chunk *chunk, size_t start,
@@ -425,7 +454,8 @@ void weir_socket_skip(void *state);
 int weir_socket_flush(void *state, weir_error *err);
 void weir_socket_set_timeout(void *state, int64_t timeout_ns);
 int weir_socket_readers(void *state, uint32_t *ret);
-int weir_socket_peer_state(void *state);
+void weir_socket_in_the_way(void *state, char *text, size_t size);
+int weir_socket_peer_state(void *state, weir_error *err);
 int weir_socket_has_client(void *state, uint64_t peer);
 /* Is there room for what reserve refused last? */
 int weir_socket_can_send(struct weir_socket *socket, uint64_t peer, size_t size);
@@ -453,7 +483,7 @@ int weir_socket_admit(struct weir_socket *socket, uint64_t writer, uint64_t seq,
     .post_many = weir_socket_post_many, .follow = weir_socket_follow, .discard = weir_socket_discard,                  \
     .skip = weir_socket_skip, .flush = weir_socket_flush, .readers = weir_socket_readers, .next = weir_socket_next,    \
     .release = weir_socket_release, .seek = weir_socket_seek, .wait = weir_socket_wait, .fd = weir_socket_fd,          \
-    .peer_state = weir_socket_peer_state, .has_client = weir_socket_has_client,                                        \
+    .peer_state = weir_socket_peer_state, .in_the_way = weir_socket_in_the_way, .has_client = weir_socket_has_client,  \
     .set_timeout = weir_socket_set_timeout, .list = weir_transport_no_list, .clean = weir_transport_no_clean
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -252,35 +253,45 @@ static void test_a_client_finds_a_server_at_once(void **state) {
     struct weir_inbound request;
     struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(weir_socket_peer_state(client), WEIR_ENOENT);
+        assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_ENOENT);
         nap_ms(10);
     }
     for (int i = 0; i < 20; i++) {
         struct weir_socket *server = testing_open(&place, WEIR_ROLE_SERVER);
-        assert_int_equal(weir_socket_peer_state(client), WEIR_OK);
+        assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EBUSY); /* which has not answered yet */
         assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
         assert_int_not_equal(testing_next(server, 10 * TESTING_SECOND, &request), 0);
         assert_int_equal(testing_send(server, request.peer, WEIR_FRAME_REPLY, 10), WEIR_OK);
         assert_int_not_equal(testing_next(client, 10 * TESTING_SECOND, NULL), 0);
         testing_close(server);
         assert_int_equal(weir_socket_seek(client, WEIR_FROM_NOW, 0, NULL), WEIR_OK);
-        assert_int_equal(weir_socket_peer_state(client), WEIR_ENOENT);
+        assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_ENOENT);
     }
     testing_close(client);
 }
 
-/* How many connections come within @ms, each of which is closed after @answer (or none). */
-static int connections_count(int fd, int ms, const struct weir_hello *answer) {
+static int has_ended(pid_t child) {
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
+}
+
+/* How many connections come while @child lives, each of which is closed after @answer (or none). */
+static int connections_count(int fd, pid_t child, const struct weir_hello *answer) {
     int count = 0;
-    int64_t deadline = weir_deadline((int64_t)ms * 1000000);
     for (;;) {
         struct pollfd item = {.fd = fd, .events = POLLIN};
-        int left = (int)(weir_deadline_left(deadline) / 1000000);
-        if (left <= 0 || poll(&item, 1, left) != 1)
-            return count;
+        int is_over = has_ended(child);
+        if (poll(&item, 1, 5) != 1) {
+            if (is_over)
+                return count;
+            continue;
+        }
         int peer = accept(fd, NULL, NULL);
-        if (peer >= 0 && answer)
-            testing_say(peer, answer);
+        if (peer >= 0 && answer) { /* a child that is just ending does not hear it */
+            unsigned char bytes[WEIR_HELLO_SIZE];
+            weir_hello_write(answer, bytes);
+            (void)!send(peer, bytes, sizeof(bytes), MSG_NOSIGNAL);
+        }
         if (peer >= 0)
             close(peer);
         count++;
@@ -291,7 +302,7 @@ static int seek_for_a_second(void *user) {
     struct weir_socket *socket = testing_open(user, WEIR_ROLE_CLIENT);
     int64_t deadline = weir_deadline(TESTING_SECOND);
     while (weir_deadline_left(deadline) > 0) {
-        (void)weir_socket_peer_state(socket);
+        (void)weir_socket_peer_state(socket, NULL);
         (void)weir_socket_wait(socket, WEIR_READY_TO_READ, weir_deadline(TESTING_SECOND / 50), NULL);
         nap_ms(2);
     }
@@ -305,7 +316,7 @@ static void test_a_refused_client_rests(void **state) {
     struct weir_hello answer = testing_hello(WEIR_ROLE_READER);
     answer.status = WEIR_ENOENT;
     pid_t child = testing_fork(seek_for_a_second, &place);
-    int count = connections_count(fd, 900, &answer);
+    int count = connections_count(fd, child, &answer);
     assert_int_equal(testing_wait(child), 0);
     assert_in_range(count, 1, 6);
     close(fd);
@@ -325,9 +336,9 @@ static void test_who_is_dropped_at_once_rests(void **state) {
     pid_t child = testing_fork(read_for_a_second, &place);
     nap_ms(100);
     int fd = testing_listen(*state);
-    int count = connections_count(fd, 800, NULL);
-    close(fd);
+    int count = connections_count(fd, child, NULL);
     assert_int_equal(testing_wait(child), 0);
+    close(fd);
     assert_in_range(count, 1, 60);
 }
 
@@ -336,17 +347,52 @@ static void test_a_request_to_who_never_answered_is_lost(void **state) {
     struct weir_place place = testing_place(*state);
     int fd = testing_listen(*state);
     struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
-    assert_int_equal(weir_socket_peer_state(client), WEIR_OK);
+    assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EBUSY);
     assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
     close(fd);
     unlink(place.name);
     struct weir_socket *server = testing_open(&place, WEIR_ROLE_SERVER);
     int64_t began = weir_clock_monotonic();
     assert_int_equal(testing_next(client, TESTING_SECOND / 5, NULL), 0);
-    assert_int_equal(weir_socket_peer_state(client), WEIR_EPEER);
+    assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EPEER);
     assert_true(weir_clock_monotonic() - began < 10 * TESTING_SECOND);
     assert_int_equal(testing_next(server, TESTING_SECOND / 20, NULL), 0);
     testing_close(server);
+    testing_close(client);
+}
+
+/* Who listens and is no server has not taken the request; that is said once, and who he is as long as he is there. */
+static void test_a_request_to_who_does_not_serve(void **state) {
+    struct weir_place place = testing_place(*state);
+    struct weir_hello hello, answer = testing_hello(WEIR_ROLE_READER);
+    weir_error err = {0};
+    int fd = -1, listener = testing_listen(*state);
+    answer.status = WEIR_ENOENT;
+    answer.pid = 4711;
+    memset(answer.program, 'x', sizeof(answer.program)); /* which is not ended as it must be */
+    struct weir_socket *client = testing_open(&place, WEIR_ROLE_CLIENT);
+    assert_int_equal(weir_socket_fd(client, &fd, NULL), WEIR_OK);
+    int peer = accept(listener, NULL, NULL);
+    assert_int_equal(testing_hear(peer, &hello), WEIR_OK);
+    assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EBUSY);
+    assert_int_equal(testing_send(client, 0, WEIR_FRAME_REQUEST, 10), WEIR_OK);
+    testing_say(peer, &answer);
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&item, 1, 10000), 1);
+    assert_int_equal(testing_next(client, TESTING_SECOND / 20, NULL), 0);
+    assert_int_equal(poll(&item, 1, 0), 1);
+    assert_int_equal(weir_socket_peer_state(client, &err), WEIR_EAGAIN);
+    assert_int_equal(weir_socket_peer_state(client, &err), WEIR_ENOENT);
+    assert_non_null(strstr(err.text, "a reader listens ("));
+    assert_non_null(strstr(err.text, "x, pid 4711)"));
+    close(peer);
+    close(listener);
+    err.text[0] = 0;
+    for (int i = 0; i < 1000 && weir_socket_peer_state(client, &err) == WEIR_ENOENT && err.text[0]; i++) {
+        err.text[0] = 0; /* refused, it tries again after a rest */
+        nap_ms(10);
+    }
+    assert_string_equal(err.text, "");
     testing_close(client);
 }
 
@@ -371,7 +417,7 @@ static void test_a_lost_request_shows(void **state) {
     assert_int_equal(testing_next(client, 30 * TESTING_SECOND, NULL), 0);
     assert_true(weir_clock_monotonic() - began < 10 * TESTING_SECOND);
     assert_int_equal(poll(&item, 1, 0), 1);
-    assert_int_equal(weir_socket_peer_state(client), WEIR_EPEER);
+    assert_int_equal(weir_socket_peer_state(client, NULL), WEIR_EPEER);
     close(listener);
     testing_close(client);
 }
@@ -555,7 +601,7 @@ static void test_the_thread_serves_who_began_to_listen_later(void **state) {
         assert_int_equal(weir_socket_readers(writer, &count), WEIR_OK);
     assert_int_equal(writer->mode, WEIR_MODE_LISTENING);
     int64_t began = weir_clock_monotonic();
-    reader = testing_open(&place, WEIR_ROLE_READER); /* fails when nobody lets it in */
+    reader = testing_open(&place, WEIR_ROLE_READER);               /* fails when nobody lets it in */
     assert_true(weir_clock_monotonic() - began < WEIR_HELLO_WAIT); /* after which it would give up */
     testing_close(reader);
     testing_close(writer);
@@ -573,6 +619,7 @@ int main(void) {
         CASE(test_a_refused_client_rests),
         CASE(test_who_is_dropped_at_once_rests),
         CASE(test_a_request_to_who_never_answered_is_lost),
+        CASE(test_a_request_to_who_does_not_serve),
         CASE(test_a_lost_request_shows),
         CASE(test_foreign_kinds_end_the_connection),
         CASE(test_a_client_only_asks),

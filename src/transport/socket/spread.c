@@ -37,13 +37,19 @@ uint64_t weir_spread_room(struct weir_socket *socket, int is_for_all) {
     return room;
 }
 
+const struct weir_peer *weir_spread_slow(const struct weir_socket *socket, size_t size) {
+    for (size_t i = 0; i < socket->peer_count; i++)
+        if (weir_peer_holds(socket->peers[i]) && !weir_fits(socket, &socket->peers[i]->out, size))
+            return socket->peers[i];
+    return NULL;
+}
+
 int weir_spread_has_room(struct weir_socket *socket, size_t size) {
     weir_inbox_settle(socket);
     if (weir_socket_reads(socket) && !socket->place.is_observer && !weir_fits(socket, &socket->inbox, size))
         return 0;
-    for (size_t i = 0; i < socket->peer_count; i++)
-        if (weir_peer_holds(socket->peers[i]) && !weir_fits(socket, &socket->peers[i]->out, size))
-            return 0;
+    if (weir_spread_slow(socket, size))
+        return 0;
     return grace_has_room(socket, size);
 }
 
@@ -219,6 +225,7 @@ static void owner_introduce(struct weir_socket *socket, uint64_t writer, uint64_
     if (origin->is_fresh)
         origin->seq = seq;
     origin->is_fresh = 0;
+    weir_socket_place_tell(socket, origin);
 }
 
 void weir_spread_introduce(struct weir_socket *socket, uint64_t writer, uint64_t seq, uint32_t uid) {
