@@ -545,6 +545,31 @@ static void test_a_reader_that_has_no_descriptor_now(void **state) {
     writer_beside_end(child, says, hears);
 }
 
+static size_t size_refused; /* a calloc of so many bytes fails */
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size) {
+    return size_refused && count * size == size_refused ? NULL : __real_calloc(count, size);
+}
+
+/* What was not opened yet is not closed: zeros are descriptors, too. */
+static void test_no_memory_for_a_sealed_end(void **state) {
+    (void)state;
+    weir_reader *reader = NULL;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), stdin_before = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    assert_int_equal(dup2(fd, 0), 0);
+    size_refused = sizeof(struct weir_sealed);
+    int status = weir_reader_open("shm://a?sealed=1", &reader, NULL);
+    size_refused = 0;
+    int is_open = fcntl(0, F_GETFD) >= 0;
+    if (stdin_before >= 0)
+        dup2(stdin_before, 0);
+    close(stdin_before);
+    close(fd);
+    assert_int_equal(status, WEIR_ENOMEM);
+    assert_true(is_open);
+}
+
 static int sealed_with_few_descriptors(void) {
     struct timespec time;
     if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, 64}) != 0)
@@ -659,6 +684,7 @@ int main(void) {
         CASE(test_a_socket_with_an_inode_that_comes_again),
         CASE(test_a_writer_that_has_no_descriptor_now),
         CASE(test_a_reader_that_has_no_descriptor_now),
+        CASE(test_no_memory_for_a_sealed_end),
         CASE(test_few_descriptors),
         CASE(test_a_lane_of_a_stranger_that_is_too_large),
         CASE(test_a_lane_that_has_grown_as_often_as_it_can),
