@@ -99,8 +99,8 @@ static int room_make(struct weir_lane *lane, uint64_t span, unsigned *ret_slot) 
     uint64_t bound = last == WEIR_SHM_NO_FRAME ? oldest : last < held ? last : held;
     if (oldest < goal && oldest < bound) {
         uint64_t before = oldest;
-        oldest = boundary_find(lane, before, goal, bound);
         /* Release: who goes to the frame there sees it, and not what stood in its place a lap ago. */
+        oldest = boundary_find(lane, before, goal, bound);
         atomic_store_explicit(&page->oldest, oldest, memory_order_release);
         /* Full barrier: readers that copy see it before they can see a byte of what is written over the old frames, and
          * a reader that joins now either sees it too or is seen by the second look. */
