@@ -117,15 +117,13 @@ static _Atomic(uint64_t) *sleeping_word(const struct weir_sleeper *sleeper, cons
 
 static void ticket_take(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
     atomic_fetch_add(&channel->cursors->ticket, 1);
-    if (!weir_barrier_all())
-        sleeper->slice_ns = SLICE_NO_BARRIER_NS;
+    sleeper->slice_ns = weir_barrier_all() ? SLICE_NS : SLICE_NO_BARRIER_NS;
 }
 
 /* The same where every lane has a page of its own. */
 static void lanes_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
     channel->wakes->arm(&channel->backing);
-    if (!weir_barrier_all())
-        sleeper->slice_ns = SLICE_NO_BARRIER_NS;
+    sleeper->slice_ns = weir_barrier_all() ? SLICE_NS : SLICE_NO_BARRIER_NS;
 }
 
 void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
@@ -179,13 +177,15 @@ static int timer_make(void) {
 int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err) {
     if (sleeper->fd >= 0)
         return WEIR_OK;
-    if (channel->wakes) {
+    /* Without the barrier a writer may miss that we are armed, and who polls has no slice: only a clock helps. */
+    int is_woken = weir_barrier_all();
+    if (channel->wakes && is_woken) {
         sleeper->fd = channel->wakes->fd(&channel->backing);
         return sleeper->fd >= 0 ? WEIR_OK
                                 : weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made",
                                                   weir_channel_text(channel));
     }
-    if (sleeper->slot != WEIR_NO_SLOT)
+    if (sleeper->slot != WEIR_NO_SLOT && !channel->wakes && is_woken)
         sleeper->fd = fifo_make(sleeper, channel);
     /* Readable until next has looked and found nothing, as nobody knows yet whether there is something. */
     if (sleeper->fd >= 0 && (write(sleeper->fd, "", 1) == 1 || errno == EAGAIN))
@@ -209,16 +209,17 @@ static int descriptor_drain(const struct weir_sleeper *sleeper) {
 }
 
 int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
-    int had_some = channel->wakes ? channel->wakes->drain(&channel->backing) : descriptor_drain(sleeper);
+    int is_of_lanes = channel->wakes && !sleeper->is_timed;
+    int had_some = is_of_lanes ? channel->wakes->drain(&channel->backing) : descriptor_drain(sleeper);
     if (!had_some && sleeper->is_armed)
         return 0;
     sleeper->is_armed = 1;
-    if (channel->wakes) {
+    if (sleeper->is_timed)
+        return 1;
+    if (is_of_lanes) {
         lanes_arm(sleeper, channel);
         return 1;
     }
-    if (sleeper->is_timed)
-        return 1;
     atomic_fetch_add(&weir_channel_slot(channel, sleeper->slot)->arming, 1);
     atomic_fetch_or(&channel->cursors->armed, UINT64_C(1) << sleeper->slot);
     ticket_take(sleeper, channel);
