@@ -180,7 +180,7 @@ static void test_who_leaves_asks_again_who_keeps_it(void **state) {
     leave_race("shm://a");
     snprintf(address, sizeof(address), "sysv://%u", 0x40000000u + (unsigned)getpid());
     leave_race(address);
-    weir_reader_close(reader_of(strcat(address, "?keep=0"))); /* and so it goes */
+    weir_writer_close(writer_of(strcat(address, "?keep=0"))); /* and so it goes: it is in no store of ours */
 }
 
 /* ---- fork ---- */
