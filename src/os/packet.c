@@ -73,6 +73,9 @@ int weir_packet_receive(int fd, void *packet, size_t size, int *ret_passed) {
     int is_right = got == (ssize_t)size && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && count <= 1;
     for (size_t i = 0; !is_right && i < count; i++)
         close(passed[i]);
+    /* There is room for what comes along, so none of it means that we may have no descriptor more. */
+    if (message.msg_flags & MSG_CTRUNC && count == 0)
+        return WEIR_ENOMEM;
     if (!is_right)
         return got == 0 ? WEIR_ECLOSED : WEIR_ECORRUPT;
     *ret_passed = count == 1 ? passed[0] : -1;

@@ -36,7 +36,7 @@ MUTANTS = [
     ("words are cleared that readers need", "lane.c", [
         ("    if (__builtin_expect(end > lane->limit, 0))\n        return;\n", "")]),
     ("oldest is stored only after the bytes were overwritten", "lane.c", [
-        ("goal, bound);\n        atomic_store_explicit(&page->oldest, oldest, memory_order_relaxed);\n",
+        ("goal, bound);\n        atomic_store_explicit(&page->oldest, oldest, memory_order_release);\n",
          "goal, bound);\n        lane->looked_at = -(int64_t)oldest;\n"),
         ("    struct weir_lane_page *page = lane->segment.page;\n    atomic_store_explicit(&page->next_seq",
          "    struct weir_lane_page *page = lane->segment.page;\n"

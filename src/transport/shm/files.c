@@ -380,7 +380,7 @@ static int membership_take(struct weir_backing *backing, weir_error *err) {
     struct weir_files *files = weir_files_of(backing);
     int may_write = 1;
     int fd = weir_files_open(files->fd, "members.lock", O_RDWR);
-    if (fd < 0 && errno == EACCES) {
+    if (fd < 0 && (errno == EACCES || errno == EROFS)) {
         may_write = 0;
         fd = weir_files_open(files->fd, "members.lock", O_RDONLY);
     }
@@ -393,7 +393,10 @@ static int membership_take(struct weir_backing *backing, weir_error *err) {
             return WEIR_EAGAIN;
     }
     /* This also gives up being alone, without a moment between. */
-    if (weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 0) != WEIR_OK)
+    int status = weir_lock_take(fd, WEIR_SHM_LOCK_MEMBERS, 0);
+    if (status == WEIR_ESYSTEM)
+        return weir_fail_errno(err, errno, "%s: its membership lock cannot be taken", backing->text);
+    if (status)
         return WEIR_EAGAIN;
     return is_in_place(&files->store, files->entry, files->fd) ? WEIR_OK : WEIR_EAGAIN;
 }
@@ -477,7 +480,7 @@ static int lock_open(const struct weir_backing *backing, enum weir_channel_acces
                : weir_fail_errno(err, errno, "%s: its file \"%s\" cannot be opened", backing->text, name);
 }
 
-static void files_begin(struct weir_backing *backing, const struct weir_place *place) {
+void weir_files_begin(struct weir_backing *backing, const struct weir_place *place) {
     struct weir_files *files = weir_files_of(backing);
     *files = (struct weir_files){
         .store = {.base_fd = -1, .fd = -1}, .fd = -1, .members_fd = -1, .writers_fd = -1, .readers_fd = -1};
@@ -493,7 +496,7 @@ void weir_files_path(struct weir_backing *backing) {
 static int files_join(struct weir_backing *backing, const struct weir_place *place, enum weir_channel_access access,
                       weir_error *err) {
     struct weir_files *files = weir_files_of(backing);
-    files_begin(backing, place);
+    weir_files_begin(backing, place);
     int status = join_patiently(backing, place, access, err);
     weir_files_path(backing);
     if (status == WEIR_OK && access >= WEIR_CHANNEL_READ)
@@ -513,7 +516,7 @@ static void files_abandon(struct weir_backing *backing) {
 
 static int files_look(struct weir_backing *backing, const struct weir_place *place, weir_error *err) {
     struct weir_files *files = weir_files_of(backing);
-    files_begin(backing, place);
+    weir_files_begin(backing, place);
     int status = weir_store_open(&files->store, place, 0, err);
     if (status)
         return status == WEIR_ENOENT ? weir_backing_unseen(backing, status, err) : status;
@@ -537,14 +540,24 @@ void weir_files_go(struct weir_backing *backing) {
     /* First give up our own share: if two ends that leave together both asked to have the byte alone while sharing it,
      * both would be refused and nobody would do it. This way whoever gives up last is not refused. */
     weir_lock_drop(files->members_fd, WEIR_SHM_LOCK_MEMBERS);
-    if (weir_lock_take(files->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK)
+    /* Once alone, whether it is kept is asked again: since we were, somebody may have come, sent, and gone. */
+    if (weir_lock_take(files->members_fd, WEIR_SHM_LOCK_MEMBERS, 1) == WEIR_OK &&
+        weir_channel_kept(backing) != WEIR_CHANNEL_KEEP)
         weir_files_remove(&files->store, files->entry, files->fd);
+}
+
+void weir_files_give_back(const struct weir_files *files) {
+    const int fds[] = {files->members_fd, files->writers_fd, files->readers_fd};
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+        if (fds[i] >= 0)
+            weir_lock_drop_all(fds[i]);
 }
 
 static void files_leave(struct weir_backing *backing, int must_go) {
     if (must_go)
         weir_files_go(backing);
-    files_abandon(backing); /* closing gives back every lease */
+    weir_files_give_back(weir_files_of(backing));
+    files_abandon(backing);
 }
 
 static void files_tell(const struct weir_backing *backing, weir_doc *doc) {

@@ -29,8 +29,12 @@ void weir_files_path(struct weir_backing *backing);
 /* Take away the channel @entry, open as @directory, whose membership the caller holds exclusively. */
 int weir_files_remove(const struct weir_store *store, const char *entry, int directory);
 
-/* Take the channel away if we are its last member. */
+/* Nothing is open. */
+void weir_files_begin(struct weir_backing *backing, const struct weir_place *place);
+/* Take the channel away if we are its last member and nobody keeps it. */
 void weir_files_go(struct weir_backing *backing);
+/* Give back every lease. To close is not enough: a forked child may have the files open as well. */
+void weir_files_give_back(const struct weir_files *files);
 
 /* As in backing.h and transport.h. */
 uint64_t weir_files_used(const struct weir_backing *backing);

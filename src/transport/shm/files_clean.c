@@ -154,6 +154,14 @@ static int is_kept(const struct weir_backing *backing) {
     return !is_sealed(weir_files_of(backing)) && weir_channel_kept(backing) == WEIR_CHANNEL_KEEP;
 }
 
+/* A child that another thread forks meanwhile may have it open as well, and would keep everybody out. */
+static void lock_close(int fd) {
+    if (fd < 0)
+        return;
+    weir_lock_drop_all(fd);
+    close(fd);
+}
+
 static int channel_clean(const struct weir_backing *backing, void *user) {
     const struct clean_user *to = user;
     const struct weir_files *files = weir_files_of(backing);
@@ -167,8 +175,7 @@ static int channel_clean(const struct weir_backing *backing, void *user) {
         if (status == WEIR_OK && !to->is_dry_run && !is_kept(backing))
             weir_files_remove(&files->store, files->entry, files->fd);
     }
-    if (fd >= 0)
-        close(fd);
+    lock_close(fd);
     return status;
 }
 
@@ -196,8 +203,7 @@ static int idle_remove(const struct weir_backing *backing, void *user) {
         status = clean_tell(to, backing, is_sealed(files) ? "sealed channel" : "idle channel");
     if (status == WEIR_OK && !to->is_dry_run)
         status = weir_files_remove(&files->store, files->entry, files->fd);
-    if (fd >= 0)
-        close(fd);
+    lock_close(fd);
     return status;
 }
 

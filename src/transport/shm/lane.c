@@ -99,15 +99,16 @@ static int room_make(struct weir_lane *lane, uint64_t span, unsigned *ret_slot) 
     uint64_t bound = last == WEIR_SHM_NO_FRAME ? oldest : last < held ? last : held;
     if (oldest < goal && oldest < bound) {
         uint64_t before = oldest;
+        /* Release: who goes to the frame there sees it, and not what stood in its place a lap ago. */
         oldest = boundary_find(lane, before, goal, bound);
-        atomic_store_explicit(&page->oldest, oldest, memory_order_relaxed);
+        atomic_store_explicit(&page->oldest, oldest, memory_order_release);
         /* Full barrier: readers that copy see it before they can see a byte of what is written over the old frames, and
          * a reader that joins now either sees it too or is seen by the second look. */
         atomic_thread_fence(memory_order_seq_cst);
         held = held_by_readers(lane, ret_slot);
         if (held < oldest) { /* one has joined: nothing was overwritten yet, so it need not miss what it began with */
             oldest = held > before ? boundary_find(lane, before, goal, held) : before;
-            atomic_store_explicit(&page->oldest, oldest, memory_order_relaxed);
+            atomic_store_explicit(&page->oldest, oldest, memory_order_release);
         }
     }
     uint64_t freed = oldest < held ? oldest : held;
@@ -231,6 +232,9 @@ static int segment_grow(struct weir_lane *lane, uint64_t capacity, uint64_t room
         .room = room,
     };
     struct weir_segment next;
+    if (wish.generation == 0) /* it would say that there is no lane */
+        return weir_fail(err, WEIR_ETOOBIG, "%s: this writer's lane has grown as often as a lane can; open it again",
+                         weir_channel_text(lane->channel));
     if (lane->has_retired)
         retired_remove(lane);
     int status = weir_segment_make(lane->channel, &wish, err);
@@ -564,6 +568,10 @@ static int lane_settle(struct weir_lane *lane, unsigned index, const struct weir
     int status = generation ? newest_open(lane, index, generation, err) : lane_make(lane, index, place, err);
     if (status)
         return status;
+    if (lane->segment.generation == UINT32_MAX) { /* it cannot grow */
+        weir_segment_close(&lane->segment);
+        return WEIR_ECORRUPT;
+    }
     lane->has_retired |= generation > 1;
     struct weir_lane_page *mine = lane->segment.page;
     lane->epoch = atomic_load(&mine->epoch) + 1;

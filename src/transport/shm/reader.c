@@ -92,11 +92,22 @@ static int lane_add(struct weir_shm_reader *reader, unsigned lane, uint32_t gene
 static int lane_welcome(struct weir_shm_reader *reader, unsigned lane, uint32_t generation, weir_error *err) {
     struct weir_lane_view *view = &reader->lanes[lane];
     uint64_t expected = view->is_given_up ? view->expected : 1;
+    uint8_t was_given_up = view->is_given_up;
+    unsigned count = reader->count;
     int status = lane_add(reader, lane, generation, err);
-    if (status == WEIR_OK)
-        status = weir_view_to_oldest(view, reader->channel, err);
-    if (status == WEIR_OK)
-        view->expected = expected;
+    if (status != WEIR_OK)
+        return status;
+    status = weir_view_to_oldest(view, reader->channel, err);
+    view->expected = expected;
+    if (status == WEIR_OK || is_damage(status))
+        return status;
+    /* No memory or descriptor now: forget it, so that it is found anew. */
+    if (reader->count > count)
+        weir_view_close(view);
+    reader->count = count;
+    view->is_given_up = was_given_up;
+    view->is_in_place = 0;
+    view->segment.generation = generation - 1;
     return status;
 }
 

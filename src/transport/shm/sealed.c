@@ -93,6 +93,22 @@ void weir_sealed_thread_stop(struct weir_sealed *sealed) {
     weir_descriptor_close(&sealed->control_fd);
 }
 
+int weir_sealed_poll(struct pollfd *polls, size_t count, int64_t timeout_ns) {
+    enum { NS_PER_S = 1000000000, NAP_NS = 10 * 1000 * 1000 };
+    struct pollfd used[WEIR_SEALED_POLLS_MAX];
+    size_t used_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (polls[i].fd >= 0)
+            used[used_count++] = polls[i];
+    struct timespec timeout = {timeout_ns / NS_PER_S, timeout_ns % NS_PER_S};
+    int status = ppoll(used, used_count, timeout_ns == INT64_MAX ? NULL : &timeout, NULL);
+    if (status < 0 && errno != EINTR)
+        nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+    for (size_t i = count; i-- > 0;)
+        polls[i].revents = polls[i].fd >= 0 && status > 0 ? used[--used_count].revents : 0;
+    return status;
+}
+
 /* ---- coming and going ---- */
 
 static struct weir_sealed *sealed_new(const struct weir_place *place) {
@@ -128,6 +144,7 @@ static int sealed_join(struct weir_backing *backing, const struct weir_place *pl
                        weir_error *err) {
     struct weir_sealed_backing *state = (struct weir_sealed_backing *)backing->state;
     int is_writer = access == WEIR_CHANNEL_WRITE;
+    weir_files_begin(backing, place);
     state->sealed = sealed_new(place);
     if (!state->sealed)
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", place->text);
@@ -180,6 +197,7 @@ static void sealed_leave(struct weir_backing *backing, int must_go) {
     (void)must_go; /* without its ends nothing of it is left */
     if (files->members_fd >= 0 && backing->uid == geteuid() && has_mark(files))
         weir_files_go(backing);
+    weir_files_give_back(files);
     sealed_abandon(backing);
 }
 

@@ -21,7 +21,9 @@
 #ifndef WEIR_SHM_SEALED_H
 #define WEIR_SHM_SEALED_H
 
+#include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -84,16 +86,24 @@ enum weir_sealed_state {
     WEIR_LANE_REFUSED = 4, /* no use asking this one again */
 };
 
+/* A socket in the file system. Some file systems give an inode away again at once, hence when it was made. */
+struct weir_sealed_socket {
+    uint64_t inode;
+    int64_t born; /* 0: this file system does not know */
+};
+
 /* A reader's connection to a writer. States change as they are listed; FREE to REFUSED are the thread's, OVER to FREE
  * is the owner's. */
 struct weir_sealed_lane {
     _Atomic(int) state;
     int fd;
-    int page_fd;     /* until it is mapped */
-    unsigned number; /* sock.N, */
-    ino_t inode;     /* this one of that name */
-    uint32_t wanted; /* segments that are still to come */
+    int page_fd;                      /* until it is mapped */
+    unsigned number;                  /* sock.N, */
+    struct weir_sealed_socket socket; /* this one of that name */
+    uint32_t wanted;                  /* segments that are still to come */
     int is_answered;
+    int is_delayed;        /* its writer has no memory for us now */
+    _Atomic(int) is_final; /* it was we who ended it: who came again would read the same once more */
     struct weir_sealed_segment segments[WEIR_SEALED_SEGMENTS];
 };
 
@@ -145,6 +155,13 @@ static inline void weir_descriptor_close(int *fd) {
     *fd = -1;
 }
 
+/* End a connection, for a forked child that has it as well, too: to close ours alone would not be seen. */
+static inline void weir_connection_end(int *fd) {
+    if (*fd >= 0)
+        shutdown(*fd, SHUT_RDWR);
+    weir_descriptor_close(fd);
+}
+
 /* ---- sealed.c ---- */
 
 extern const struct weir_backing_ops weir_backing_sealed;
@@ -167,6 +184,10 @@ struct weir_sealed_segment *weir_sealed_segment_find(struct weir_sealed_segment 
 /* A thread that takes no signals and runs until it is stopped. Return: 0, or an error number. */
 int weir_sealed_thread_start(struct weir_sealed *sealed, void *(*run)(void *));
 void weir_sealed_thread_stop(struct weir_sealed *sealed);
+/* As poll, but of those places that are not empty (fd -1), as poll takes no more than the process may have descriptors
+ * (RLIMIT_NOFILE). @timeout_ns: INT64_MAX for no end. A poll that fails takes a moment, so that nobody spins on it. */
+enum { WEIR_SEALED_POLLS_MAX = 2 + WEIR_SEALED_PENDING + WEIR_SHM_SLOTS };
+int weir_sealed_poll(struct pollfd *polls, size_t count, int64_t timeout_ns);
 /* "/proc/self/fd/D/sock.N", with @suffix. */
 enum { WEIR_SEALED_PATH_SIZE = 64 };
 void weir_sealed_path(const struct weir_sealed *sealed, unsigned number, const char *suffix,

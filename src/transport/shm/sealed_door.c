@@ -6,7 +6,6 @@
  * is counted in `joined` before he is told, with a slot that holds everything, so that from the moment when he sees the
  * ring nothing of it is overwritten. When he goes, the kernel ends his connection: that is the lease of his slot. */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -22,7 +21,7 @@
 #include "os/packet.h"
 #include "transport/shm/sealed.h"
 
-enum { POLLS_MAX = 2 + WEIR_SEALED_PENDING + WEIR_SHM_SLOTS, ACCEPTS_MAX = 16 };
+enum { ACCEPTS_MAX = 16 };
 static const int64_t HELLO_NS = INT64_C(5000000000);
 static const int64_t REST_NS = 100 * 1000 * 1000; /* when there is no descriptor left to accept with */
 
@@ -102,7 +101,7 @@ static void guest_drop(struct weir_sealed *sealed, unsigned slot) {
     weir_futex_wake(&place->space);
     weir_sealed_slot_map(sealed, slot, -1);
     atomic_store(&sealed->answered[slot], 0);
-    weir_descriptor_close(&sealed->guests[slot].fd);
+    weir_connection_end(&sealed->guests[slot].fd);
 }
 
 /* A free slot for a reader of @uid. Return: WEIR_SHM_SLOTS, with why. */
@@ -228,7 +227,8 @@ static void pending_hear(struct weir_sealed *sealed, struct weir_sealed_guest *p
 /* ---- the thread ---- */
 
 /* What to poll: control, listener, those who have not said hello, guests. Return: when something is due. */
-static int64_t polls_fill(const struct weir_sealed *sealed, struct pollfd polls[POLLS_MAX], int64_t accept_at) {
+static int64_t polls_fill(const struct weir_sealed *sealed, struct pollfd polls[WEIR_SEALED_POLLS_MAX],
+                          int64_t accept_at) {
     int64_t due = accept_at ? accept_at : INT64_MAX;
     polls[0] = (struct pollfd){.fd = sealed->control_fd, .events = POLLIN};
     polls[1] = (struct pollfd){.fd = accept_at ? -1 : sealed->listen_fd, .events = POLLIN};
@@ -242,7 +242,7 @@ static int64_t polls_fill(const struct weir_sealed *sealed, struct pollfd polls[
     return due;
 }
 
-static void polls_handle(struct weir_sealed *sealed, const struct pollfd polls[POLLS_MAX]) {
+static void polls_handle(struct weir_sealed *sealed, const struct pollfd polls[WEIR_SEALED_POLLS_MAX]) {
     int64_t now = weir_clock_monotonic();
     /* Guests have nothing to say: whatever comes is their end, or makes it. */
     for (unsigned slot = 0; slot < WEIR_SHM_SLOTS; slot++)
@@ -257,20 +257,15 @@ static void polls_handle(struct weir_sealed *sealed, const struct pollfd polls[P
     }
 }
 
-static int timeout_ms(int64_t due) {
-    int64_t left = due == INT64_MAX ? -1 : due - weir_clock_monotonic();
-    return due == INT64_MAX ? -1 : left <= 0 ? 0 : (int)(left / 1000000 + 1);
-}
-
 static void *door_run(void *user) {
     struct weir_sealed *sealed = user;
-    struct pollfd polls[POLLS_MAX];
+    struct pollfd polls[WEIR_SEALED_POLLS_MAX];
     int64_t accept_at = 0;
     while (!atomic_load(&sealed->is_stopping)) {
         pthread_mutex_lock(&sealed->lock);
         int64_t due = polls_fill(sealed, polls, accept_at);
         pthread_mutex_unlock(&sealed->lock);
-        if (poll(polls, POLLS_MAX, timeout_ms(due)) < 0)
+        if (weir_sealed_poll(polls, WEIR_SEALED_POLLS_MAX, weir_deadline_left(due)) < 0)
             continue;
         pthread_mutex_lock(&sealed->lock);
         polls_handle(sealed, polls);
@@ -334,7 +329,7 @@ void weir_door_close(struct weir_sealed *sealed) {
         if (sealed->guests[slot].fd >= 0)
             guest_drop(sealed, slot);
     for (size_t i = 0; i < WEIR_SEALED_PENDING; i++)
-        weir_descriptor_close(&sealed->pending[i].fd);
+        weir_connection_end(&sealed->pending[i].fd);
 }
 
 /* ---- the owner ---- */

@@ -7,7 +7,6 @@
  * one, the opener's), from then on its owner's; the thread then only looks whether the connection has ended. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,10 +25,9 @@
 #include "os/packet.h"
 #include "transport/shm/sealed.h"
 
-enum { RECEIVES_MAX = 64, POLLS_MAX = 2 + WEIR_SHM_LANES, EVENT_KEY = WEIR_SHM_LANES, RESCAN_MS = 50 };
+enum { RECEIVES_MAX = 64, POLLS_MAX = 2 + WEIR_SHM_LANES, EVENT_KEY = WEIR_SHM_LANES, RESCAN_NS = 50 * 1000 * 1000 };
 static const int64_t JOIN_WAIT_MAX_NS = INT64_C(10000000000);
-
-static const ino_t UNSEEN = (ino_t)-1;
+static const int64_t NS_PER_S = 1000000000;
 
 static int state_of(const struct weir_sealed_lane *lane) {
     return atomic_load_explicit(&lane->state, memory_order_acquire);
@@ -42,11 +40,12 @@ static unsigned index_of(const struct weir_sealed *sealed, const struct weir_sea
 /* ---- a connection ---- */
 
 static void lane_clear(struct weir_sealed_lane *lane, enum weir_sealed_state state) {
-    weir_descriptor_close(&lane->fd);
+    weir_connection_end(&lane->fd);
     weir_descriptor_close(&lane->page_fd);
     for (size_t i = 0; i < WEIR_SEALED_SEGMENTS; i++)
         weir_descriptor_close(&lane->segments[i].fd);
-    lane->is_answered = 0;
+    lane->is_answered = lane->is_delayed = 0;
+    atomic_store_explicit(&lane->is_final, 0, memory_order_relaxed);
     atomic_store_explicit(&lane->state, state, memory_order_release);
 }
 
@@ -56,18 +55,28 @@ static int is_owner(const struct weir_sealed *sealed, int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == sealed->uid;
 }
 
-/* The socket that has the name sock.@number. Return: 0 when there is none; UNSEEN when that cannot be said now. */
-static ino_t inode_of(const struct weir_sealed *sealed, unsigned number) {
-    struct stat about;
+enum seen { NONE, SEEN, UNSEEN /* that cannot be said now */ };
+
+/* The socket that has the name sock.@number. */
+static enum seen socket_of(const struct weir_sealed *sealed, unsigned number, struct weir_sealed_socket *ret) {
+    struct statx about;
     char name[16];
     snprintf(name, sizeof(name), "sock.%u", number);
-    if (fstatat(sealed->directory, name, &about, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : UNSEEN;
-    return S_ISSOCK(about.st_mode) ? about.st_ino : 0;
+    if (statx(sealed->directory, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_INO | STATX_BTIME, &about) != 0)
+        return errno == ENOENT ? NONE : UNSEEN;
+    *ret = (struct weir_sealed_socket){.inode = about.stx_ino};
+    if (about.stx_mask & STATX_BTIME)
+        ret->born = about.stx_btime.tv_sec * NS_PER_S + about.stx_btime.tv_nsec;
+    return S_ISSOCK(about.stx_mode) ? SEEN : NONE;
 }
 
-/* Connect to sock.@number, which is @inode now, and say hello. Return: 0 when it is worth trying again. */
-static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, unsigned number, ino_t inode) {
+static int is_same(struct weir_sealed_socket a, struct weir_sealed_socket b) {
+    return a.inode == b.inode && a.born == b.born;
+}
+
+/* Connect to sock.@number, which is @which now, and say hello. Return: 0 when it is worth trying again. */
+static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, unsigned number,
+                    struct weir_sealed_socket which) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char path[WEIR_SEALED_PATH_SIZE];
     struct weir_sealed_packet hello = weir_sealed_packet(WEIR_SEALED_HELLO, 0);
@@ -76,7 +85,7 @@ static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, u
     hello.value = sealed->place.is_observer ? 0 : WEIR_SEALED_HOLDS;
     lane->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     lane->number = number;
-    lane->inode = inode;
+    lane->socket = which;
     if (lane->fd < 0 || connect(lane->fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         int is_dead = errno == ECONNREFUSED || errno == ENOENT; /* what has died never listens again */
         lane_clear(lane, WEIR_LANE_FREE);
@@ -84,7 +93,8 @@ static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, u
     }
     /* Somebody may have taken the name between the look and the call: then we are connected to we do not know whom, and
      * would connect to him again when we see his socket. */
-    if (inode_of(sealed, number) != inode) {
+    struct weir_sealed_socket now;
+    if (socket_of(sealed, number, &now) != SEEN || !is_same(now, which)) {
         lane_clear(lane, WEIR_LANE_FREE);
         return 0;
     }
@@ -98,19 +108,26 @@ static int lane_ask(struct weir_sealed *sealed, struct weir_sealed_lane *lane, u
     return 1;
 }
 
-/* The lane for sock.@number, which is @inode now; NULL when we know it, or there is no place. */
-static struct weir_sealed_lane *place_find(struct weir_sealed *sealed, unsigned number, ino_t inode) {
+/* The lane for sock.@number, which is @which now; NULL when we know it, or there is no place. *ret_must_wait: it is to
+ * be asked when the owner has read to its end what an earlier writer left: before, there is no place, or that one's
+ * socket cannot be told from this one. */
+static struct weir_sealed_lane *place_find(struct weir_sealed *sealed, unsigned number, struct weir_sealed_socket which,
+                                           int *ret_must_wait) {
     struct weir_sealed_lane *place = NULL;
+    *ret_must_wait = 0;
     for (size_t i = 0; i < WEIR_SHM_LANES; i++) {
         struct weir_sealed_lane *lane = &sealed->lanes[i];
         int state = state_of(lane);
-        if (state != WEIR_LANE_FREE && lane->number == number && lane->inode == inode)
+        if (state != WEIR_LANE_FREE && lane->number == number && is_same(lane->socket, which)) {
+            *ret_must_wait = state == WEIR_LANE_OVER && !atomic_load(&lane->is_final);
             return NULL;
+        }
         if (state == WEIR_LANE_REFUSED && lane->number == number)
             place = lane; /* that one is no more */
         else if (state == WEIR_LANE_FREE && !place)
             place = lane;
     }
+    *ret_must_wait = place == NULL;
     return place;
 }
 
@@ -118,11 +135,13 @@ static struct weir_sealed_lane *place_find(struct weir_sealed *sealed, unsigned 
 static int writers_ask(struct weir_sealed *sealed) {
     int all = 1;
     for (unsigned number = 0; number < WEIR_SHM_LANES; number++) {
-        ino_t inode = inode_of(sealed, number);
-        struct weir_sealed_lane *place = inode && inode != UNSEEN ? place_find(sealed, number, inode) : NULL;
-        all &= inode != UNSEEN;
+        struct weir_sealed_socket which;
+        enum seen seen = socket_of(sealed, number, &which);
+        int must_wait = seen == UNSEEN;
+        struct weir_sealed_lane *place = seen == SEEN ? place_find(sealed, number, which, &must_wait) : NULL;
+        all &= !must_wait;
         if (place)
-            all &= lane_ask(sealed, place, number, inode);
+            all &= lane_ask(sealed, place, number, which);
     }
     return all;
 }
@@ -143,8 +162,11 @@ static int answer_take(struct weir_sealed *sealed, struct weir_sealed_lane *lane
     if (lane->is_answered)
         return 0;
     if (packet->value != 0) {
+        lane->is_delayed = packet->value == WEIR_ENOMEM;
         sealed->refused_status =
-            packet->value == WEIR_EBUSY || packet->value == WEIR_EVERSION ? (int)packet->value : WEIR_EACCESS;
+            packet->value == WEIR_EBUSY || packet->value == WEIR_EVERSION || packet->value == WEIR_ENOMEM
+                ? (int)packet->value
+                : WEIR_EACCESS;
         for (size_t i = 0; i < sizeof(packet->text) - 1 && packet->text[i]; i++)
             sealed->refused_text[i] = packet->text[i] >= ' ' && packet->text[i] < 0x7F ? packet->text[i] : '?';
         return 0;
@@ -194,6 +216,8 @@ void weir_join_receive(struct weir_sealed *sealed, struct weir_sealed_lane *lane
         status = packet_take(sealed, lane);
     if (status == WEIR_OK || status == WEIR_EAGAIN)
         return;
+    if (status != WEIR_ECLOSED)
+        atomic_store(&lane->is_final, 1);
     epoll_ctl(sealed->epoll_fd, EPOLL_CTL_DEL, lane->fd, NULL); /* its end would make it readable for ever */
     shutdown(lane->fd, SHUT_RDWR);                              /* by which the thread sees that it is over */
 }
@@ -221,7 +245,7 @@ static int lane_show(struct weir_sealed *sealed, struct weir_sealed_lane *lane) 
     return 0;
 }
 
-/* Something has come from a writer that we have asked. Return: 0 when it is worth asking again. */
+/* Something has come from a writer that we have asked. Return: 0 when it is to be asked again, a moment later. */
 static int asked_hear(struct weir_sealed *sealed, struct weir_sealed_lane *lane) {
     int status = WEIR_OK;
     while (status == WEIR_OK && !(lane->is_answered && lane->wanted == 0))
@@ -230,11 +254,12 @@ static int asked_hear(struct weir_sealed *sealed, struct weir_sealed_lane *lane)
         return 1;
     if (status == WEIR_OK && (!sealed->cursors || lane_show(sealed, lane) == 0))
         return 1; /* without cursors: weir_join_map shows it */
-    /* It was we who had no memory for what he gave us: he is not to blame. */
-    lane_clear(lane, status == WEIR_OK ? WEIR_LANE_FREE : WEIR_LANE_REFUSED);
+    /* One of the two has no memory at this moment: it is worth asking again. */
+    int is_later = status == WEIR_OK || status == WEIR_ENOMEM || lane->is_delayed;
+    lane_clear(lane, is_later ? WEIR_LANE_FREE : WEIR_LANE_REFUSED);
     if (sealed->cursors)
         weir_sealed_slot_map(sealed, index_of(sealed, lane), -1);
-    return status != WEIR_OK;
+    return !is_later;
 }
 
 /* ---- at open ---- */
@@ -256,10 +281,9 @@ static void answers_await(struct weir_sealed *sealed) {
     int64_t deadline = weir_deadline(wait < 0 || wait > JOIN_WAIT_MAX_NS ? JOIN_WAIT_MAX_NS : wait);
     while (asked_poll(sealed, polls) > 0) {
         int64_t left = weir_deadline_left(deadline);
-        struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
         if (left == 0)
             return; /* stopped writers; the thread goes on waiting for them */
-        if (ppoll(polls, WEIR_SHM_LANES, &timeout, NULL) <= 0)
+        if (weir_sealed_poll(polls, WEIR_SHM_LANES, left) <= 0)
             continue;
         for (size_t i = 0; i < WEIR_SHM_LANES; i++)
             if (polls[i].fd >= 0 && polls[i].revents)
@@ -355,7 +379,7 @@ static void *join_run(void *user) {
         polls[0] = (struct pollfd){.fd = sealed->control_fd, .events = POLLIN};
         polls[1] = (struct pollfd){.fd = sealed->inotify_fd, .events = POLLIN};
         lanes_poll(sealed, polls + 2);
-        int some = poll(polls, POLLS_MAX, all && sealed->inotify_fd >= 0 ? -1 : RESCAN_MS);
+        int some = weir_sealed_poll(polls, POLLS_MAX, all && sealed->inotify_fd >= 0 ? INT64_MAX : RESCAN_NS);
         may_ask = some <= 0 || lanes_handle(sealed, polls + 2);
     }
     return NULL;
@@ -444,5 +468,5 @@ void weir_join_lane_free(const struct weir_backing *backing, unsigned lane) {
     epoll_ctl(sealed->epoll_fd, EPOLL_CTL_DEL, sealed->lanes[lane].fd, NULL);
     atomic_store(&sealed->page->generation[lane], 0);
     weir_sealed_slot_map(sealed, lane, -1);
-    lane_clear(&sealed->lanes[lane], WEIR_LANE_FREE);
+    lane_clear(&sealed->lanes[lane], atomic_load(&sealed->lanes[lane].is_final) ? WEIR_LANE_REFUSED : WEIR_LANE_FREE);
 }

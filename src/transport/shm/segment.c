@@ -206,7 +206,11 @@ int weir_segment_open(const struct weir_shm_channel *channel, uint32_t lane, uin
         .uid = part.uid,
     };
     if (segment_map(backing, &part, &header, is_writer, &segment) != WEIR_OK)
-        status = weir_fail_errno(err, errno, "%s: lane %u cannot be mapped", weir_channel_text(channel), lane);
+        /* A stranger may claim more than there are addresses for: that is a defect of his lane, not a lack of ours. */
+        status = errno == ENOMEM && part.uid != geteuid()
+                     ? weir_fail(err, WEIR_ECORRUPT, "%s: lane %u, of user %u, is too large to be mapped",
+                                 weir_channel_text(channel), lane, part.uid)
+                     : weir_fail_errno(err, errno, "%s: lane %u cannot be mapped", weir_channel_text(channel), lane);
     backing->ops->part_close(&part);
     if (status == WEIR_OK)
         *ret = segment;

@@ -85,6 +85,8 @@ static void segment_adopt(struct weir_lane_view *view, const struct weir_shm_cha
         view->cursor && channel->is_private && !(segment->flags & WEIR_LANE_LOSSY) && segment->uid == geteuid();
     /* Where lanes have wakes of their own, the writer may have put us out, which we learn later. */
     view->may_hold = view->cursor && !(segment->flags & WEIR_LANE_LOSSY) && !channel->wakes;
+    /* A position of another segment means nothing here, and what was to find the right one may fail. */
+    view->position = view->next = load_oldest(view) & ~(uint64_t)(WEIR_SHM_LINE - 1);
 }
 
 /* Where the segment leads on to; 0: it is the newest. */

@@ -37,17 +37,21 @@ void weir_waker_fini(struct weir_waker *waker) {
     }
 }
 
-static void descriptor_signal(struct weir_waker *waker, const struct weir_shm_channel *channel, unsigned slot) {
+/* Return: 0 when there is no descriptor or memory at this moment, so that the slot is still to be answered. */
+static int descriptor_signal(struct weir_waker *waker, const struct weir_shm_channel *channel, unsigned slot) {
     uint32_t arming = atomic_load(&weir_channel_slot(channel, slot)->arming);
     if (waker->answered[slot] == arming)
-        return;
-    waker->answered[slot] = arming;
+        return 1;
     if (waker->fifo[slot] < 0)
         waker->fifo[slot] = channel->backing.ops->wake_open(&channel->backing, slot, 0, 0);
+    if (waker->fifo[slot] < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        return 0;
+    waker->answered[slot] = arming;
     if (waker->fifo[slot] >= 0) {
         ssize_t count = write(waker->fifo[slot], "", 1);
         (void)count; /* a full FIFO is readable, which is all that is wanted */
     }
+    return 1;
 }
 
 /* Only where all who can write the slot are our own user: the C library believes what it finds there. */
@@ -58,10 +62,13 @@ static void semaphore_post(const struct weir_shm_channel *channel, unsigned slot
 }
 
 void weir_waker_wake(struct weir_waker *waker, const struct weir_shm_channel *channel) {
-    waker->ticket = atomic_load(&channel->cursors->ticket);
+    uint64_t ticket = atomic_load(&channel->cursors->ticket);
     uint64_t armed = atomic_load(&channel->cursors->armed);
+    waker->ticket = ticket;
     for (; armed; armed &= armed - 1)
-        descriptor_signal(waker, channel, (unsigned)__builtin_ctzll(armed));
+        if (!descriptor_signal(waker, channel, (unsigned)__builtin_ctzll(armed)))
+            waker->ticket =
+                ticket - 1; /* who is armed sleeps for as long as he likes: try again after the next commit */
     uint64_t posting = atomic_load(&channel->cursors->posting);
     for (; posting; posting &= posting - 1)
         semaphore_post(channel, (unsigned)__builtin_ctzll(posting));
@@ -110,15 +117,13 @@ static _Atomic(uint64_t) *sleeping_word(const struct weir_sleeper *sleeper, cons
 
 static void ticket_take(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
     atomic_fetch_add(&channel->cursors->ticket, 1);
-    if (!weir_barrier_all())
-        sleeper->slice_ns = SLICE_NO_BARRIER_NS;
+    sleeper->slice_ns = weir_barrier_all() ? SLICE_NS : SLICE_NO_BARRIER_NS;
 }
 
 /* The same where every lane has a page of its own. */
 static void lanes_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
     channel->wakes->arm(&channel->backing);
-    if (!weir_barrier_all())
-        sleeper->slice_ns = SLICE_NO_BARRIER_NS;
+    sleeper->slice_ns = weir_barrier_all() ? SLICE_NS : SLICE_NO_BARRIER_NS;
 }
 
 void weir_sleeper_begin(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
@@ -172,13 +177,15 @@ static int timer_make(void) {
 int weir_sleeper_fd(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel, weir_error *err) {
     if (sleeper->fd >= 0)
         return WEIR_OK;
-    if (channel->wakes) {
+    /* Without the barrier a writer may miss that we are armed, and who polls has no slice: only a clock helps. */
+    int is_woken = weir_barrier_all();
+    if (channel->wakes && is_woken) {
         sleeper->fd = channel->wakes->fd(&channel->backing);
         return sleeper->fd >= 0 ? WEIR_OK
                                 : weir_fail_errno(err, errno, "%s: a descriptor to wait on cannot be made",
                                                   weir_channel_text(channel));
     }
-    if (sleeper->slot != WEIR_NO_SLOT)
+    if (sleeper->slot != WEIR_NO_SLOT && !channel->wakes && is_woken)
         sleeper->fd = fifo_make(sleeper, channel);
     /* Readable until next has looked and found nothing, as nobody knows yet whether there is something. */
     if (sleeper->fd >= 0 && (write(sleeper->fd, "", 1) == 1 || errno == EAGAIN))
@@ -202,16 +209,17 @@ static int descriptor_drain(const struct weir_sleeper *sleeper) {
 }
 
 int weir_sleeper_arm(struct weir_sleeper *sleeper, const struct weir_shm_channel *channel) {
-    int had_some = channel->wakes ? channel->wakes->drain(&channel->backing) : descriptor_drain(sleeper);
+    int is_of_lanes = channel->wakes && !sleeper->is_timed;
+    int had_some = is_of_lanes ? channel->wakes->drain(&channel->backing) : descriptor_drain(sleeper);
     if (!had_some && sleeper->is_armed)
         return 0;
     sleeper->is_armed = 1;
-    if (channel->wakes) {
+    if (sleeper->is_timed)
+        return 1;
+    if (is_of_lanes) {
         lanes_arm(sleeper, channel);
         return 1;
     }
-    if (sleeper->is_timed)
-        return 1;
     atomic_fetch_add(&weir_channel_slot(channel, sleeper->slot)->arming, 1);
     atomic_fetch_or(&channel->cursors->armed, UINT64_C(1) << sleeper->slot);
     ticket_take(sleeper, channel);

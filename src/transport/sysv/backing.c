@@ -278,7 +278,8 @@ static void sysv_leave(struct weir_backing *backing, int must_go) {
     if (must_go && backing->uid == geteuid() && sysv->has_lease[WEIR_SYSV_SEM_MEMBERS]) {
         /* Our own share first, as others who leave with us do: whoever gives up last finds itself alone. */
         semaphore_give(sysv, WEIR_SYSV_SEM_MEMBERS);
-        if (weir_sysv_alone(sysv) == WEIR_OK && weir_sysv_remove(backing) == WEIR_OK)
+        if (weir_sysv_alone(sysv) == WEIR_OK && weir_channel_kept(backing) != WEIR_CHANNEL_KEEP &&
+            weir_sysv_remove(backing) == WEIR_OK)
             weir_ipc_remove(WEIR_IPC_SEM, sysv->set);
     }
     weir_sysv_close(sysv);

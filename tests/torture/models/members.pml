@@ -1,4 +1,4 @@
-/* Ends that come and go at a channel that nobody keeps, and clean-up: making, joining, taking away; each may be killed between any two steps.
+/* Ends that come and go at a channel that nobody keeps until one of them says so, and clean-up: making, joining, taking away; each may be killed between any two steps.
  *
  *     end     weir_channel_join (join_once, channel_make, membership_take), weir_channel_leave (last_one_out),
  *             weir_channel_remove
@@ -27,6 +27,7 @@ bool has_files[DIRECTORIES + 1];
 bool gone[DIRECTORIES + 1];     /* it has the name .gone.X */
 byte shared[DIRECTORIES + 1];   /* byte 0 of its members.lock: how many hold it shared */
 bool alone[DIRECTORIES + 1];    /* somebody holds it alone */
+bool kept[DIRECTORIES + 1];     /* keep is 1: an end has said that it is to stay */
 byte kills;
 
 #define MAY_DIE if :: kills < KILLS -> kills++; goto dead :: true fi
@@ -37,6 +38,7 @@ byte kills;
 inline remove_it() {
     if
     :: name == directory ->
+        assert(!kept[directory]);
 #ifndef M_REMOVE_IN_PLACE
         atomic { name = 0; gone[directory] = true; MAY_DIE };
 #endif
@@ -52,6 +54,7 @@ inline remove_it() {
 proctype end() {
     byte directory, opens;
     byte holds; /* 0 nothing, 1 shared, 2 alone */
+    bool stays; /* what keep was when it began to leave */
 again:
     holds = 0;
 look:
@@ -89,12 +92,13 @@ join: /* membership_take */
         MAY_DIE
     };
     if
-    :: holds == 2 -> goto take_away /* nobody keeps it: begin again */
+    :: holds == 2 && !kept[directory] -> goto take_away /* nobody keeps it: begin again */
     :: else
     fi;
     atomic {
         if
-        :: alone[directory] -> goto look
+        :: holds == 2 -> alone[directory] = false; shared[directory]++; holds = 1
+        :: holds != 2 && alone[directory] -> goto look
         :: else -> shared[directory]++; holds = 1
         fi;
         MAY_DIE
@@ -107,12 +111,18 @@ join: /* membership_take */
 #endif
 inside:
     atomic { opens++; assert(IS_WHOLE); MAY_DIE };
+    if
+    :: atomic { kept[directory] = true; MAY_DIE } /* weir_channel_settle */
+    :: true
+    fi;
     assert(IS_WHOLE); /* as long as we are in, it stays */
+    stays = kept[directory];
     /* last_one_out */
 #ifdef M_LEAVE_WITHOUT_LOCK
     goto take_away;
 #endif
     atomic { shared[directory]--; holds = 0; MAY_DIE };
+    if :: stays -> goto look :: else fi;
     atomic {
         if
         :: IS_FREE(directory) -> alone[directory] = true; holds = 2
@@ -120,6 +130,9 @@ inside:
         fi;
         MAY_DIE
     };
+#ifndef M_KEEP_AS_IT_WAS
+    if :: kept[directory] -> atomic { alone[directory] = false; holds = 0; goto look } :: else fi;
+#endif
 take_away:
     remove_it();
     atomic {
@@ -163,6 +176,7 @@ proctype gc() {
                 :: else -> goto next
                 fi
             }
+            if :: kept[directory] -> goto dead :: else fi;
             remove_it();
 dead: /* gc is not killed on its way, but has the same places to stop at */
             atomic { alone[directory] = false; holds = 0 }
