@@ -126,6 +126,8 @@ int cli_view_is(weir_view view, const char *text);
 
 /* Say so when a message was sent to, or is to be read from, a channel that only a server has open. */
 void cli_company_of_message(const char *address);
+/* Our writer is at a socket: is nobody else? */
+int cli_company_is_none(const char *address);
 void cli_company_of_reader(const char *address);
 
 /* ---- signals.c: Ctrl-C and waiting ---- */
@@ -157,6 +159,8 @@ int64_t cli_read(int fd, weir_buffer *buffer, const char *name);
 int cli_read_all(int fd, weir_buffer *buffer, const char *name);
 /* Take @used bytes from the front of *buffer, which may become another. Return: exit code (said why). */
 int cli_buffer_cut(weir_buffer **buffer, size_t used);
+/* Say that the file at @path (nullable: standard input) is a log, and what reads it. Return: exit code. */
+int cli_log_refuse(const char *path);
 /* Decode JSON that the user gave as @what ("DATA", "line 3 of standard input"); @way_out is what to do when it is none.
  * Return: exit code (said why). */
 int cli_json(const char *text, size_t size, const char *what, const char *way_out, weir_doc *doc,

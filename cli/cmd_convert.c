@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "dump.h"
 
 static struct {
     const char *from, *to, *type;
@@ -274,6 +275,9 @@ static int run(int argc, char **argv) {
         exit = cli_fail(CLI_FAILURE, "out of memory");
     if (exit == CLI_OK)
         exit = input_read(argc > 0 ? argv[0] : NULL, input);
+    if (exit == CLI_OK && conversion.from != WEIR_CODEC_RAW &&
+        dump_is_log((const unsigned char *)weir_buffer_view(input).data, weir_buffer_view(input).size))
+        exit = cli_log_refuse(argc > 0 ? argv[0] : NULL);
     if (exit == CLI_OK)
         exit = convert(&conversion, argc > 0 && !is_standard(argv[0]) ? argv[0] : "standard input",
                        weir_buffer_view(input), output);

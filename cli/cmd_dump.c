@@ -45,6 +45,8 @@ static int dump_all(const char *path, const struct dump_format *format, weir_vie
     struct dump dump = {.data = (const unsigned char *)input.data, .size = input.size, .end = input.size};
     if (input.size == 0)
         return cli_fail(CLI_ENCODING, "%s is empty: there is no byte to explain", name);
+    if (!format && dump_is_log(dump.data, dump.size))
+        return cli_log_refuse(path);
     if (!format)
         format = dump_recognise(dump.data, dump.size, &why);
     dump_print(&dump, args.is_json);

@@ -3,10 +3,12 @@
  * The moment of every message is counted from the first one's, so that being late once makes no later message late. A
  * channel is opened when its first message is due. */
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "recording.h"
@@ -101,9 +103,25 @@ static int readers_await(struct player *player, struct track *track) {
     return status && status != WEIR_ETIMEOUT ? cli_error(status, &err) : CLI_OK;
 }
 
+/* What is played into the log that it comes from would be played again, and again. */
+static int is_itself(const struct player *player, const char *to) {
+    static const char scheme[] = "file://";
+    char path[PATH_MAX];
+    struct stat ours, theirs;
+    if (strncmp(to, scheme, sizeof(scheme) - 1) != 0)
+        return 0;
+    to += sizeof(scheme) - 1;
+    int size = snprintf(path, sizeof(path), "%.*s", (int)strcspn(to, "?"), to);
+    return size < (int)sizeof(path) && stat(path, &theirs) == 0 && stat(player->path, &ours) == 0 &&
+           theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
+
 static int track_open(struct player *player, struct track *track) {
     weir_error err = {0};
     track->to = target_of(player, track);
+    if (is_itself(player, track->to))
+        return cli_fail(CLI_USAGE, "play: %s cannot be played into itself; send what came from %s elsewhere with --map",
+                        player->path, track->from);
     int status = weir_writer_open(track->to, &track->writer, &err);
     if (status)
         return cli_error(status, &err);

@@ -314,10 +314,17 @@ static int run(int argc, char **argv) {
     if (exit == CLI_OK)
         exit = writer_open(&publisher, argv[0]);
     cli_signals_begin();
-    if (exit == CLI_OK && !args.source && args.count <= 1 && args.rate == 0)
+    int is_single = !args.source && args.count <= 1 && args.rate == 0, is_alone = 0;
+    if (exit == CLI_OK && is_single) {
         cli_company_of_message(argv[0]);
+        is_alone = cli_company_is_none(argv[0]);
+    }
     if (exit == CLI_OK)
         exit = args.source ? stdin_send(&publisher) : data_send(&publisher, data);
+    if (exit == CLI_OK && is_alone && cli_company_is_none(argv[0]))
+        cli_say(
+            "%s: nobody was there, and a socket keeps nothing; start who reads first, or wait for one with readers=1",
+            argv[0]);
     cli_writer_close(publisher.writer, publisher.timeout_ns);
     weir_doc_free(publisher.doc);
     weir_doc_free(publisher.meta_doc);

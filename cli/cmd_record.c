@@ -50,7 +50,8 @@ struct recorder {
     weir_writer *log;
     weir_doc *doc;
     uint64_t taken;
-    int failure; /* exit code of the first channel that failed */
+    int failure;   /* exit code of the first channel that failed */
+    int is_broken; /* the log takes no more */
 };
 
 /* ---- taking and writing ---- */
@@ -106,6 +107,7 @@ static int message_record(struct recorder *recorder, struct source *source) {
         status = recording_forward(recorder->log, message, meta, &err);
     recorder->taken += status == WEIR_OK;
     source->taken += status == WEIR_OK;
+    recorder->is_broken |= status && !recording_is_hopeless(status);
     if (!recording_is_hopeless(status))
         return status ? cli_error(status, &err) : CLI_OK;
     cli_say("%s: seq %" PRIu64 " cannot be recorded: %s", source->name, entry.seq,
@@ -138,6 +140,7 @@ static int batch_record(struct recorder *recorder, uint64_t *ret_count) {
     }
     int status = weir_writer_uncork(recorder->log, &err);
     *ret_count = count;
+    recorder->is_broken |= status != WEIR_OK;
     return exit ? exit : status ? cli_error(status, &err) : CLI_OK;
 }
 
@@ -188,6 +191,16 @@ static void end_tell(const struct recorder *recorder, const char *path) {
     for (int i = 0; i < recorder->count; i++)
         cli_say("%s: %" PRIu64 " message%s of %s", path, recorder->sources[i].taken, CLI_S(recorder->sources[i].taken),
                 recorder->sources[i].name);
+}
+
+/* The log has taken no more, and what of a batch it took only the log knows. The writer is closed. */
+static void broken_tell(const struct recorder *recorder, const char *path) {
+    weir_message *newest = NULL;
+    if (weir_latest(recorder->log_address, &newest, NULL) == WEIR_OK)
+        cli_say("%s: recording is over; the log ends with message %" PRIu64, path, weir_message_seq(newest));
+    else
+        cli_say("%s: recording is over; the log holds no message", path);
+    weir_message_free(newest);
 }
 
 static int record(struct recorder *recorder) {
@@ -309,7 +322,11 @@ static int run(int argc, char **argv) {
         weir_reader_close(recorder.sources[i].reader);
         free(recorder.sources[i].name);
     }
+    if (recorder.is_broken) /* it has waited for room long enough */
+        weir_writer_set_timeout(recorder.log, 0);
     weir_writer_close(recorder.log);
+    if (recorder.is_broken)
+        broken_tell(&recorder, path);
     weir_doc_free(recorder.doc);
     free(recorder.log_address);
     return exit;

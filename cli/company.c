@@ -1,7 +1,9 @@
 /* Who else is there, where one may have meant another. In shared memory readers, writers and calls may share a channel, so
  * a message to a channel that only a server has open is no error: it stays there as the newest. But it is rarely what was
- * meant, and nothing else would tell. On sockets and pipes the library refuses; a log keeps everything. */
+ * meant, and nothing else would tell. On sockets and pipes the library refuses; a log keeps everything.
+ * A socket keeps nothing once its last end has gone, so there a message may be nobody's. */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -45,6 +47,35 @@ static void tell(const char *address, const char *missing, const char *format) {
 void cli_company_of_message(const char *address) {
     tell(address, "reader",
          "%s: only a server is there (%.*s, pid %ld), which takes calls (weir call) and no messages");
+}
+
+/* On a socket that our own writer @pid listens at, is nobody else? */
+static int is_alone(const char *address, weir_doc *doc) {
+    const weir_value *ends = NULL, *peers = NULL;
+    weir_view role;
+    weir_iter it;
+    int64_t pid = 0;
+    int is_listening = 0, has_us = 0;
+    if (weir_channel_info(address, doc, NULL) != WEIR_OK || weir_get(weir_doc_root(doc), "ends", &ends) != WEIR_OK ||
+        weir_get(weir_doc_root(doc), "peers", &peers) != WEIR_OK || weir_value_count(peers) > 0)
+        return 0;
+    weir_iter_init(&it, ends);
+    while (weir_iter_next(&it)) {
+        if (weir_get_text(it.value, "role", &role) != WEIR_OK || weir_get_i64(it.value, "pid", &pid) != WEIR_OK ||
+            pid != (int64_t)getpid() || !cli_view_is(role, "writer"))
+            return 0;
+        has_us = 1;
+        is_listening = weir_get_bool(it.value, "is_listening", &is_listening) == WEIR_OK && is_listening;
+    }
+    return has_us && is_listening;
+}
+
+int cli_company_is_none(const char *address) {
+    weir_doc *doc = NULL;
+    int is_socket = strncmp(address, "unix://", 7) == 0 || strncmp(address, "tcp://", 6) == 0;
+    int is_none = is_socket && !strstr(address, "readers=") && weir_doc_new(&doc) == WEIR_OK && is_alone(address, doc);
+    weir_doc_free(doc);
+    return is_none;
 }
 
 void cli_company_of_reader(const char *address) {

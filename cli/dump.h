@@ -91,6 +91,9 @@ const struct dump_format *dump_recognise(const unsigned char *data, size_t size,
 /* Whether a frame, or the hello of a connection, may begin here. */
 int dump_is_frame(const unsigned char *data, size_t size);
 
+/* Whether a log of weir begins here, whose records are no format of messages. */
+int dump_is_log(const unsigned char *data, size_t size);
+
 /* ---- tokens ---- */
 
 /* The next @size bytes are what @format says. */

@@ -22,6 +22,11 @@ const char *dump_format_names(void) {
     return names;
 }
 
+int dump_is_log(const unsigned char *data, size_t size) {
+    static const char magic[8] = "WEIRLOG"; /* docs/spec/file.md */
+    return size >= sizeof(magic) && memcmp(data, magic, sizeof(magic)) == 0;
+}
+
 /* Whether documents, each with its size before it and a NUL at its end, fill the input. */
 static int is_bson(const unsigned char *data, size_t size) {
     size_t at = 0;

@@ -153,6 +153,18 @@ static void frame(struct guess *guess) {
     guess_json(reading, "null");
 }
 
+static void log_try(struct guess *guess) {
+    if (!dump_is_log(guess->data, guess->size))
+        return;
+    struct reading *reading = guess_add(guess, 99, "weir log",
+                                        "it begins as a log of weir does: weir sub "
+                                        "file:///FOLDER/NAME.weir --from oldest reads it");
+    if (!reading)
+        return;
+    guess_shown(reading, "the beginning of a log");
+    guess_json(reading, "null");
+}
+
 void guess_codecs(struct guess *guess) {
     weir_doc *doc = NULL;
     if (weir_doc_new(&doc) != WEIR_OK) {
@@ -163,5 +175,6 @@ void guess_codecs(struct guess *guess) {
         if (codec != WEIR_CODEC_RAW && strcmp(weir_codec_name(codec), "?") != 0)
             codec_try(guess, doc, codec);
     frame(guess);
+    log_try(guess);
     weir_doc_free(doc);
 }

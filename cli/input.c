@@ -1,6 +1,8 @@
 /* Input: descriptors read in slices, so that Ctrl-C ends a wait for a silent pipe, and JSON given by the user. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,6 +41,17 @@ int cli_read_all(int fd, weir_buffer *buffer, const char *name) {
     if (size < 0)
         return CLI_FAILURE;
     return cli_is_interrupted() ? CLI_SIGNAL + cli_is_interrupted() : CLI_OK;
+}
+
+int cli_log_refuse(const char *path) {
+    char real[PATH_MAX];
+    if (!path || strcmp(path, "-") == 0 || !realpath(path, real))
+        return cli_fail(CLI_ENCODING, "standard input is a weir log; keep it as a file NAME.weir, which weir sub "
+                                      "file:///FOLDER/NAME.weir --from oldest reads");
+    size_t size = strlen(real);
+    int is_named = size > 5 && strcmp(real + size - 5, ".weir") == 0;
+    return cli_fail(CLI_ENCODING, "%s is a weir log; weir sub %sfile://%s%s --from oldest reads it", path,
+                    is_named ? "" : "'", real, is_named ? "" : "?framing=weir'");
 }
 
 int cli_json(const char *text, size_t size, const char *what, const char *way_out, weir_doc *doc,

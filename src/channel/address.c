@@ -521,7 +521,7 @@ int weir_address_parse(const char *address, struct weir_place *ret, weir_error *
     const char *question = strchr(address, '?');
     status = question ? options_parse(question + 1, &place, err) : WEIR_OK;
     if (place.framing < 0 && place.transport->options & WEIR_OPTION_FILE)
-        place.framing = weir_framing_of_path(place.name);
+        place.framing = weir_framing_of_path(place.name, place.is_state);
     if (place.framing > WEIR_FRAMING_FRAMES && !place.is_codec_given)
         place.codec = place.framing; /* so that what is encoded can be taken over */
     if (status == WEIR_OK)

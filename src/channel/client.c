@@ -46,6 +46,7 @@ struct weir_client {
     size_t count, lost, sent;
     size_t set_aside;  /* how many have a reply */
     uint8_t is_unsure; /* who is there has not said yet that he serves */
+    uint8_t is_mute;   /* somebody was there, and none has said yet that he serves */
     uint8_t is_wary;   /* the last one did not serve: the next is asked nothing before he says that he does */
     char instead[160]; /* who is there and does not serve; empty: nobody is known */
 };
@@ -154,6 +155,7 @@ static int is_served(weir_client *client) {
         }
     }
     client->is_unsure = status == WEIR_EBUSY;
+    client->is_mute = status != WEIR_OK && (client->is_mute || client->is_unsure);
     if (__builtin_expect(status == WEIR_OK, 1)) {
         client->is_wary = 0;
         return 1;
@@ -339,6 +341,21 @@ static int64_t slice(int64_t deadline) {
     return deadline < next_check ? deadline : next_check;
 }
 
+/* Who took the connection has not said who he is. */
+static int mute(const struct weir_client *client, weir_error *err) {
+    return weir_fail(
+        err, WEIR_ETIMEOUT,
+        "%s: a program listens there and has not answered as weir does: a server that is busy or stopped, or "
+        "no end of weir; see who it is, or choose another path",
+        client->end.place.text);
+}
+
+static int not_answered(const struct weir_client *client, weir_error *err) {
+    if (client->is_mute && !client->instead[0])
+        return mute(client, err);
+    return weir_fail(err, WEIR_ETIMEOUT, "%s: the server is there but did not answer in time", client->end.place.text);
+}
+
 /* Wait for whatever comes, for a moment. */
 static int some_reply(weir_client *client, uint64_t id, int64_t deadline, weir_message **ret, weir_error *err) {
     struct weir_end *end = &client->end;
@@ -357,7 +374,7 @@ static int some_reply(weir_client *client, uint64_t id, int64_t deadline, weir_m
     is_served(client);
     size_t index = id ? ask_find(client, id) : 0;
     if (until == deadline && index >= client->lost && index < client->sent)
-        return weir_fail(err, WEIR_ETIMEOUT, "%s: the server is there but did not answer in time", end->place.text);
+        return not_answered(client, err);
     return WEIR_EAGAIN;
 }
 
@@ -369,6 +386,8 @@ static int server_missing(const weir_client *client, int is_there, weir_error *e
         return weir_fail(err, WEIR_ETIMEOUT,
                          "%s: nobody serves there, where %s; close that and start the server, or choose another path",
                          text, client->instead);
+    if (client->is_mute)
+        return mute(client, err);
     return weir_fail(err, WEIR_ETIMEOUT, "%s: nobody serves there; start the server, or look with weir ls", text);
 }
 

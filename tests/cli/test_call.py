@@ -2,10 +2,11 @@
 import json
 import os
 import signal
+import socket
 
 import pytest
 
-from conftest import until
+from conftest import port_of, until
 
 
 @pytest.fixture
@@ -244,3 +245,16 @@ def test_a_message_where_only_a_server_is(weir, place):
     out, said = weir.finish(sub)
     assert json.loads(out)["data"] == 2 and "only a server" in said
     assert weir.out("call", address, "x", "3") == "3\n"
+
+
+def test_a_call_where_a_program_listens_that_says_nothing(weir):
+    """Whether that is a busy server of weir or anything else cannot be known at a port; that it is no answer can."""
+    address = "tcp://" + port_of(weir, "silent")
+    host, port = address[len("tcp://"):].split(":")
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, int(port)))
+        listener.listen(8)
+        said = weir.error(4, "call", address, "x", "1", "--timeout", "400ms")
+    assert said == ("weir: %s: a program listens there and has not answered as weir does: a server that is busy or "
+                    "stopped, or no end of weir; see who it is, or choose another path\n" % address)

@@ -203,3 +203,23 @@ def test_corpora(weir):
             if entry.get("rfc8949") != "malformed":
                 data = bytes.fromhex(entry["hex"])
                 covered(tokens(weir, data, "--codec", "cbor"), data)
+
+
+def test_a_log_is_named(weir):
+    """Its records are no message; who has the file is told what reads it."""
+    path = weir.folder + "/a.weir"
+    weir.run("pub", "file://" + path, "5")
+    sentence = "weir: %s is a weir log; weir sub file://%s --from oldest reads it\n" % (path, path)
+    assert weir.error(5, "dump", path) == sentence
+    assert weir.error(5, "convert", "--from", "cbor", "--to", "json", path) == sentence
+    os.rename(path, path + ".1")
+    said = weir.error(5, "dump", path + ".1")
+    assert said == "weir: %s.1 is a weir log; weir sub 'file://%s.1?framing=weir' --from oldest reads it\n" % (path, path)
+    line = weir.out("sub", "file://%s.1?framing=weir" % path, "--from", "oldest", "-n", "1")
+    assert json.loads(line)["data"] == 5
+    with open(path + ".1", "rb") as file:
+        data = file.read()
+    assert weir.error(5, "dump", stdin=data).startswith("weir: standard input is a weir log; ")
+    assert weir.run("dump", "--codec", "cbor", stdin=data, code=5).stdout  # who says what it is, is believed
+    first = json.loads(weir.out("guess", "--json", "-", stdin=data).splitlines()[0])
+    assert first["reading"] == "weir log" and first["level"] == "likely" and "weir sub" in first["why"]

@@ -212,3 +212,28 @@ def test_a_full_disk_is_waited_for(weir):
     assert done.returncode == 4, done.stderr
     assert done.stderr.count("weir: ") == 1 and "no room for" in done.stderr
     assert "KB left for user " in done.stderr and "raise timeout=" in done.stderr
+
+
+def test_a_json_file_is_a_value_or_a_log_only_when_that_is_said(weir):
+    """A line behind somebody's configuration would ruin it, so the name alone does not do."""
+    path = weir.folder + "/conf.json"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write('{"a": 1}\n')
+    for command in (["pub", "ADDRESS", "5"], ["sub", "ADDRESS"], ["get", "ADDRESS"]):
+        said = weir.error(2, *[a.replace("ADDRESS", "file://" + path) for a in command])
+        assert "state=1 for a value" in said and "framing=jsonl for a log" in said
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == '{"a": 1}\n'
+    assert weir.out("get", "file://%s?state=1" % path) == '{"a":1}\n'
+    weir.run("pub", address(weir, "log.json", "?framing=jsonl"), "5")
+    assert weir.out("get", address(weir, "log.json", "?framing=jsonl")) == "5\n"
+
+
+def test_lines_that_are_no_json_are_not_nothing(weir):
+    path = weir.folder + "/hosts"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("127.0.0.1 a\n127.0.0.2 b\n")
+    said = weir.error(1, "get", "file://%s?framing=jsonl" % path)
+    assert said.startswith("weir: file://%s: of its 2 lines none can be read as JSON; " % path)
+    open(path, "w", encoding="utf-8").close()
+    assert weir.error(3, "get", "file://%s?framing=jsonl" % path).endswith(": there is no message yet\n")

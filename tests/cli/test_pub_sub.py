@@ -362,3 +362,21 @@ def test_loss_is_told_and_shown_without_strict(weir):
     first = json.loads(out.splitlines()[0])
     assert first["gap"] > 0 and first["seq"] == first["gap"] + 1
     assert "%d messages lost before seq %d" % (first["gap"], first["seq"]) in said
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_a_message_that_nobody_on_a_socket_gets_is_told(weir, kind):
+    address = "unix://%s/a.sock" % weir.folder if kind == "unix" else "tcp://" + port_of(weir, "a")
+    told = ("weir: %s: nobody was there, and a socket keeps nothing; start who reads first, or wait for one with "
+            "readers=1\n" % address)
+    assert weir.run("pub", address, "1").stderr.decode() == told
+    for reader in ("sub", "record"):
+        options = ["-n", "1"] if reader == "sub" else ["-n", "1", "-o", weir.folder + "/a.weir"]
+        process = weir.start(reader, *options, address)
+        weir.until_end("reader", process)
+        assert weir.run("pub", address, "2").stderr == b""
+        weir.finish(process)
+    waiting = weir.start("pub", address + "?readers=1", "3")
+    weir.until_end("writer", waiting)
+    assert json.loads(weir.out("sub", address, "-n", "1"))["data"] == 3
+    assert weir.finish(waiting)[1] == ""

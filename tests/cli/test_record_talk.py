@@ -1,7 +1,9 @@
 """What weir record says to a person who sits at a terminal, and only to him; and sentences about files that are no
 logs."""
+import json
 import os
 import pty
+import resource
 import select
 import signal
 import subprocess
@@ -75,7 +77,8 @@ def test_no_message_in_time(weir):
 
 
 @pytest.mark.parametrize("what", [("play", "PATH"), ("pub", "URI", "1"), ("sub", "URI", "-n", "1"), ("get", "URI"),
-                                  ("sub", "URI?from=last", "-n", "1"), ("record", "-o", "PATH", "lab/a", "-n", "1"),
+                                  ("sub", "URI?from=last", "-n", "1"), ("sub", "URI", "--from", "oldest"),
+                                  ("sub", "URI", "--from", "-1h"), ("record", "-o", "PATH", "lab/a", "-n", "1"),
                                   ("serve", "URI", "--op", "x", "--command", "cat"), ("call", "URI", "x")])
 def test_a_file_that_is_no_log_is_named(weir, what):
     with open(log(weir), "wb") as file:
@@ -87,3 +90,36 @@ def test_a_file_that_is_no_log_is_named(weir, what):
                     "framing= if it is of another kind\n" % log(weir))
     with open(log(weir), "rb") as file:
         assert file.read() == bytes(range(7, 207)) * 20
+
+
+def test_a_log_that_takes_no_more_ends_the_recording_and_says_what_it_holds(weir):
+    """A limit of the file's size stands for the full disk, which is only waited for longer."""
+    record = weir.start("record", "-o", log(weir), "lab/a")
+    weir.until_end("writer", record)
+    weir.run("pub", "lab/a", "1")
+    until(lambda: os.path.getsize(log(weir)) > 128, "a message in the log")
+    resource.prlimit(record.pid, resource.RLIMIT_FSIZE, (20000, 20000))
+    weir.run("pub", "lab/a", '"%s"' % (1000 * "x"), "-n", "50")
+    out, said = weir.finish(record, 4)
+    held = json.loads(weir.out("info", "file://" + log(weir), "--json"))["last_seq"]
+    lines = said.splitlines()
+    assert len(lines) == 2 and out == ""
+    assert lines[0].startswith("weir: file://%s: no room for " % log(weir))
+    assert lines[1] == "weir: %s: recording is over; the log ends with message %d" % (log(weir), held)
+    assert 1 <= held < 51
+
+
+def test_a_log_is_not_played_into_itself(weir):
+    record = weir.start("record", "-o", log(weir), "lab/a", "-n", "2")
+    weir.until_end("writer", record)
+    weir.run("pub", "lab/a", "1", "-n", "2")
+    weir.finish(record)
+    size = os.path.getsize(log(weir))
+    os.link(log(weir), log(weir, "other.weir"))
+    for name in ("r.weir", "other.weir", "r.weir?sync=none"):
+        said = weir.error(2, "play", log(weir), "--speed", "max", "--map", "lab/a=file://" + log(weir, name))
+        assert said == ("weir: play: %s cannot be played into itself; send what came from shm://lab/a elsewhere with "
+                        "--map\n" % log(weir))
+    assert os.path.getsize(log(weir)) == size
+    weir.run("play", log(weir), "--speed", "max", "--map", "lab/a=file://" + log(weir, "copy.weir"))
+    assert weir.out("get", "file://" + log(weir, "copy.weir")) == "1\n"

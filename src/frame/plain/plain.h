@@ -37,9 +37,9 @@ enum weir_framing {
 int weir_framing_find(const char *name, size_t size);
 /* "?" for no such framing. */
 const char *weir_framing_name(int framing);
-/* What the extension of a file's name says: .weir; .jsonl .ndjson .json; .cborseq .cbor; .smile; .bson. Return: the
- * framing; -1. */
-int weir_framing_of_path(const char *path);
+/* What the extension of a file's name says: .weir; .jsonl .ndjson; .cborseq .cbor; .smile; .bson; and .json, but only
+ * of a file that holds one value (@is_value), as it says nothing of a log. Return: the framing; -1. */
+int weir_framing_of_path(const char *path, int is_value);
 
 /* ---- splitting ---- */
 

@@ -37,10 +37,12 @@ static void test_names(void **state) {
     assert_int_equal(weir_framing_find("jsonl", 5), WEIR_FRAMING_JSON);
     assert_int_equal(weir_framing_find("json", 4), -1);
     assert_int_equal(weir_framing_find("weir", 4), WEIR_FRAMING_FRAMES);
-    assert_int_equal(weir_framing_of_path("/a.d/b.ndjson"), WEIR_FRAMING_JSON);
-    assert_int_equal(weir_framing_of_path("/a/b.cborseq"), WEIR_FRAMING_CBOR);
-    assert_int_equal(weir_framing_of_path("/a.bson/b"), -1);
-    assert_int_equal(weir_framing_of_path("/a/b.weir"), WEIR_FRAMING_FRAMES);
+    assert_int_equal(weir_framing_of_path("/a.d/b.ndjson", 0), WEIR_FRAMING_JSON);
+    assert_int_equal(weir_framing_of_path("/a/b.cborseq", 0), WEIR_FRAMING_CBOR);
+    assert_int_equal(weir_framing_of_path("/a.bson/b", 0), -1);
+    assert_int_equal(weir_framing_of_path("/a/b.json", 0), -1);
+    assert_int_equal(weir_framing_of_path("/a/b.json", 1), WEIR_FRAMING_JSON);
+    assert_int_equal(weir_framing_of_path("/a/b.weir", 0), WEIR_FRAMING_FRAMES);
     assert_string_equal(weir_framing_name(WEIR_FRAMING_BSON), "bson");
     assert_string_equal(weir_framing_name(9), "?");
 }

@@ -45,9 +45,11 @@ const char *weir_framing_name(int framing) {
     return "?";
 }
 
-int weir_framing_of_path(const char *path) {
+int weir_framing_of_path(const char *path, int is_value) {
     const char *slash = strrchr(path, '/');
     const char *dot = strrchr(slash ? slash : path, '.');
+    if (dot && !is_value && strcmp(dot, ".json") == 0)
+        return -1;
     return dot ? name_find(dot + 1, strlen(dot + 1), NAME_COUNT) : -1;
 }
 

@@ -43,7 +43,7 @@ static void test_places_are_found(void **state) {
         struct weir_cursor cursor;
         struct weir_passed passed;
         int fd = open(path_of(name), O_RDONLY);
-        weir_cursor_init(&cursor, weir_framing_of_path(name), 1 << 20);
+        weir_cursor_init(&cursor, weir_framing_of_path(name, 0), 1 << 20);
         assert_int_equal(weir_log_seek(&cursor, fd, middle, 1, NULL), WEIR_OK);
         assert_int_equal(weir_cursor_next(&cursor, &passed, NULL), WEIR_OK);
         assert_int_equal(passed.seq, COUNT / 2);
@@ -339,6 +339,7 @@ static void test_what_is_refused(void **state) {
     weir_writer *writer = NULL;
     weir_error err;
     refused("a.log", "", WEIR_EADDRESS, "framing=");
+    refused("a.json", "", WEIR_EADDRESS, "say state=1 for a value that each message replaces, or framing=jsonl");
     refused("a.weir", "?framing=xml", WEIR_EADDRESS, "jsonl");
     refused("a.weir", "?rotate=1K", WEIR_EADDRESS, "64K");
     refused("a.weir", "?wait=spin", WEIR_EADDRESS, "has no option");
@@ -358,6 +359,12 @@ static void test_what_is_refused(void **state) {
                0);
     assert_int_equal(weir_writer_open(address_of("text.weir", ""), &writer, &err), WEIR_ECORRUPT);
     assert_non_null(strstr(err.text, "framing="));
+    for (size_t i = 0; i < 3; i++) { /* wherever they begin: nothing can come of it */
+        weir_reader *reader = NULL;
+        const char *from = i == 0 ? "?from=oldest" : i == 1 ? "?from=now" : "?from=seq:1";
+        assert_int_equal(weir_reader_open(address_of("text.weir", from), &reader, &err), WEIR_ECORRUPT);
+        assert_non_null(strstr(err.text, "no weir log"));
+    }
 }
 
 static void test_modes(void **state) {

@@ -51,6 +51,22 @@ static void begin(struct weir_file *file) {
         weir_cursor_move(&file->cursor, file->fd, 0, file->is_seq_known ? file->seq : 0, 0);
 }
 
+/* Is the file no log, as its head shows? Zeros are what a power cut may leave of a new one, which somebody may begin;
+ * and who holds the lock may be about to. */
+static int head_check(struct weir_file *file, weir_error *err) {
+    unsigned char bytes[WEIR_LOG_HEADER_SIZE];
+    struct weir_log_header header;
+    int is_zero = 1;
+    if (file->place.framing != WEIR_FRAMING_FRAMES ||
+        pread(file->fd, bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return WEIR_OK;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        is_zero = is_zero && bytes[i] == 0;
+    if (is_zero || weir_log_header_read(bytes, &header) == WEIR_OK || weir_lease_is_locked(&file->place) == 1)
+        return WEIR_OK;
+    return weir_log_rewind(&file->cursor, file->fd, err);
+}
+
 /* ---- where to begin ---- */
 
 /* Have the file at the path open. Return: WEIR_OK, WEIR_EAGAIN (there is none yet), others. */
@@ -136,11 +152,12 @@ static int seek_last(struct weir_file *file, weir_error *err) {
 }
 
 static int seek_oldest(struct weir_file *file, weir_error *err) {
-    int fd = -1;
+    int fd = -1, status = WEIR_OK;
     for (uint32_t number = weir_file_rotated_count(&file->place) + 1; number-- > 0;) {
-        int status = file_open(file, number, &fd, err);
+        status = file_open(file, number, &fd, err);
         if (status == WEIR_OK) {
             adopt(file, fd);
+            status = number == 0 ? head_check(file, err) : WEIR_OK; /* behind those put aside there is more */
             break;
         }
         if (status != WEIR_ENOENT)
@@ -149,6 +166,8 @@ static int seek_oldest(struct weir_file *file, weir_error *err) {
     place_behind(file, 0, 0);
     if (file->fd < 0)
         return WEIR_OK;
+    if (status != WEIR_OK)
+        return status;
     begin(file);
     place_behind(file, file->cursor.seq, file->place.framing == WEIR_FRAMING_FRAMES && file->cursor.pos > 0);
     return WEIR_OK;

@@ -31,6 +31,19 @@ static void look_close(struct weir_file *file) {
     weir_cursor_fini(&file->cursor);
 }
 
+/* There is no message: because nothing is there, or because what is there is none? In a plain log what cannot be read
+ * is counted; in others it may be a message that is being written. */
+static int nothing_found(const struct weir_file *file, weir_error *err) {
+    const struct weir_place *place = &file->place;
+    if (place->is_state || place->framing != WEIR_FRAMING_JSON || file->seq == 0)
+        return weir_fail(err, WEIR_ENOENT, "%s: there is no message yet", place->text);
+    return weir_fail(
+        err, WEIR_ECORRUPT,
+        "%s: of its %llu line%s none can be read as JSON; choose another path, or say what "
+        "is there with framing=",
+        place->text, (unsigned long long)file->seq, WEIR_S(file->seq));
+}
+
 int weir_file_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
                      weir_error *err) {
     struct weir_file file;
@@ -44,7 +57,7 @@ int weir_file_latest(const struct weir_place *place, struct weir_buffer *out, st
     if (status == WEIR_OK && !place->is_state)
         status = weir_follow_next(&file, ret, err);
     if (status == WEIR_EAGAIN)
-        status = weir_fail(err, WEIR_ENOENT, "%s: there is no message yet", place->text);
+        status = nothing_found(&file, err);
     if (status == WEIR_OK) {
         unsigned char *room = weir_buffer_room(out, ret->size);
         if (room) {

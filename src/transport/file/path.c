@@ -18,6 +18,14 @@
 #include "os/process.h"
 #include "transport/file/file.h"
 
+/* A .json file is one value or a log of lines, and its name does not tell which; a line behind a value ruins it. */
+static int json_undecided(const struct weir_place *place, weir_error *err) {
+    return weir_fail(err, WEIR_EADDRESS,
+                     "%s: the name does not say whether it is one value or a log; say state=1 for a value that each "
+                     "message replaces, or framing=jsonl for a log of JSON lines",
+                     place->text);
+}
+
 int weir_file_check(const struct weir_place *place, weir_error *err) {
     size_t size = strlen(place->name);
     struct stat about;
@@ -28,6 +36,8 @@ int weir_file_check(const struct weir_place *place, weir_error *err) {
         (place->framing < 0 && stat(place->name, &about) == 0 && S_ISDIR(about.st_mode)))
         return weir_fail(err, WEIR_EADDRESS, "%s: that is a folder; name a file in it, as %s%sNAME.weir", place->text,
                          place->text, place->name[size - 1] == '/' ? "" : "/");
+    if (place->framing < 0 && size > 5 && strcmp(place->name + size - 5, ".json") == 0)
+        return json_undecided(place, err);
     if (place->framing < 0)
         return weir_fail(err, WEIR_EADDRESS,
                          "%s: the name does not say what is in the file; end it in .weir, .jsonl, .cborseq, .smile or "
