@@ -37,11 +37,10 @@ static int nothing_found(const struct weir_file *file, weir_error *err) {
     const struct weir_place *place = &file->place;
     if (place->is_state || place->framing != WEIR_FRAMING_JSON || file->seq == 0)
         return weir_fail(err, WEIR_ENOENT, "%s: there is no message yet", place->text);
-    return weir_fail(
-        err, WEIR_ECORRUPT,
-        "%s: of its %llu line%s none can be read as JSON; choose another path, or say what "
-        "is there with framing=",
-        place->text, (unsigned long long)file->seq, WEIR_S(file->seq));
+    return weir_fail(err, WEIR_ECORRUPT,
+                     "%s: of its %llu line%s none can be read as JSON; choose another path, or say what "
+                     "is there with framing=",
+                     place->text, (unsigned long long)file->seq, WEIR_S(file->seq));
 }
 
 int weir_file_latest(const struct weir_place *place, struct weir_buffer *out, struct weir_inbound *ret,
