@@ -381,6 +381,51 @@ static void test_lines_behind_garbage(void **state) {
     weir_reader_close(reader);
 }
 
+static void write_all(const char *bytes, size_t size) {
+    int fd = raw_open(O_WRONLY);
+    say(fd, bytes, size);
+    close(fd);
+}
+
+/* What one writer left unfinished is over when he closes: whoever comes next begins anew, in whatever framing. */
+static void test_garbage_ends_with_its_writer(void **state) {
+    static const char line[] = "{\"op\":\"x\",\"data\":7}\n", cbor[] = "\xa2\x62op\x61y\x64"
+                                                                       "data\x08";
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } cases[] = {{"\xa2"
+                  "aaXabc",
+                  7},
+                 {"\xbf\x01garbage\xff\xfe", 11},
+                 {"\x5a\x00\x10\x00\x00"
+                  "abc",
+                  8},
+                 {"\xa1", 1},
+                 {":)\n\x00\xfa\x82"
+                  "ab",
+                  8},
+                 {"\x20\x00\x00\x00\x10"
+                  "a",
+                  6}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        weir_reader *reader = reader_open("");
+        weir_message *message = NULL;
+        write_all(cases[i].bytes, cases[i].size);
+        int status, bad = 0;
+        while ((status = weir_reader_next(reader, SECOND / 20, &message, NULL)) == WEIR_ECORRUPT)
+            bad++;
+        assert_int_equal(status, WEIR_ETIMEOUT);
+        assert_true(bad >= 1);
+        write_all(line, sizeof(line) - 1);
+        check_text(reader, "x", 7);
+        write_all(cbor, sizeof(cbor) - 1);
+        check_text(reader, "y", 8);
+        weir_reader_close(reader);
+    }
+}
+
 static void test_every_framing_is_recognised(void **state) {
     static const char *const framings[] = {"jsonl", "cborseq", "smile", "bson"};
     (void)state;
@@ -619,6 +664,7 @@ int main(void) {
         CASE(test_packets_as_a_stream_of_bytes),
         CASE(test_a_line_without_an_end_is_a_message_when_its_writer_goes),
         CASE(test_lines_behind_garbage),
+        CASE(test_garbage_ends_with_its_writer),
         CASE(test_every_framing_is_recognised),
         CASE(test_plain_messages_through_a_small_pipe),
         CASE(test_without_a_reader_the_newest_stay),

@@ -55,6 +55,8 @@ int weir_inlet_read(struct weir_inlet *inlet) {
         inlet->is_plain = inlet->begin < bytes->size;
     }
     bytes->size += (size_t)got;
+    if (got == 0 && inlet->begin == bytes->size)
+        inlet->is_plain = 0; /* whoever writes next begins anew */
     return got == 0 ? WEIR_ECLOSED : WEIR_OK;
 }
 
@@ -325,13 +327,15 @@ static int plain_next(struct weir_inlet *inlet, const char *place, struct weir_i
         plain_break_off(inlet, inlet->plain_end);
         return -1;
     }
-    if (status == WEIR_EAGAIN)
+    if (status == WEIR_EAGAIN) {
+        inlet->is_plain &= !is_end;
         return status;
+    }
     /* Where a message has ended anything may begin. */
     inlet->is_plain = inlet->splitter.framing == WEIR_FRAMING_SMILE && !is_end;
     if (status == WEIR_OK)
         return message_read(inlet, bytes + piece.skip, piece.size, place, ret, err);
-    inlet->is_plain = inlet->splitter.is_lost;
+    inlet->is_plain = inlet->splitter.is_lost && !(is_end && inlet->begin == end);
     return weir_fail(err, status, "%s: a message in %s is skipped: %s", place,
                      weir_framing_name(inlet->splitter.framing), why.text);
 }
