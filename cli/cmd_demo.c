@@ -330,13 +330,28 @@ static void parts_tell(const struct demo *demo) {
     line("  %-8s pid %-7d C++, Fortran  both           -> %s, vitals, alarms, recent\n", "analyse",
          (int)parts[PART_ANALYSE].pid, typed(demo, SPECTRUM));
     line("  %-8s pid %-7d PHP           all            -> your browser\n\n", "page", (int)parts[PART_PAGE].pid);
+    line("  what they say is in %s/*.log\n\n", demo->folder);
+}
+
+/* The command as it can be typed: straight from a build tree it is not on the PATH. */
+static const char *command_typed(void) {
+    const char *path = getenv("PATH");
+    char found[PATH_MAX];
+    for (size_t size; strchr(program_invocation_name, '/') && path && *path; path += size + (path[size] == ':')) {
+        size = strcspn(path, ":");
+        snprintf(found, sizeof(found), "%.*s/weir", (int)size, path);
+        if (access(found, X_OK) == 0)
+            return "weir";
+    }
+    return strchr(program_invocation_name, '/') ? program_invocation_name : "weir";
 }
 
 static void hints_tell(const struct demo *demo) {
+    const char *weir = command_typed();
     line("  %shttp://127.0.0.1:%u/%s\n\n", cli_style(CLI_BOLD), demo->port, cli_style(CLI_PLAIN));
-    line("  try   weir ls\n");
-    line("        weir sub %s\n", typed(demo, VITALS));
-    line("        weir call %s set_window 256\n", typed(demo, CONTROL));
+    line("  try   %s ls\n", weir);
+    line("        %s sub %s\n", weir, typed(demo, VITALS));
+    line("        %s call %s set_window 256\n", weir, typed(demo, CONTROL));
     line("        kill -9 %d     the page says stale, the others go on, and it comes back\n",
          (int)demo->supervisor.parts[PART_JITTER].pid);
     line("  Ctrl-C ends everything and leaves nothing behind.\n");

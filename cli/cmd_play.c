@@ -2,6 +2,7 @@
  *
  * The moment of every message is counted from the first one's, so that being late once makes no later message late. A
  * channel is opened when its first message is due. */
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "recording.h"
@@ -279,6 +281,14 @@ static int play(struct player *player) {
 
 /* ---- setting up ---- */
 
+/* Where nothing is, whoever sends to a log makes it; a recording comes from weir record. */
+static int log_check(const struct player *player) {
+    if (access(player->path, F_OK) == 0 || errno != ENOENT)
+        return CLI_OK; /* the transport knows more */
+    return cli_fail(CLI_ABSENT, "%s: there is no such recording; weir record -o %s CHANNEL makes it", player->path,
+                    player->path);
+}
+
 static int arguments_check(struct player *player) {
     char *end;
     size_t size = strlen(player->path);
@@ -317,6 +327,8 @@ static int run(int argc, char **argv) {
     int exit = arguments_check(&player);
     if (exit == CLI_OK)
         exit = address_make(&player);
+    if (exit == CLI_OK)
+        exit = log_check(&player);
     cli_signals_begin();
     if (exit == CLI_OK)
         exit = play(&player);

@@ -17,7 +17,8 @@
  *   keep=0             take the channel away with its last end (default 1: it outlives its ends, like a file)
  *   create=0           fail when the channel is not there yet
  *   exclusive=1        refuse a second writer
- *   mode=0640 group=G  who may open it (default 0600)
+ *   mode=0640 group=G  who may open it (default 0600). They count when the channel, file, pipe or socket is made; one
+ *                      that is there keeps what it has
  *   allow=uid:imu,uid:1000,group:lab           besides our own user. shm: who may read. unix: who may connect to the
  *                                              end that listens
  *   sealed=1           shm: for users who do not trust each other. Only the owner writes; his memory is handed to those

@@ -445,6 +445,19 @@ static int unknown_scheme(const char *address, size_t size, weir_error *err) {
                      (int)(size < 40 ? size : 40), address, known);
 }
 
+/* "unix:/tmp/a.sock", which would be a name with a ":" in it: one that no channel has. Return: WEIR_OK when it is
+ * nothing of the kind. */
+static int slashes_missed(const char *address, weir_error *err) {
+    size_t size = strcspn(address, ":/?");
+    const struct weir_transport_ops *transport = address[size] == ':' ? weir_transport_find(address, size) : NULL;
+    if (!transport)
+        return WEIR_OK;
+    const char *place = address + size + 1 + strspn(address + size + 1, "/");
+    int is_path = !(transport->options & (WEIR_OPTION_SEALED | WEIR_OPTION_KEY | WEIR_OPTION_TLS)); /* shm, sysv, tcp */
+    return weir_fail(err, WEIR_EADDRESS, "%.100s: did you mean %s://%s%.100s?", address, transport->scheme,
+                     is_path ? "/" : "", place);
+}
+
 /* Of fault+shm://lab/imu everybody but this end sees shm://lab/imu. */
 static const char *scheme_told(const struct weir_place *place) {
     const char *plus = strchr(place->transport->scheme, '+');
@@ -476,6 +489,9 @@ static int place_parse(const char *address, struct weir_place *place, weir_error
     const char *question = strchr(address, '?');
     if (separator && question && separator > question)
         separator = NULL;
+    int status = separator ? WEIR_OK : slashes_missed(address, err);
+    if (status)
+        return status;
     const char *scheme = separator ? address : "shm";
     size_t scheme_size = separator ? (size_t)(separator - address) : 3;
     const char *name = separator ? separator + 3 : address;

@@ -303,7 +303,7 @@ int weir_access_refused(weir_error *err, int sys_errno, const char *subject, con
     whose_say(&about, whose);
     weir_process_user(geteuid(), us, sizeof(us));
     weir_fail(err, WEIR_EACCESS,
-              "%s is %s, and user %s may not %s it; its owner can chmod it, or make it with mode= and group=", subject,
-              whose, us, wanted & 2 ? "write" : "read");
+              "%s is %s, and user %s may not %s it; its owner can chmod it, or make it anew with mode= and group=",
+              subject, whose, us, wanted & 2 ? "write" : "read");
     return refusal_of(err, sys_errno);
 }

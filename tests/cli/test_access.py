@@ -168,7 +168,7 @@ def test_who_is_refused_is_told_the_way_out(weir, others):
     assert done.returncode == 6 and done.stdout == ""
     assert "uid %d may not connect" % STRANGER in done.stderr and "allow=uid:%d" % STRANGER in done.stderr
     weir.run("pub", "lab/a", "1")
-    assert "allow=, or with mode= and group=" in others.run(STRANGER, [COMMAND, "get", "~0/lab/a"]).stderr
+    assert "allow=, or make it anew (weir gc first) with mode= and group=" in others.run(STRANGER, [COMMAND, "get", "~0/lab/a"]).stderr
 
 
 def test_a_reader_on_the_list_by_hand(weir, others):
@@ -270,7 +270,7 @@ def test_a_log_of_another_user(weir, others, logs, name):
     for verb, words in (("read", ("get", address)), ("read", ("sub", address)), ("write", ("pub", address, "1"))):
         said = refused(others, STRANGER, *words)
         assert "%s is of user root, group root (mode 0600), and user %d may not %s it" % (path, STRANGER, verb) in said
-        assert "chmod" in said and "mode= and group=" in said
+        assert "its owner can chmod it, or make it anew with mode= and group=" in said
     os.chmod(path, 0o644)
     assert others.run(STRANGER, [COMMAND, "get", address]).stdout == "1\n"
     assert "(mode 0644), and user %d may not write it" % STRANGER in refused(others, STRANGER, "pub", address, "1")

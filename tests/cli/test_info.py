@@ -203,7 +203,7 @@ def test_channels_of_another_user(weir):
     private = stranger("lab/private")
     assert private.returncode == 6 and private.stdout == ""
     assert private.stderr == ("weir: shm://~0/lab/private is closed to you; its owner can let you in with allow=, or "
-                              "with mode= and group=\n")
+                              "make it anew (weir gc first) with mode= and group=\n")
 
 
 def test_pipe_form(weir):

@@ -170,7 +170,8 @@ def test_refusals(weir):
     assert "FROM=TO" in weir.error(2, "play", log(weir), "--map", "lab/b")
     assert "--speed 0" in weir.error(2, "play", log(weir), "--speed", "0")
     assert "now and original" in weir.error(2, "play", log(weir), "--stamp", "then")
-    weir.error(3, "play", log(weir))
+    assert weir.error(3, "play", log(weir)) == (
+        "weir: %s: there is no such recording; weir record -o %s CHANNEL makes it\n" % (log(weir), log(weir)))
 
 
 # ---- play ----

@@ -155,11 +155,32 @@ def test_full_store(weir):
     assert len(said) == 1 and said[0].startswith("weir: ") and "lab/a" in said[0], said
 
 
+@pytest.mark.parametrize("words", ["sub lab/a -n 1 --timeout 5s", "sub 'lab/a?observe=1' -n 1 --timeout 5s",
+                                   "record -o \"$WEIR_SHM_DIR/../a.weir\" lab/a -n 1"])
+def test_a_reader_of_a_full_store(weir, words):
+    """It is told why no place can be had, and the way out, as a writer is."""
+    script = ('mkdir "$WEIR_SHM_DIR/store"; mount -t tmpfs -o size=2m none "$WEIR_SHM_DIR/store" || exit 99\n'
+              'export WEIR_SHM_DIR="$WEIR_SHM_DIR/store"; "$0" pub "lab/a?capacity=64K" 1 || exit 98\n'
+              'head -c 4M /dev/zero > "$WEIR_SHM_DIR/full" 2> /dev/null\nexec "$0" ' + words)
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    done = subprocess.run(unshare + ["sh", "-c", script, COMMAND], capture_output=True, text=True, env=weir.environment)
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip("cannot mount a small file system here: " + done.stderr.strip())
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert re.search(r"shm://lab/a needs \d+ bytes and the store has 0 left; free some \(weir gc, weir ls\)", done.stderr)
+    assert "set WEIR_SHM_DIR" in done.stderr
+
+
 def test_store_that_cannot_be(weir):
     weir.environment["WEIR_SHM_DIR"] = os.path.join(weir.folder, "missing")
     for arguments in (["pub", "lab/a", "1"], ["sub", "lab/a"], ["get", "lab/a"], ["info", "lab/a"], ["ls"], ["gc"]):
         said = weir.error(2, *arguments)
         assert "missing" in said and "WEIR_SHM_DIR" in said
+    weir.environment["WEIR_SHM_DIR"] = "/etc/passwd"
+    assert weir.error(2, "pub", "lab/a", "1") == (
+        "weir: /etc/passwd is not a directory; set WEIR_SHM_DIR to a directory of your own\n")
+    weir.environment["WEIR_SHM_DIR"] = "/etc/passwd/x"
+    assert "there is no directory /etc/passwd/x; make it" in weir.error(2, "pub", "lab/a", "1")
     weir.environment["WEIR_SHM_DIR"] = "here"
     for arguments in (["pub", "lab/a", "1"], ["get", "lab/a"], ["ls"]):
         assert '"here"' in weir.error(2, *arguments)

@@ -1,8 +1,8 @@
 """The guides' commands do what the guides say: blocks under `<!-- run -->` are run, those of one page in one shell and in
 their order, and what stands under `<!-- prints -->` is what they print.
 
-/tmp is a scratch folder here, and port 5555 one of this test's own. Where a line ends in &, the next one is typed when
-the program has opened its end, as it would be by a person."""
+/tmp is a scratch folder here, and port 5555 one of this test's own. Each page is run twice: typed, where the line behind
+one that ends in & comes when the program has opened its end; and pasted, where it comes at once and the program late."""
 import glob
 import os
 import re
@@ -17,6 +17,7 @@ SOURCE, BUILD = os.environ["WEIR_SOURCE"], os.environ["WEIR_BUILD"]
 PAGES = sorted(glob.glob(os.path.join(SOURCE, "docs", "guide", "*.md")))
 BLOCK = re.compile(r"<!-- run -->\n```sh\n(.*?)```\n(?:<!-- prints -->\n```\w*\n(.*?)```)?", re.DOTALL)
 NEEDED = ["jq", "nc", "socat", "php", "node", "python3"]
+LATE = 0.5
 MARK = "==== the next block"
 
 PRELUDE = """
@@ -38,12 +39,15 @@ def pages():
             yield pytest.param(blocks, id=os.path.basename(page))
 
 
-def script(blocks):
-    """Each line that starts one of weir's programs in the background is followed by a wait for it."""
+def script(blocks, is_pasted):
+    """Each line that starts one of weir's programs in the background begins late, or is followed by a wait for it."""
     lines = [PRELUDE]
     for code, _ in blocks:
         for line in code.splitlines():
             is_started = re.search(r"\bweir (sub|pub|serve|record)\b.*&$", line)
+            if is_started and is_pasted:
+                late, is_started = re.match(r"(weir .*)&$", line), None
+                line = "{ sleep %s; exec %s; } &" % (LATE, late[1])
             lines += ["before=$(ends)", line] if is_started else [line]
             if line.endswith("&"):
                 lines.append("last=$!" + ("; typed $before" if is_started else ""))  # what typed starts changes $!
@@ -57,8 +61,9 @@ def port():
         return s.getsockname()[1]
 
 
+@pytest.mark.parametrize("is_pasted", [False, True], ids=["typed", "pasted"])
 @pytest.mark.parametrize("blocks", list(pages()))
-def test_guide(blocks):
+def test_guide(blocks, is_pasted):
     text = "".join(code for code, _ in blocks)
     missing = [program for program in NEEDED if re.search(r"\b%s\b" % program, text) and not shutil.which(program)]
     if missing:
@@ -73,7 +78,7 @@ def test_guide(blocks):
     environment = {**os.environ, "WEIR_SHM_DIR": folder, "PATH": os.path.join(BUILD, "bin") + ":" + os.environ["PATH"]}
     try:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
-            shell = subprocess.Popen(["bash", "-c", local(script(blocks))], stdin=subprocess.DEVNULL, stdout=out,
+            shell = subprocess.Popen(["bash", "-c", local(script(blocks, is_pasted))], stdin=subprocess.DEVNULL, stdout=out,
                                      stderr=said, cwd=SOURCE, env=environment, start_new_session=True)
             try:
                 status = shell.wait(timeout=120)

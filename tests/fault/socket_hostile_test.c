@@ -550,7 +550,7 @@ static void test_another_user_is_refused_with_a_sentence(void **state) {
         skip();
     }
     weir_writer *writer = writer_open(testing, "");
-    struct stranger stranger = {testing, "mode= and group= who may"};
+    struct stranger stranger = {testing, "mode= and group=, who may, when he begins to listen"};
     assert_int_equal(chmod(testing->directory, 0755), 0);
     assert_int_equal(testing_wait(testing_fork(read_as_nobody, &stranger)), 0);
     stranger.sentence = "uid 65534 may not connect here";

@@ -92,7 +92,7 @@ final class File extends Part
             $problem ??= '';
             throw match (true) {
                 str_contains($problem, 'Permission denied') => new AccessException(
-                    "$text is closed to you; its owner can let you in with allow=, or with mode= and group="
+                    "$text is closed to you; its owner can let you in with allow=, or make it anew (weir gc first) with mode= and group="
                 ),
                 str_contains($problem, 'open_basedir') => new AccessException(
                     "$text: open_basedir does not let PHP read " . dirname($path)

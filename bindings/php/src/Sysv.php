@@ -28,7 +28,7 @@ final class SharedSegment extends Part
         $memory = File::quietly(fn() => shmop_open($key, 'a', 0, 0), $problem);
         if ($memory === false) {
             throw str_contains($problem ?? '', 'Permission denied')
-                ? new AccessException("$text is closed to you; its owner can make it anew with mode= and group=")
+                ? new AccessException("$text is closed to you; its owner can make it anew (weir gc first) with mode= and group=")
                 : new Gone();
         }
         if (self::about($key) !== $before) { // another one than that which was opened

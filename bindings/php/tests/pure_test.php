@@ -391,7 +391,7 @@ return [
         same("string 'for all'", pure(['get' => '~0/shown/to-all'], $stranger)['data'] ?? null);
         $answer = pure(['get' => '~root/shown/to-none'], $stranger);
         same(Weir\AccessException::class, $answer['error'] ?? $answer);
-        $sentence = 'shm://~root/shown/to-none is closed to you; its owner can let you in with allow=, or with mode= and group=';
+        $sentence = 'shm://~root/shown/to-none is closed to you; its owner can let you in with allow=, or make it anew (weir gc first) with mode= and group=';
         same($sentence, $answer['text']);
     },
     'with the extension loaded it stays out of the way' => function () {

@@ -96,6 +96,20 @@ def test_second_demo(start_demo):
     assert done.returncode == 1 and "running already" in done.stderr and "WEIR_SHM_DIR" in done.stderr
 
 
+def test_what_is_passed_over_is_told_where_the_demo_says(start_demo):
+    """The folder of the parts' logs is named; what is suggested can be typed though weir is not on the PATH."""
+    demo = start_demo()
+    (place,) = (line.split()[-1] for line in demo.said().splitlines() if "what they say is in" in line)
+    folder = pathlib.Path(place).parent
+    assert place.endswith("/*.log") and str(folder).startswith(demo.folder + "/run/")
+    assert sorted(log.name for log in folder.glob("*.log")) == ["analyse.log", "host.log", "jitter.log", "page.log"]
+    until(lambda: demo.get("/api/latest").json()["channels"]["vitals"], "vitals")
+    demo.weir("pub", "demo/host", '{"load": 99}')
+    until(lambda: "host" in (folder / "analyse.log").read_text(), "the computation's word about it")
+    assert "  try   %s ls\n" % WEIR in demo.said() or shutil.which("weir")
+    assert demo.stop() == 0 and not folder.exists()
+
+
 def test_copies_to_edit(start_demo, tmp_path):
     """--dir puts copies there, runs them, and runs what was made of them the next time."""
     mine = tmp_path / "mine"

@@ -24,7 +24,8 @@ int weir_backing_unseen(const struct weir_backing *backing, int status, weir_err
         return weir_fail(err, status, "%s: there is no such channel; start its writer first", backing->text);
     case WEIR_EACCESS:
         return weir_fail(err, status, "%s is closed to you; its owner can %s", backing->text,
-                         backing->ops->way_in ? backing->ops->way_in : "make it anew with mode= and group=");
+                         backing->ops->way_in ? backing->ops->way_in
+                                              : "make it anew (weir gc first) with mode= and group=");
     case WEIR_EVERSION:
         return weir_fail(err, status, "%s was made by another version of weir; upgrade the older one, or weir gc %s",
                          backing->text, backing->text);
@@ -95,7 +96,8 @@ static int part_failed(const struct weir_shm_channel *channel, enum weir_part_ki
                          channel->backing.path);
     if (status == WEIR_EACCESS)
         return weir_fail_errno(err, errno, "%s does not let you %s", text,
-                               channel->access == WEIR_CHANNEL_WRITE ? "write; its owner can, with mode=0660 and group="
+                               channel->access == WEIR_CHANNEL_WRITE
+                                   ? "write; its owner can make it anew (weir gc first) with mode=0660 and group="
                                : channel->access == WEIR_CHANNEL_READ
                                    ? "hold its writers back; observe=1 may be allowed"
                                    : "read");

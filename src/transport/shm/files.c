@@ -475,8 +475,9 @@ static int lock_open(const struct weir_backing *backing, enum weir_channel_acces
         return WEIR_OK;
     return errno == EACCES
                ? weir_fail_errno(err, errno, "%s does not let you %s", backing->text,
-                                 access == WEIR_CHANNEL_WRITE ? "write; its owner can, with mode=0660 and group="
-                                                              : "hold its writers back; observe=1 may be allowed")
+                                 access == WEIR_CHANNEL_WRITE
+                                     ? "write; its owner can make it anew (weir gc first) with mode=0660 and group="
+                                     : "hold its writers back; observe=1 may be allowed")
                : weir_fail_errno(err, errno, "%s: its file \"%s\" cannot be opened", backing->text, name);
 }
 
@@ -571,7 +572,7 @@ static void files_tell(const struct weir_backing *backing, weir_doc *doc) {
 
 const struct weir_backing_ops weir_backing_files = {
     .scheme = "shm",
-    .way_in = "let you in with allow=, or with mode= and group=",
+    .way_in = "let you in with allow=, or make it anew (weir gc first) with mode= and group=",
     .join = files_join,
     .look = files_look,
     .leave = files_leave,

@@ -18,13 +18,14 @@ enum { BURST = 16, TELL_PARTS = 8, NAP_NS = 200 * 1000, LOOKS = 64 };
 static int slot_find(struct weir_shm_reader *reader, weir_error *err) {
     unsigned slot = WEIR_NO_SLOT;
     if (reader->channel->access >= WEIR_CHANNEL_READ) {
-        int status = weir_slot_take(reader->channel, reader->is_holding, &slot);
-        if (status == WEIR_EBUSY && reader->is_holding)
-            return weir_fail(err, WEIR_EBUSY, "%s has %d readers already; observe=1 needs no place",
-                             weir_channel_text(reader->channel), WEIR_SHM_SLOTS);
-        if (status != WEIR_OK && status != WEIR_EBUSY)
-            return weir_fail(err, status, "%s: no place among its readers can be taken",
-                             weir_channel_text(reader->channel));
+        weir_error why = {0};
+        int status = weir_slot_take(reader->channel, reader->is_holding, &slot, &why);
+        int does_without = status == WEIR_EBUSY && !reader->is_holding;
+        if (status != WEIR_OK && !does_without) {
+            if (err)
+                *err = why;
+            return status;
+        }
     }
     weir_sleeper_init(&reader->sleeper, slot);
     return WEIR_OK;

@@ -434,7 +434,7 @@ static const struct weir_backing_wakes wakes = {
 const struct weir_backing_ops weir_backing_sealed = {
     .wakes = &wakes,
     .scheme = "shm",
-    .way_in = "let you in with allow=, or with mode= and group=",
+    .way_in = "let you in with allow=, or with mode= and group= when it is made anew",
     .join = sealed_join,
     .look = sealed_look,
     .leave = sealed_leave,

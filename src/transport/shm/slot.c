@@ -39,19 +39,22 @@ static int lease_take(struct weir_shm_channel *channel, unsigned *ret) {
 }
 
 /* A slot gets its memory when somebody takes it; only slots whose joined bit is set are ever looked at. */
-static int slot_allocate(const struct weir_shm_channel *channel, unsigned slot) {
+static int slot_allocate(const struct weir_shm_channel *channel, unsigned slot, weir_error *err) {
     const struct weir_backing *backing = &channel->backing;
     struct weir_part_range range = {WEIR_SHM_PAGE + (uint64_t)slot * channel->slot_stride, channel->slot_stride};
     struct weir_part_id id = {.kind = WEIR_PART_CURSORS};
-    return backing->ops->part_allocate ? backing->ops->part_allocate(backing, id, &range, 1, NULL) : WEIR_OK;
+    return backing->ops->part_allocate ? backing->ops->part_allocate(backing, id, &range, 1, err) : WEIR_OK;
 }
 
-int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret) {
+int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret, weir_error *err) {
     unsigned slot;
     int status = lease_take(channel, &slot);
+    if (status == WEIR_EBUSY)
+        return weir_fail(err, status, "%s has %d readers already; observe=1 needs no place", weir_channel_text(channel),
+                         WEIR_SHM_SLOTS);
     if (status)
-        return status;
-    status = slot_allocate(channel, slot);
+        return weir_fail(err, status, "%s: no place among its readers can be taken", weir_channel_text(channel));
+    status = slot_allocate(channel, slot, err);
     if (status) {
         weir_lease_drop(channel, WEIR_LEASE_SLOT + slot);
         return status;

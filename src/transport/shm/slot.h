@@ -6,8 +6,8 @@
 
 /* Take a free slot. With is_holding the reader from now on holds back every lane at its oldest frame, until it moves
  * its cursors.
- * Return: WEIR_OK, WEIR_EBUSY (all are taken). */
-int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret);
+ * Return: WEIR_OK, WEIR_EBUSY (all are taken), WEIR_ENOSPC (the store is full), others. */
+int weir_slot_take(struct weir_shm_channel *channel, int is_holding, unsigned *ret, weir_error *err);
 /* The reader has found where it begins: writers that wait for readers may send. */
 int weir_slot_place(const struct weir_shm_channel *channel, unsigned slot, weir_error *err);
 void weir_slot_drop(struct weir_shm_channel *channel, unsigned slot);

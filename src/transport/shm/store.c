@@ -147,6 +147,9 @@ static int base_open(int *ret_fd, const char **ret_base, weir_error *err) {
     *ret_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*ret_fd >= 0)
         return WEIR_OK;
+    if (errno == ENOTDIR && access(base, F_OK) == 0)
+        return weir_fail(err, WEIR_EADDRESS, "%.100s is not a directory; set WEIR_SHM_DIR to a directory of your own",
+                         base);
     if (errno == ENOENT || errno == ENOTDIR)
         return weir_fail(err, WEIR_EADDRESS,
                          "there is no directory %.100s; make it, or set WEIR_SHM_DIR to a directory of your own", base);

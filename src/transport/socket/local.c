@@ -77,9 +77,11 @@ static int connect_failed(const struct weir_place *place, int sys_errno, weir_er
     if (sys_errno == EPROTOTYPE)
         return weir_fail(err, WEIR_EADDRESS, "%s: the socket there is not a stream; choose another path", place->text);
     if (sys_errno == EACCES || sys_errno == EPERM)
-        return weir_fail_errno(err, sys_errno,
-                               "%s: connecting is refused; its owner decides with allow=, or mode= and group= who may",
-                               place->text);
+        return weir_fail_errno(
+            err, sys_errno,
+            "%s: connecting is refused; its owner decides with allow=, or mode= and group=, who may, "
+            "when he begins to listen",
+            place->text);
     return weir_fail_errno(err, sys_errno, "%s: cannot connect", place->text);
 }
 
