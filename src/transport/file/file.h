@@ -59,6 +59,8 @@ struct weir_log_header {
 void weir_log_header_write(const struct weir_log_header *header, unsigned char *to);
 /* Return: WEIR_OK, WEIR_EVERSION, WEIR_ECORRUPT. */
 int weir_log_header_read(const unsigned char *bytes, struct weir_log_header *ret);
+/* May @size bytes, fewer than a header has, be what is there of one, or what a power cut has left of it? */
+int weir_log_header_may_begin(const unsigned char *bytes, size_t size);
 
 /* The header of a fragment, read. */
 struct weir_log_record {

@@ -365,6 +365,10 @@ static void test_what_is_refused(void **state) {
         assert_int_equal(weir_reader_open(address_of("text.weir", from), &reader, &err), WEIR_ECORRUPT);
         assert_non_null(strstr(err.text, "no weir log"));
     }
+    file_write("short.weir", "celsius=21.5\n", 0); /* nor can it be the beginning of one, which a kill had left */
+    refused("short.weir", "", WEIR_ECORRUPT, "no weir log");
+    file_write("begun.weir", "WEIRLOG", 0);
+    weir_writer_close(writer_of("begun.weir", ""));
 }
 
 static void test_modes(void **state) {

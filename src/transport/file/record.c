@@ -73,6 +73,12 @@ int weir_log_header_read(const unsigned char *bytes, struct weir_log_header *ret
     return status == WEIR_ECORRUPT ? copy_read(bytes + HEADER_COPY, ret) : status;
 }
 
+int weir_log_header_may_begin(const unsigned char *bytes, size_t size) {
+    static const unsigned char zeros[sizeof(magic)];
+    size = size < sizeof(magic) ? size : sizeof(magic);
+    return memcmp(bytes, magic, size) == 0 || memcmp(bytes, zeros, size) == 0;
+}
+
 static uint32_t header_crc(const unsigned char *bytes, uint64_t generation, uint64_t offset) {
     unsigned char all[16 + WEIR_LOG_RECORD_HEADER - 4];
     memcpy(all, &generation, 8);

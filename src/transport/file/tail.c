@@ -33,9 +33,11 @@ int weir_log_rewind(struct weir_cursor *cursor, int fd, weir_error *err) {
     if (cursor->framing != WEIR_FRAMING_FRAMES)
         return WEIR_OK;
     int status = weir_cursor_window(cursor, 0, WEIR_LOG_HEADER_SIZE, &bytes, &size, err);
-    if (status != WEIR_OK || size < WEIR_LOG_HEADER_SIZE)
-        return status != WEIR_OK ? status : WEIR_EAGAIN;
-    status = weir_log_header_read(bytes, &header);
+    if (status != WEIR_OK)
+        return status;
+    if (size < WEIR_LOG_HEADER_SIZE && weir_log_header_may_begin(bytes, size))
+        return WEIR_EAGAIN;
+    status = size < WEIR_LOG_HEADER_SIZE ? WEIR_ECORRUPT : weir_log_header_read(bytes, &header);
     if (status != WEIR_OK)
         return weir_fail(err, status,
                          status == WEIR_EVERSION
