@@ -25,16 +25,16 @@ int teardown(void **state) {
 }
 
 const char *path_of(const char *name) {
-    static char buffers[8][128];
-    static unsigned next;
+    static _Thread_local char buffers[8][128]; /* tests open ends in several threads */
+    static _Thread_local unsigned next;
     char *text = buffers[next++ % 8];
     snprintf(text, sizeof(buffers[0]), "%s/%s", directory, name);
     return text;
 }
 
 const char *address_of(const char *name, const char *options) {
-    static char buffers[8][256];
-    static unsigned next;
+    static _Thread_local char buffers[8][256];
+    static _Thread_local unsigned next;
     char *text = buffers[next++ % 8];
     snprintf(text, sizeof(buffers[0]), "file://%s/%s%s", directory, name, options);
     return text;
