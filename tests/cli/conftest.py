@@ -5,6 +5,7 @@ import ctypes
 import hashlib
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -103,6 +104,21 @@ class Weir:
             subprocess.run(["ipcrm", "-M", key, "-S", key], stderr=subprocess.DEVNULL, check=False)
         if self.keys:
             self.run("gc")
+
+
+def on_terminal(weir, *arguments, **environment):
+    """What the command prints when its output is a terminal."""
+    master, slave = pty.openpty()
+    subprocess.run([COMMAND, *arguments], stdout=slave, env={**weir.environment, **environment}, check=True)
+    os.close(slave)
+    text = b""
+    try:
+        while block := os.read(master, 65536):
+            text += block
+    except OSError:
+        pass  # the end of a terminal
+    os.close(master)
+    return text.decode()
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """weir info: what it says of channels that are idle, live, stuck, left by the dead, or of other users."""
 import json
 import os
-import pty
 import signal
 import subprocess
 
 import pytest
 
-from conftest import COMMAND, until
+from conftest import COMMAND, on_terminal, until
 
 NOBODY = 65534
 
@@ -226,19 +225,7 @@ def test_terminal_form(weir):
     weir.run("pub", "lab/a", "1")
 
     def shown(**environment):
-        master, slave = pty.openpty()
-        subprocess.run([COMMAND, "info", "lab/a"], stdout=slave,
-                       env={**weir.environment, "TERM": "xterm", **environment},
-                       check=True)
-        os.close(slave)
-        text = b""
-        try:
-            while block := os.read(master, 65536):
-                text += block
-        except OSError:
-            pass  # the end of a terminal
-        os.close(master)
-        return text.decode()
+        return on_terminal(weir, "info", "lab/a", TERM="xterm", **environment)
 
     assert "\033[1m" in shown() and "\t" not in shown()
     plain = shown(NO_COLOR="1")

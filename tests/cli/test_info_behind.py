@@ -3,7 +3,6 @@ transports, where a reader may be stopped and its messages lie in lanes, queues,
 import fcntl
 import json
 import os
-import pty
 import re
 import signal
 import socket
@@ -12,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import COMMAND, port_of, until
+from conftest import on_terminal, port_of, until
 
 F_OFD_SETLK = 37
 LONG = json.dumps("x" * 40)
@@ -24,17 +23,7 @@ def info(weir, address):
 
 def table(weir, address):
     """What it says on a terminal."""
-    master, slave = pty.openpty()
-    subprocess.run([COMMAND, "info", address], stdout=slave, env={**weir.environment, "NO_COLOR": "1"}, check=True)
-    os.close(slave)
-    text = b""
-    try:
-        while block := os.read(master, 65536):
-            text += block
-    except OSError:
-        pass  # the end of a terminal
-    os.close(master)
-    return text.decode().replace("\r", "")
+    return on_terminal(weir, "info", address, NO_COLOR="1").replace("\r", "")
 
 
 def stopped(weir, address, role="reader"):

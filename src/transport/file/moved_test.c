@@ -3,17 +3,15 @@
 #include "transport/file/testing.h"
 
 #include <dirent.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/clock.h"
 #include "os/futex.h"
+#include "os/testing_filter.h"
 
 enum { ROUNDS = 200, BURST = 30, THREADS = 3, WARM = 3000 };
 
@@ -436,18 +434,6 @@ static void test_threads(void **state) {
     assert_int_equal(instances_count(), 0);
 }
 
-/* From here on this call fails in this process. Return: 1, 0. */
-static int call_refuse(uint32_t call, uint32_t reason) {
-    struct sock_filter steps[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | reason),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof(steps) / sizeof(steps[0]), .filter = steps};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 /* Whatever the kernel refuses of what moved.c asks for, the log is found where it is. */
 static void test_the_kernel_refuses(void **state) {
     (void)state;
@@ -466,7 +452,7 @@ static void test_the_kernel_refuses(void **state) {
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            if (!call_refuse(refused[i].call, refused[i].reason))
+            if (!testing_call_refuse(refused[i].call, refused[i].reason))
                 _exit(CANNOT);
             int is_open = weir_writer_open(address_of("refused.weir", ""), &writer, NULL) == WEIR_OK;
             int strays = is_open ? stray_count(writer, "refused.weir") : 1;

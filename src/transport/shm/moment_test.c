@@ -11,8 +11,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,6 +30,7 @@
 #include "channel/end.h"
 #include "channel/testing.h"
 #include "os/testing.h"
+#include "os/testing_filter.h"
 #include "transport/shm/end.h"
 #include "transport/shm/sealed.h"
 
@@ -369,22 +367,10 @@ static void test_a_seek_that_fails_half_way(void **state) {
     assert_int_equal(opens_failed, 0);
 }
 
-/* From here on membarrier fails. */
-static int barriers_end(void) {
-    struct sock_filter steps[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof(steps) / sizeof(steps[0]), .filter = steps};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 static int poll_without_barriers(void) {
     static const char *const addresses[] = {"shm://a", "shm://b?sealed=1"};
     weir_message *message;
-    if (!barriers_end())
+    if (!testing_call_refuse(SYS_membarrier, EPERM))
         return CANNOT;
     for (size_t i = 0; i < 2; i++) {
         weir_reader *reader = reader_of(addresses[i]);
@@ -419,8 +405,7 @@ static int locks_end(void) {
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOLCK),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    struct sock_fprog program = {.len = sizeof(steps) / sizeof(steps[0]), .filter = steps};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    return testing_filter(steps, sizeof(steps) / sizeof(steps[0]));
 }
 
 static int open_without_locks(void) {
